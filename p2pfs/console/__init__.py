@@ -1,0 +1,1 @@
+"""The console: each command defined once, and the surfaces that offer them."""

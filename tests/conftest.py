@@ -1,0 +1,48 @@
+"""Fixtures every test gets: nothing may be left behind, no failure may go unseen."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from twisted.internet import reactor
+from twisted.logger import LogEvent, globalLogPublisher
+
+
+class LoggedFailures:
+    """Collects every logged failure, for a test to expect and flush those it provokes."""
+
+    def __init__(self) -> None:
+        self.events: list[LogEvent] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        if event.get("log_failure") is not None or event.get("isError"):
+            self.events.append(event)
+
+    def flush(self) -> list[LogEvent]:
+        """The failures logged so far, which thereby count as expected."""
+        events, self.events = self.events, []
+        return events
+
+
+@pytest.fixture(autouse=True)
+def logged_failures() -> Iterator[LoggedFailures]:
+    """Fail a test that leaves a logged failure, a timer, a port or an unhandled Deferred."""
+    timers = set(reactor.getDelayedCalls())
+    readers = set(reactor.getReaders())
+    observer = LoggedFailures()
+    globalLogPublisher.addObserver(observer)
+    try:
+        yield observer
+        gc.collect()
+    finally:
+        globalLogPublisher.removeObserver(observer)
+    left_timers = [c for c in reactor.getDelayedCalls() if c not in timers and c.active()]
+    left_readers = [r for r in reactor.getReaders() if r not in readers]
+    failures = [str(e.get("log_failure") or e.get("log_format")) for e in observer.events]
+    for call in left_timers:
+        call.cancel()
+    assert not failures, "logged failures: " + "\n".join(failures)
+    assert not left_timers, f"pending timers: {left_timers}"
+    assert not left_readers, f"open ports or connections: {left_readers}"
