@@ -1,0 +1,172 @@
+"""A blocking client of the control socket, for the ``p2pfs`` program.
+
+It uses plain sockets and does without Twisted, so that a command line answers
+in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from p2pfs import errors
+from p2pfs.console.control_messages import (
+    MAX_REQUEST_BYTES,
+    SOCKET_NAME,
+    AnswerMessage,
+    DescriptionMessage,
+    ProgressMessage,
+    Request,
+    Response,
+    socket_path_fits,
+)
+from p2pfs.errors import P2pfsError, StartupProblem, UsageProblem
+
+
+class DaemonUnavailable(P2pfsError):
+    """No daemon answers on the control socket, or it went away before it answered."""
+
+
+class InternalError(P2pfsError):
+    """The daemon met an error that it did not expect; its log has the details."""
+
+
+OnProgress = Callable[[ProgressMessage], None]
+
+
+def connect(state: Path, role: str = "peer") -> ControlClient:
+    """Connect to the daemon whose state directory is ``state``.
+
+    ``role`` is "peer" or "tracker", for the text of errors. Raises
+    `DaemonUnavailable` when none answers, `StartupProblem` when the directory's
+    path is too long for a socket.
+    """
+    path = state / SOCKET_NAME
+    if not socket_path_fits(path):
+        raise StartupProblem(
+            f"The path {path} is too long for a socket; use a state directory with a shorter path."
+        )
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(path))
+    except PermissionError as error:
+        connection.close()
+        raise DaemonUnavailable(
+            f"The p2pfs {role} at {state} belongs to another user; only they may use its console."
+        ) from error
+    except OSError as error:
+        connection.close()
+        raise DaemonUnavailable(
+            f"No p2pfs {role} answers at {state}; "
+            f"start one with 'twistd p2pfs-{role}' or give its directory with --state."
+        ) from error
+    return ControlClient(connection)
+
+
+class ControlClient:
+    """One connection to a daemon; closing it cancels the command that runs on it."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        """Take over a connected socket."""
+        self._connection = connection
+        self._lines = connection.makefile("rb")
+
+    def __enter__(self) -> ControlClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._lines.close()
+        self._connection.close()
+
+    def request(self, words: Sequence[str], on_progress: OnProgress) -> AnswerMessage:
+        """Run a command and wait for it; ``on_progress`` is called as it reports.
+
+        Raises the `P2pfsError` that the command failed with, or
+        `DaemonUnavailable` when the daemon goes away.
+        """
+        response = self._ask(Request(words=list(words)), on_progress)
+        if response.answer is None:
+            raise _unexpected()
+        return response.answer
+
+    def describe(self, name: str) -> DescriptionMessage:
+        """What a command takes; raises `UsageProblem` when there is no such command."""
+        response = self._ask(Request(describe=name))
+        if response.description is None:
+            raise _unexpected()
+        return response.description
+
+    def complete(self, prefix: str = "") -> list[str]:
+        """The names of the commands that begin with ``prefix``."""
+        response = self._ask(Request(complete=prefix))
+        if response.names is None:
+            raise _unexpected()
+        return response.names
+
+    def _ask(self, request: Request, on_progress: OnProgress | None = None) -> Response:
+        self._send(request)
+        while True:
+            response = self._receive()
+            if response.error is not None:
+                raise _error(response.kind or "", response.error)
+            if response.progress is None:
+                return response
+            if on_progress is not None:
+                on_progress(response.progress)
+
+    def _send(self, request: Request) -> None:
+        try:
+            line = msgspec.json.encode(request)
+        except UnicodeEncodeError:
+            raise UsageProblem("The command has bytes in it that are not UTF-8 text.") from None
+        if len(line) > MAX_REQUEST_BYTES:
+            raise UsageProblem(f"The command is longer than {MAX_REQUEST_BYTES} bytes.")
+        try:
+            self._connection.sendall(line + b"\n")
+        except OSError as error:
+            raise _gone() from error
+
+    def _receive(self) -> Response:
+        try:
+            line = self._lines.readline()
+        except OSError as error:
+            raise _gone() from error
+        if not line.endswith(b"\n"):
+            raise _gone()
+        try:
+            return msgspec.json.decode(line, type=Response)
+        except msgspec.DecodeError as error:
+            raise _unexpected() from error
+
+
+def _error(kind: str, sentence: str) -> P2pfsError:
+    """The exception a daemon's error line stands for."""
+    if kind == InternalError.__name__:
+        return InternalError(sentence)
+    found = getattr(errors, kind, None)
+    if isinstance(found, type) and issubclass(found, P2pfsError):
+        return found(sentence)
+    return P2pfsError(sentence)
+
+
+def _gone() -> DaemonUnavailable:
+    return DaemonUnavailable("The daemon went away before it answered; see its log for the reason.")
+
+
+def _unexpected() -> DaemonUnavailable:
+    return DaemonUnavailable(
+        "The daemon's answer is not understood; it may be of another version of p2pfs."
+    )

@@ -1,0 +1,116 @@
+"""The control socket: the daemon's commands over a UNIX socket in its state directory.
+
+`ControlService` is the service, `ControlConnection` one client. The messages
+are those of `p2pfs.console.control_messages`.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTime, IReactorUNIX
+from twisted.internet.protocol import Factory
+
+from p2pfs.console.command import CommandSet
+from p2pfs.console.control_connection import ControlConnection
+from p2pfs.console.control_messages import MAX_SOCKET_PATH_BYTES, socket_path_fits
+from p2pfs.errors import StartupProblem
+
+
+class ControlReactor(IReactorTime, IReactorUNIX):
+    """What the control socket asks of its reactor: time, and UNIX sockets."""
+
+
+class _ControlFactory(Factory[ControlConnection]):
+    noisy = False
+
+    def __init__(self, reactor: ControlReactor, commands: CommandSet) -> None:
+        self._reactor = reactor
+        self._commands = commands
+        self.connections: set[ControlConnection] = set()
+
+    def buildProtocol(self, addr: IAddress | None) -> ControlConnection:
+        connection = ControlConnection(self._reactor, self._commands)
+        self.connections.add(connection)
+        ended: Deferred[None] = connection.when_ended()
+        ended.addCallback(lambda _: self.connections.discard(connection))
+        return connection
+
+
+class ControlService(Service):
+    """Offers a `CommandSet` on the UNIX socket ``path``, to this user only."""
+
+    name = "control"
+
+    def __init__(self, reactor: ControlReactor, path: Path, commands: CommandSet) -> None:
+        """The caller holds the lock of the directory that ``path`` is in."""
+        self._reactor = reactor
+        self._path = path
+        self._factory = _ControlFactory(reactor, commands)
+        self._port: IListeningPort | None = None
+
+    def startService(self) -> None:
+        """Listen, unless `open` did; raises `StartupProblem` at once when that cannot be."""
+        if self._port is None:
+            self.open()
+        super().startService()  # type: ignore[no-untyped-call]
+
+    def open(self) -> None:
+        """Listen ahead of the start, so that a problem is known before; raises `StartupProblem`."""
+        if not socket_path_fits(self._path):
+            raise StartupProblem(
+                f"The control socket's path {self._path} is longer than the "
+                f"{MAX_SOCKET_PATH_BYTES} bytes a socket's address may have; "
+                "choose a state directory with a shorter path."
+            )
+        try:
+            self._remove_stale()
+            # The interface asks for a factory of the loosest kind of protocol.
+            factory = cast("Factory[Any]", self._factory)
+            self._port = self._reactor.listenUNIX(str(self._path), factory, mode=0o600)
+        except CannotListenError as error:
+            raise self._unusable(error.socketError) from error
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def stopService(self) -> Deferred[None]:
+        """Close the socket and every connection, after cancelling what they run.
+
+        The Deferred fires when the last command has ended and nothing is open.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        pending: list[Deferred[None]] = []
+        if self._port is not None:
+            # The port removes its file without asking whether it is still there.
+            if not self._path.exists():
+                self._path.touch(mode=0o600)
+            pending.append(self._port.stopListening() or succeed(None))
+            self._port = None
+        pending += [connection.stop() for connection in list(self._factory.connections)]
+        stopped: Deferred[None] = gatherResults(pending, consumeErrors=True).addCallback(
+            lambda _: None
+        )
+        return stopped
+
+    def _remove_stale(self) -> None:
+        """Remove the socket that a daemon left which was killed."""
+        try:
+            mode = self._path.lstat().st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISSOCK(mode):
+            raise StartupProblem(
+                f"{self._path} is in the way of the control socket and is not a socket; move it."
+            )
+        self._path.unlink()
+
+    def _unusable(self, error: OSError) -> StartupProblem:
+        return StartupProblem(
+            f"The control socket {self._path} cannot be opened ({error.strerror or error}); "
+            "check the state directory."
+        )

@@ -1,0 +1,250 @@
+"""One client of the control socket."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+import msgspec
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import (
+    IConsumer,
+    IDelayedCall,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from p2pfs.console.command import Answer, Command, CommandSet, Progress
+from p2pfs.console.control_messages import (
+    MAX_REQUEST_BYTES,
+    AnswerMessage,
+    DescriptionMessage,
+    ParameterMessage,
+    ProgressMessage,
+    Request,
+    Response,
+)
+from p2pfs.console.problems import Problem, problem_of
+from p2pfs.console.throttle import ThrottledReport
+from p2pfs.errors import Cancelled, MalformedMessage
+
+PROGRESS_INTERVAL = 0.2
+# Seconds a client has to read its last lines once the daemon stops.
+GRACE = 2.0
+MAX_WAITING_REQUESTS = 16
+
+
+@implementer(IPushProducer)
+class _Gate:
+    """Knows whether the client reads, so that progress does not pile up for one that sleeps."""
+
+    def __init__(self) -> None:
+        self.open = True
+
+    def pauseProducing(self) -> None:
+        self.open = False
+
+    def resumeProducing(self) -> None:
+        self.open = True
+
+    def stopProducing(self) -> None:
+        self.open = False
+
+
+class ControlConnection(LineReceiver):
+    """Runs the requests of one client, one after the other.
+
+    A client that disconnects, also only its sending half, cancels the command
+    that runs for it.
+    """
+
+    delimiter = b"\n"
+    MAX_LENGTH = MAX_REQUEST_BYTES
+    _log = Logger()
+
+    def __init__(self, reactor: IReactorTime, commands: CommandSet) -> None:
+        """``commands`` are what the client may run."""
+        self._reactor = reactor
+        self._commands = commands
+        self._requests: deque[bytes] = deque()
+        # Busy from before a request is begun, when there is no Deferred yet:
+        # what it does at once may stop the daemon.
+        self._busy = False
+        self._running: Deferred[None] | None = None
+        self._open = True
+        self._stopping = False
+        self._shutdown = False
+        self._abort: IDelayedCall | None = None
+        self._ended: list[Deferred[None]] = []
+
+    @property
+    def _wire(self) -> ITCPTransport:
+        # A UNIX socket's transport has those methods of a TCP one that are used here.
+        return cast(ITCPTransport, self.transport)
+
+    def when_ended(self) -> Deferred[None]:
+        """Fires once the connection is closed and its command is over."""
+        ended: Deferred[None] = Deferred()
+        self._ended.append(ended)
+        return ended
+
+    def stop(self) -> Deferred[None]:
+        """Cancel the command that runs and close; fires like `when_ended`."""
+        self._stopping = self._shutdown = True
+        self._requests.clear()
+        ended = self.when_ended()
+        self._cancel_or(self._close)
+        return ended
+
+    def lineReceived(self, line: bytes) -> None:
+        """A request came; it waits until those before it are answered."""
+        if self._stopping or not self._open:
+            return
+        if len(self._requests) >= MAX_WAITING_REQUESTS:
+            self._send_problem(MalformedMessage("Too many requests at once; await their answers."))
+            self._give_up()
+            return
+        self._requests.append(line)
+        if not self._busy:
+            self._next()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A request is longer than any sensible one: say so and close."""
+        if self._stopping:
+            return
+        self._send_problem(
+            MalformedMessage(f"A request may have {MAX_REQUEST_BYTES} bytes at most.")
+        )
+        self._give_up()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Nobody waits for an answer any more: cancel the command."""
+        self._open = False
+        self._requests.clear()
+        if self._abort is not None and self._abort.active():
+            self._abort.cancel()
+        self._cancel_or(self._end)
+
+    def _next(self) -> None:
+        while self._requests and not self._busy:
+            line = self._requests.popleft()
+            try:
+                request = msgspec.json.decode(line, type=Request)
+            except msgspec.DecodeError as error:
+                self._send_problem(MalformedMessage(f"The request is not understood: {error}."))
+                continue
+            self._busy = True
+            if request.words is not None:
+                self._run(request.words)
+            elif request.describe is not None:
+                self._work(request.describe, self._describe, request.describe)
+            else:
+                self._work("complete", self._complete, request.complete or "")
+
+    def _run(self, words: list[str]) -> None:
+        gate = _Gate()
+        cast(IConsumer, self.transport).registerProducer(gate, True)
+
+        def show(progress: Progress) -> None:
+            if gate.open:
+                message = ProgressMessage(
+                    progress.label, progress.done, progress.total, progress.note
+                )
+                self._send(Response(progress=message))
+
+        report = ThrottledReport(self._reactor, PROGRESS_INTERVAL, show)
+
+        def start() -> Deferred[Answer]:
+            return self._commands.run(self._commands.parse(words), report)
+
+        def over(result: Answer | Failure) -> Answer | Failure:
+            report.finish(show_last=True)
+            if self._open:
+                cast(IConsumer, self.transport).unregisterProducer()
+            return result
+
+        def respond(answer: Answer) -> Response:
+            return Response(answer=AnswerMessage(answer.data, list(answer.lines)))
+
+        answer: Deferred[Answer] = maybeDeferred(start).addBoth(over)
+        self._answer_with(answer.addCallback(respond), words[0] if words else "")
+
+    def _describe(self, name: str) -> Response:
+        command: Command = self._commands[name]
+        parameters = [ParameterMessage(p.name, p.is_path) for p in command.parameters]
+        flags = [flag.name for flag in command.flags]
+        return Response(
+            description=DescriptionMessage(command.name, command.usage, parameters, flags)
+        )
+
+    def _complete(self, prefix: str) -> Response:
+        return Response(names=[name for name in self._commands.names if name.startswith(prefix)])
+
+    def _work(self, name: str, function: Callable[[str], Response], argument: str) -> None:
+        self._answer_with(maybeDeferred(function, argument), name)
+
+    def _answer_with(self, response: Deferred[Response], name: str) -> None:
+        """Send what ``response`` comes to, then see to the next request."""
+
+        def failed(failure: Failure) -> None:
+            problem = problem_of(failure, name, self._log)
+            if self._shutdown and problem.kind == Cancelled.__name__:
+                problem = Problem(problem.kind, "The daemon is shutting down.")
+            self._send(Response(error=problem.sentence, kind=problem.kind))
+
+        def lost(failure: Failure) -> None:
+            self._log.failure("The answer of {command} cannot be sent", failure, command=name)
+
+        running = response.addCallback(self._send).addErrback(failed).addErrback(lost)
+        self._running = running
+        running.addCallback(self._finished)
+        if self._busy and (self._stopping or not self._open):
+            running.cancel()
+
+    def _finished(self, _: None) -> None:
+        self._busy = False
+        self._running = None
+        if not self._open:
+            self._end()
+        elif self._stopping:
+            self._close()
+        else:
+            self._next()
+
+    def _cancel_or(self, when_idle: Callable[[], None]) -> None:
+        """Cancel the request that is served; `_finished` goes on from there."""
+        if not self._busy:
+            when_idle()
+        elif self._running is not None:
+            self._running.cancel()
+
+    def _send_problem(self, error: MalformedMessage) -> None:
+        self._send(Response(error=str(error), kind=type(error).__name__))
+
+    def _send(self, response: Response) -> None:
+        if self._open:
+            self._wire.write(msgspec.json.encode(response) + b"\n")
+
+    def _give_up(self) -> None:
+        """Close on a client that breaks the rules, and cancel what it runs."""
+        self._stopping = True
+        self._requests.clear()
+        self._cancel_or(self._close)
+
+    def _close(self) -> None:
+        self._wire.loseConnection()
+        # A client that reads nothing would otherwise keep the daemon from stopping.
+        if self._open and self._abort is None:
+            self._abort = self._reactor.callLater(GRACE, self._wire.abortConnection)
+
+    def _end(self) -> None:
+        ended, self._ended = self._ended, []
+        for deferred in ended:
+            deferred.callback(None)

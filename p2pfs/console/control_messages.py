@@ -1,0 +1,87 @@
+"""The vocabulary of the control socket: one JSON object a line, both ways.
+
+A client sends a `Request`; the daemon answers with any number of lines that
+carry ``progress`` and exactly one that carries anything else. Server and
+client share these definitions; nothing here needs Twisted, so that the
+``p2pfs`` program starts quickly.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+SOCKET_NAME = "control"
+MAX_REQUEST_BYTES = 64 * 1024
+# sockaddr_un holds 108 bytes, the last of which is a NUL.
+MAX_SOCKET_PATH_BYTES = 107
+
+
+class Request(msgspec.Struct, omit_defaults=True):
+    """What a client asks for; exactly one of the fields is set.
+
+    ``words`` runs a command, ``complete`` asks for the command names that
+    begin so, ``describe`` asks what arguments a command takes.
+    """
+
+    words: list[str] | None = None
+    complete: str | None = None
+    describe: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a request that asks for nothing or for several things at once."""
+        asked = (self.words, self.complete, self.describe)
+        if sum(field is not None for field in asked) != 1:
+            raise ValueError("a request has one of 'words', 'complete' and 'describe'")
+
+
+class ProgressMessage(msgspec.Struct):
+    """How far the command is; the fields are those of `p2pfs.console.command.Progress`."""
+
+    label: str
+    done: int
+    total: int
+    note: str = ""
+
+
+class AnswerMessage(msgspec.Struct):
+    """What the command came to: ``data`` for scripts, ``lines`` for people."""
+
+    data: Any = None
+    lines: Sequence[str] = ()
+
+
+class ParameterMessage(msgspec.Struct):
+    """A positional argument; the client makes those with ``is_path`` absolute."""
+
+    name: str
+    is_path: bool = False
+
+
+class DescriptionMessage(msgspec.Struct):
+    """What a command takes: its synopsis, positional arguments and the names of its flags."""
+
+    name: str
+    usage: str
+    parameters: list[ParameterMessage]
+    flags: list[str]
+
+
+class Response(msgspec.Struct, omit_defaults=True):
+    """A line from the daemon; ``kind`` goes with ``error`` and names its class."""
+
+    progress: ProgressMessage | None = None
+    answer: AnswerMessage | None = None
+    names: list[str] | None = None
+    description: DescriptionMessage | None = None
+    error: str | None = None
+    kind: str | None = None
+
+
+def socket_path_fits(path: Path) -> bool:
+    """Whether the path is short enough to be the address of a UNIX socket."""
+    return len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES

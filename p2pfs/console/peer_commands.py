@@ -1,0 +1,221 @@
+"""The peer's commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+
+from p2pfs.console.command import (
+    Answer,
+    Call,
+    Command,
+    CommandSet,
+    Flag,
+    Parameter,
+    Progress,
+    ReportProgress,
+)
+from p2pfs.console.exit_command import exit_command
+from p2pfs.console.rendering import size_text, table
+from p2pfs.console.status import status
+from p2pfs.errors import UsageProblem
+from p2pfs.listening import tcp_endpoint_string
+from p2pfs.names import check_filename
+
+if TYPE_CHECKING:  # the service offers these commands, so it imports this module
+    from p2pfs.peer.service import PeerService
+
+REPORT_SECONDS = 0.2
+"""How often a running command looks how far it is."""
+
+_T = TypeVar("_T")
+
+
+def peer_commands(service: PeerService) -> CommandSet:
+    """The commands of one peer."""
+    console = _PeerConsole(service)
+    remote = Parameter("remote_file", "the file's name on the network")
+    return CommandSet(
+        [
+            Command(
+                "connect",
+                "Join the tracker at an address, leaving the present one.",
+                console.connect,
+                [
+                    Parameter("trackerip", "IP address or host name of the tracker"),
+                    Parameter("trackerport", "its TCP port"),
+                ],
+            ),
+            Command(
+                "publish",
+                "Share a file, or every regular file in a directory.",
+                console.publish,
+                [
+                    Parameter("localfile", "file or directory to share", is_path=True),
+                    Parameter("name", "its name on the network", optional=True),
+                ],
+            ),
+            Command(
+                "unpublish",
+                "Share a file no more; an unfinished download is discarded.",
+                console.unpublish,
+                [Parameter("name", "the file's name on the network")],
+            ),
+            Command("list_file", "Show what the network offers.", console.list_file),
+            Command(
+                "download",
+                "Fetch a file; with a name ending in '/', everything below it.",
+                console.download,
+                [
+                    remote,
+                    Parameter("local_path", "where to put it: a path or directory", is_path=True),
+                ],
+                [Flag("overwrite", "replace what exists there")],
+            ),
+            Command("status", "Show tracker, shares and transfers under way.", console.status),
+            Command("cancel", "Stop a download; what came is kept.", console.cancel, [remote]),
+            exit_command(service.reactor, "peer"),
+        ]
+    )
+
+
+class _PeerConsole:
+    def __init__(self, service: PeerService) -> None:
+        self._service = service
+
+    async def connect(self, call: Call, report: ReportProgress) -> Answer:
+        endpoint = tcp_endpoint_string(call["trackerip"], call["trackerport"], for_server=False)
+        uplink = self._service.uplink
+        await uplink.switch(endpoint)
+        data = {"tracker": uplink.tracker, "address": uplink.address}
+        return Answer(data, [f"Joined the tracker at {uplink.tracker} as {uplink.address}."])
+
+    async def publish(self, call: Call, report: ReportProgress) -> Answer:
+        await self._service.custodian.restored()
+        path = _local_path(call["localfile"])
+        publication, published = self._service.publisher.publish(path, call.get("name"))
+        files = await self._watched(
+            published,
+            lambda: report(
+                Progress(publication.label, publication.hashed_bytes, publication.total, "hashing")
+            ),
+        )
+        lines = [
+            f"Published '{file.name}'."
+            if file.listed
+            else f"'{file.name}' will be listed once the tracker is reachable; see 'status'."
+            for file in files
+        ]
+        data = {
+            "published": [{"name": file.name, "listed": file.listed} for file in files],
+            "skipped": publication.skipped,
+        }
+        return Answer(data, [*lines, *publication.skipped])
+
+    async def unpublish(self, call: Call, report: ReportProgress) -> Answer:
+        await self._service.custodian.restored()
+        await self._service.publisher.unpublish(call["name"])
+        return Answer({"unpublished": call["name"]}, [f"'{call['name']}' is shared no more."])
+
+    async def list_file(self, call: Call, report: ReportProgress) -> Answer:
+        listed = await self._service.uplink.client().list_all("")
+        library = self._service.library
+        files: list[dict[str, Any]] = []
+        for name, info in listed.items():
+            held = library.get(name)
+            same = held is not None and held.info == info
+            share = len(held.chunks) / max(1, info.totalchunknum) if same and held else 0.0
+            have = "yes" if same and held and held.chunks.whole else f"{int(100 * share)} %"
+            files.append(
+                {
+                    "name": name,
+                    "size": info.filesize,
+                    "chunks": info.totalchunknum,
+                    "have": have if share or have == "yes" else "no",
+                }
+            )
+        rows = [(f["name"], size_text(f["size"]), f["chunks"], f["have"]) for f in files]
+        headings = ["name", "size", "chunks", "here"]
+        return Answer(files, table(headings, rows, "The network offers no file."))
+
+    async def download(self, call: Call, report: ReportProgress) -> Answer:
+        remote, target = call["remote_file"], _local_path(call["local_path"])
+        overwrite = "overwrite" in call.flags
+        if remote.endswith("/"):
+            check_filename(remote[:-1])
+            return await self._download_tree(remote, target, overwrite, report)
+        check_filename(remote)
+        if call["local_path"].endswith("/") or target.is_dir():
+            target = target / PurePosixPath(remote).name
+        pool = self._service.downloads.new_pool()
+        try:
+            job, fetched = self._service.downloads.start(remote, target, overwrite, pool)
+            result = await self._watched(
+                fetched, lambda: report(Progress(remote, job.done, job.total, job.remark))
+            )
+        finally:
+            await pool.close()
+        data = {
+            "name": result.name,
+            "path": str(result.path),
+            "size": result.size,
+            "seconds": round(result.seconds, 3),
+            "sources": result.sources,
+        }
+        rate = size_text(int(sum(result.sources.values()) / max(result.seconds, 1e-3)))
+        lines = [f"{result.path}: {size_text(result.size)} in {result.seconds:.1f} s ({rate}/s)"]
+        lines += [f"  {size_text(count)} from {source}" for source, count in result.sources.items()]
+        return Answer(data, lines)
+
+    async def _download_tree(
+        self, prefix: str, target: Path, overwrite: bool, report: ReportProgress
+    ) -> Answer:
+        tree, fetched = self._service.trees.start(prefix, target, overwrite)
+        await self._watched(
+            fetched, lambda: report(Progress(prefix, tree.done, tree.total, tree.remark))
+        )
+        size = sum(file.size for file in tree.fetched)
+        data = {
+            "name": prefix,
+            "path": str(target),
+            "files": len(tree.fetched),
+            "already_there": tree.already_there,
+            "size": size,
+        }
+        there = f", {tree.already_there} were there already" if tree.already_there else ""
+        lines = [f"{target}: {len(tree.fetched)} files, {size_text(size)}{there}"]
+        return Answer(data, lines)
+
+    async def status(self, call: Call, report: ReportProgress) -> Answer:
+        return status(self._service)
+
+    async def cancel(self, call: Call, report: ReportProgress) -> Answer:
+        self._service.downloads.cancel(call["remote_file"])
+        return Answer(
+            {"cancelled": call["remote_file"]},
+            [f"The download of '{call['remote_file']}' is cancelled; what came is kept."],
+        )
+
+    async def _watched(self, work: Deferred[_T], look: Callable[[], None]) -> _T:
+        """Await ``work``, calling ``look`` from time to time meanwhile, and once at the end."""
+        watch = LoopingCall(look)
+        watch.clock = self._service.reactor
+        watching = watch.start(REPORT_SECONDS)
+        try:
+            result = await work
+        finally:
+            watch.stop()
+            await watching
+        look()
+        return result
+
+
+def _local_path(text: str) -> Path:
+    """A path as the daemon sees it; surfaces with a directory of their own made it absolute."""
+    if not text:
+        raise UsageProblem("The local path is empty; give a file or directory.")
+    return Path(text).expanduser().absolute()

@@ -1,0 +1,106 @@
+"""The keys of the SSH console: the daemon's own, and those that may log in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from twisted.conch.checkers import IAuthorizedKeysDB, readAuthorizedKeyFile
+from twisted.conch.ssh.keys import BadKeyError, Key
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from p2pfs.errors import StartupProblem
+
+HOST_KEY_NAME = "ssh_host_ed25519_key"
+
+
+def host_key(state: Path) -> Key:
+    """The daemon's Ed25519 host key, made in the state directory when there is none yet.
+
+    Raises `StartupProblem` when it can be neither read nor written.
+    """
+    path = state / HOST_KEY_NAME
+    try:
+        if not path.exists():
+            _write_new_key(path)
+        return _read_key(path.read_bytes())
+    except OSError as error:
+        raise StartupProblem(
+            f"The SSH host key {path} cannot be used ({error.strerror}); "
+            "check the state directory's permissions."
+        ) from error
+    except BadKeyError as error:
+        raise StartupProblem(
+            f"The file {path} is not an SSH host key; remove it to have a new one made."
+        ) from error
+
+
+@implementer(IAuthorizedKeysDB)
+class AuthorizedKeysFile:
+    """Public keys in the format of OpenSSH's authorized_keys, read anew at each login.
+
+    A line that cannot be read as a key is logged and lets nobody in; that
+    includes keys with options before them, whose restrictions would not be
+    honoured.
+    """
+
+    _log = Logger()
+
+    def __init__(self, path: Path) -> None:
+        """Check the file; raises `StartupProblem` when it is unreadable or without a key."""
+        self._path = path
+        try:
+            keys = self._read()
+        except OSError as error:
+            raise StartupProblem(
+                f"The authorized keys {path} cannot be read ({error.strerror}); "
+                "give a file with the public keys that may log in."
+            ) from error
+        if not keys:
+            raise StartupProblem(
+                f"There is no public key in {path}, so nobody could log in; add one to it, "
+                "without options before it."
+            )
+
+    def getAuthorizedKeys(self, avatarId: bytes) -> Iterable[Key]:
+        """The keys that may log in now, whatever the user name."""
+        try:
+            return self._read()
+        except OSError as error:
+            self._log.error(
+                "The authorized keys {path} cannot be read: {error}; nobody can log in.",
+                path=self._path,
+                error=error,
+            )
+            return ()
+
+    def _read(self) -> list[Key]:
+        with self._path.open("rb") as file:
+            return list(readAuthorizedKeyFile(file, _read_key))
+
+
+def _read_key(data: bytes) -> Key:
+    """Read a key; raises `BadKeyError` alone, whatever conch stumbles over."""
+    try:
+        key: Key = Key.fromString(data)
+    except BadKeyError:
+        raise
+    except Exception as error:
+        raise BadKeyError(f"not a key: {error}") from error
+    return key
+
+
+def _write_new_key(path: Path) -> None:
+    text: bytes = Key(Ed25519PrivateKey.generate()).toString("openssh")
+    # Under another name first, so that no crash leaves half a key.
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)

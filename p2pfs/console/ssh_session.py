@@ -1,0 +1,197 @@
+"""What happens in an SSH session: the manhole for a shell, or one command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from twisted.conch.avatar import ConchUser
+from twisted.conch.insults.insults import ServerProtocol
+from twisted.conch.interfaces import ISession
+from twisted.conch.ssh.session import SSHSession
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+from zope.interface.interface import InterfaceClass
+
+from p2pfs.console.command import Answer, CommandSet, Progress
+from p2pfs.console.manhole import CommandManhole
+from p2pfs.console.problems import problem_of
+from p2pfs.console.rendering import progress_text
+from p2pfs.console.throttle import ThrottledReport
+from p2pfs.errors import UsageProblem
+
+PROGRESS_INTERVAL = 2.0
+
+
+class Client(Protocol):
+    """The client's end of a session: conch's SSHSessionProcessProtocol, as far as it is used."""
+
+    def makeConnection(self, transport: object) -> None:
+        """Say where the client's input goes."""
+
+    def outReceived(self, data: bytes) -> None:
+        """Send to the client's stdout."""
+
+    def errReceived(self, err: bytes) -> None:
+        """Send to the client's stderr."""
+
+    def processEnded(self, reason: Failure | None = None) -> None:
+        """End the session with an exit status."""
+
+
+class ConsoleUser(ConchUser):
+    """Somebody who logged in. Sessions are all there is: no files, no forwarding."""
+
+    def __init__(
+        self, commands: CommandSet, namespace: Mapping[str, object], reactor: IReactorTime
+    ) -> None:
+        """``commands`` and ``namespace`` are what sessions offer."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._commands = commands
+        self._namespace = namespace
+        self._reactor = reactor
+        self.channelLookup[b"session"] = SSHSession
+
+    def __conform__(self, interface: InterfaceClass) -> ConsoleSession | None:
+        # A connection can have several sessions; conch asks for each.
+        if interface is ISession:
+            return ConsoleSession(self._commands, self._namespace, self._reactor)
+        return None
+
+
+@implementer(ISession)
+class ConsoleSession:
+    """One session: a shell with a terminal, or a command."""
+
+    _log = Logger()
+
+    def __init__(
+        self, commands: CommandSet, namespace: Mapping[str, object], reactor: IReactorTime
+    ) -> None:
+        """``commands`` and ``namespace`` are what the session offers."""
+        self._commands = commands
+        self._namespace = namespace
+        self._reactor = reactor
+        self._size: tuple[int, int] | None = None
+        self._manhole: CommandManhole | None = None
+        self._running: Deferred[Answer] | None = None
+        self._closed = False
+
+    def getPty(self, term: bytes, windowSize: Sequence[int], modes: object) -> None:
+        """The client has a terminal."""
+        self._size = (windowSize[1], windowSize[0])
+
+    def openShell(self, proto: Client) -> None:
+        """Start the manhole."""
+        if self._size is None:
+            proto.makeConnection(_NoInput())
+            proto.errReceived(
+                b"The prompt needs a terminal; use 'ssh -t', or give a command to run.\n"
+            )
+            _end(proto, 2)
+            return
+        manhole = CommandManhole(
+            self._commands, self._namespace, self._reactor, lambda: _end(proto, 0)
+        )
+        terminal = ServerProtocol(lambda: manhole)
+        # The terminal first: the other side may have typed already.
+        terminal.makeConnection(proto)
+        manhole.terminalSize(*self._size)
+        self._manhole = manhole
+        proto.makeConnection(_TerminalInput(terminal))
+
+    def execCommand(self, proto: Client, command: bytes) -> None:
+        """Run one command: its lines to stdout, progress and errors to stderr."""
+        proto.makeConnection(_NoInput())
+        name = command.decode("utf-8", "replace").strip().partition(" ")[0]
+
+        def show(progress: Progress) -> None:
+            if not self._closed:
+                proto.errReceived(f"{progress_text(progress)}\n".encode())
+
+        report = ThrottledReport(self._reactor, PROGRESS_INTERVAL, show)
+
+        def over(result: Answer | Failure) -> Answer | Failure:
+            self._running = None
+            report.finish()
+            return result
+
+        def answered(answer: Answer) -> int:
+            if not self._closed:
+                proto.outReceived("".join(f"{line}\n" for line in answer.lines).encode())
+            return 0
+
+        def failed(failure: Failure) -> int:
+            problem = problem_of(failure, name, self._log)
+            if not self._closed:
+                proto.errReceived(f"{problem.sentence}\n".encode())
+            return problem.exit_status
+
+        def end(status: int) -> None:
+            if not self._closed:
+                _end(proto, status)
+
+        running: Deferred[Answer] = maybeDeferred(self._run, command, report)
+        self._running = running
+        running.addBoth(over)
+        running.addCallback(answered).addErrback(failed).addCallback(end)
+
+    def _run(self, command: bytes, report: ThrottledReport) -> Deferred[Answer]:
+        try:
+            line = command.decode("utf-8")
+        except UnicodeDecodeError:
+            raise UsageProblem("The command is not UTF-8 text.") from None
+        return self._commands.run(self._commands.parse_line(line), report)
+
+    def windowChanged(self, newWindowSize: Sequence[int]) -> None:
+        """The client's terminal has another size."""
+        self._size = (newWindowSize[1], newWindowSize[0])
+        if self._manhole is not None:
+            self._manhole.terminalSize(*self._size)
+
+    def eofReceived(self) -> None:
+        """The client sends no more; a command runs on, the prompt ends when it may."""
+        if self._manhole is not None:
+            self._manhole.end_input()
+
+    def closed(self) -> None:
+        """The client is gone: cancel what it ran."""
+        self._closed = True
+        if self._manhole is not None:
+            self._manhole.connectionLost(connectionDone)
+        if self._running is not None:
+            self._running.cancel()
+
+
+class _TerminalInput:
+    """Takes what the client types to the terminal; conch sees it as a process's stdin."""
+
+    def __init__(self, terminal: ServerProtocol) -> None:
+        self._terminal = terminal
+
+    def write(self, data: bytes) -> None:
+        self._terminal.dataReceived(data)
+
+    def loseConnection(self) -> None:
+        """Nothing to close: `ConsoleSession.closed` is told as well."""
+
+
+class _NoInput:
+    """Takes what the client sends to a command, which reads nothing."""
+
+    def write(self, data: bytes) -> None:
+        """Drop it, as a program does that does not read its stdin."""
+
+    def loseConnection(self) -> None:
+        """Nothing to close."""
+
+
+def _end(proto: Client, status: int) -> None:
+    """End the session as a process with that exit status would."""
+    ended = ProcessTerminated(exitCode=status) if status else ProcessDone(0)
+    proto.processEnded(Failure(ended))

@@ -1,0 +1,109 @@
+"""The peer's ``status``: how it stands with the tracker, its shares, and its transfers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from p2pfs.console.command import Answer
+from p2pfs.console.rendering import size_text, table
+
+if TYPE_CHECKING:  # the service offers the command
+    from p2pfs.peer.job import Job
+    from p2pfs.peer.service import PeerService
+
+
+def status(service: PeerService) -> Answer:
+    """What the peer does now, for people and for scripts."""
+    uplink = service.uplink
+    transfers = [_transfer(job, service.reactor.seconds()) for job in service.downloads.jobs]
+    shares = [
+        {
+            "name": holding.name,
+            "size": holding.info.filesize,
+            "chunks": holding.info.totalchunknum,
+            "held": len(holding.chunks),
+            "path": str(holding.path),
+            "refused": holding.refusal,
+        }
+        for holding in service.library
+    ]
+    data = {
+        "tracker": uplink.tracker,
+        "joined_as": uplink.address,
+        "problem": uplink.problem,
+        "listening": str(service.address),
+        "uploaded": service.serving.uploaded,
+        "shares": shares,
+        "transfers": transfers,
+    }
+    return Answer(
+        data, [*_tracker_lines(data), "", *_share_lines(shares), "", *_transfer_lines(transfers)]
+    )
+
+
+def _transfer(job: Job, now: float) -> dict[str, Any]:
+    download = job.download
+    rate = download.rate(now) if download else 0.0
+    left = job.total - job.done
+    return {
+        "name": job.name,
+        "path": str(job.target),
+        "size": job.total,
+        "done": job.done,
+        "percent": int(100 * job.done / job.total) if job.total else 0,
+        "rate": round(rate),
+        "sources": download.connected_sources if download else 0,
+        "seconds_left": round(left / rate) if rate else None,
+        "remark": job.remark,
+    }
+
+
+def _tracker_lines(data: dict[str, Any]) -> list[str]:
+    if data["joined_as"]:
+        tracker = f"{data['tracker']}, joined as {data['joined_as']}"
+    elif data["tracker"]:
+        tracker = data["problem"] or f"{data['tracker']}, not joined yet"
+    else:
+        tracker = "none; 'connect' joins one"
+    return [
+        f"tracker    {tracker}",
+        f"listening  {data['listening']}",
+        f"uploaded   {size_text(data['uploaded'])}",
+    ]
+
+
+def _share_lines(shares: list[dict[str, Any]]) -> list[str]:
+    rows = [
+        (
+            share["name"],
+            size_text(share["size"]),
+            f"{share['held']}/{share['chunks']}",
+            f"{share['path']} (not listed: {share['refused']})"
+            if share["refused"]
+            else share["path"],
+        )
+        for share in shares
+    ]
+    return table(["share", "size", "chunks", "path"], rows, "Nothing is shared.")
+
+
+def _transfer_lines(transfers: list[dict[str, Any]]) -> list[str]:
+    rows = [
+        (
+            transfer["name"],
+            f"{transfer['percent']} %",
+            f"{size_text(transfer['rate'])}/s",
+            _duration(transfer["seconds_left"]),
+            transfer["remark"],
+        )
+        for transfer in transfers
+    ]
+    return table(["transfer", "done", "rate", "left", ""], rows, "No transfer is under way.")
+
+
+def _duration(seconds: int | None) -> str:
+    if seconds is None:
+        return "?"
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"

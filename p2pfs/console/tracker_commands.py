@@ -1,0 +1,111 @@
+"""The tracker's commands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from p2pfs.chunks import bytes_in
+from p2pfs.console.command import Answer, Call, Command, CommandSet, Parameter, ReportProgress
+from p2pfs.console.exit_command import exit_command
+from p2pfs.console.rendering import size_text, table
+from p2pfs.listening import bound_address, tcp_endpoint_string
+
+if TYPE_CHECKING:  # the service offers these commands, so it imports this module
+    from p2pfs.tracker.service import TrackerService
+
+
+def tracker_commands(service: TrackerService) -> CommandSet:
+    """The commands of one tracker."""
+    console = _TrackerConsole(service)
+    name = Parameter("name", "the file's name on the network")
+    return CommandSet(
+        [
+            Command(
+                "start",
+                "Listen for peers at one more host and port.",
+                console.start,
+                [
+                    Parameter("host", "address of the interface; 0.0.0.0 or :: for all"),
+                    Parameter("port", "TCP port; 0 for any that is free"),
+                ],
+            ),
+            Command(
+                "list_peers",
+                "Show who is connected, since when, holding how much.",
+                console.list_peers,
+            ),
+            Command(
+                "list_files",
+                "Show every file with size, chunks, holders and whole copies.",
+                console.list_files,
+            ),
+            Command(
+                "list_chunkinfo",
+                "Show which peer holds which chunks of a file.",
+                console.list_chunkinfo,
+                [name],
+            ),
+            exit_command(service.reactor, "tracker"),
+        ]
+    )
+
+
+class _TrackerConsole:
+    def __init__(self, service: TrackerService) -> None:
+        self._service = service
+
+    async def start(self, call: Call, report: ReportProgress) -> Answer:
+        endpoint = tcp_endpoint_string(call["host"], call["port"], for_server=True)
+        address = str(bound_address(self._service.listen_also(endpoint)))
+        return Answer({"listening": address}, [f"Listening at {address}."])
+
+    async def list_peers(self, call: Call, report: ReportProgress) -> Answer:
+        directory = self._service.directory
+        peers: list[dict[str, Any]] = []
+        for address, connection in sorted(self._service.factory.joined.items()):
+            held = directory.held_by(address)
+            peers.append(
+                {
+                    "address": address,
+                    "since": connection.since,
+                    "files": len(held),
+                    "bytes": sum(bytes_in(directory[n].info, c) for n, c in held.items()),
+                }
+            )
+        rows = [
+            (
+                p["address"],
+                datetime.fromtimestamp(p["since"]).strftime("%Y-%m-%d %H:%M:%S"),
+                p["files"],
+                size_text(p["bytes"]),
+            )
+            for p in peers
+        ]
+        return Answer(peers, table(["peer", "since", "files", "held"], rows, "No peer is here."))
+
+    async def list_files(self, call: Call, report: ReportProgress) -> Answer:
+        directory = self._service.directory
+        files: list[dict[str, Any]] = [
+            {
+                "name": name,
+                "size": listed.info.filesize,
+                "chunks": listed.info.totalchunknum,
+                "holders": len(listed.holders),
+                "whole_copies": listed.whole_copies,
+            }
+            for name, listed in ((name, directory[name]) for name in directory)
+        ]
+        rows = [
+            (f["name"], size_text(f["size"]), f["chunks"], f["holders"], f["whole_copies"])
+            for f in files
+        ]
+        headings = ["name", "size", "chunks", "holders", "whole copies"]
+        return Answer(files, table(headings, rows, "No file is offered."))
+
+    async def list_chunkinfo(self, call: Call, report: ReportProgress) -> Answer:
+        listed = self._service.directory[call["name"]]
+        holders = sorted(listed.holders.items())
+        data = {peer: [list(run) for run in chunks.ranges()] for peer, chunks in holders}
+        rows = [(peer, f"{len(chunks)}", str(chunks)) for peer, chunks in holders]
+        return Answer(data, table(["peer", "chunks", "which"], rows))

@@ -1,0 +1,138 @@
+"""What both daemons have in common: a state directory, ports, consoles, a clean start and stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.usage import Options, UsageError
+
+from p2pfs.console.command import CommandSet
+from p2pfs.console.control import ControlService
+from p2pfs.console.ssh import ssh_factory
+from p2pfs.errors import P2pfsError, StartupProblem
+from p2pfs.listening import listen
+from p2pfs.state_directory import StateDirectory
+
+CONTROL_SOCKET = "control"
+"""Name of the control socket in the state directory."""
+
+
+class Daemon(MultiService):
+    """A service with a state directory, listening ports and consoles.
+
+    `open` does all that can fail on account of options, files or ports, so that
+    `run_under_twistd` can report it before the process goes into the background.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, state: Path) -> None:
+        """``reactor`` gives time, connections and threads; ``state`` is the state directory."""
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's is not annotated
+        self.reactor = reactor
+        self.state = state
+        self.ports: list[IListeningPort] = []
+        self._claim: StateDirectory | None = None
+
+    def open(self) -> None:
+        """Claim the state directory and bind the ports; raises `StartupProblem`."""
+        self._claim = StateDirectory(self.state)
+
+    def startService(self) -> None:
+        if self._claim is None:
+            self.open()
+        super().startService()  # type: ignore[no-untyped-call]  # Twisted's is not annotated
+
+    def stopService(self) -> Deferred[None]:
+        ports, self.ports = self.ports, []
+        children = super().stopService()  # type: ignore[no-untyped-call]  # as above
+        stopping = [children, *(port.stopListening() for port in ports)]
+        done = gatherResults([d for d in stopping if d is not None], consumeErrors=True)
+        return done.addBoth(self._release)
+
+    def _release(self, result: Any) -> None:
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
+        if isinstance(result, Failure):
+            self.log.failure("The daemon did not stop cleanly.", failure=result)
+
+    def listen(self, description: str, factory: IProtocolFactory) -> IListeningPort:
+        """Listen at a server endpoint string as long as the service runs.
+
+        Raises `StartupProblem`. Only endpoints that are bound at once will do:
+        TCP, TLS and UNIX are.
+        """
+        port = now(listen(self.reactor, description, factory), description)
+        self.ports.append(port)
+        return port
+
+    def offer_consoles(
+        self,
+        commands: CommandSet,
+        namespace: Mapping[str, object],
+        ssh: str | None,
+        authorized_keys: Path | None,
+    ) -> None:
+        """Offer commands over the control socket, and over SSH when ``ssh`` is an endpoint."""
+        control = ControlService(self.reactor, self.state / CONTROL_SOCKET, commands)
+        control.setServiceParent(self)  # type: ignore[no-untyped-call]  # Twisted's is not annotated
+        if ssh is None:
+            return
+        if authorized_keys is None:
+            raise StartupProblem(
+                "The SSH console needs to know who may log in; give --authorized-keys FILE."
+            )
+        self.listen(
+            ssh, ssh_factory(self.state, authorized_keys, commands, namespace, self.reactor)
+        )
+
+
+def now(deferred: Deferred[IListeningPort], description: str) -> IListeningPort:
+    """The result of a Deferred that has fired; raises its failure's exception."""
+    results: list[IListeningPort] = []
+    failures: list[Failure] = []
+    deferred.addCallbacks(results.append, failures.append)
+    if failures:
+        failures[0].raiseException()
+    if not results:
+        raise StartupProblem(f"'{description}' cannot be bound at start; use a tcp endpoint.")
+    return results[0]
+
+
+class DaemonOptions(Options):
+    """The command-line options of both daemons."""
+
+    role = ""
+
+    optParameters = [  # noqa: RUF012  # twisted.python.usage reads it from the class
+        ["state", None, None, "Directory for state and control socket."],
+        ["ssh", None, None, "Server endpoint of the SSH console, e.g. tcp:6822 (default: none)."],
+        ["authorized-keys", None, None, "File with the public keys that may log in over SSH."],
+    ]
+
+    def postOptions(self) -> None:
+        if self["ssh"] is not None and self["authorized-keys"] is None:
+            raise UsageError("--ssh needs --authorized-keys FILE: the keys that may log in.")
+
+    def path(self, name: str) -> Path | None:
+        """The absolute path an option gives, or None."""
+        value = self[name]
+        return None if value is None else Path(value).expanduser().absolute()
+
+
+def run_under_twistd(name: str, build: Callable[[], Daemon]) -> Daemon:
+    """Build and open a daemon for twistd; a problem becomes one line and exit status 1."""
+    try:
+        daemon = build()
+        daemon.open()
+    except P2pfsError as error:
+        raise SystemExit(f"{name}: {error}") from None
+    return daemon

@@ -1,0 +1,96 @@
+"""Endpoint strings to listening ports and connections, with errors a person can use."""
+
+from __future__ import annotations
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import clientFromString, serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IReactorCore,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+from twisted.python.failure import Failure
+
+from p2pfs.addresses import Address
+from p2pfs.errors import StartupProblem, UsageProblem
+
+NONE = "none"
+"""What an endpoint option says for "not yet, the console will tell"."""
+
+# What parsing an endpoint string can raise, depending on its type and what is wrong with it.
+_UNPARSABLE = (ValueError, TypeError, KeyError, OSError)
+# A port number out of range surfaces as an OverflowError from the socket itself.
+_UNBINDABLE = (CannotListenError, OSError, OverflowError)
+
+
+def listen(
+    reactor: IReactorCore, description: str, factory: IProtocolFactory
+) -> Deferred[IListeningPort]:
+    """Listen at a server endpoint such as ``tcp:6880``.
+
+    Raises, or fails with, `StartupProblem` when the string cannot be read or
+    the endpoint not be bound. TCP and UNIX endpoints are bound on return.
+    """
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+    except _UNPARSABLE as error:
+        raise StartupProblem(
+            f"'{description}' is not a server endpoint ({_reason(error)}); "
+            "write for example tcp:6880 or tcp:6880:interface=127.0.0.1."
+        ) from None
+
+    def explain(failure: Failure) -> Failure:
+        failure.trap(*_UNBINDABLE)
+        error = failure.value
+        cause = getattr(error, "socketError", None) or error
+        return Failure(
+            StartupProblem(
+                f"Cannot listen at '{description}' ({_reason(cause)}); "
+                "choose another endpoint or stop what uses it."
+            )
+        )
+
+    listening: Deferred[IListeningPort] = endpoint.listen(factory)
+    return listening.addErrback(explain)
+
+
+def client_endpoint(reactor: IReactorCore, description: str) -> IStreamClientEndpoint:
+    """The client endpoint of a string such as ``tcp:tracker.example:6880``.
+
+    Raises `UsageProblem` when it cannot be read.
+    """
+    try:
+        endpoint: IStreamClientEndpoint = clientFromString(reactor, description)
+    except _UNPARSABLE as error:
+        raise UsageProblem(
+            f"'{description}' is not a client endpoint ({_reason(error)}); "
+            "write for example tcp:192.0.2.1:6880."
+        ) from None
+    return endpoint
+
+
+def tcp_endpoint_string(host: str, port: str, for_server: bool) -> str:
+    """The endpoint string of a host and port typed into a console; raises `UsageProblem`."""
+    if not (port.isascii() and port.isdigit() and int(port[:6]) <= 65535):
+        raise UsageProblem(f"'{port}' is not a port; give a number from 1 to 65535.")
+    escaped = host.strip("[]").replace("\\", "\\\\").replace(":", "\\:")
+    if for_server:
+        return f"tcp:{port}:interface={escaped}"
+    return f"tcp:{escaped}:{port}"
+
+
+def bound_address(port: IListeningPort) -> Address:
+    """Where a port listens; raises `StartupProblem` when it is not a TCP port."""
+    bound = port.getHost()
+    if not isinstance(bound, IPv4Address | IPv6Address):
+        raise StartupProblem("Other machines need a TCP port; give an endpoint such as tcp:6881.")
+    return Address(bound.host, bound.port)
+
+
+def _reason(error: BaseException | None) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text or type(error).__name__

@@ -1,0 +1,238 @@
+"""The wire's vocabulary: one Struct a message. Reading this module is reading the protocol.
+
+Each class is one message of ``docs/protocol.md``; its name is the tag in the
+field ``type``. `encode` makes a line of a message, `decode` a message of a line.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+import pybase64
+
+from p2pfs.chunks import FileInfo
+from p2pfs.errors import MalformedMessage
+
+KIB = 1 << 10
+MIB = 1 << 20
+CONTROL_LINE_LIMIT = 4 * MIB
+"""Longest line towards a tracker or a downloading peer, in bytes without its end."""
+SERVING_LINE_LIMIT = 64 * KIB
+"""Longest line towards a serving peer, in bytes without its end."""
+
+
+def _tag(class_name: str) -> str:
+    """``RequestFileList`` is ``REQUEST_FILE_LIST`` on the wire."""
+    return "".join(f"_{c}" if c.isupper() else c.upper() for c in class_name).lstrip("_")
+
+
+class _Message(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=_tag):
+    """Base of all messages."""
+
+
+# Peer and tracker
+
+
+class RequestRegister(_Message, frozen=True):
+    """A peer joins the network and says where it listens."""
+
+    address: str
+
+
+class ReplyRegister(_Message, frozen=True):
+    """The address as the tracker recorded it."""
+
+    address: str
+
+
+class RequestPublish(_Message, frozen=True):
+    """A peer offers a whole file."""
+
+    filename: str
+    fileinfo: FileInfo
+
+
+class RequestUnpublish(_Message, frozen=True):
+    """A peer holds none of a file any more; answered with `ReplyPublish`."""
+
+    filename: str
+
+
+class ReplyPublish(_Message, frozen=True):
+    """Whether a publish or unpublish was carried out, and if not, why not."""
+
+    filename: str
+    result: bool
+    message: str = ""
+
+
+class RequestFileList(_Message, frozen=True):
+    """Asks for the names beginning with ``prefix`` and sorting behind ``after``."""
+
+    prefix: str = ""
+    after: str = ""
+
+
+class ReplyFileList(_Message, frozen=True):
+    """Names and what is known of them; ``more`` when the list was cut to fit a line."""
+
+    # A factory, unlike a plain default, is written to the wire even when it holds.
+    filelist: dict[str, FileInfo]
+    more: bool = msgspec.field(default_factory=bool)
+
+
+class RequestFileLocation(_Message, frozen=True):
+    """Asks which peers hold which chunks of a file."""
+
+    filename: str
+
+
+class ReplyFileLocation(_Message, frozen=True):
+    """``chunkinfo`` maps a peer's address to the bitfield of the chunks it holds."""
+
+    filename: str
+    fileinfo: FileInfo
+    chunkinfo: dict[str, bytes]
+
+
+class RequestChunkRegister(_Message, frozen=True):
+    """A peer now holds a chunk (``chunknum``) or several (``chunks``, a bitfield). No reply."""
+
+    filename: str
+    chunknum: int | None = None
+    chunks: bytes | None = None
+    fileinfo: FileInfo | None = None
+
+
+class Error(_Message, frozen=True):
+    """The answer to a request that cannot be carried out; ``request`` is the type answered."""
+
+    request: str | None
+    message: str
+    filename: str | None = None
+    chunknum: int | None = None
+
+
+# Peer and peer
+
+
+class PeerPingPong(_Message, frozen=True):
+    """Sent back exactly as it came; the extra fields a peer puts in are its own affair."""
+
+    token: int | None = None
+
+
+class PeerRequestChunk(_Message, frozen=True):
+    """Asks for one chunk; ``encoding`` "raw" asks for plain bytes after the header line."""
+
+    filename: str
+    chunknum: int
+    root: str | None = None
+    encoding: str | None = None
+
+
+class PeerReplyChunk(_Message, frozen=True):
+    """A chunk: ``data`` in base64, or ``length`` raw bytes right behind the line."""
+
+    filename: str
+    chunknum: int
+    digest: str
+    data: str | None = None
+    length: int | None = None
+
+
+class PeerRequestDigests(_Message, frozen=True):
+    """Asks for the hash list behind ``root``."""
+
+    filename: str
+    root: str
+
+
+class PeerReplyDigests(_Message, frozen=True):
+    """The concatenated 32-byte digests of all chunks."""
+
+    filename: str
+    root: str
+    data: bytes
+
+
+Message: TypeAlias = (
+    RequestRegister
+    | ReplyRegister
+    | RequestPublish
+    | RequestUnpublish
+    | ReplyPublish
+    | RequestFileList
+    | ReplyFileList
+    | RequestFileLocation
+    | ReplyFileLocation
+    | RequestChunkRegister
+    | Error
+    | PeerPingPong
+    | PeerRequestChunk
+    | PeerReplyChunk
+    | PeerRequestDigests
+    | PeerReplyDigests
+)
+
+
+class _TypeOnly(msgspec.Struct):
+    type: str = ""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_type_decoder = msgspec.json.Decoder(_TypeOnly)
+# What decoding can raise: the library reports deep nesting and bad UTF-8 in Python's own terms.
+_UNDECODABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+
+
+class UndecodableMessage(MalformedMessage):
+    """A line that is no message; ``request`` is its type where that could be read."""
+
+    def __init__(self, reason: str, request: str | None) -> None:
+        super().__init__(reason)
+        self.request = request
+
+
+def encode(message: Message) -> bytes:
+    """The message as a line, with its end."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode(line: bytes | bytearray | memoryview) -> Message:
+    """The message in a line (without its end); raises `UndecodableMessage`."""
+    try:
+        return _decoder.decode(line)
+    except _UNDECODABLE as error:
+        reason = str(error)
+    try:
+        request = _type_decoder.decode(line).type[:64] or None
+    except _UNDECODABLE:
+        request = None
+    raise UndecodableMessage(f"This line is not a message of the protocol: {reason}.", request)
+
+
+def type_of(message: type[Message]) -> str:
+    """The name of a message class on the wire, such as ``REQUEST_PUBLISH``."""
+    return _tag(message.__name__)
+
+
+def encode_chunk(data: bytes) -> str:
+    """Base64 of a chunk (pybase64 does it an order of magnitude faster than the JSON library)."""
+    return pybase64.b64encode_as_string(data)
+
+
+def decode_chunk(data: str) -> bytes:
+    """The bytes of a chunk in base64; raises `MalformedMessage`."""
+    try:
+        return pybase64.b64decode(data, validate=True)
+    except ValueError as error:
+        raise MalformedMessage(f"The chunk's data is not base64: {error}.") from None
+
+
+def base64_line_limit(chunksize: int) -> int:
+    """The longest `PeerReplyChunk` line that a chunk of ``chunksize`` bytes can need."""
+    # The margin holds the other fields; a filename of 1024 bytes may be \u-escaped sixfold.
+    return 4 * ((chunksize + 2) // 3) + 8 * KIB

@@ -1,0 +1,195 @@
+"""Sees to it that what the library claims is what lies on the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pfs.chunks import ChunkSet
+from p2pfs.errors import Cancelled, P2pfsError
+from p2pfs.peer.hashing import right_chunks
+from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.records import Records
+from p2pfs.peer.storage import FileChanged, Stamp
+from p2pfs.peer.uplink import Uplink
+from p2pfs.tasks import end_of
+from p2pfs.threads import in_thread
+
+
+class Custodian:
+    """Restores the library after a restart, and withdraws what changed on disk.
+
+    A share whose file changed or vanished is unpublished; after a restart a
+    changed one is handed to ``publish_again``, as nobody watched it meanwhile.
+    An unfinished download whose part file is not as it was left is checked chunk
+    by chunk.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        library: Library,
+        records: Records,
+        uplink: Uplink,
+        publish_again: Callable[[Holding], None],
+    ) -> None:
+        self._reactor = reactor
+        self._library = library
+        self._records = records
+        self._uplink = uplink
+        self._publish_again = publish_again
+        self._checks: dict[str, Deferred[None]] = {}
+        self._stop = Event()
+        self._is_restored = False
+        self._awaiting_restore: list[Deferred[None]] = []
+        self._watch = LoopingCall(self._look)
+        self._watch.clock = reactor
+        self._watching: Deferred[Any] = succeed(None)
+
+    async def restore(self) -> None:
+        """Fill the library from the record."""
+        holdings = await self._records.load()
+        stamps = await in_thread(self._reactor, _stamps, [h.path for h in holdings])
+        for holding, stamp in zip(holdings, stamps, strict=True):
+            if holding.is_share and stamp != holding.stamp:
+                self._share_differs(holding, stamp)
+                continue
+            self._library.add(holding)
+            if not holding.is_share and stamp != holding.stamp:
+                self._start_check(holding)
+        self._is_restored = True
+        waiting, self._awaiting_restore = self._awaiting_restore, []
+        for deferred in waiting:
+            deferred.callback(None)
+
+    def restored(self) -> Deferred[None]:
+        """Fires when the library is what it was before the restart."""
+        if self._is_restored:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._awaiting_restore.append(waiting)
+        return waiting
+
+    def watch(self, interval: float) -> None:
+        """Look every ``interval`` seconds whether the shared files are what they were."""
+        self._watching = self._watch.start(interval, now=False).addErrback(self._defect)
+
+    async def stop(self) -> None:
+        """Stop watching and checking."""
+        self._stop.set()
+        if self._watch.running:
+            self._watch.stop()
+        await self._watching
+        for check in list(self._checks.values()):
+            await end_of(check)
+
+    def changed(self, holding: Holding, reason: FileChanged) -> None:
+        """A holding's file was found changed or gone: claim it no more."""
+        if self._library.get(holding.name) is not holding or holding.name in self._checks:
+            return
+        if holding.is_share:
+            self._library.discard(holding)
+            self.log.warn("Unpublished '{name}': {reason}", name=holding.name, reason=str(reason))
+            self._records.delete(holding.name).addErrback(self._not_recorded)
+            self._uplink.withdraw(holding).addErrback(self._defect)
+        elif holding.part is None:
+            self._start_check(holding)
+
+    async def check_unfinished(self, holding: Holding) -> None:
+        """Make sure that what an unfinished download claims to have is right."""
+        if holding.name not in self._checks:
+            stamp = (await in_thread(self._reactor, _stamps, [holding.path]))[0]
+            if stamp == holding.stamp:
+                return
+            self._start_check(holding)
+        if holding.name in self._checks:
+            await end_of(self._checks[holding.name])
+
+    # Inside
+
+    def _share_differs(self, holding: Holding, stamp: Stamp | None) -> None:
+        """Nobody watched while the peer was down."""
+        self._records.delete(holding.name).addErrback(self._not_recorded)
+        if stamp is None:
+            self.log.warn(
+                "Unpublished '{name}': {path} is gone.", name=holding.name, path=holding.path
+            )
+        else:
+            self.log.info("{path} was changed; it is hashed again.", path=holding.path)
+            self._publish_again(holding)
+
+    def _start_check(self, holding: Holding) -> None:
+        check = self._checks[holding.name] = Deferred.fromCoroutine(self._check(holding))
+
+        def checked(_: None) -> None:
+            del self._checks[holding.name]
+
+        check.addErrback(self._defect).addCallback(checked)
+
+    async def _check(self, holding: Holding) -> None:
+        """Keep of an unfinished download the chunks that are right; claim none meanwhile."""
+        claimed, holding.chunks = holding.chunks, ChunkSet(holding.info.totalchunknum)
+        await self._uplink.withdraw(holding)
+        try:
+            right = await in_thread(
+                self._reactor,
+                right_chunks,
+                holding.path,
+                holding.info,
+                holding.hashes,
+                claimed,
+                self._stop,
+            )
+        except Cancelled:
+            holding.chunks = claimed
+            return
+        lost = len(claimed) - len(right)
+        if lost:
+            self.log.warn(
+                "{lost} chunks of the unfinished {path} were not as they were left.",
+                lost=lost,
+                path=holding.path,
+            )
+        holding.chunks = right
+        holding.stamp = (await in_thread(self._reactor, _stamps, [holding.path]))[0]
+        self._records.save(holding).addErrback(self._not_recorded)
+        try:
+            await self._uplink.announce(holding)
+        except P2pfsError:
+            return  # without a tracker; joining one announces everything
+
+    async def _look(self) -> None:
+        shares = [h for h in self._library if h.is_share]
+        stamps = await in_thread(self._reactor, _stamps, [h.path for h in shares])
+        for holding, stamp in zip(shares, stamps, strict=True):
+            if stamp != holding.stamp:
+                how = "is gone" if stamp is None else "was changed"
+                self.changed(holding, FileChanged(f"{holding.path} {how}."))
+
+    def _not_recorded(self, failure: Failure) -> None:
+        failure.trap(P2pfsError)
+        self.log.warn("{error}", error=str(failure.value))
+
+    def _defect(self, failure: Failure) -> None:
+        self.log.failure("Looking after the shares failed.", failure=failure)
+
+
+def _stamps(paths: Sequence[Path]) -> list[Stamp | None]:
+    """The stamps of files, None for those that are not there; blocks."""
+    stamps: list[Stamp | None] = []
+    for path in paths:
+        try:
+            stamps.append(Stamp.of(os.stat(path)))
+        except OSError:
+            stamps.append(None)
+    return stamps

@@ -1,0 +1,133 @@
+"""The peer's durable state: its holdings, in SQLite.
+
+Everything here blocks, and belongs into a thread; the methods may be called
+from any.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from p2pfs.chunks import ChunkSet, FileInfo, HashList
+from p2pfs.errors import InvalidName, P2pfsError, StartupProblem, StorageProblem
+from p2pfs.names import check_filename
+from p2pfs.peer.library import Holding
+from p2pfs.peer.storage import Stamp
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS holdings (
+    name TEXT PRIMARY KEY,
+    path BLOB NOT NULL,
+    target BLOB,
+    filesize INTEGER NOT NULL,
+    chunksize INTEGER NOT NULL,
+    root TEXT,
+    chunks BLOB NOT NULL,
+    digests BLOB NOT NULL,
+    stamp_size INTEGER,
+    stamp_mtime_ns INTEGER
+)
+"""
+Row = Sequence[Any]
+
+
+class Database:
+    """The state file of one peer. A commit is on the disk when it returns."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create it; raises `StartupProblem` when it is unusable."""
+        self._lock = Lock()
+        self._path = path
+        try:
+            self._connection = sqlite3.connect(path, check_same_thread=False)
+            os.chmod(path, 0o600)
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, _SCHEMA_VERSION):
+                raise StartupProblem(
+                    f"{path} was written by another version of p2pfs; give another --state."
+                )
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            with self._connection:
+                self._connection.execute(_SCHEMA)
+                self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        except (sqlite3.Error, OSError) as error:
+            raise StartupProblem(
+                f"The state file {path} cannot be used ({error}); mend its permissions, or move "
+                "it away and publish again."
+            ) from None
+
+    def load(self) -> list[Holding]:
+        """All holdings on record; raises `StorageProblem` when the file is damaged."""
+        try:
+            with self._lock:
+                rows = self._connection.execute("SELECT * FROM holdings ORDER BY name").fetchall()
+            return [_holding(row) for row in rows]
+        except (sqlite3.Error, P2pfsError, ValueError) as error:
+            raise StorageProblem(
+                f"The state file {self._path} is damaged ({error}); move it away and publish again."
+            ) from None
+
+    def write(self, saved: Iterable[Row], deleted: Iterable[str]) -> None:
+        """Record holdings, given as `row` makes them, and forget others, in one commit.
+
+        Raises `StorageProblem` when that is not possible.
+        """
+        marks = ", ".join("?" * 10)
+        try:
+            with self._lock, self._connection:
+                self._connection.executemany(
+                    f"INSERT OR REPLACE INTO holdings VALUES ({marks})", saved
+                )
+                self._connection.executemany(
+                    "DELETE FROM holdings WHERE name = ?", ((name,) for name in deleted)
+                )
+        except sqlite3.Error as error:
+            raise StorageProblem(
+                f"The state file {self._path} cannot be written ({error}); make room on its disk."
+            ) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+
+def row(holding: Holding) -> Row:
+    """A snapshot of a holding, to be taken in the reactor's thread and saved in another."""
+    return (
+        holding.name,
+        os.fsencode(holding.path),
+        None if holding.target is None else os.fsencode(holding.target),
+        holding.info.filesize,
+        holding.info.chunksize,
+        holding.info.root,
+        holding.chunks.to_bitfield(),
+        bytes(holding.hashes),
+        None if holding.stamp is None else holding.stamp.size,
+        None if holding.stamp is None else holding.stamp.mtime_ns,
+    )
+
+
+def _holding(row: Row) -> Holding:
+    name, path, target, filesize, chunksize, root, chunks, digests, size, mtime_ns = row
+    total = -(-filesize // chunksize)
+    try:
+        check_filename(name)
+    except InvalidName as error:
+        raise StorageProblem(str(error)) from None
+    return Holding(
+        name,
+        FileInfo(filesize, total, chunksize, root),
+        HashList(total, digests),
+        ChunkSet.from_bitfield(total, chunks),
+        Path(os.fsdecode(path)),
+        None if size is None else Stamp(size, mtime_ns),
+        None if target is None else Path(os.fsdecode(target)),
+    )

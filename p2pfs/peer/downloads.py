@@ -1,0 +1,226 @@
+"""All downloads of a peer: each from the user's request to the file under its final name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pfs.chunks import ChunkSet, FileInfo, HashList
+from p2pfs.errors import AlreadyExists, NotFound, P2pfsError, Refused, StorageProblem
+from p2pfs.messages import ReplyFileLocation
+from p2pfs.peer.custodian import Custodian
+from p2pfs.peer.downloading import Download, Surroundings
+from p2pfs.peer.hashing import copy_chunks
+from p2pfs.peer.job import Fetched, Job
+from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.records import DownloadRecorder, Records
+from p2pfs.peer.sources import SourcePool
+from p2pfs.peer.storage import PartFile, already_exists
+from p2pfs.tasks import detached, end_of
+from p2pfs.threads import in_thread
+
+
+class Downloads:
+    """Starts downloads, knows those under way, and ends them."""
+
+    log = Logger()
+
+    def __init__(
+        self, around: Surroundings, library: Library, records: Records, custodian: Custodian
+    ) -> None:
+        self._around = around
+        self._custodian = custodian
+        self._reactor = around.reactor
+        self._uplink = around.uplink
+        self._library = library
+        self._records = records
+        self._running: dict[Job, Deferred[None]] = {}
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The downloads under way."""
+        return list(self._running)
+
+    def new_pool(self) -> SourcePool:
+        """Connections to sources, to be shared by the files of one command."""
+        return SourcePool(self._reactor, self._around.patience)
+
+    def start(
+        self, name: str, target: Path, overwrite: bool, pool: SourcePool
+    ) -> tuple[Job, Deferred[Fetched]]:
+        """Begin to fetch one file to ``target``, an absolute path that is no directory.
+
+        The Deferred fails with a `P2pfsError`; cancelling it cancels the job, which
+        then ends in its own time. Raises `AlreadyExists` when the file, or another to
+        the same place, is being downloaded.
+        """
+        for other in self._running:
+            if name == other.name or target == other.target:
+                raise AlreadyExists(
+                    f"'{other.name}' is being downloaded to {other.target} just now; wait for it, "
+                    "or cancel it."
+                )
+        job = Job(name, target, overwrite, self._reactor.seconds())
+        fetched, end = detached(self._fetch(job, pool), job.cancel)
+        self._running[job] = end
+        end.addCallback(self._forget, job)
+        return job, fetched
+
+    def cancel(self, name: str) -> None:
+        """Cancel the download of that name; raises `NotFound`."""
+        for job in self._running:
+            if job.name == name:
+                return job.cancel()
+        raise NotFound(f"'{name}' is not being downloaded; 'status' shows what is.")
+
+    async def stop(self) -> None:
+        """Cancel all downloads and wait for their ends."""
+        for job in self.jobs:
+            job.cancel()
+        for end in list(self._running.values()):
+            await end_of(end)
+
+    def _forget(self, _: None, job: Job) -> None:
+        del self._running[job]
+
+    # One download
+
+    async def _fetch(self, job: Job, pool: SourcePool) -> Fetched:
+        await self._custodian.restored()
+        location = await self._locate(job)
+        job.check()
+        holding = await self._prepare(job, location.fileinfo)
+        part = holding.part
+        assert part is not None
+        recorder = DownloadRecorder(self._reactor, self._records, holding, part)
+        finished = False
+        try:
+            job.check()
+            if self._library.get(job.name) is holding:
+                recorder.start()
+                self._uplink.announce(holding).addErrback(_tracker_lost)
+            download = job.download = Download(self._around, pool, holding)
+            download.start(location)
+            try:
+                await download.finished
+            except CancelledError:
+                job.check()
+                raise
+            await recorder.stop(final=False)
+            holding.stamp = await in_thread(self._reactor, part.finish, job.target, job.overwrite)
+            holding.path, holding.target = job.target, None
+            finished = True
+        finally:
+            if not finished and self._library.get(job.name) is holding:
+                await recorder.stop(final=True)
+            holding.part = None
+            part.close()
+        if self._library.get(job.name) is holding:
+            await self._records.save(holding)
+        return Fetched(
+            job.name,
+            job.target,
+            holding.info.filesize,
+            self._reactor.seconds() - job.started,
+            {str(address): s.received for address, s in download.sources.items() if s.received},
+        )
+
+    async def _locate(self, job: Job) -> ReplyFileLocation:
+        try:
+            return await self._uplink.locate(job.name)
+        except Refused:
+            raise NotFound(
+                f"Nobody offers '{job.name}'; 'list_file' shows what is offered."
+            ) from None
+
+    async def _prepare(self, job: Job, info: FileInfo) -> Holding:
+        """The holding to download into, its part file open, what it has already verified."""
+        known = self._library.get(job.name)
+        if known is not None and known.info != info:
+            if known.is_share:
+                raise AlreadyExists(
+                    f"This peer shares another content as '{job.name}'; unpublish it first."
+                )
+            await self._discard(known)
+            known = None
+        if known is not None and not known.is_share and known.target != job.target:
+            raise AlreadyExists(
+                f"An unfinished download of '{job.name}' lies in {known.path}; download it to "
+                f"{known.target} to go on, or unpublish it to give it up."
+            )
+        resumed = known is not None and not known.is_share
+        if known is not None and resumed:
+            job.phase = "checking what was there before"
+            await self._custodian.check_unfinished(known)
+            job.check()
+        await in_thread(self._reactor, _check_target, job, resumed)
+        total = info.totalchunknum
+        if known is None or known.is_share:
+            hashes = HashList(total, bytes(known.hashes)) if known else HashList(total)
+            holding = Holding(
+                job.name, info, hashes, ChunkSet(total), job.part_path, target=job.target
+            )
+        else:
+            holding = known
+        job.phase = "preparing the part file"
+        holding.part = await in_thread(
+            self._reactor, PartFile.open, holding.path, info.filesize, not resumed
+        )
+        try:
+            if known is not None and known.is_share:
+                await self._copy(job, known, holding)
+            elif not resumed:
+                self._library.add(holding)
+        except BaseException:
+            holding.part.close()
+            holding.part = None
+            raise
+        job.holding = holding
+        return holding
+
+    async def _copy(self, job: Job, share: Holding, holding: Holding) -> None:
+        """Take from this peer's own share what is right in it."""
+        job.phase = "copying from this peer's own share"
+        assert holding.part is not None
+        try:
+            holding.chunks = await in_thread(
+                self._reactor,
+                copy_chunks,
+                share.path,
+                share.stamp,
+                holding.part,
+                holding.info,
+                holding.hashes,
+                job.stop,
+            )
+        except StorageProblem as error:
+            self.log.warn("{error}", error=str(error))
+
+    async def _discard(self, unfinished: Holding) -> None:
+        """Give up an unfinished download, with its part file."""
+        self._library.discard(unfinished)
+        await self._records.delete(unfinished.name)
+        await in_thread(self._reactor, unfinished.path.unlink, missing_ok=True)
+
+
+def _check_target(job: Job, resumed: bool) -> None:
+    """Raise what speaks against writing there; blocks, so it belongs into a thread."""
+    if not job.target.parent.is_dir():
+        raise StorageProblem(
+            f"The directory {job.target.parent} is not there; create it, or give another path."
+        )
+    if job.target.is_dir():
+        raise StorageProblem(f"{job.target} is a directory; give a path for the file in it.")
+    if not job.overwrite and os.path.lexists(job.target):
+        raise already_exists(job.target)
+    if not (resumed or job.overwrite) and os.path.lexists(job.part_path):
+        raise already_exists(job.part_path)
+
+
+def _tracker_lost(failure: Failure) -> None:
+    """Joining again will announce everything."""
+    failure.trap(P2pfsError)

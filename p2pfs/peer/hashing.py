@@ -1,0 +1,121 @@
+"""Hashing files chunk by chunk: what a publisher knows, and a resumed download checks.
+
+Everything here blocks, and belongs into a thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import NamedTuple
+
+from p2pfs.chunks import ChunkSet, FileInfo, HashList
+from p2pfs.errors import Cancelled, StorageProblem
+from p2pfs.peer.storage import ChunkReader, PartFile, Stamp, explained
+
+FRAME = 1 << 20
+"""Bytes read and hashed in one go."""
+
+
+class HashedFile(NamedTuple):
+    """A file's description for the network, its hash list, and the stamp it bore meanwhile."""
+
+    info: FileInfo
+    hashes: HashList
+    stamp: Stamp
+
+
+def hash_file(path: Path, stop: Event, hashed: Callable[[int], None]) -> HashedFile:
+    """Hash a regular file.
+
+    ``hashed`` is told the bytes done after each frame, in this thread. Raises
+    `Cancelled` once ``stop`` is set, and `StorageProblem` when the file cannot be
+    read, is not a regular file, or changes meanwhile.
+    """
+    with explained("read", path):
+        status = os.stat(path)
+    if not path.is_file():
+        raise StorageProblem(f"Cannot publish {path}: it is not a regular file; give a file.")
+    stamp = Stamp.of(status)
+    info = FileInfo.of_size(stamp.size)
+    hashes = HashList(info.totalchunknum)
+    reader = ChunkReader.open(path, stamp)
+    try:
+        done = 0
+        for chunknum in range(info.totalchunknum):
+            hashes[chunknum] = _digest(reader, info, chunknum, stop)
+            done += info.length(chunknum)
+            hashed(done)
+    finally:
+        reader.close()
+    with explained("read", path):
+        if Stamp.of(os.stat(path)) != stamp:
+            raise StorageProblem(
+                f"{path} was changed while it was read; publish it once it is complete."
+            )
+    return HashedFile(FileInfo.of_size(stamp.size, hashes.root), hashes, stamp)
+
+
+def right_chunks(
+    path: Path, info: FileInfo, hashes: HashList, claimed: ChunkSet, stop: Event
+) -> ChunkSet:
+    """Those of the ``claimed`` chunks whose bytes in the file have the digest they should.
+
+    A file that is shorter than it should be, or gone, just has fewer right
+    chunks. Raises `Cancelled` once ``stop`` is set.
+    """
+    right = ChunkSet(info.totalchunknum)
+    try:
+        reader = ChunkReader.open(path, None)
+    except StorageProblem:
+        return right
+    try:
+        for chunknum in claimed:
+            try:
+                digest = _digest(reader, info, chunknum, stop)
+            except StorageProblem:
+                continue
+            if digest == hashes[chunknum]:
+                right.add(chunknum)
+    finally:
+        reader.close()
+    return right
+
+
+def copy_chunks(
+    source: Path, stamp: Stamp | None, part: PartFile, info: FileInfo, hashes: HashList, stop: Event
+) -> ChunkSet:
+    """Copy all chunks that are right from a local file into a part file; the chunks copied.
+
+    Raises `FileChanged` when the source does not bear ``stamp``, `StorageProblem`
+    when the part file cannot be written, and `Cancelled` once ``stop`` is set.
+    """
+    copied = ChunkSet(info.totalchunknum)
+    reader = ChunkReader.open(source, stamp)
+    try:
+        for chunknum in range(info.totalchunknum):
+            if stop.is_set():
+                raise Cancelled("The copying was cancelled.")
+            data = reader.read(info.offset(chunknum), info.length(chunknum))
+            if hashlib.sha256(data).digest() == hashes[chunknum]:
+                part.write(info.offset(chunknum), [data])
+                copied.add(chunknum)
+    finally:
+        reader.close()
+    return copied
+
+
+def _digest(reader: ChunkReader, info: FileInfo, chunknum: int, stop: Event) -> bytes:
+    digest = hashlib.sha256()
+    offset = info.offset(chunknum)
+    end = offset + info.length(chunknum)
+    while offset < end:
+        if stop.is_set():
+            raise Cancelled("The hashing was cancelled.")
+        frame = reader.read(offset, min(FRAME, end - offset))
+        digest.update(frame)
+        offset += len(frame)
+    return digest.digest()

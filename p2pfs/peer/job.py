@@ -1,0 +1,76 @@
+"""A download a user asked for: what it fetches, how far it is, and how it is cancelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+from p2pfs.chunks import bytes_in
+from p2pfs.errors import Cancelled, P2pfsError
+from p2pfs.peer.downloading import Download
+from p2pfs.peer.library import Holding
+from p2pfs.peer.storage import PART_SUFFIX
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a finished download came to: bytes from each source, and from what was there before."""
+
+    name: str
+    path: Path
+    size: int
+    seconds: float
+    sources: dict[str, int]
+
+
+@dataclass(eq=False)
+class Job:
+    """One file on its way to ``target``; ``started`` is a time of the reactor's clock."""
+
+    name: str
+    target: Path
+    overwrite: bool
+    started: float
+    holding: Holding | None = None
+    download: Download | None = None
+    phase: str = "asking the tracker"
+    bytes_before: int = 0
+    """Bytes that were there when it began."""
+    stop: Event = field(default_factory=Event)
+    _reason: P2pfsError | None = None
+
+    @property
+    def part_path(self) -> Path:
+        """Where the file lies until it is whole."""
+        return self.target.with_name(self.target.name + PART_SUFFIX)
+
+    @property
+    def total(self) -> int:
+        """Size of the file in bytes; 0 while it is not known."""
+        return self.holding.info.filesize if self.holding else 0
+
+    @property
+    def done(self) -> int:
+        """Bytes that are there and verified."""
+        return bytes_in(self.holding.info, self.holding.chunks) if self.holding else 0
+
+    @property
+    def remark(self) -> str:
+        """What a person would like to know about its state now."""
+        return self.download.remark if self.download else self.phase
+
+    def cancel(self, reason: P2pfsError | None = None) -> None:
+        """Have it stop as soon as it can; it then ends with ``reason``."""
+        self._reason = reason or Cancelled(
+            f"The download of '{self.name}' was cancelled; what came is kept in {self.part_path}, "
+            "download it again to go on."
+        )
+        self.stop.set()
+        if self.download is not None:
+            self.download.cancel()
+
+    def check(self) -> None:
+        """Raise the reason for which it was cancelled, if it was."""
+        if self._reason is not None:
+            raise self._reason

@@ -1,0 +1,206 @@
+"""Publishing: files are hashed in a thread, recorded, and offered to the tracker."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from p2pfs.chunks import ChunkSet
+from p2pfs.errors import (
+    AlreadyExists,
+    Cancelled,
+    InvalidName,
+    NotFound,
+    Refused,
+    TrackerUnavailable,
+)
+from p2pfs.names import check_filename, filename_from_path
+from p2pfs.peer.hashing import hash_file
+from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.records import Records
+from p2pfs.peer.storage import Stamp, explained
+from p2pfs.peer.uplink import Uplink
+from p2pfs.tasks import detached, end_of
+from p2pfs.threads import in_thread
+
+
+class Candidate(NamedTuple):
+    """A regular file that is to be published, and under which name."""
+
+    path: Path
+    name: str
+    stamp: Stamp
+
+
+class Published(NamedTuple):
+    """What came of a file: whether the tracker lists it already, or will once it is back."""
+
+    name: str
+    listed: bool
+
+
+@dataclass(eq=False)
+class Publication:
+    """A publish under way: how far it is, and how it is cancelled."""
+
+    label: str
+    total: int = 0
+    done: int = 0
+    """Bytes hashed of the files before the present one."""
+    hashing: int = 0
+    """Bytes hashed of the present file."""
+    skipped: list[str] = field(default_factory=list)
+    """Why files below a directory were left out, a sentence each."""
+    stop: Event = field(default_factory=Event)
+
+    @property
+    def hashed_bytes(self) -> int:
+        """Bytes hashed so far."""
+        return self.done + self.hashing
+
+    def hashed(self, done: int) -> None:
+        """Told from the hashing thread how much of the present file is done."""
+        self.hashing = done
+
+
+class Publisher:
+    """Puts files into the library and offers them to the tracker."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, library: Library, records: Records, uplink: Uplink) -> None:
+        self._reactor = reactor
+        self._library = library
+        self._records = records
+        self._uplink = uplink
+        self._running: dict[Publication, Deferred[None]] = {}
+
+    def publish(
+        self, path: Path, name: str | None = None
+    ) -> tuple[Publication, Deferred[list[Published]]]:
+        """Share a file, or every regular file below a directory.
+
+        ``path`` is absolute. ``name`` is the name on the network, or what the
+        names of a directory's files begin with; by default the last part of the
+        path. The Deferred fails with a `P2pfsError`; cancelling it stops the work.
+        """
+        publication = Publication(str(path))
+        work = self._publish(path, name, publication)
+        published, end = detached(work, publication.stop.set)
+        self._running[publication] = end
+        end.addCallback(self._forget, publication)
+        return publication, published
+
+    async def unpublish(self, name: str) -> None:
+        """Share a file no more; of an unfinished download, discard the part file too.
+
+        Raises `NotFound`.
+        """
+        holding = self._library[name]
+        if holding.part is not None:
+            raise AlreadyExists(f"'{name}' is being downloaded just now; cancel that first.")
+        self._library.discard(holding)
+        await self._records.delete(name)
+        if not holding.is_share:
+            await in_thread(self._reactor, holding.path.unlink, missing_ok=True)
+        await self._uplink.withdraw(holding)
+
+    async def stop(self) -> None:
+        """Cancel what is under way and wait for its end."""
+        for publication in self._running:
+            publication.stop.set()
+        for end in list(self._running.values()):
+            await end_of(end)
+
+    # Inside
+
+    def _forget(self, _: None, publication: Publication) -> None:
+        del self._running[publication]
+
+    async def _publish(
+        self, path: Path, name: str | None, publication: Publication
+    ) -> list[Published]:
+        base = check_filename(name) if name is not None else filename_from_path(path.name)
+        candidates = await in_thread(
+            self._reactor, _candidates, path, base, publication.skipped, publication.stop
+        )
+        parts = {holding.path for holding in self._library if not holding.is_share}
+        candidates = [candidate for candidate in candidates if candidate.path not in parts]
+        publication.total = sum(candidate.stamp.size for candidate in candidates)
+        published = []
+        for candidate in candidates:
+            published.append(await self._publish_file(candidate, publication))
+            publication.done += candidate.stamp.size
+            publication.hashing = 0
+        return published
+
+    async def _publish_file(self, candidate: Candidate, publication: Publication) -> Published:
+        path, name, stamp = candidate
+        known = self._library.get(name)
+        if known is not None and (known.path != path or not known.is_share):
+            raise AlreadyExists(
+                f"This peer holds '{name}' already, in {known.path}; unpublish it first, or "
+                "publish under another name."
+            )
+        if known is None or known.stamp != stamp:
+            holding = await self._hash(path, name, publication)
+            if known is not None and self._library.discard(known):
+                await self._uplink.withdraw(known)
+            self._library.add(holding)
+            await self._records.save(holding)
+        else:
+            holding = known
+        try:
+            await self._uplink.announce(holding)
+        except TrackerUnavailable:
+            return Published(name, False)
+        except Refused as refusal:
+            if self._library.discard(holding):
+                await self._records.delete(name)
+            raise Refused(f"'{name}' was not published: {refusal}") from None
+        return Published(name, True)
+
+    async def _hash(self, path: Path, name: str, publication: Publication) -> Holding:
+        info, hashes, stamp = await in_thread(
+            self._reactor, hash_file, path, publication.stop, publication.hashed
+        )
+        return Holding(name, info, hashes, ChunkSet.full(info.totalchunknum), path, stamp)
+
+
+def _candidates(path: Path, base: str, skipped: list[str], stop: Event) -> list[Candidate]:
+    """The file, or the regular files below the directory, with their names; blocks."""
+    with explained("read", path):
+        status = os.stat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        return [Candidate(path, base, Stamp.of(status))]
+    candidates = []
+
+    def unreadable(error: OSError) -> None:
+        skipped.append(f"{error.filename} was skipped: {error.strerror}.")
+
+    for folder, subfolders, files in os.walk(path, onerror=unreadable):
+        subfolders.sort()
+        for file in sorted(files):
+            if stop.is_set():
+                raise Cancelled("The publishing was cancelled.")
+            place = Path(folder, file)
+            status = os.lstat(place)
+            if not stat.S_ISREG(status.st_mode):
+                skipped.append(f"{place} was skipped: it is not a regular file.")
+                continue
+            try:
+                name = filename_from_path(f"{base}/{place.relative_to(path).as_posix()}")
+            except InvalidName as error:
+                skipped.append(f"{place} was skipped: {error}")
+                continue
+            candidates.append(Candidate(place, name, Stamp.of(status)))
+    if not candidates:
+        raise NotFound(f"There is no regular file below {path}; nothing was published.")
+    return candidates

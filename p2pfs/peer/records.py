@@ -1,0 +1,148 @@
+"""The library's durable record, written in a thread: several changes in one commit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pfs.chunks import ChunkSet
+from p2pfs.errors import StorageProblem
+from p2pfs.peer.database import Database, Row, row
+from p2pfs.peer.library import Holding
+from p2pfs.peer.storage import PartFile
+from p2pfs.threads import in_thread
+
+RECORD_SECONDS = 2.0
+"""How often the verified chunks of a running download are put on record."""
+
+
+class Records:
+    """Saves and forgets holdings in the order asked for; each Deferred fires once that is durable.
+
+    While one commit is written, further changes gather for the next.
+    """
+
+    def __init__(self, reactor: Any, path: Path) -> None:
+        self._reactor = reactor
+        self._path = path
+        self._database: Database | None = None
+        self._changes: dict[str, Row | None] = {}
+        self._waiting: list[Deferred[None]] = []
+        self._writing = False
+        self._idle: list[Deferred[None]] = []
+
+    def check(self) -> None:
+        """Open the state file and close it again; raises `StartupProblem` when it is unusable."""
+        Database(self._path).close()
+
+    async def load(self) -> list[Holding]:
+        """Open the state file and return what it holds; raises `StorageProblem`."""
+        self._database = await in_thread(self._reactor, Database, self._path)
+        return await in_thread(self._reactor, self._database.load)
+
+    def save(self, holding: Holding) -> Deferred[None]:
+        """Record a holding as it is now."""
+        return self._change(holding.name, row(holding))
+
+    def delete(self, name: str) -> Deferred[None]:
+        """Forget a holding."""
+        return self._change(name, None)
+
+    async def close(self) -> None:
+        """Finish what is being written, and close the state file."""
+        if self._writing:
+            idle: Deferred[None] = Deferred()
+            self._idle.append(idle)
+            await idle
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _change(self, name: str, record: Row | None) -> Deferred[None]:
+        done: Deferred[None] = Deferred()
+        self._changes[name] = record
+        self._waiting.append(done)
+        if not self._writing:
+            self._write()
+        return done
+
+    def _write(self) -> None:
+        self._writing = True
+        changes, self._changes = self._changes, {}
+        waiting, self._waiting = self._waiting, []
+        job = in_thread(self._reactor, self._commit, changes)
+        job.addBoth(self._written, waiting)
+
+    def _commit(self, changes: dict[str, Row | None]) -> None:
+        """Runs in a thread, one at a time."""
+        if self._database is None:
+            raise StorageProblem("The state file is closed; start the peer again.")
+        self._database.write(
+            [record for record in changes.values() if record is not None],
+            [name for name, record in changes.items() if record is None],
+        )
+
+    def _written(self, result: Failure | None, waiting: list[Deferred[None]]) -> None:
+        self._writing = False
+        if self._changes:
+            self._write()
+        for done in waiting:
+            if isinstance(result, Failure):
+                done.errback(result)
+            else:
+                done.callback(None)
+        if not self._writing:
+            idle, self._idle = self._idle, []
+            for deferred in idle:
+                deferred.callback(None)
+
+
+class DownloadRecorder:
+    """Keeps the record of a running download: data reaches the disk before the record says so."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, records: Records, holding: Holding, part: PartFile) -> None:
+        self._reactor = reactor
+        self._records = records
+        self._holding = holding
+        self._part = part
+        self._recorded: ChunkSet | None = None
+        self._timer = LoopingCall(self._record)
+        self._timer.clock = reactor
+        self._running: Deferred[None] = succeed(None)
+
+    def start(self) -> None:
+        """Record now, and every `RECORD_SECONDS` from then on as long as chunks come."""
+        self._running = self._timer.start(RECORD_SECONDS).addCallback(lambda _: None)
+        self._running.addErrback(self._failed)
+
+    async def stop(self, final: bool) -> None:
+        """Stop recording; ``final`` says whether to record the last state first."""
+        if self._timer.running:
+            self._timer.stop()
+        await self._running
+        if final:
+            try:
+                await self._record()
+            except StorageProblem as error:
+                self.log.warn("{error}", error=str(error))
+
+    async def _record(self) -> None:
+        if self._recorded == self._holding.chunks:
+            return
+        verified = self._holding.chunks.copy()
+        stamp = await in_thread(self._reactor, self._part.sync)
+        self._holding.stamp = stamp
+        self._recorded = verified
+        await self._records.save(replace(self._holding, chunks=verified))
+
+    def _failed(self, failure: Failure) -> None:
+        failure.trap(StorageProblem)
+        self.log.warn("{error}", error=str(failure.value))

@@ -1,0 +1,174 @@
+"""The asking side of a connection: pipelined requests, their answers, and patience."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from p2pfs.errors import P2pfsError, Refused
+from p2pfs.messages import Error, Message, UndecodableMessage, type_of
+from p2pfs.wire import MessageProtocol
+
+_M = TypeVar("_M")
+
+
+class Pending:
+    """A request on its way; ``answered`` fires with the reply or the reason there is none."""
+
+    def __init__(self, request: Message) -> None:
+        self.request = request
+        # A cancelled request keeps its place in the queue: its answer still comes.
+        self.answered: Deferred[Any] = Deferred(lambda _: None)
+
+    def succeed(self, reply: object) -> None:
+        """The answer is there."""
+        if not self.answered.called:
+            self.answered.callback(reply)
+
+    def fail(self, error: P2pfsError) -> None:
+        """There will be no answer."""
+        if not self.answered.called:
+            self.answered.errback(error)
+
+
+class RequestProtocol(MessageProtocol):
+    """Sends requests and matches replies to them, in order for each kind of reply.
+
+    When nothing at all comes for ``silence_timeout`` seconds while an answer is
+    due, or an answer comes that nobody asked for, the connection is aborted. All
+    requests still open then fail with what `connection_error` makes of it.
+    """
+
+    def __init__(self, reactor: IReactorTime, silence_timeout: float) -> None:
+        super().__init__(reactor)
+        self._silence_timeout = silence_timeout
+        self._queues: dict[type[Message], deque[Pending]] = {}
+        self._arriving: Pending | None = None
+        self._last_heard = 0.0
+        self._silence_timer: IDelayedCall | None = None
+        self._cause: P2pfsError | None = None
+        self._ended: list[Deferred[None]] = []
+
+    # For subclasses
+
+    def connection_error(self, reason: str) -> P2pfsError:
+        """The error for requests that a connection, ending for ``reason``, leaves open."""
+        raise NotImplementedError
+
+    def reply_received(self, pending: Pending, reply: Message) -> None:
+        """Handle the reply to a request; by default it is the request's result."""
+        pending.succeed(reply)
+
+    def still_arriving(self, pending: Pending | None) -> None:
+        """Say whose payload follows its reply's line; None once it is there."""
+        self._arriving = pending
+
+    # For users
+
+    def ask(self, request: Message, reply_type: type[_M]) -> Deferred[_M]:
+        """Send a request; fires with the reply, or fails with `Refused` or `connection_error`."""
+        pending = Pending(request)
+        self.enqueue(pending, reply_type)
+        return pending.answered
+
+    def enqueue(self, pending: Pending, reply_type: type[Any]) -> None:
+        """Send a request and remember it until a reply of that type comes."""
+        if self.closed or self._cause is not None:
+            pending.fail(self._cause or self.connection_error("the connection was closed"))
+            return
+        if not self._waiting():
+            self._last_heard = self.reactor.seconds()
+        self._queues.setdefault(reply_type, deque()).append(pending)
+        self.send(pending.request)
+        if self._silence_timer is None:
+            self._watch(self._silence_timeout)
+
+    def give_up(self, reason: str) -> None:
+        """Abort the connection; open requests fail for that reason."""
+        if self._cause is None:
+            self._cause = self.connection_error(reason)
+        self.abort()
+
+    def ended(self) -> Deferred[None]:
+        """Fires when the connection is closed."""
+        if self.closed:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._ended.append(waiter)
+        return waiter
+
+    # The incoming side
+
+    def dataReceived(self, data: bytes) -> None:
+        self._last_heard = self.reactor.seconds()
+        super().dataReceived(data)
+
+    def release_input(self) -> None:
+        # While we did not read, the other side cannot be blamed for silence.
+        self._last_heard = self.reactor.seconds()
+        super().release_input()
+
+    def message_received(self, message: Message, line: bytes) -> None:
+        if isinstance(message, Error):
+            self._error_received(message)
+            return
+        queue = self._queues.get(type(message))
+        if not queue:
+            self.give_up(f"it sent {type_of(type(message))} without having been asked")
+            return
+        self.reply_received(queue.popleft(), message)
+
+    def undecodable_received(self, error: UndecodableMessage) -> None:
+        self.give_up("it sent a line that is no message of the protocol")
+
+    def closing(self, reason: Failure) -> None:
+        if self._silence_timer is not None:
+            self._silence_timer.cancel()
+            self._silence_timer = None
+        error = self._cause or self.connection_error("it closed the connection")
+        self._cause = error
+        if self._arriving is not None:
+            self._arriving.fail(error)
+        queues, self._queues = self._queues, {}
+        for queue in queues.values():
+            for pending in queue:
+                pending.fail(error)
+        waiters, self._ended = self._ended, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+    # Inside
+
+    def _error_received(self, error: Error) -> None:
+        for queue in self._queues.values():
+            if queue and type_of(type(queue[0].request)) == error.request:
+                queue.popleft().fail(Refused(_printable(error.message)))
+                return
+        self.give_up(f"it sent an error: {_printable(error.message)}")
+
+    def _waiting(self) -> bool:
+        return self._arriving is not None or any(self._queues.values())
+
+    def _watch(self, seconds: float) -> None:
+        self._silence_timer = self.reactor.callLater(seconds, self._check_silence)
+
+    def _check_silence(self) -> None:
+        self._silence_timer = None
+        if not self._waiting():
+            return
+        silent = self.reactor.seconds() - self._last_heard
+        if self.input_held:
+            silent = 0.0
+        if silent >= self._silence_timeout:
+            self.give_up(f"it was silent for {self._silence_timeout:g} s")
+        else:
+            self._watch(self._silence_timeout - silent)
+
+
+def _printable(text: str) -> str:
+    """What the other side said, made fit for a terminal and a log line."""
+    return "".join(c if c.isprintable() else "?" for c in text[:300])

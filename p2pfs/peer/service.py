@@ -1,0 +1,152 @@
+"""The peer as a service: its parts put together, its ports, its consoles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pfs.addresses import is_loopback, is_wildcard, parse_address
+from p2pfs.console.peer_commands import peer_commands
+from p2pfs.daemon import Daemon
+from p2pfs.errors import P2pfsError
+from p2pfs.listening import NONE, bound_address, client_endpoint
+from p2pfs.peer.custodian import Custodian
+from p2pfs.peer.downloading import Surroundings
+from p2pfs.peer.downloads import Downloads
+from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.publishing import Publisher
+from p2pfs.peer.records import Records
+from p2pfs.peer.serving import ServingFactory
+from p2pfs.peer.settings import PeerSettings
+from p2pfs.peer.tracker_link import TrackerLink
+from p2pfs.peer.trees import Trees
+from p2pfs.peer.uplink import Uplink
+from p2pfs.tasks import end_of
+
+STATE_FILE = "peer.sqlite"
+
+
+class PeerService(Daemon):
+    """A peer: shares files, serves chunks, downloads."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, settings: PeerSettings, random: Random) -> None:
+        """``random`` breaks ties between chunks and spreads the attempts to reconnect."""
+        super().__init__(reactor, settings.state)
+        self.settings = settings
+        self.library = Library()
+        self.records = Records(reactor, settings.state / STATE_FILE)
+        self.uplink = Uplink(
+            reactor, random, settings, self.library, self._announced_address, self._warn_if_alone
+        )
+        self.publisher = Publisher(reactor, self.library, self.records, self.uplink)
+        self.custodian = Custodian(
+            reactor, self.library, self.records, self.uplink, self._publish_again
+        )
+        around = Surroundings(reactor, random, settings.patience, settings.max_sources, self.uplink)
+        self.downloads = Downloads(around, self.library, self.records, self.custodian)
+        self.trees = Trees(reactor, self.downloads, self.library, self.uplink)
+        self.serving = ServingFactory(reactor, self.library, self.custodian.changed)
+        self._begun: Deferred[None] | None = None
+
+    def open(self) -> None:
+        """Claim the state directory, bind the ports, offer the consoles."""
+        if self.settings.tracker != NONE:
+            client_endpoint(self.reactor, self.settings.tracker)  # a bad one is told at once
+        super().open()
+        self.records.check()
+        self.address = bound_address(self.listen(self.settings.listen, self.serving))
+        self.offer_consoles(
+            peer_commands(self),
+            {"service": self, "peer": self},
+            self.settings.ssh,
+            self.settings.authorized_keys,
+        )
+
+    def startService(self) -> None:
+        super().startService()
+        self._begun = Deferred.fromCoroutine(self._begin()).addErrback(self._not_begun)
+
+    def stopService(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _begin(self) -> None:
+        await self.custodian.restore()
+        if self.settings.tracker != NONE:
+            self.uplink.start(self.settings.tracker)
+        self.custodian.watch(self.settings.watch_interval)
+        for path in self.settings.share:
+            self._share(path, None)
+
+    async def _stop(self) -> None:
+        await self.downloads.stop()
+        await self.publisher.stop()
+        await self.custodian.stop()
+        if self._begun is not None:
+            await self._begun
+        await self.uplink.stop()
+        for connection in list(self.serving.connections):
+            connection.abort()
+            if connection.at_work is not None:
+                await end_of(connection.at_work)
+        await super().stopService()
+        await self.records.close()
+
+    def _not_begun(self, failure: Failure) -> None:
+        """Without its record the peer would forget what it shared: stop rather than do that."""
+        if failure.check(P2pfsError):
+            self.log.critical("{error}", error=str(failure.value))
+        else:
+            self.log.failure("The peer could not begin.", failure=failure)
+        self.reactor.stop()
+
+    def _share(self, path: Path, name: str | None) -> None:
+        publication, published = self.publisher.publish(path, name)
+
+        def report(files: list[Any]) -> None:
+            for reason in publication.skipped:
+                self.log.warn("{reason}", reason=reason)
+            self.log.info("Shared {path}: {count} files", path=path, count=len(files))
+
+        def explain(failure: Failure) -> None:
+            failure.trap(P2pfsError)
+            self.log.warn("{error}", error=str(failure.value))
+
+        published.addCallback(report).addErrback(explain).addErrback(
+            lambda failure: self.log.failure("Sharing failed.", failure=failure)
+        )
+
+    def _publish_again(self, holding: Holding) -> None:
+        self._share(holding.path, holding.name)
+
+    def _announced_address(self) -> str:
+        """What to tell the tracker; a host is left to the tracker to see, where it can be."""
+        host, port = self.address
+        if is_wildcard(host) or is_loopback(host):
+            return f":{port}"
+        return str(self.address)
+
+    def _warn_if_alone(self, link: TrackerLink) -> None:
+        """Say so when no other machine can reach this peer."""
+        if link.address is None:
+            return
+        recorded = parse_address(link.address).host
+        if is_loopback(self.address.host) and not is_loopback(recorded):
+            self.log.warn(
+                "Nobody can fetch from this peer: it listens on {mine} only, while its tracker is "
+                "elsewhere; start it with --listen tcp:{port} and open that port.",
+                mine=self.address,
+                port=self.address.port,
+            )
+        elif not is_loopback(self.address.host) and is_loopback(recorded):
+            self.log.warn(
+                "Other machines cannot fetch from this peer: its tracker knows it as {recorded}; "
+                "give the tracker's address in the network with --tracker, not a loopback one.",
+                recorded=link.address,
+            )

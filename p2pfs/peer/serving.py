@@ -1,0 +1,246 @@
+"""The serving side of a connection between two peers: chunks and hash lists for whoever asks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pfs import messages as m
+from p2pfs.errors import P2pfsError, Refused, StorageProblem
+from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.storage import ChunkReader, FileChanged
+from p2pfs.threads import in_thread
+from p2pfs.wire import MessageProtocol
+
+FRAME = 512 * 1024
+"""Bytes of a chunk read from the disk in one go."""
+
+MAX_QUEUE = 64
+"""Requests that wait on one connection before no more are read from it."""
+
+IDLE_TIMEOUT = 300.0
+"""Seconds after which a connection that asks for nothing is closed."""
+
+MAX_CONNECTIONS = 1024
+"""Downloaders served at the same time; further ones are turned away."""
+
+
+class ServingProtocol(MessageProtocol):
+    """One downloader's connection. Everything is answered one by one, in order."""
+
+    log = Logger()
+    line_limit = m.SERVING_LINE_LIMIT
+
+    def __init__(self, factory: ServingFactory) -> None:
+        super().__init__(factory.reactor)
+        self._serving = factory
+        # Messages to answer; bytes are a ping's line, to be sent back behind earlier answers.
+        self._queue: deque[m.Message | bytes] = deque()
+        self._queue_full = False
+        self._idle_timer: IDelayedCall | None = None
+        self.at_work: Deferred[None] | None = None
+
+    # Incoming
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self._start_idle_timer()
+
+    def message_received(self, message: m.Message, line: bytes) -> None:
+        self._enqueue(line + b"\n" if isinstance(message, m.PeerPingPong) else message)
+
+    def undecodable_received(self, error: m.UndecodableMessage) -> None:
+        # Queued, because sent at once it would end up inside a raw payload.
+        self._enqueue(m.encode(m.Error(error.request, str(error))))
+
+    def output_blocked(self) -> None:
+        """A full output buffer is normal while a chunk goes out; `MAX_QUEUE` bounds the input."""
+
+    def output_unblocked(self) -> None:
+        """See `output_blocked`."""
+
+    def closing(self, reason: Failure) -> None:
+        self._queue.clear()
+        self._stop_idle_timer()
+        self._serving.connections.discard(self)
+
+    def _enqueue(self, item: m.Message | bytes) -> None:
+        self._queue.append(item)
+        if len(self._queue) >= MAX_QUEUE and not self._queue_full:
+            self._queue_full = True
+            self.hold_input()
+        if self.at_work is None:
+            self._stop_idle_timer()
+            self.at_work = Deferred()
+            Deferred.fromCoroutine(self._work()).addErrback(self._broken).addCallback(self._worked)
+
+    # Answering
+
+    async def _work(self) -> None:
+        """Answer until the queue is empty."""
+        while self._queue and not self.closed:
+            item = self._queue.popleft()
+            if self._queue_full and len(self._queue) <= MAX_QUEUE // 2:
+                self._queue_full = False
+                self.release_input()
+            await self._answer(item)
+            await self.writable()
+
+    def _broken(self, failure: Failure) -> None:
+        self.log.failure("Serving a peer failed.", failure=failure)
+        self.abort()
+
+    def _worked(self, _: None) -> None:
+        done, self.at_work = self.at_work, None
+        if not self.closed:
+            self._start_idle_timer()
+        if done is not None:
+            done.callback(None)
+
+    async def _answer(self, item: m.Message | bytes) -> None:
+        if isinstance(item, bytes):
+            self.send_bytes(item)
+            return
+        try:
+            match item:
+                case m.PeerRequestChunk():
+                    await self._send_chunk(item)
+                case m.PeerRequestDigests(filename, root):
+                    holding = self._serving.holding(filename, root)
+                    self.send(m.PeerReplyDigests(filename, root, bytes(holding.hashes)))
+                case m.Error():
+                    pass  # nothing was asked, and answering errors with errors never ends
+                case _:
+                    raise Refused("A peer does not answer this message; it goes to a tracker.")
+        except P2pfsError as error:
+            request = m.type_of(type(item))
+            named = getattr(item, "filename", None), getattr(item, "chunknum", None)
+            self.send(m.Error(request, str(error), *named))
+
+    async def _send_chunk(self, request: m.PeerRequestChunk) -> None:
+        holding = self._serving.holding(request.filename, request.root)
+        if request.chunknum not in holding.chunks:
+            raise Refused("This peer does not hold that chunk.")
+        try:
+            reader = await self._serving.open(holding)
+            try:
+                if request.encoding == "raw":
+                    await self._send_raw(request, holding, reader)
+                else:
+                    await self._send_base64(request, holding, reader)
+            finally:
+                reader.close()
+        except FileChanged as error:
+            self._serving.changed(holding, error)
+            raise Refused("The file was changed or removed; this peer shares it no more.") from None
+        except StorageProblem as error:
+            # The other side has no business with paths on this machine.
+            self.log.warn("{error}", error=error)
+            raise Refused("This peer cannot read the file at present.") from None
+
+    async def _send_base64(
+        self, request: m.PeerRequestChunk, holding: Holding, reader: ChunkReader
+    ) -> None:
+        chunknum = request.chunknum
+        offset, length = holding.info.offset(chunknum), holding.info.length(chunknum)
+        text = await in_thread(self.reactor, lambda: m.encode_chunk(reader.read(offset, length)))
+        self.send(m.PeerReplyChunk(request.filename, chunknum, _digest(holding, chunknum), text))
+        self._serving.uploaded += length
+
+    async def _send_raw(
+        self, request: m.PeerRequestChunk, holding: Holding, reader: ChunkReader
+    ) -> None:
+        """Send header and payload, reading the next frame while one goes out."""
+        chunknum = request.chunknum
+        length = holding.info.length(chunknum)
+        offset, end = holding.info.offset(chunknum), holding.info.offset(chunknum) + length
+        digest = _digest(holding, chunknum)
+        header = m.encode(m.PeerReplyChunk(request.filename, chunknum, digest, length=length))
+        # The header waits for the first frame: until then an error can still be told.
+        frame = await in_thread(self.reactor, reader.read, offset, min(FRAME, length))
+        self.send_bytes(header)
+        try:
+            while True:
+                offset += len(frame)
+                size = min(FRAME, end - offset)
+                ahead = in_thread(self.reactor, reader.read, offset, size) if size else None
+                self.send_bytes(frame)
+                self._serving.uploaded += len(frame)
+                await self.writable()
+                if ahead is None:
+                    break
+                frame = await ahead
+                if self.closed:
+                    break
+        except StorageProblem:
+            # The payload was announced and cannot be delivered: only a cut says so.
+            self.abort()
+            raise
+
+    # Idleness
+
+    def _start_idle_timer(self) -> None:
+        self._idle_timer = self.reactor.callLater(IDLE_TIMEOUT, self._idle)
+
+    def _stop_idle_timer(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+
+    def _idle(self) -> None:
+        self._idle_timer = None
+        self.close()
+
+
+class ServingFactory(Factory):
+    """What all connections of a serving peer share: the library, and what it sent so far."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        reactor: Any,
+        library: Library,
+        changed: Callable[[Holding, FileChanged], None],
+    ) -> None:
+        """``changed`` is told of a holding whose file is no longer what was published."""
+        self.reactor = reactor
+        self.changed = changed
+        self.uploaded = 0
+        self.connections: set[ServingProtocol] = set()
+        self._library = library
+
+    def buildProtocol(self, addr: object) -> ServingProtocol | None:
+        if len(self.connections) >= MAX_CONNECTIONS:
+            return None
+        connection = ServingProtocol(self)
+        self.connections.add(connection)
+        return connection
+
+    def holding(self, filename: str, root: str | None) -> Holding:
+        """What this peer holds under that name; raises `Refused` when it is not that content."""
+        holding = self._library.get(filename)
+        if holding is None:
+            raise Refused("This peer does not share that file.")
+        if root is not None and root.lower() != holding.info.root:
+            raise Refused("This peer holds another content under that name.")
+        return holding
+
+    async def open(self, holding: Holding) -> ChunkReader:
+        """A reader for a holding; raises `FileChanged` when its file is not what it was."""
+        if holding.part is not None:
+            return holding.part.reader()
+        return await in_thread(self.reactor, ChunkReader.open, holding.path, holding.stamp)
+
+
+def _digest(holding: Holding, chunknum: int) -> str:
+    digest = holding.hashes[chunknum]
+    assert digest is not None  # every chunk held was verified against it, or hashed
+    return digest.hex()

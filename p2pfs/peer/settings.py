@@ -1,0 +1,51 @@
+"""What a peer can be told: endpoints, paths, and how patient it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from p2pfs.keepalive import KeepAlive
+
+DEFAULT_TRACKER = "tcp:127.0.0.1:6880"
+DEFAULT_LISTEN = "tcp:0:interface=127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a peer waits for others, in seconds."""
+
+    connect: float = 5.0
+    """For a source to accept a connection."""
+    silence: float = 10.0
+    """For a source that owes an answer to send something."""
+    tracker: float = 30.0
+    """For a tracker that owes an answer to send something."""
+    no_source: float = 60.0
+    """For a source of the missing chunks to turn up, before a download ends."""
+    refresh: float = 5.0
+    """Between questions to the tracker who holds which chunks by now."""
+    rest: float = 1.0
+    """Before a source that failed is tried again; doubled with each failure in a row."""
+    longest_rest: float = 30.0
+    retry_tracker: float = 0.5
+    """Before the first attempt to reach the tracker again; growing from there."""
+    longest_retry_tracker: float = 15.0
+
+
+@dataclass(frozen=True)
+class PeerSettings:
+    """What a peer is told at start; endpoints are Twisted's endpoint strings."""
+
+    state: Path
+    tracker: str = DEFAULT_TRACKER
+    listen: str = DEFAULT_LISTEN
+    share: list[Path] = field(default_factory=list)
+    ssh: str | None = None
+    authorized_keys: Path | None = None
+    patience: Patience = field(default_factory=Patience)
+    keep_alive: KeepAlive = field(default_factory=KeepAlive)
+    watch_interval: float = 30.0
+    """Seconds between looks whether shared files are still what they were."""
+    max_sources: int = 32
+    """Connections of one download command."""

@@ -1,0 +1,106 @@
+"""Where the bytes of one chunk go as they arrive: into a digest and onto the disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
+
+from p2pfs.peer.storage import PartFile
+from p2pfs.threads import in_thread
+
+HIGH_WATER = 2 << 20
+"""Bytes waiting for the disk at which the network is asked to pause."""
+
+
+class ChunkSink:
+    """Hashes and writes one chunk in a thread while more of it comes in.
+
+    One job runs at a time; what arrives meanwhile waits and makes the next one,
+    so the jobs grow with the load. `paused` and `resumed` are called when too
+    much waits, and when there is room again.
+    """
+
+    def __init__(self, reactor: Any, part: PartFile, offset: int, length: int) -> None:
+        """A sink for ``length`` bytes that belong ``offset`` bytes into the part file."""
+        self._reactor = reactor
+        self._part = part
+        self._offset = offset
+        self.length = length
+        self._digest = hashlib.sha256()
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._congested = False
+        self._paused: Callable[[], None] = _nothing
+        self._resumed: Callable[[], None] = _nothing
+        self._busy = False
+        self._failure: Failure | None = None
+        self._idle: list[Deferred[None]] = []
+
+    def attach(self, paused: Callable[[], None], resumed: Callable[[], None]) -> None:
+        """Say whom to tell when to pause and when to resume sending."""
+        self._paused, self._resumed = paused, resumed
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes of the chunk; never more than its length in all."""
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        if not self._busy:
+            self._start_job()
+        elif self._waiting_bytes >= HIGH_WATER and not self._congested:
+            self._congested = True
+            self._paused()
+
+    def settled(self) -> Deferred[None]:
+        """Fires when nothing is being written any more."""
+        if not self._busy:
+            return succeed(None)
+        idle: Deferred[None] = Deferred()
+        self._idle.append(idle)
+        return idle
+
+    def finish(self) -> Deferred[bytes]:
+        """Fires with the 32-byte SHA-256 of what was written, or fails with `StorageProblem`."""
+        return self.settled().addCallback(self._result)
+
+    def _result(self, _: None) -> bytes:
+        if self._failure is not None:
+            self._failure.raiseException()
+        return self._digest.digest()
+
+    def _start_job(self) -> None:
+        pieces, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self._busy = True
+        job = in_thread(self._reactor, self._work, pieces)
+        job.addErrback(self._failed).addCallback(self._job_done)
+
+    def _work(self, pieces: list[bytes]) -> None:
+        """Runs in a thread, one at a time."""
+        for piece in pieces:
+            self._digest.update(piece)
+        self._part.write(self._offset, pieces)
+        self._offset += sum(map(len, pieces))
+
+    def _failed(self, failure: Failure) -> None:
+        self._failure = failure
+
+    def _job_done(self, _: None) -> None:
+        self._busy = False
+        if self._failure is not None:
+            self._waiting.clear()
+        elif self._waiting:
+            self._start_job()
+        if self._congested:
+            self._congested = False
+            self._resumed()
+        if not self._busy:
+            waiters, self._idle = self._idle, []
+            for waiter in waiters:
+                waiter.callback(None)
+
+
+def _nothing() -> None:
+    """Nobody is to be told."""

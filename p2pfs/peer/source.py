@@ -1,0 +1,147 @@
+"""A connection to one source: pings, chunks and hash lists asked of another peer."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Factory
+
+from p2pfs import messages as m
+from p2pfs.addresses import Address
+from p2pfs.chunks import DIGEST_SIZE, FileInfo, HashList, parse_digest
+from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
+from p2pfs.peer.requests import Pending, RequestProtocol
+from p2pfs.peer.sink import ChunkSink
+
+
+class WrongChunk(SourceFailed):
+    """A source sent something else than the chunk asked for; it is not to be asked again."""
+
+
+class _ChunkPending(Pending):
+    """A request for a chunk, with the sink its bytes go to."""
+
+    def __init__(self, request: m.PeerRequestChunk, sink: ChunkSink) -> None:
+        super().__init__(request)
+        self.request: m.PeerRequestChunk = request
+        self.sink = sink
+
+
+class SourceConnection(RequestProtocol):
+    """The downloading side of a connection between two peers."""
+
+    def __init__(self, reactor: IReactorTime, address: Address, silence_timeout: float) -> None:
+        """``silence_timeout`` is in seconds; see `RequestProtocol`."""
+        super().__init__(reactor, silence_timeout)
+        self.address = address
+
+    def connection_error(self, reason: str) -> P2pfsError:
+        return SourceFailed(f"{self.address}: {reason}")
+
+    def ping(self) -> Deferred[float]:
+        """Fires with the round trip time in seconds."""
+        sent = self.reactor.seconds()
+        pong = self.ask(m.PeerPingPong(), m.PeerPingPong)
+        return pong.addCallback(lambda _: self.reactor.seconds() - sent)
+
+    def fetch(
+        self, filename: str, info: FileInfo, chunknum: int, sink: ChunkSink
+    ) -> Deferred[bytes]:
+        """Ask for a chunk, whose bytes go to ``sink``; fires with the digest the sender claims.
+
+        Fails with `Refused` when the source does not have it, with `WrongChunk`
+        when it sends something of another length, and with `SourceFailed`.
+        """
+        request = m.PeerRequestChunk(filename, chunknum, info.root, "raw")
+        self.line_limit = max(self.line_limit, m.base64_line_limit(info.chunksize))
+        pending = _ChunkPending(request, sink)
+        self.enqueue(pending, m.PeerReplyChunk)
+        return pending.answered
+
+    def fetch_hash_list(self, filename: str, info: FileInfo) -> Deferred[HashList]:
+        """Ask for the hash list behind ``info.root``.
+
+        Fails with `WrongChunk` when the list does not have that root.
+        """
+        assert info.root is not None
+        request = m.PeerRequestDigests(filename, info.root)
+        asked = self.ask(request, m.PeerReplyDigests)
+        return asked.addCallback(self._check_hash_list, info)
+
+    def _check_hash_list(self, reply: m.PeerReplyDigests, info: FileInfo) -> HashList:
+        if len(reply.data) == info.totalchunknum * DIGEST_SIZE:
+            hashes = HashList(info.totalchunknum, reply.data)
+            if hashes.root == info.root:
+                return hashes
+        raise WrongChunk(f"{self.address}: it sent a hash list that does not match the root")
+
+    def reply_received(self, pending: Pending, reply: m.Message) -> None:
+        if isinstance(pending, _ChunkPending) and isinstance(reply, m.PeerReplyChunk):
+            self._chunk_received(pending, reply)
+        else:
+            super().reply_received(pending, reply)
+
+    def _chunk_received(self, pending: _ChunkPending, reply: m.PeerReplyChunk) -> None:
+        """The line of a chunk is there: its bytes are in it, or follow it."""
+        request, sink = pending.request, pending.sink
+        digest = parse_digest(reply.digest)
+        if (reply.filename, reply.chunknum) != (request.filename, request.chunknum):
+            self._reject(pending, "it sent another chunk than was asked for")
+        elif digest is None or (reply.data is None) == (reply.length is None):
+            self._reject(pending, "it sent a chunk without digest or data")
+        elif reply.data is not None:
+            try:
+                data = m.decode_chunk(reply.data)
+            except MalformedMessage:
+                self._reject(pending, "it sent a chunk that is not base64")
+                return
+            if len(data) != sink.length:
+                self._reject(pending, "it sent a chunk of the wrong length")
+                return
+            self._attach(pending)
+            sink.write(data)
+            pending.succeed(digest)
+        elif reply.length != sink.length:
+            self._reject(pending, "it sent a chunk of the wrong length")
+        else:
+            self._attach(pending)
+            self._stream(pending, digest)
+
+    def _stream(self, pending: _ChunkPending, digest: bytes) -> None:
+        sink = pending.sink
+        left = sink.length
+
+        def received(data: bytes) -> None:
+            nonlocal left
+            # A cancelled request's bytes still come, and go nowhere.
+            if not pending.answered.called:
+                sink.write(data)
+            left -= len(data)
+            if not left:
+                self.still_arriving(None)
+                pending.succeed(digest)
+
+        self.still_arriving(pending)
+        self.receive_raw(sink.length, received)
+
+    def _attach(self, pending: _ChunkPending) -> None:
+        pending.sink.attach(self.hold_input, self.release_input)
+
+    def _reject(self, pending: _ChunkPending, reason: str) -> None:
+        # After a reply that breaks the rules nothing tells where the next one begins.
+        pending.fail(WrongChunk(f"{self.address}: {reason}"))
+        self.give_up(reason)
+
+
+class SourceFactory(Factory):
+    """Makes the connection to one source."""
+
+    noisy = False
+
+    def __init__(self, reactor: IReactorTime, address: Address, silence_timeout: float) -> None:
+        self._reactor = reactor
+        self._address = address
+        self._silence_timeout = silence_timeout
+
+    def buildProtocol(self, addr: object) -> SourceConnection:
+        return SourceConnection(self._reactor, self._address, self._silence_timeout)

@@ -1,0 +1,169 @@
+"""The sources of a download: connections to them, and what experience was made with each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.python.failure import Failure
+
+from p2pfs.addresses import Address
+from p2pfs.errors import SourceFailed
+from p2pfs.peer.settings import Patience
+from p2pfs.peer.source import SourceConnection, SourceFactory
+
+DENIAL_SECONDS = 10.0
+"""How long a source's word that it lacks something outweighs the tracker's that it does not."""
+
+
+@dataclass
+class Source:
+    """A peer that is said to hold chunks of a download, and how it did so far.
+
+    ``chunks`` are those the tracker names, ``denied`` those the source itself
+    said it does not have; both are bits. ``rests_until`` is a time of the
+    reactor's clock.
+    """
+
+    address: Address
+    chunks: int = 0
+    denied: int = 0
+    denied_until: float = 0.0
+    connection: SourceConnection | None = None
+    connecting: bool = False
+    failures: int = 0
+    rests_until: float = 0.0
+    banned: bool = False
+    no_hash_list_until: float = 0.0
+    received: int = 0
+    """Bytes of verified chunks that came from it."""
+    last_delivery: float = 0.0
+    last_error: str = ""
+
+    @property
+    def usable_chunks(self) -> int:
+        """The chunks (bits) that it is worth being asked for."""
+        return 0 if self.banned else self.chunks & ~self.denied
+
+    @property
+    def connected(self) -> bool:
+        """True while a connection stands."""
+        return self.connection is not None and not self.connection.closed
+
+    def may_connect(self, now: float) -> bool:
+        """True when it is time to open a connection to it."""
+        return not (self.connecting or self.connected or self.banned or now < self.rests_until)
+
+    def delivered(self, length: int, now: float) -> None:
+        """Note a verified chunk of ``length`` bytes from it."""
+        self.received += length
+        self.last_delivery = now
+        self.failures = 0
+
+    def deny(self, chunks: int, error: str, now: float) -> None:
+        """Note that it says it does not have these chunks (bits): believe it for a while."""
+        self.denied |= chunks
+        self.denied_until = now + DENIAL_SECONDS
+        self.last_error = f"{self.address}: {error}"
+
+    def deny_hash_list(self, error: str, now: float) -> None:
+        """Note that it says it does not have the hash list: believe it for a while."""
+        self.no_hash_list_until = now + DENIAL_SECONDS
+        self.last_error = f"{self.address}: {error}"
+
+    def failed(self, error: str, now: float, patience: Patience) -> None:
+        """Note a failure: the source rests, longer each time in a row."""
+        self.last_error = error
+        self.rests_until = now + min(patience.rest * 2**self.failures, patience.longest_rest)
+        self.failures = min(self.failures + 1, 16)
+        self.connection = None
+
+    def ban(self, error: str) -> None:
+        """Never ask it for this file again."""
+        self.banned = True
+        self.last_error = error
+        self.connection = None
+
+
+@dataclass
+class ReadySource:
+    """A connection that stands, and its round trip time in seconds."""
+
+    connection: SourceConnection
+    round_trip: float
+
+
+class SourcePool:
+    """Connections to sources, shared by the files of one download command."""
+
+    def __init__(self, reactor: Any, patience: Patience) -> None:
+        self._reactor = reactor
+        self._patience = patience
+        self._ready: dict[Address, ReadySource] = {}
+        self._attempts: dict[Address, Deferred[None]] = {}
+        self._waiters: dict[Address, list[Deferred[ReadySource]]] = {}
+
+    def get(self, address: Address) -> Deferred[ReadySource]:
+        """A connection to that address, opened and pinged if there is none yet.
+
+        Fails with `SourceFailed`.
+        """
+        ready = self._ready.get(address)
+        if ready is not None and not ready.connection.closed:
+            return succeed(ready)
+        waiter: Deferred[ReadySource] = Deferred()
+        self._waiters.setdefault(address, []).append(waiter)
+        if address not in self._attempts:
+            attempt = Deferred.fromCoroutine(self._open(address))
+            self._attempts[address] = attempt.addBoth(self._opened, address)
+        return waiter
+
+    def close(self) -> Deferred[None]:
+        """Give up all attempts and close all connections; fires when they are closed."""
+        for attempt in list(self._attempts.values()):
+            attempt.cancel()
+        ended = []
+        for ready in self._ready.values():
+            ended.append(ready.connection.ended())
+            ready.connection.abort()
+        self._ready.clear()
+        return DeferredList(ended).addCallback(lambda _: None)
+
+    async def _open(self, address: Address) -> ReadySource:
+        factory = SourceFactory(self._reactor, address, self._patience.silence)
+        try:
+            endpoint = _endpoint(self._reactor, address, self._patience)
+            connection = cast(SourceConnection, await endpoint.connect(factory))
+        except (ConnectError, DNSLookupError, OSError) as error:
+            reason = getattr(error, "osError", None) or error
+            raise SourceFailed(f"{address}: cannot be reached ({reason})") from None
+        try:
+            return ReadySource(connection, await connection.ping())
+        except BaseException:
+            connection.abort()
+            raise
+
+    def _opened(self, result: ReadySource | Failure, address: Address) -> None:
+        del self._attempts[address]
+        if isinstance(result, ReadySource):
+            self._ready[address] = result
+        for waiter in self._waiters.pop(address):
+            if isinstance(result, Failure):
+                waiter.errback(result)
+            else:
+                waiter.callback(result)
+
+
+def _endpoint(reactor: Any, address: Address, patience: Patience) -> IStreamClientEndpoint:
+    for is_literal, endpoint in (
+        (isIPAddress, TCP4ClientEndpoint),
+        (isIPv6Address, TCP6ClientEndpoint),
+    ):
+        if is_literal(address.host):
+            return endpoint(reactor, address.host, address.port, patience.connect)
+    return HostnameEndpoint(reactor, address.host, address.port, patience.connect)

@@ -1,0 +1,214 @@
+"""Chunks on disk: reading them from shared files, writing them to part files.
+
+Everything here blocks, and belongs into a thread. Errors of the disk come out
+as `StorageProblem`, in words.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from p2pfs.errors import AlreadyExists, StorageProblem
+
+PART_SUFFIX = ".part"
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; make room and try again",
+    errno.EDQUOT: "the disk quota is used up; make room and try again",
+    errno.EFBIG: "the file is larger than the file system or a limit allows",
+    errno.EACCES: "permission denied; choose a place this daemon's user may use",
+    errno.EPERM: "permission denied; choose a place this daemon's user may use",
+    errno.EROFS: "the file system is read-only; choose another place",
+    errno.ENOENT: "it is not there; check the path",
+    errno.ENOTDIR: "a part of the path is not a directory; check the path",
+    errno.EISDIR: "it is a directory; give a file",
+    errno.ENAMETOOLONG: "the name is too long for the file system; choose a shorter one",
+    errno.EMFILE: "too many files are open; raise the limit of open files",
+}
+
+
+class Stamp(NamedTuple):
+    """What tells that a file is unchanged: its size in bytes and its time of modification."""
+
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """The stamp in a result of `os.stat`."""
+        return cls(status.st_size, status.st_mtime_ns)
+
+
+class FileChanged(StorageProblem):
+    """A shared file is no longer what was published."""
+
+
+@contextmanager
+def explained(action: str, path: Path) -> Iterator[None]:
+    """Turn an OSError into a `StorageProblem` such as "Cannot write /x: the disk is full …"."""
+    try:
+        yield
+    except OSError as error:
+        reason = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+        raise StorageProblem(f"Cannot {action} {path}: {reason}.") from error
+
+
+class ChunkReader:
+    """Reads from an open file; owns and finally closes its descriptor."""
+
+    def __init__(self, fd: int, path: Path, stamp: Stamp | None) -> None:
+        self._fd = fd
+        self._path = path
+        self._stamp = stamp
+
+    @classmethod
+    def open(cls, path: Path, stamp: Stamp | None) -> ChunkReader:
+        """Open a file; raises `FileChanged` when it is gone or does not bear ``stamp``."""
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise FileChanged(f"{path} is gone.") from None
+        except OSError as error:
+            raise StorageProblem(f"Cannot read {path}: {error.strerror}.") from error
+        reader = cls(fd, path, stamp)
+        try:
+            reader.check()
+        except FileChanged:
+            reader.close()
+            raise
+        return reader
+
+    def check(self) -> None:
+        """Raise `FileChanged` when the file does not bear its stamp any more."""
+        if self._stamp is not None and Stamp.of(os.fstat(self._fd)) != self._stamp:
+            raise FileChanged(f"{self._path} was changed.")
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly ``length`` bytes; raises `FileChanged` when the file ends before, or changed."""
+        with explained("read", self._path):
+            data = os.pread(self._fd, length, offset)
+            while len(data) < length:
+                more = os.pread(self._fd, length - len(data), offset + len(data))
+                if not more:
+                    raise FileChanged(f"{self._path} was cut short.")
+                data += more
+        self.check()
+        return data
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+
+class PartFile:
+    """The file a download is written to until it is whole."""
+
+    def __init__(self, path: Path, size: int, fd: int) -> None:
+        self.path = path
+        self.size = size
+        self._fd = fd
+
+    @classmethod
+    def open(cls, path: Path, size: int, fresh: bool) -> PartFile:
+        """Open a part file of ``size`` bytes, all of them allocated on the disk.
+
+        With ``fresh`` what was there is discarded. Raises `StorageProblem`, for
+        instance when the disk has no room for the file.
+        """
+        with explained("create", path):
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if fresh else 0)
+            fd = os.open(path, flags, 0o666)
+        try:
+            with explained("allocate", path):
+                _allocate(fd, size)
+        except StorageProblem:
+            os.close(fd)
+            if fresh:
+                path.unlink(missing_ok=True)
+            raise
+        return cls(path, size, fd)
+
+    def write(self, offset: int, pieces: Sequence[bytes]) -> None:
+        """Write pieces one behind the other, beginning at ``offset``."""
+        with explained("write", self.path):
+            rest = [memoryview(piece) for piece in pieces]
+            while rest:
+                # The kernel takes no more than 1024 pieces (IOV_MAX) in one call.
+                written = os.pwritev(self._fd, rest[:1024], offset)
+                offset += written
+                while rest and written >= len(rest[0]):
+                    written -= len(rest.pop(0))
+                if rest and written:
+                    rest[0] = rest[0][written:]
+
+    def reader(self) -> ChunkReader:
+        """A reader of its own; it survives the renaming and closing of the part file."""
+        return ChunkReader(os.dup(self._fd), self.path, None)
+
+    def stamp(self) -> Stamp:
+        """The present stamp of the file."""
+        with explained("read", self.path):
+            return Stamp.of(os.fstat(self._fd))
+
+    def sync(self) -> Stamp:
+        """Force what was written onto the disk; the stamp it has from then on."""
+        with explained("write", self.path):
+            os.fdatasync(self._fd)
+        return self.stamp()
+
+    def finish(self, target: Path, overwrite: bool) -> Stamp:
+        """Sync, and rename to ``target``; the stamp of the finished file.
+
+        Raises `AlreadyExists` when the target is there and not to be overwritten.
+        """
+        with explained("write", target):
+            os.fsync(self._fd)
+            if overwrite:
+                os.replace(self.path, target)
+            else:
+                _rename_unless_exists(self.path, target)
+            directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        return self.stamp()
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+
+def _allocate(fd: int, size: int) -> None:
+    if size:
+        try:
+            os.posix_fallocate(fd, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise
+    os.ftruncate(fd, size)
+
+
+def _rename_unless_exists(source: Path, target: Path) -> None:
+    try:
+        # Unlike a rename, a link never replaces what is there.
+        os.link(source, target)
+        os.unlink(source)
+    except FileExistsError:
+        raise already_exists(target) from None
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        if target.exists():  # a file system without hard links: as close as it gets
+            raise already_exists(target) from None
+        os.replace(source, target)
+
+
+def already_exists(target: Path) -> AlreadyExists:
+    """The error for a target that is in the way."""
+    return AlreadyExists(f"{target} exists; use --overwrite to replace it, or give another path.")

@@ -1,0 +1,96 @@
+"""The peer's end of a connection to a tracker: requests, and what is made of the replies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from p2pfs import messages as m
+from p2pfs.chunks import ChunkSet, FileInfo
+from p2pfs.errors import InvalidName, P2pfsError, Refused, TrackerUnavailable
+from p2pfs.keepalive import KeepAlive
+from p2pfs.names import check_filename
+from p2pfs.peer.requests import RequestProtocol
+
+
+class TrackerClient(RequestProtocol):
+    """One connection to a tracker. Requests fail with `Refused` or `TrackerUnavailable`."""
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        tracker: str,
+        silence_timeout: float,
+        keep_alive: KeepAlive,
+        connected: Callable[[TrackerClient], None],
+    ) -> None:
+        """``tracker`` is how errors name it; ``silence_timeout`` is in seconds."""
+        super().__init__(reactor, silence_timeout)
+        self._tracker = tracker
+        self._keep_alive = keep_alive
+        self._connected = connected
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self._keep_alive.apply(self.transport)
+        self._connected(self)
+
+    def connection_error(self, reason: str) -> P2pfsError:
+        return TrackerUnavailable(
+            f"The tracker at {self._tracker} does not answer ({reason}); 'status' shows when it "
+            "is back, 'connect' joins another."
+        )
+
+    def register(self, address: str) -> Deferred[str]:
+        """Join the network; fires with the address as recorded."""
+        reply = self.ask(m.RequestRegister(address), m.ReplyRegister)
+        return reply.addCallback(lambda reply: reply.address)
+
+    def publish(self, filename: str, info: FileInfo) -> Deferred[None]:
+        """Offer a whole file; fails with `Refused` when the tracker will not list it."""
+        reply = self.ask(m.RequestPublish(filename, info), m.ReplyPublish)
+        return reply.addCallback(_check_result)
+
+    def unpublish(self, filename: str) -> Deferred[None]:
+        """Hold nothing of a file any more."""
+        return self.ask(m.RequestUnpublish(filename), m.ReplyPublish).addCallback(_check_result)
+
+    def register_chunks(self, filename: str, info: FileInfo, chunks: ChunkSet) -> None:
+        """Hold these chunks, beside what was held. There is no reply."""
+        self.send(m.RequestChunkRegister(filename, chunks=chunks.to_bitfield(), fileinfo=info))
+
+    def locate(self, filename: str) -> Deferred[m.ReplyFileLocation]:
+        """Who holds which chunks of a file; fails with `Refused` when nobody offers it."""
+        return self.ask(m.RequestFileLocation(filename), m.ReplyFileLocation)
+
+    async def list_all(self, prefix: str) -> dict[str, FileInfo]:
+        """All files whose names begin with ``prefix``, however many replies that takes."""
+        files: dict[str, FileInfo] = {}
+        after = ""
+        while True:
+            page = await self.ask(m.RequestFileList(prefix, after), m.ReplyFileList)
+            files.update((name, info) for name, info in page.filelist.items() if _is_valid(name))
+            last = max(page.filelist, default="")
+            if not page.more or last <= after:
+                return files
+            after = last
+
+    def _error_received(self, error: m.Error) -> None:
+        # The one request without a reply may be answered with an error all the same.
+        if error.request != m.type_of(m.RequestChunkRegister):
+            super()._error_received(error)
+
+
+def _check_result(reply: m.ReplyPublish) -> None:
+    if not reply.result:
+        raise Refused(reply.message or "The tracker refused without a reason.")
+
+
+def _is_valid(name: str) -> bool:
+    try:
+        check_filename(name)
+    except InvalidName:
+        return False
+    return True

@@ -1,0 +1,214 @@
+"""The peer's relation to its tracker, whichever that is, and what it is told of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pfs.chunks import ChunkSet
+from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
+from p2pfs.messages import ReplyFileLocation
+from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.settings import PeerSettings
+from p2pfs.peer.tracker_client import TrackerClient
+from p2pfs.peer.tracker_link import TrackerLink
+
+BATCH_SECONDS = 0.25
+"""Chunks that come within this time of the last message are registered in the next one."""
+
+
+class Uplink:
+    """Tells the tracker what the library holds, again each time the tracker is (re)joined."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        random: Random,
+        settings: PeerSettings,
+        library: Library,
+        announced: Callable[[], str],
+        joined: Callable[[TrackerLink], None],
+    ) -> None:
+        """``announced`` says the address to announce; ``joined`` is called after each joining."""
+        self._reactor = reactor
+        self._random = random
+        self._settings = settings
+        self._library = library
+        self._announced = announced
+        self._on_joined = joined
+        self._link: TrackerLink | None = None
+        self._batches: dict[str, ChunkSet] = {}
+        self._batch_timer: IDelayedCall | None = None
+
+    # The tracker
+
+    @property
+    def tracker(self) -> str | None:
+        """The endpoint string of the present tracker."""
+        return None if self._link is None else self._link.tracker
+
+    @property
+    def address(self) -> str | None:
+        """The address under which the tracker knows this peer, while it has joined."""
+        return None if self._link is None else self._link.address
+
+    @property
+    def joined(self) -> bool:
+        """True while the tracker knows this peer."""
+        return self.address is not None
+
+    @property
+    def problem(self) -> str:
+        """Why the tracker does not know this peer, if it does not and the reason is known."""
+        return "" if self._link is None or self.joined else self._link.problem
+
+    def start(self, tracker: str) -> None:
+        """Join a tracker, and keep trying; raises `UsageProblem` on a bad endpoint string."""
+        self._link = self._new_link(tracker)
+        self._link.start().addErrback(self._not_yet)
+
+    async def switch(self, tracker: str) -> None:
+        """Join another tracker (or the same at once) and leave the present one.
+
+        When that fails, with `TrackerUnavailable` or `Refused`, the present one stays.
+        """
+        link = self._new_link(tracker)
+        try:
+            await link.start()
+        except BaseException:
+            await link.stop()
+            raise
+        left, self._link = self._link, link
+        self._announce_all(link)
+        if left is not None:
+            await left.stop()
+
+    def stop(self) -> Deferred[None]:
+        """Leave the tracker."""
+        if self._batch_timer is not None:
+            self._batch_timer.cancel()
+            self._batch_timer = None
+        link, self._link = self._link, None
+        return succeed(None) if link is None else link.stop()
+
+    def client(self) -> TrackerClient:
+        """The connection to the tracker; raises `TrackerUnavailable` when there is none."""
+        link = self._link
+        if link is None:
+            raise TrackerUnavailable(
+                "This peer has no tracker; join one with 'connect <trackerip> <trackerport>'."
+            )
+        if link.client is None:
+            raise TrackerUnavailable(
+                f"No tracker is reachable at {link.tracker}; it is tried again by itself, "
+                "'connect <trackerip> <trackerport>' tries at once."
+            )
+        return link.client
+
+    def locate(self, filename: str) -> Deferred[ReplyFileLocation]:
+        """Who holds which chunks; fails with `TrackerUnavailable` or `Refused`."""
+        try:
+            return self.client().locate(filename)
+        except TrackerUnavailable as error:
+            return fail(error)
+
+    # What the tracker is told
+
+    def announce(self, holding: Holding) -> Deferred[None]:
+        """Say what this peer holds of a file; fails with `Refused` or `TrackerUnavailable`."""
+        try:
+            client = self.client()
+        except TrackerUnavailable as error:
+            return fail(error)
+        if holding.announced_whole:
+            published = client.publish(holding.name, holding.info)
+            return published.addCallbacks(
+                self._published, self._refused, (holding,), {}, (holding,)
+            )
+        if holding.chunks.bits:
+            client.register_chunks(holding.name, holding.info, holding.chunks)
+        return succeed(None)
+
+    def withdraw(self, holding: Holding) -> Deferred[None]:
+        """Say that this peer holds nothing of a file any more."""
+        self._batches.pop(holding.name, None)
+        try:
+            client = self.client()
+        except TrackerUnavailable:
+            return succeed(None)  # there is nothing to withdraw from
+        return client.unpublish(holding.name).addErrback(_not_listed_anyway)
+
+    def register_chunk(self, holding: Holding, chunknum: int) -> None:
+        """Say that this peer holds one more chunk: at once, or with the next batch."""
+        batch = self._batches.setdefault(holding.name, ChunkSet(holding.info.totalchunknum))
+        batch.add(chunknum)
+        if self._batch_timer is None:
+            self._send_batches()
+
+    def _send_batches(self) -> None:
+        self._batch_timer = None
+        batches, self._batches = self._batches, {}
+        link = self._link
+        if not batches or link is None or link.client is None or link.address is None:
+            return  # who joins again announces everything anyway
+        for name, chunks in batches.items():
+            holding = self._library.get(name)
+            if holding is not None:
+                link.client.register_chunks(name, holding.info, chunks)
+        self._batch_timer = self._reactor.callLater(BATCH_SECONDS, self._send_batches)
+
+    # Inside
+
+    def _new_link(self, tracker: str) -> TrackerLink:
+        return TrackerLink(
+            self._reactor,
+            self._random,
+            self._settings,
+            tracker,
+            self._announced(),
+            self._link_joined,
+        )
+
+    def _link_joined(self, link: TrackerLink) -> None:
+        if link is self._link:
+            self._announce_all(link)
+
+    def _announce_all(self, link: TrackerLink) -> None:
+        for holding in self._library:
+            self.announce(holding).addErrback(self._not_announced, holding)
+        self._on_joined(link)
+
+    def _published(self, _: None, holding: Holding) -> None:
+        holding.refusal = ""
+
+    def _refused(self, failure: Failure, holding: Holding) -> Failure:
+        if failure.check(Refused):
+            holding.refusal = str(failure.value)
+        return failure
+
+    def _not_announced(self, failure: Failure, holding: Holding) -> None:
+        failure.trap(P2pfsError)
+        if failure.check(Refused):
+            self.log.warn(
+                "The tracker does not list '{name}': {reason}",
+                name=holding.name,
+                reason=holding.refusal,
+            )
+        # Otherwise the tracker is gone again, and the next joining announces everything.
+
+    def _not_yet(self, failure: Failure) -> None:
+        failure.trap(P2pfsError)
+        self.log.warn("{reason}", reason=str(failure.value))
+
+
+def _not_listed_anyway(failure: Failure) -> None:
+    """A file the tracker does not list, or a tracker that is gone, needs no withdrawal."""
+    failure.trap(P2pfsError)

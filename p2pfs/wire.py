@@ -1,0 +1,291 @@
+"""Lines to messages and back, and raw payloads between them: the framing of both protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import (
+    IConsumer,
+    IDelayedCall,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from p2pfs.addresses import Address, plain_host
+from p2pfs.messages import (
+    CONTROL_LINE_LIMIT,
+    Error,
+    Message,
+    UndecodableMessage,
+    decode,
+    encode,
+)
+
+RECEIVE_SIZE = 256 * 1024
+"""How many bytes one recv() may take; Twisted's 64 KiB costs more calls for bulk data."""
+
+MESSAGE_TIMEOUT = 60.0
+"""Seconds a line may take from its first byte to its end."""
+
+STALL_TIMEOUT = 60.0
+"""Seconds the other side may leave a full window of our bytes unread."""
+
+
+@implementer(IPushProducer)
+class MessageProtocol(Protocol):
+    """One connection: decodes lines into messages, and encodes messages into lines.
+
+    A subclass answers `message_received`. Bytes that do not decode are answered
+    with ``ERROR``; a line over ``line_limit`` closes the connection, as does one
+    that is not finished within ``message_timeout`` seconds.
+
+    Back-pressure: while the other side does not read, `hold_input` stops both
+    reading and the handling of lines already read, so that the answers to
+    pipelined requests never pile up; `writable` tells a sender of bulk data when
+    to go on. A side that reads nothing for ``stall_timeout`` seconds is cut off.
+    """
+
+    line_limit = CONTROL_LINE_LIMIT
+    message_timeout = MESSAGE_TIMEOUT
+    stall_timeout = STALL_TIMEOUT
+
+    def __init__(self, reactor: IReactorTime) -> None:
+        """``reactor`` tells the time; ``remote`` is the other side, once connected over TCP."""
+        self.reactor = reactor
+        self.closed = False
+        self.remote: Address | None = None
+        self._buffer = bytearray()
+        self._searched = 0
+        self._holds = 0
+        self._in_loop = False
+        self._raw_left = 0
+        self._raw_received: Callable[[bytes], None] = _ignore
+        self._message_timer: IDelayedCall | None = None
+        self._stall_timer: IDelayedCall | None = None
+        self._blocked: list[Deferred[None]] | None = None
+        self._ending = False
+
+    # For subclasses
+
+    def message_received(self, message: Message, line: bytes) -> None:
+        """Handle one message; ``line`` is the text it was decoded from."""
+        raise NotImplementedError
+
+    def undecodable_received(self, error: UndecodableMessage) -> None:
+        """Handle a line that is no message: answer with ``ERROR``, and go on."""
+        self.send(Error(error.request, str(error)))
+
+    def closing(self, reason: Failure) -> None:
+        """Called once when the connection is gone."""
+
+    # Sending
+
+    def send(self, message: Message) -> None:
+        """Send one message; a connection that is gone swallows it, as it would have on its way."""
+        self.send_bytes(encode(message))
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes as they are: a line to echo, or a raw payload."""
+        if not self.closed and self.transport is not None:
+            self.transport.write(data)
+
+    def writable(self) -> Deferred[None]:
+        """Fires when the transport can take more; at once if it can now, or if it is gone."""
+        if self._blocked is None:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._blocked.append(waiting)
+        return waiting
+
+    def close(self) -> None:
+        """Close after what was sent has gone out, and handle nothing more that comes in."""
+        if self.transport is None or self.closed or self._ending:
+            return
+        self._ending = True
+        # A registered producer would keep the connection open for ever, and so would a
+        # side that never reads what is still to go out.
+        self._unregister()
+        if self._stall_timer is None:
+            self._stall_timer = self.reactor.callLater(self.stall_timeout, self._stalled)
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self.transport is not None and not self.closed:
+            cast(ITCPTransport, self.transport).abortConnection()
+
+    # Receiving
+
+    def hold_input(self) -> None:
+        """Handle no more lines until a matching `release_input`; calls nest."""
+        self._holds += 1
+        if self._holds == 1 and self.transport is not None and not self.closed:
+            cast(IPushProducer, self.transport).pauseProducing()
+
+    def release_input(self) -> None:
+        """Undo one `hold_input`."""
+        self._holds -= 1
+        if self._holds == 0 and not self.closed and self.transport is not None:
+            cast(IPushProducer, self.transport).resumeProducing()
+            self._handle_buffer()
+
+    @property
+    def input_held(self) -> bool:
+        """True while `hold_input` is in force."""
+        return self._holds > 0
+
+    def receive_raw(self, length: int, received: Callable[[bytes], None]) -> None:
+        """Pass the next ``length`` bytes to ``received``, in pieces, before the next line.
+
+        To be called from `message_received`, for the bytes right behind that line.
+        """
+        self._raw_left = length
+        self._raw_received = received
+
+    # Twisted's side of it
+
+    def connectionMade(self) -> None:
+        transport = self.transport
+        assert transport is not None
+        transport.bufferSize = RECEIVE_SIZE  # type: ignore[attr-defined]  # of FileDescriptor
+        cast(IConsumer, transport).registerProducer(self, True)
+        peer = transport.getPeer()
+        if isinstance(peer, IPv4Address | IPv6Address):
+            self.remote = Address(plain_host(peer.host), peer.port)
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self._buffer and self._raw_left and not self._holds:
+            data = self._take_raw(data)
+        if data and not self._ending:
+            self._buffer += data
+            self._handle_buffer()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.closed = True
+        self._stop_message_timer()
+        self._stop_stall_timer()
+        self._unregister()
+        self._buffer.clear()
+        self.resumeProducing()
+        self.closing(reason)
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full."""
+        if self._blocked is None:
+            self._blocked = []
+            self._stall_timer = self.reactor.callLater(self.stall_timeout, self._stalled)
+            self.output_blocked()
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer is empty again (or the connection is gone)."""
+        if self._blocked is not None:
+            waiting, self._blocked = self._blocked, None
+            self._stop_stall_timer()
+            for deferred in waiting:
+                deferred.callback(None)
+            self.output_unblocked()
+
+    def stopProducing(self) -> None:
+        """The transport is closing; `connectionLost` does what is to be done."""
+
+    def output_blocked(self) -> None:
+        """The other side does not read: hold its requests too."""
+        self.hold_input()
+
+    def output_unblocked(self) -> None:
+        """The other side reads again."""
+        self.release_input()
+
+    # Inside
+
+    def _handle_buffer(self) -> None:
+        if self._in_loop:
+            return
+        self._in_loop = True
+        try:
+            while self._buffer and not (self._holds or self._ending or self.closed):
+                if not (self._handle_raw() if self._raw_left else self._handle_line()):
+                    break
+        finally:
+            self._in_loop = False
+        self._set_message_timer()
+
+    def _handle_raw(self) -> bool:
+        data = bytes(memoryview(self._buffer)[: self._raw_left])
+        del self._buffer[: len(data)]
+        self._take_raw(data)
+        return True
+
+    def _take_raw(self, data: bytes) -> bytes:
+        """Deliver the part of ``data`` that belongs to the payload; return the rest."""
+        piece, rest = data[: self._raw_left], data[self._raw_left :]
+        self._raw_left -= len(piece)
+        self._raw_received(piece)
+        return rest
+
+    def _handle_line(self) -> bool:
+        end = self._buffer.find(b"\n", self._searched)
+        if end < 0:
+            self._searched = len(self._buffer)
+        # One byte more than the limit for a \r that does not count.
+        if (len(self._buffer) if end < 0 else end) > self.line_limit + 1:
+            self._searched = 0
+            self._buffer.clear()
+            self.send(Error(None, f"The line is longer than {self.line_limit} bytes."))
+            self.close()
+            return False
+        if end < 0:
+            return False
+        line = bytes(memoryview(self._buffer)[:end])
+        del self._buffer[: end + 1]
+        self._searched = 0
+        self._stop_message_timer()
+        try:
+            message = decode(line)
+        except UndecodableMessage as error:
+            self.undecodable_received(error)
+        else:
+            self.message_received(message, line)
+        return True
+
+    def _set_message_timer(self) -> None:
+        """A begun message has a deadline; between messages there is none."""
+        begun = bool(self._buffer) and not (self._holds or self._ending or self.closed)
+        if begun and self._message_timer is None:
+            self._message_timer = self.reactor.callLater(self.message_timeout, self._too_slow)
+        elif not begun:
+            self._stop_message_timer()
+
+    def _stop_message_timer(self) -> None:
+        if self._message_timer is not None:
+            self._message_timer.cancel()
+            self._message_timer = None
+
+    def _too_slow(self) -> None:
+        self._message_timer = None
+        self.send(Error(None, f"The line was not finished within {self.message_timeout:g} s."))
+        self.close()
+
+    def _stalled(self) -> None:
+        self._stall_timer = None
+        self.abort()
+
+    def _stop_stall_timer(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+
+    def _unregister(self) -> None:
+        if self.transport is not None:
+            cast(IConsumer, self.transport).unregisterProducer()
+
+
+def _ignore(data: bytes) -> None:
+    """Stands in for a payload's receiver while none is expected."""
