@@ -27,6 +27,8 @@ def detached(
     end: Deferred[None] = Deferred()
 
     def ended(outcome: _T | Failure) -> None:
+        # First the end: who waits for the result may begin the same work anew.
+        end.callback(None)
         if not result.called:
             if isinstance(outcome, Failure):
                 result.errback(outcome)
@@ -34,7 +36,6 @@ def detached(
                 result.callback(outcome)
         elif isinstance(outcome, Failure) and not outcome.check(P2pfsError):
             _log.failure("Cancelled work failed.", failure=outcome)
-        end.callback(None)
 
     Deferred.fromCoroutine(work).addBoth(ended)
     return result, end

@@ -6,7 +6,9 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, globalLogPublisher
 
 
@@ -26,6 +28,12 @@ class LoggedFailures:
         return events
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _reactor_runs() -> None:
+    """Have the reactor's own readers there before the first test's are counted."""
+    pytest_twisted.blockon(deferLater(reactor, 0))
+
+
 @pytest.fixture(autouse=True)
 def logged_failures() -> Iterator[LoggedFailures]:
     """Fail a test that leaves a logged failure, a timer, a port or an unhandled Deferred."""
@@ -35,6 +43,8 @@ def logged_failures() -> Iterator[LoggedFailures]:
     globalLogPublisher.addObserver(observer)
     try:
         yield observer
+        # An aborted connection is gone at the reactor's next turn.
+        pytest_twisted.blockon(deferLater(reactor, 0))
         gc.collect()
     finally:
         globalLogPublisher.removeObserver(observer)

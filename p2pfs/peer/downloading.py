@@ -38,7 +38,7 @@ from p2pfs.peer.source import SourceConnection, WrongChunk
 from p2pfs.peer.sources import ReadySource, Source, SourcePool
 from p2pfs.peer.uplink import Uplink
 
-HEARTBEAT = 0.5
+HEARTBEAT = 0.2
 """Seconds between looks at what no event tells."""
 
 EARLIEST_REFRESH = 1.0
@@ -95,8 +95,8 @@ class Download:
 
     def start(self, location: ReplyFileLocation) -> None:
         """Begin, with the tracker's first word on where the chunks are."""
+        self._heart.start(HEARTBEAT, now=False).addErrback(self._crashed)
         self._located(location)
-        self._heart.start(HEARTBEAT).addErrback(self._crashed)
 
     def cancel(self) -> None:
         """Stop; ``finished`` then fails with CancelledError."""
@@ -115,7 +115,7 @@ class Download:
     def remark(self) -> str:
         """What a person would like to know now: how many sources, or what it waits for."""
         waited = self._reactor.seconds() - self._last_progress
-        if self._picker.in_flight or waited < 2 * HEARTBEAT:
+        if self._picker.in_flight or waited < 1.0:
             count = self.connected_sources
             return f"{count} source{'' if count == 1 else 's'}"
         left = max(0, round(self._patience.no_source - waited))

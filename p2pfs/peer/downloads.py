@@ -121,6 +121,9 @@ class Downloads:
             part.close()
         if self._library.get(job.name) is holding:
             await self._records.save(holding)
+            if not holding.info.totalchunknum:
+                # Without chunks to register, only publishing makes a holder of it.
+                self._uplink.announce(holding).addErrback(_tracker_lost)
         return Fetched(
             job.name,
             job.target,

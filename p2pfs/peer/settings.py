@@ -23,7 +23,7 @@ class Patience:
     """For a tracker that owes an answer to send something."""
     no_source: float = 60.0
     """For a source of the missing chunks to turn up, before a download ends."""
-    refresh: float = 5.0
+    refresh: float = 2.0
     """Between questions to the tracker who holds which chunks by now."""
     rest: float = 1.0
     """Before a source that failed is tried again; doubled with each failure in a row."""

@@ -216,7 +216,7 @@ async def test_broken_pipe(daemon: Daemon) -> None:
 
 
 @ensureDeferred
-async def test_console_word_is_not_a_path(daemon: Daemon) -> None:
+async def test_words_that_are_no_text(daemon: Daemon) -> None:
     """Bytes that are no text are refused with a sentence."""
     program = spawn(
         "/bin/sh",

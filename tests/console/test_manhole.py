@@ -208,8 +208,7 @@ def test_later_result(session: Session, line: str) -> None:
     assert session.run(line)[0] == "slow: 25 % of 4 B, waiting"
     session.type("numb")
     session.toy.hold.callback(None)
-    shown = session.shown()
-    assert shown == "\r\nreleased\r\n>>> numb" or shown == "\rreleased\r\n>>> numb"
+    assert session.shown() == "\rreleased\r\n>>> numb"
     assert session.run("er") == ["42", ">>> "]
 
 
@@ -217,9 +216,8 @@ def test_later_result_of_saved_call(session: Session) -> None:
     """A Deferred that was given a name can be looked at and cancelled."""
     session.run("d = slow()")
     assert session.run("d")[0].startswith("<Deferred #0>")
-    session.run("d.cancel()")
+    assert "Deferred #0 failed" in session.run("d.cancel()")[0]
     assert session.toy.cancelled.count == 1
-    assert "failed" in session.shown() or session.run("1") == ["1", ">>> "]
 
 
 def test_interrupt(session: Session) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import pytest
 from pytest_twisted import ensureDeferred
 
-from p2pfs.console.shell import candidates_among
+from p2pfs.console.shell import Shell, candidates_among
 
 from .toy import Daemon, Program, p2pfs, spawn
 
@@ -49,7 +51,7 @@ async def test_end_of_input(daemon: Daemon) -> None:
 
 @ensureDeferred
 async def test_interrupt(daemon: Daemon) -> None:
-    """Ctrl-C cancels the command that runs and nothing else; at the prompt it drops the line."""
+    """Ctrl-C cancels the command that runs and leaves the prompt as it was."""
     program = await prompt(daemon)
     program.type("slow\n")
     await daemon.toy.started.wait()
@@ -58,13 +60,30 @@ async def test_interrupt(daemon: Daemon) -> None:
     await daemon.toy.cancelled.wait()
     await program.expect("'slow' was cancelled.")
     await program.expect("peer> ")
-    program.type("echo dropped\x03")
-    await program.expect("peer> ")
     program.type("echo on\n")
     await program.expect("\non")
     program.type("quit\n")
     assert await program.end() == 0
     assert [call["text"] for call in daemon.toy.calls] == ["on"]
+
+
+def test_interrupt_at_prompt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Ctrl-C at the prompt drops the line and asks for another.
+
+    Without a terminal, as Python itself misses a Ctrl-C that comes in the
+    moment in which it shows the prompt.
+    """
+    events: list[type[BaseException]] = [EOFError, KeyboardInterrupt]
+
+    def read(prompt: str) -> str:
+        raise events.pop()
+
+    monkeypatch.setattr("builtins.input", read)
+    Shell(tmp_path, "peer").loop()
+    assert events == []
+    assert capsys.readouterr().out == "\n"
 
 
 @ensureDeferred
@@ -147,8 +166,6 @@ async def test_piped_script(daemon: Daemon) -> None:
 @ensureDeferred
 async def test_without_readline(daemon: Daemon) -> None:
     """A Python without readline still gives a prompt."""
-    import sys
-
     code = (
         "import sys; sys.modules['readline'] = None; from p2pfs.console.cli import main; "
         f"sys.exit(main(['--state', {str(daemon.state)!r}, 'console']))"

@@ -1,0 +1,49 @@
+# Needs make and Python >= 3.10, nothing else: the tools go into .venv.
+
+PYTHON ?= python3
+FILE ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+# What the caller's own Python projects set must not reach into the environment made here.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# The recipe of demo reads it from the environment: no quoting problem, whatever the path.
+export FILE
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo [FILE=path]  a tracker and four peers on this machine, one of them killed midway"
+	@echo "make test [ARGS=...]   all tests; ARGS go to pytest"
+	@echo "make lint              linter, formatter and type checker"
+	@echo "make clean             remove the environment and everything generated"
+	@echo
+	@echo "PYTHON=path chooses the Python that .venv is made with (now: $(PYTHON))."
+
+demo: $(READY)
+	@$(BIN)/python demo/demo.py $${FILE:+"$$FILE"}
+
+test: $(READY)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy p2pfs demo
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info twisted/plugins/dropin.cache
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find p2pfs twisted tests demo -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): setup.cfg setup.py pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and \
+	    "p2pfs needs Python 3.10 or later; choose one with PYTHON=path.")'
+	@echo "Making the environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --editable '.[test,lint]'
+	@touch $@
