@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
-from typing import Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, succeed
@@ -26,7 +25,7 @@ class ControlReactor(IReactorTime, IReactorUNIX):
     """What the control socket asks of its reactor: time, and UNIX sockets."""
 
 
-class _ControlFactory(Factory[ControlConnection]):
+class _ControlFactory(Factory):
     noisy = False
 
     def __init__(self, reactor: ControlReactor, commands: CommandSet) -> None:
@@ -70,9 +69,7 @@ class ControlService(Service):
             )
         try:
             self._remove_stale()
-            # The interface asks for a factory of the loosest kind of protocol.
-            factory = cast("Factory[Any]", self._factory)
-            self._port = self._reactor.listenUNIX(str(self._path), factory, mode=0o600)
+            self._port = self._reactor.listenUNIX(str(self._path), self._factory, mode=0o600)
         except CannotListenError as error:
             raise self._unusable(error.socketError) from error
         except OSError as error:

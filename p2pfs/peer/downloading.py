@@ -59,7 +59,8 @@ class Surroundings:
 class Download:
     """Fetches the missing chunks of a holding into its part file.
 
-    ``finished`` fires when every chunk is there, or fails with `DownloadFailed`
+    ``sources`` are those known now, ``received`` counts the verified bytes that
+    came from each. ``finished`` fires when every chunk is there, or fails with `DownloadFailed`
     or `StorageProblem`, or with CancelledError after `cancel`; and it does so only
     after the last write to the part file has ended.
     """
@@ -90,6 +91,7 @@ class Download:
         self._outcome: Failure | None = None
         self._stopping = False
         self.sources: dict[Address, Source] = {}
+        self.received: dict[Address, int] = {}
         self._meter = RateMeter()
         self.finished: Deferred[None] = Deferred()
 
@@ -161,7 +163,8 @@ class Download:
         now = self._reactor.seconds()
         self._picker.succeeded(chunknum, now - max(asked, source.last_delivery))
         length = self._holding.info.length(chunknum)
-        source.delivered(length, now)
+        source.delivered(now)
+        self.received[source.address] = self.received.get(source.address, 0) + length
         self._meter.count(length, now)
         self._last_progress = now
         self._holding.hashes[chunknum] = digest

@@ -129,7 +129,7 @@ class Downloads:
             job.target,
             holding.info.filesize,
             self._reactor.seconds() - job.started,
-            {str(address): s.received for address, s in download.sources.items() if s.received},
+            {str(address): count for address, count in download.received.items()},
         )
 
     async def _locate(self, job: Job) -> ReplyFileLocation:
@@ -151,6 +151,9 @@ class Downloads:
             await self._discard(known)
             known = None
         if known is not None and not known.is_share and known.target != job.target:
+            if not await in_thread(self._reactor, known.path.exists):
+                await self._discard(known)
+                return await self._prepare(job, info)
             raise AlreadyExists(
                 f"An unfinished download of '{job.name}' lies in {known.path}; download it to "
                 f"{known.target} to go on, or unpublish it to give it up."

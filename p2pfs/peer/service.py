@@ -85,11 +85,11 @@ class PeerService(Daemon):
             self._share(path, None)
 
     async def _stop(self) -> None:
+        if self._begun is not None:
+            await self._begun  # what begins after the stop would never be stopped
         await self.downloads.stop()
         await self.publisher.stop()
         await self.custodian.stop()
-        if self._begun is not None:
-            await self._begun
         await self.uplink.stop()
         for connection in list(self.serving.connections):
             connection.abort()

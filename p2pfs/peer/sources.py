@@ -40,8 +40,6 @@ class Source:
     rests_until: float = 0.0
     banned: bool = False
     no_hash_list_until: float = 0.0
-    received: int = 0
-    """Bytes of verified chunks that came from it."""
     last_delivery: float = 0.0
     last_error: str = ""
 
@@ -59,9 +57,8 @@ class Source:
         """True when it is time to open a connection to it."""
         return not (self.connecting or self.connected or self.banned or now < self.rests_until)
 
-    def delivered(self, length: int, now: float) -> None:
-        """Note a verified chunk of ``length`` bytes from it."""
-        self.received += length
+    def delivered(self, now: float) -> None:
+        """Note a verified chunk from it."""
         self.last_delivery = now
         self.failures = 0
 

@@ -1,0 +1,290 @@
+"""What crashes, and what then: peers and trackers that vanish, restart, and come back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from pytest_twisted import ensureDeferred
+
+from p2pfs.errors import DownloadFailed, P2pfsError, StorageProblem, TrackerUnavailable
+from p2pfs.peer import hashing
+from tests.swarm.harness import (
+    MIB,
+    Swarm,
+    download,
+    publish,
+    random_bytes,
+    run,
+    sha256,
+    start_download,
+    until,
+)
+
+
+def holders(swarm: Swarm, name: str) -> set[str]:
+    """The addresses of the holders of a file, none when it is not listed."""
+    directory = swarm.tracker.directory
+    return set(directory[name].holders) if name in directory else set()
+
+
+@ensureDeferred
+async def test_a_source_dies_midway(swarm: Swarm) -> None:
+    """The download goes on with the other source; the tracker forgets the dead one at once."""
+    first, second, fetcher = [await swarm.peer(name) for name in ("s1", "s2", "f")]
+    path = swarm.file("x.bin", 96 * MIB)
+    await publish(first, path)
+    await publish(second, path)
+    address = first.uplink.address
+    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    await until(lambda: job.done > 8 * MIB)
+    await swarm.stop(first)
+    assert job.done < 96 * MIB
+    result = await fetched
+    assert sha256(swarm.directory / "copy") == sha256(path)
+    assert len(result.sources) == 2
+    await until(lambda: address not in holders(swarm, "x.bin"))
+
+
+@ensureDeferred
+async def test_what_nobody_holds_is_delisted(swarm: Swarm) -> None:
+    """The last holder's end is the end of the listing."""
+    source, other = await swarm.peer("s"), await swarm.peer("o")
+    await publish(source, swarm.file("x.bin", 10))
+    await swarm.stop(source)
+    await until(lambda: "x.bin" not in swarm.tracker.directory)
+    assert await run(other, "list_file") == []
+
+
+@ensureDeferred
+async def test_the_tracker_dies_midway_and_a_blank_one_becomes_whole(swarm: Swarm) -> None:
+    """Transfers go on without a tracker; peers return by themselves and say what they hold."""
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    path = swarm.file("x.bin", 96 * MIB)
+    await publish(source, path)
+    await publish(source, swarm.file("y.bin", 10))
+    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    await until(lambda: job.done > 4 * MIB)
+    await swarm.stop(swarm.tracker)
+    await until(lambda: not source.uplink.joined and not fetcher.uplink.joined)
+    await fetched
+    assert sha256(swarm.directory / "copy") == sha256(path)
+    with pytest.raises(TrackerUnavailable, match="tried again by itself"):
+        await run(fetcher, "list_file")
+    tracker = swarm.start_tracker()
+    await until(lambda: len(holders(swarm, "x.bin")) == 2 and len(holders(swarm, "y.bin")) == 1)
+    assert all(chunks.whole for chunks in tracker.directory["x.bin"].holders.values())
+
+
+@ensureDeferred
+async def test_a_returning_tracker_learns_of_part_files(swarm: Swarm) -> None:
+    """A peer with part of a file lists it, although nobody has it whole."""
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    path = swarm.file("x.bin", 64 * MIB)
+    await publish(source, path)
+    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    await until(lambda: job.done > 4 * MIB)
+    job.cancel()
+    with pytest.raises(P2pfsError):
+        await fetched
+    await until(lambda: not fetcher.downloads.jobs)
+    await swarm.stop(source)
+    await swarm.stop(swarm.tracker)
+    tracker = swarm.start_tracker()
+    await until(lambda: "x.bin" in tracker.directory)
+    assert list(tracker.directory["x.bin"].holders.values()) == [fetcher.library["x.bin"].chunks]
+
+
+@ensureDeferred
+async def test_connect_goes_to_another_tracker_at_once(swarm: Swarm) -> None:
+    """`connect` leaves the present tracker; when the new one does not answer, it stays."""
+    peer = await swarm.peer("p")
+    await publish(peer, swarm.file("x.bin", 10))
+    old = swarm.tracker
+    swarm.port = 0
+    swarm.directory = swarm.directory / "second"
+    new = swarm.start_tracker()
+    with pytest.raises(TrackerUnavailable, match="No tracker is reachable at tcp:127.0.0.1:1 "):
+        await run(peer, "connect 127.0.0.1 1")
+    assert peer.uplink.joined
+    assert "x.bin" in old.directory
+    await run(peer, f"connect 127.0.0.1 {swarm.port}")
+    await until(lambda: "x.bin" in new.directory and "x.bin" not in old.directory)
+    assert old.factory.joined == {}
+
+
+@ensureDeferred
+async def test_a_peer_without_a_tracker_says_so(swarm: Swarm) -> None:
+    """`--tracker none` waits for `connect`."""
+    peer = swarm.start_peer("p", tracker="none")
+    with pytest.raises(TrackerUnavailable, match="'connect <trackerip> <trackerport>'"):
+        await run(peer, "list_file")
+    await run(peer, f"connect 127.0.0.1 {swarm.port}")
+    assert await run(peer, "list_file") == []
+
+
+@ensureDeferred
+async def test_the_consoles_start_opens_a_tracker(swarm: Swarm) -> None:
+    """`--listen none` waits for `start`, which may be given several times."""
+    from p2pfs.console.tracker_commands import tracker_commands
+
+    await swarm.stop(swarm.tracker)
+    tracker = swarm.start_tracker(listen=["none"])
+    commands = tracker_commands(tracker)
+    for number in range(2):
+        answer = await commands.run(commands.parse_line("start 127.0.0.1 0"), lambda _: None)
+        swarm.port = int(answer.data["listening"].rpartition(":")[2])
+        await swarm.peer(f"p{number}")
+    assert len(tracker.factory.joined) == 2
+
+
+@ensureDeferred
+async def test_a_restarted_peer_shares_again_without_hashing(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unchanged files are not read again; a changed one is, and a deleted one is dropped."""
+    peer = await swarm.peer("p")
+    same, changed, gone = [swarm.file(name, 2 * MIB) for name in ("same", "changed", "gone")]
+    for path in (same, changed, gone):
+        await publish(peer, path)
+    await swarm.stop(peer)
+    swarm.file("changed", 3 * MIB, seed=9)
+    gone.unlink()
+    hashed: list[str] = []
+    whole = hashing.hash_file
+
+    def watched(path, *rest):  # type: ignore[no-untyped-def]  # it only counts
+        hashed.append(path.name)
+        return whole(path, *rest)
+
+    monkeypatch.setattr("p2pfs.peer.publishing.hash_file", watched)
+    peer = await swarm.peer("p")
+    await until(lambda: set(swarm.tracker.directory) == {"same", "changed"})
+    assert hashed == ["changed"]
+    fetcher = await swarm.peer("f")
+    for path in (same, changed):
+        await download(fetcher, path.name, swarm.directory / f"{path.name}.copy")
+        assert sha256(swarm.directory / f"{path.name}.copy") == sha256(path)
+
+
+@ensureDeferred
+async def test_a_restarted_peer_goes_on_with_an_unfinished_download(swarm: Swarm) -> None:
+    """After a restart what was fetched is served, and only the rest is fetched."""
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    path = swarm.file("x.bin", 64 * MIB)
+    await publish(source, path)
+    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    await until(lambda: job.done > 8 * MIB)
+    await swarm.stop(fetcher)
+    with pytest.raises(P2pfsError):
+        await fetched
+    kept = job.done
+    assert kept < 64 * MIB
+    fetcher = await swarm.peer("f")
+    await until(lambda: len(holders(swarm, "x.bin")) == 2)
+    again = await download(fetcher, "x.bin", swarm.directory / "copy")
+    assert sum(again.sources.values()) == 64 * MIB - kept
+    assert sha256(swarm.directory / "copy") == sha256(path)
+
+
+@ensureDeferred
+@pytest.mark.parametrize("how", ["flipped", "truncated", "deleted"])
+async def test_a_part_file_that_was_tampered_with(swarm: Swarm, how: str) -> None:
+    """What is not as it was left is noticed after a restart, and fetched again."""
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    path = swarm.file("x.bin", 64 * MIB)
+    await publish(source, path)
+    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    await until(lambda: job.done > 8 * MIB)
+    await swarm.stop(fetcher)
+    with pytest.raises(P2pfsError):
+        await fetched
+    part = swarm.directory / "copy.part"
+    if how == "flipped":
+        data = bytearray(part.read_bytes())
+        for chunknum in range(64):
+            data[chunknum * MIB] ^= 1
+        part.write_bytes(data)
+    elif how == "truncated":
+        os.truncate(part, 0)
+    else:
+        part.unlink()
+    fetcher = await swarm.peer("f")
+    again = await download(fetcher, "x.bin", swarm.directory / "copy")
+    assert sum(again.sources.values()) == 64 * MIB
+    assert sha256(swarm.directory / "copy") == sha256(path)
+
+
+@ensureDeferred
+@pytest.mark.parametrize("how", ["changed", "deleted"])
+async def test_a_changed_share_is_noticed_before_wrong_bytes_go_out(
+    swarm: Swarm, how: str
+) -> None:
+    """The first request finds out; the file is unpublished, and nothing wrong was sent."""
+    source, fetcher = await swarm.peer("s", watch_interval=3600.0), await swarm.peer("f")
+    path = swarm.file("x.bin", 2 * MIB)
+    await publish(source, path)
+    if how == "changed":
+        data = bytearray(path.read_bytes())
+        data[MIB] ^= 1
+        path.write_bytes(data)
+    else:
+        path.unlink()
+    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    with pytest.raises(DownloadFailed):
+        await fetched
+    assert job.done == 0
+    assert source.serving.uploaded == 0
+    assert source.library.get("x.bin") is None
+    assert "x.bin" not in swarm.tracker.directory
+
+
+@ensureDeferred
+async def test_a_deleted_share_is_noticed_without_a_request(swarm: Swarm) -> None:
+    """The peer looks after its shares from time to time."""
+    source = await swarm.peer("s", watch_interval=0.05)
+    path = swarm.file("x.bin", 10)
+    await publish(source, path)
+    assert "x.bin" in swarm.tracker.directory
+    path.unlink()
+    await until(lambda: "x.bin" not in swarm.tracker.directory)
+
+
+@ensureDeferred
+async def test_a_target_directory_that_vanishes(swarm: Swarm) -> None:
+    """That download ends with a clear error; the peer lives on."""
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    await publish(source, swarm.file("x.bin", 64 * MIB))
+    (swarm.directory / "into").mkdir()
+    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "into" / "copy")
+    await until(lambda: job.done)
+    shutil.rmtree(swarm.directory / "into")
+    with pytest.raises(StorageProblem, match="it is not there"):
+        await fetched
+    await download(fetcher, "x.bin", swarm.directory / "copy")
+
+
+@ensureDeferred
+async def test_a_peer_with_nothing_but_its_name_left(swarm: Swarm) -> None:
+    """A tracker lets a peer take its own place when its old connection has not ended yet."""
+    source = await swarm.peer("s")
+    await publish(source, swarm.file("x.bin", 10))
+    address = source.uplink.address
+    old = swarm.tracker.factory.joined[address]
+    await run(source, f"connect 127.0.0.1 {swarm.port}")
+    assert swarm.tracker.factory.joined[address] is not old
+    await until(lambda: holders(swarm, "x.bin") == {address})
+    await until(lambda: len(swarm.tracker.factory.connections) == 1)
+
+
+@ensureDeferred
+async def test_tiny_random_files_survive(swarm: Swarm) -> None:
+    """Sizes around the chunk size come out to the byte."""
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    for size in (1, MIB - 1, MIB, MIB + 1, 2 * MIB):
+        path = swarm.directory / f"f{size}"
+        path.write_bytes(random_bytes(size, seed=size))
+        await publish(source, path)
+        await download(fetcher, path.name, swarm.directory / f"{size}.copy")
+        assert sha256(swarm.directory / f"{size}.copy") == sha256(path)
