@@ -15,13 +15,11 @@ from twisted.python.usage import Options, UsageError
 
 from p2pfs.console.command import CommandSet
 from p2pfs.console.control import ControlService
-from p2pfs.console.ssh import ssh_factory
+from p2pfs.console.control_messages import SOCKET_NAME
+from p2pfs.console.ssh import ConsoleSSHFactory, ssh_factory
 from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import listen
 from p2pfs.state_directory import StateDirectory
-
-CONTROL_SOCKET = "control"
-"""Name of the control socket in the state directory."""
 
 
 class Daemon(MultiService):
@@ -40,6 +38,7 @@ class Daemon(MultiService):
         self.state = state
         self.ports: list[IListeningPort] = []
         self._claim: StateDirectory | None = None
+        self._ssh: ConsoleSSHFactory | None = None
 
     def open(self) -> None:
         """Claim the state directory and bind the ports; raises `StartupProblem`."""
@@ -54,6 +53,8 @@ class Daemon(MultiService):
         ports, self.ports = self.ports, []
         children = super().stopService()  # type: ignore[no-untyped-call]  # as above
         stopping = [children, *(port.stopListening() for port in ports)]
+        if self._ssh is not None:
+            stopping.append(self._ssh.all_closed())
         done = gatherResults([d for d in stopping if d is not None], consumeErrors=True)
         return done.addBoth(self._release)
 
@@ -82,17 +83,17 @@ class Daemon(MultiService):
         authorized_keys: Path | None,
     ) -> None:
         """Offer commands over the control socket, and over SSH when ``ssh`` is an endpoint."""
-        control = ControlService(self.reactor, self.state / CONTROL_SOCKET, commands)
+        control = ControlService(self.reactor, self.state / SOCKET_NAME, commands)
         control.setServiceParent(self)  # type: ignore[no-untyped-call]  # Twisted's is not annotated
+        control.open()
         if ssh is None:
             return
         if authorized_keys is None:
             raise StartupProblem(
                 "The SSH console needs to know who may log in; give --authorized-keys FILE."
             )
-        self.listen(
-            ssh, ssh_factory(self.state, authorized_keys, commands, namespace, self.reactor)
-        )
+        self._ssh = ssh_factory(self.state, authorized_keys, commands, namespace, self.reactor)
+        self.listen(ssh, self._ssh)
 
 
 def now(deferred: Deferred[IListeningPort], description: str) -> IListeningPort:

@@ -110,13 +110,13 @@ class Downloads:
             except CancelledError:
                 job.check()
                 raise
-            await recorder.stop(final=False)
             holding.stamp = await in_thread(self._reactor, part.finish, job.target, job.overwrite)
             holding.path, holding.target = job.target, None
             finished = True
         finally:
+            await recorder.stop()
             if not finished and self._library.get(job.name) is holding:
-                await recorder.stop(final=True)
+                await recorder.settle()
             holding.part = None
             part.close()
         if self._library.get(job.name) is holding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from p2pfs.peer.library import Holding
 from p2pfs.peer.storage import PartFile
 from p2pfs.threads import in_thread
 
-RECORD_SECONDS = 2.0
+RECORD_SECONDS = 0.25
 """How often the verified chunks of a running download are put on record."""
 
 
@@ -104,7 +103,12 @@ class Records:
 
 
 class DownloadRecorder:
-    """Keeps the record of a running download: data reaches the disk before the record says so."""
+    """Keeps the record of a running download, so that it can go on after a crash.
+
+    While it runs the record has no stamp: after a crash every chunk on record is
+    read again, and only those that are right count. At an orderly end the data
+    reaches the disk before the record says, with a stamp, that it may be trusted.
+    """
 
     log = Logger()
 
@@ -120,28 +124,29 @@ class DownloadRecorder:
 
     def start(self) -> None:
         """Record now, and every `RECORD_SECONDS` from then on as long as chunks come."""
+        self._holding.stamp = None
         self._running = self._timer.start(RECORD_SECONDS).addCallback(lambda _: None)
         self._running.addErrback(self._failed)
 
-    async def stop(self, final: bool) -> None:
-        """Stop recording; ``final`` says whether to record the last state first."""
+    async def stop(self) -> None:
+        """Record no more."""
         if self._timer.running:
             self._timer.stop()
         await self._running
-        if final:
-            try:
-                await self._record()
-            except StorageProblem as error:
-                self.log.warn("{error}", error=str(error))
 
-    async def _record(self) -> None:
+    async def settle(self) -> None:
+        """Record for good, after the last write, what an unfinished download leaves."""
+        try:
+            self._holding.stamp = await in_thread(self._reactor, self._part.sync)
+            await self._records.save(self._holding)
+        except StorageProblem as error:
+            self.log.warn("{error}", error=str(error))
+
+    def _record(self) -> Deferred[None]:
         if self._recorded == self._holding.chunks:
-            return
-        verified = self._holding.chunks.copy()
-        stamp = await in_thread(self._reactor, self._part.sync)
-        self._holding.stamp = stamp
-        self._recorded = verified
-        await self._records.save(replace(self._holding, chunks=verified))
+            return succeed(None)
+        self._recorded = self._holding.chunks.copy()
+        return self._records.save(self._holding)
 
     def _failed(self, failure: Failure) -> None:
         failure.trap(StorageProblem)

@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_twisted
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 
 from .toy import Daemon
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _reactor_runs() -> None:
-    """Have the reactor's own readers there before the first test's are counted."""
-    pytest_twisted.blockon(deferLater(reactor, 0))
 
 
 @pytest_twisted.async_yield_fixture

@@ -105,6 +105,7 @@ async def test_history(daemon: Daemon) -> None:
     program = await prompt(daemon)
     program.type("echo remembered\n")
     await program.expect("\nremembered")
+    await program.expect("peer> ")
     program.type("\x04")
     assert await program.end() == 0
     assert (daemon.state / "console_history").exists()

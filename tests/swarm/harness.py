@@ -130,9 +130,7 @@ def start_download(
     return job, fetched.addBoth(close)
 
 
-async def download(
-    peer: PeerService, name: str, target: Path, overwrite: bool = False
-) -> Fetched:
+async def download(peer: PeerService, name: str, target: Path, overwrite: bool = False) -> Fetched:
     """Download and wait for it."""
     return await start_download(peer, name, target, overwrite)[1]
 

@@ -1,4 +1,4 @@
-"""Sources that lie, stall or break off: the chunk is fetched elsewhere, and nothing wrong is kept."""
+"""Sources that are slow, lie, stall or break off: others fill in, and nothing wrong is kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import gatherResults
 
 from p2pfs.errors import DownloadFailed
 from tests.swarm.foreign import ForeignConnection, ForeignSource, fileinfo, hash_list
@@ -240,3 +242,25 @@ async def test_a_source_that_joins_midway_is_used(swarm: Swarm, join: Join) -> N
     await publish(late, swarm.directory / NAME)
     await fetched
     assert (swarm.directory / "copy").read_bytes() == DATA
+
+
+@ensureDeferred
+async def test_chunks_are_served_while_the_rest_is_still_coming(swarm: Swarm, join: Join) -> None:
+    """Two peers that fetch from one slow source give each other what they got."""
+    pause = 0.1
+
+    def slowly(connection: ForeignConnection, request: dict[str, Any]) -> None:
+        before = getattr(connection.source, "busy_until", 0.0)
+        until_then = max(before, reactor.seconds()) + pause
+        connection.source.busy_until = until_then  # type: ignore[attr-defined]  # of this test
+        reactor.callLater(until_then - reactor.seconds(), connection.send_chunk, request)
+
+    source = await join(slowly)
+    fetchers = [await swarm.peer("a"), await swarm.peer("b")]
+    copies = [swarm.directory / "a.copy", swarm.directory / "b.copy"]
+    await gatherResults(
+        [start_download(f, NAME, copy)[1] for f, copy in zip(fetchers, copies, strict=True)]
+    )
+    assert [copy.read_bytes() == DATA for copy in copies] == [True, True]
+    assert len(source.requests) < 2 * 7
+    assert sum(fetcher.serving.uploaded for fetcher in fetchers) > 0

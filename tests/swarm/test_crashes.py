@@ -105,7 +105,7 @@ async def test_connect_goes_to_another_tracker_at_once(swarm: Swarm) -> None:
     swarm.port = 0
     swarm.directory = swarm.directory / "second"
     new = swarm.start_tracker()
-    with pytest.raises(TrackerUnavailable, match="No tracker is reachable at tcp:127.0.0.1:1 "):
+    with pytest.raises(TrackerUnavailable, match=r"No tracker is reachable at tcp:127\.0\.0\.1:1 "):
         await run(peer, "connect 127.0.0.1 1")
     assert peer.uplink.joined
     assert "x.bin" in old.directory
@@ -218,9 +218,7 @@ async def test_a_part_file_that_was_tampered_with(swarm: Swarm, how: str) -> Non
 
 @ensureDeferred
 @pytest.mark.parametrize("how", ["changed", "deleted"])
-async def test_a_changed_share_is_noticed_before_wrong_bytes_go_out(
-    swarm: Swarm, how: str
-) -> None:
+async def test_a_changed_share_is_noticed_before_wrong_bytes_go_out(swarm: Swarm, how: str) -> None:
     """The first request finds out; the file is unpublished, and nothing wrong was sent."""
     source, fetcher = await swarm.peer("s", watch_interval=3600.0), await swarm.peer("f")
     path = swarm.file("x.bin", 2 * MIB)

@@ -6,7 +6,6 @@ import os
 
 import pytest
 from pytest_twisted import ensureDeferred
-from twisted.internet.defer import gatherResults
 
 from p2pfs.errors import AlreadyExists, NotFound, P2pfsError, Refused, StorageProblem
 from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, start_download, until
@@ -39,22 +38,6 @@ async def test_a_downloader_becomes_a_holder(swarm: Swarm) -> None:
     await until(lambda: len(swarm.tracker.directory["x.bin"].holders) == 1)
     await download(third, "x.bin", swarm.directory / "c.bin")
     assert sha256(swarm.directory / "c.bin") == sha256(path)
-
-
-@ensureDeferred
-async def test_chunks_are_served_while_the_rest_is_still_coming(swarm: Swarm) -> None:
-    """Three peers that start together fetch from each other, not only from the source."""
-    source = await swarm.peer("s")
-    path = swarm.file("x.bin", 48 * MIB)
-    await publish(source, path)
-    fetchers = [await swarm.peer(name) for name in "abc"]
-    results = await gatherResults(
-        [start_download(f, "x.bin", swarm.directory / f"{n}.bin")[1] for n, f in enumerate(fetchers)]
-    )
-    for number in range(3):
-        assert sha256(swarm.directory / f"{number}.bin") == sha256(path)
-    from_source = sum(r.sources.get(str(source.uplink.address), 0) for r in results)
-    assert from_source < 3 * 48 * MIB
 
 
 @ensureDeferred

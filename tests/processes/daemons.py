@@ -1,0 +1,148 @@
+"""Real ``twistd`` processes, and the blocking client of their control sockets."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from p2pfs.console.client import ControlClient, connect
+from p2pfs.errors import P2pfsError
+
+TWISTD = Path(sys.executable).with_name("twistd")
+MIB = 1 << 20
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def until(happened: Callable[[], Any], timeout: float = 30.0) -> Any:
+    """Wait for ``happened()`` to be true, and return what it returned."""
+    end = time.monotonic() + timeout
+    while True:
+        result = happened()
+        if result:
+            return result
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.005)  # the pause between two looks, not a bet on how long it takes
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(MIB):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def random_file(path: Path, size: int) -> Path:
+    """A file of random bytes."""
+    with path.open("wb") as file:
+        for start in range(0, size, 16 * MIB):
+            file.write(os.urandom(min(16 * MIB, size - start)))
+    return path
+
+
+class Daemon:
+    """One twistd process."""
+
+    def __init__(self, role: str, state: Path, *options: str, **popen: Any) -> None:
+        self.role = role
+        self.state = state
+        state.parent.mkdir(parents=True, exist_ok=True)
+        self.log = state.with_suffix(".log")
+        command = [TWISTD, "-n", f"--pidfile={state.with_suffix('.pid')}", f"p2pfs-{role}"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--state", state, *options],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                **popen,
+            )
+
+    def ready(self) -> Daemon:
+        """Wait until its console answers."""
+        until(self._answers)
+        return self
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            self.ask("help")
+        except P2pfsError:
+            return False
+        return True
+
+    def client(self) -> ControlClient:
+        """A connection to its control socket."""
+        return connect(self.state)
+
+    def ask(self, *words: str, on_progress: Callable[[Any], None] = lambda _: None) -> Any:
+        """Run a command and return its data."""
+        client = self.client()
+        try:
+            return client.request(list(words), on_progress).data
+        finally:
+            client.close()
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for the end."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """SIGTERM, and wait for the end."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+
+
+class Machines:
+    """The daemons of one test, all on this machine; everything is removed at the end."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.daemons: list[Daemon] = []
+
+    def tracker(self) -> Daemon:
+        """A tracker at this test's port."""
+        return self._start("tracker", "tracker", "--listen", f"tcp:{self.port}:interface=127.0.0.1")
+
+    def peer(self, name: str, *options: str, **popen: Any) -> Daemon:
+        """A peer that has joined."""
+        tracker = ["--tracker", f"tcp:127.0.0.1:{self.port}"]
+        peer = self._start("peer", name, *tracker, *options, **popen)
+        until(lambda: peer.ask("status")["joined_as"])
+        return peer
+
+    def _start(self, role: str, name: str, *options: str, **popen: Any) -> Daemon:
+        daemon = Daemon(role, self.directory / name, *options, **popen)
+        self.daemons.append(daemon)
+        return daemon.ready()
+
+    def close(self) -> None:
+        """Stop what still runs; no daemon may have logged a traceback."""
+        try:
+            for daemon in self.daemons:
+                daemon.stop()
+            for daemon in self.daemons:
+                assert "Traceback" not in daemon.log.read_text(), daemon.log.read_text()
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)

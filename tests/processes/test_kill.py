@@ -1,0 +1,101 @@
+"""SIGKILL in the middle of the transfer of a large file, to each of the three roles."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from p2pfs.errors import P2pfsError
+from tests.processes.daemons import MIB, Daemon, Machines, random_file, sha256, until
+
+SIZE = 384 * MIB
+
+
+def underway(peer: Daemon, share: float) -> None:
+    """Wait until the peer's only download has ``share`` of its bytes, and check it has not all."""
+
+    def far_enough() -> bool:
+        transfers = peer.ask("status")["transfers"]
+        return bool(transfers) and transfers[0]["done"] >= share * SIZE
+
+    until(far_enough)
+
+
+def test_a_source_is_killed(machines: Machines, background: ThreadPoolExecutor) -> None:
+    """The download finishes from the other source, and the tracker forgets the dead one."""
+    path = random_file(machines.directory / "x.bin", SIZE)
+    tracker = machines.tracker()
+    doomed, other = machines.peer("s1"), machines.peer("s2")
+    addresses = [source.ask("status")["joined_as"] for source in (doomed, other)]
+    for source in (doomed, other):
+        source.ask("publish", str(path))
+    fetcher = machines.peer("f")
+    copy = machines.directory / "copy"
+    fetched = background.submit(fetcher.ask, "download", "x.bin", str(copy))
+    underway(fetcher, 0.1)
+    doomed.kill()
+    assert not fetched.done()
+    sources = fetched.result(60)["sources"]
+    assert sha256(copy) == sha256(path)
+    assert 0 < sources[addresses[0]] < sources[addresses[1]]
+    peers = [peer["address"] for peer in tracker.ask("list_peers")]
+    assert addresses[0] not in peers
+    assert addresses[1] in peers
+
+
+def test_the_tracker_is_killed(machines: Machines, background: ThreadPoolExecutor) -> None:
+    """The transfer goes on, and a blank tracker soon knows everything again."""
+    path = random_file(machines.directory / "x.bin", SIZE)
+    tracker = machines.tracker()
+    source, fetcher = machines.peer("s"), machines.peer("f")
+    source.ask("publish", str(path))
+    copy = machines.directory / "copy"
+    fetched = background.submit(fetcher.ask, "download", "x.bin", str(copy))
+    underway(fetcher, 0.1)
+    tracker.kill()
+    assert not fetched.done()
+    fetched.result(60)
+    assert sha256(copy) == sha256(path)
+    tracker = machines.tracker()
+    until(lambda: [file["whole_copies"] for file in tracker.ask("list_files")] == [2])
+
+
+def test_the_downloader_is_killed(machines: Machines, background: ThreadPoolExecutor) -> None:
+    """It comes back, serves what it has, and fetches only the rest."""
+    path = random_file(machines.directory / "x.bin", SIZE)
+    tracker = machines.tracker()
+    source, fetcher = machines.peer("s"), machines.peer("f")
+    source.ask("publish", str(path))
+    copy = machines.directory / "copy"
+    fetched = background.submit(fetcher.ask, "download", "x.bin", str(copy))
+    underway(fetcher, 0.5)
+    fetcher.kill()
+    with pytest.raises(P2pfsError, match="went away"):
+        fetched.result(60)
+    assert not copy.exists()
+    fetcher = machines.peer("f")
+    result = fetcher.ask("download", "x.bin", str(copy))
+    assert sha256(copy) == sha256(path)
+    assert sum(result["sources"].values()) < SIZE
+    until(lambda: [file["whole_copies"] for file in tracker.ask("list_files")] == [2])
+
+
+def test_a_gibibyte_goes_to_three_at_once(
+    machines: Machines, background: ThreadPoolExecutor
+) -> None:
+    """One source, three downloaders at the same time, four times the same SHA-256."""
+    path = random_file(machines.directory / "x.bin", 1024 * MIB)
+    machines.tracker()
+    source = machines.peer("s")
+    source.ask("publish", str(path))
+    fetchers = [machines.peer(f"f{number}") for number in range(3)]
+    copies = [machines.directory / f"copy{number}" for number in range(3)]
+    fetched = [
+        background.submit(fetcher.ask, "download", "x.bin", str(copy))
+        for fetcher, copy in zip(fetchers, copies, strict=True)
+    ]
+    results = [future.result(100) for future in fetched]
+    assert {sha256(copy) for copy in copies} == {sha256(path)}
+    # They shared the work: none of them got everything from the source.
+    assert all(len(result["sources"]) > 1 for result in results)
