@@ -120,6 +120,7 @@ class Downloads:
             holding.part = None
             part.close()
         if self._library.get(job.name) is holding:
+            self._uplink.flush()
             await self._records.save(holding)
             if not holding.info.totalchunknum:
                 # Without chunks to register, only publishing makes a holder of it.

@@ -93,6 +93,13 @@ class RequestProtocol(MessageProtocol):
             self._cause = self.connection_error(reason)
         self.abort()
 
+    def hang_up(self) -> None:
+        """Close the connection: in good order, unless that would mean waiting for answers."""
+        if self._waiting():
+            self.abort()
+        else:
+            self.close()
+
     def ended(self) -> Deferred[None]:
         """Fires when the connection is closed."""
         if self.closed:

@@ -127,7 +127,7 @@ class SourcePool:
         ended = []
         for ready in self._ready.values():
             ended.append(ready.connection.ended())
-            ready.connection.abort()
+            ready.connection.hang_up()
         self._ready.clear()
         return DeferredList(ended).addCallback(lambda _: None)
 

@@ -156,6 +156,12 @@ class Uplink:
         if self._batch_timer is None:
             self._send_batches()
 
+    def flush(self) -> None:
+        """Register now what waits for the next batch."""
+        if self._batch_timer is not None:
+            self._batch_timer.cancel()
+            self._send_batches()
+
     def _send_batches(self) -> None:
         self._batch_timer = None
         batches, self._batches = self._batches, {}
