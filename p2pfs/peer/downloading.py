@@ -378,10 +378,10 @@ class Download:
             lacking = lacking[:200].rsplit(",", 1)[0] + " and more"
         errors = [source.last_error for source in self.sources.values() if source.last_error]
         last = f" (last errors: {'; '.join(errors[:3])})" if errors else ""
+        kept = f"what came is kept in {self._part.path}, " if self._holding.chunks.bits else ""
         return DownloadFailed(
             f"No source of {lacking} of '{self._holding.name}' turned up within "
-            f"{self._patience.no_source:g} s{last}; what came is kept in {self._part.path}, "
-            "download it again to go on."
+            f"{self._patience.no_source:g} s{last}; {kept}download it again to go on."
         )
 
     # The end

@@ -115,9 +115,12 @@ class Downloads:
             finished = True
         finally:
             await recorder.stop()
-            if not finished and self._library.get(job.name) is holding:
-                await recorder.settle()
             holding.part = None
+            if not finished and self._library.get(job.name) is holding:
+                if holding.chunks.bits:
+                    await recorder.settle()
+                else:
+                    await self._discard(holding)
             part.close()
         if self._library.get(job.name) is holding:
             self._uplink.flush()
@@ -125,6 +128,8 @@ class Downloads:
             if not holding.info.totalchunknum:
                 # Without chunks to register, only publishing makes a holder of it.
                 self._uplink.announce(holding).addErrback(_tracker_lost)
+        else:
+            self._replaced_share(job, holding)
         return Fetched(
             job.name,
             job.target,
@@ -206,6 +211,17 @@ class Downloads:
             )
         except StorageProblem as error:
             self.log.warn("{error}", error=str(error))
+
+    def _replaced_share(self, job: Job, copy: Holding) -> None:
+        """When the copy of a share went to the place of the share, the share bears its stamp."""
+        share = self._library.get(job.name)
+        if share is not None and (share.path, share.info) == (job.target, copy.info):
+            share.stamp = copy.stamp
+            self._records.save(share).addErrback(self._not_recorded)
+
+    def _not_recorded(self, failure: Failure) -> None:
+        failure.trap(P2pfsError)
+        self.log.warn("{error}", error=str(failure.value))
 
     async def _discard(self, unfinished: Holding) -> None:
         """Give up an unfinished download, with its part file."""
