@@ -14,7 +14,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export FILE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint lint-style lint-format lint-types clean
 
 help:
 	@echo "make demo [FILE=path]  a tracker and four peers on this machine, one of them killed midway"
@@ -30,9 +30,15 @@ demo: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: $(READY)
+lint: lint-style lint-format lint-types
+
+lint-style: $(READY)
 	@$(BIN)/ruff check .
+
+lint-format: $(READY)
 	@$(BIN)/ruff format --check .
+
+lint-types: $(READY)
 	@$(BIN)/mypy p2pfs demo
 
 clean:
@@ -45,5 +51,5 @@ $(READY): setup.cfg setup.py pyproject.toml
 	    "p2pfs needs Python 3.10 or later; choose one with PYTHON=path.")'
 	@echo "Making the environment in $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --editable '.[test,lint]'
+	@$(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install --editable '.[test,lint]'
 	@touch $@
