@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,14 +114,34 @@ class DaemonOptions(Options):
     role = ""
 
     optParameters = [  # noqa: RUF012  # twisted.python.usage reads it from the class
-        ["state", None, None, "Directory for state and control socket."],
+        [
+            "state",
+            None,
+            None,
+            "Directory for state and control socket (default: below ~/.local/state/p2pfs).",
+        ],
         ["ssh", None, None, "Server endpoint of the SSH console, e.g. tcp:6822 (default: none)."],
         ["authorized-keys", None, None, "File with the public keys that may log in over SSH."],
     ]
 
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse the command line; what cannot be understood becomes one line and exit status 1."""
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]  # as above
+        except UsageError as error:
+            command = f"p2pfs-{self.role}"
+            raise SystemExit(f"{command}: {error}; see 'twistd {command} --help'.") from None
+
+    def parseArgs(self, *words: str) -> None:
+        if words:
+            raise UsageError(f"'{words[0]}' is not an option")
+
+    def getSynopsis(self) -> str:
+        return f"Usage: twistd [options of twistd] p2pfs-{self.role} [options]"
+
     def postOptions(self) -> None:
         if self["ssh"] is not None and self["authorized-keys"] is None:
-            raise UsageError("--ssh needs --authorized-keys FILE: the keys that may log in.")
+            raise UsageError("--ssh needs --authorized-keys FILE, the keys that may log in")
 
     def path(self, name: str) -> Path | None:
         """The absolute path an option gives, or None."""

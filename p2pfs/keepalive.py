@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 from twisted.internet.interfaces import ITCPTransport, ITransport
 
@@ -31,7 +32,9 @@ class KeepAlive:
         if not ITCPTransport.providedBy(transport):
             return
         transport.setTcpKeepAlive(True)
-        handle = transport.getHandle()  # type: ignore[attr-defined]  # of every TCP transport
+        handle = _socket(transport)
+        if handle is None:
+            return
         options = {
             "TCP_KEEPIDLE": self.idle,
             "TCP_KEEPINTVL": self.interval,
@@ -43,3 +46,13 @@ class KeepAlive:
             number = getattr(socket, name, None)
             if number is not None:  # not every system has every option
                 handle.setsockopt(socket.IPPROTO_TCP, number, value)
+
+
+def _socket(transport: Any) -> socket.socket | None:
+    """The socket beneath a transport; TLS is a wrapper around a plain one."""
+    while transport is not None:
+        handle = transport.getHandle()
+        if isinstance(handle, socket.socket):
+            return handle
+        transport = getattr(transport, "transport", None)
+    return None

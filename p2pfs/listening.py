@@ -75,7 +75,8 @@ def client_endpoint(reactor: IReactorCore, description: str) -> IStreamClientEnd
 
 def tcp_endpoint_string(host: str, port: str, for_server: bool) -> str:
     """The endpoint string of a host and port typed into a console; raises `UsageProblem`."""
-    if not (port.isascii() and port.isdigit() and int(port[:6]) <= 65535):
+    lowest = 0 if for_server else 1  # a server may leave the choice to the system
+    if not (port.isascii() and port.isdigit() and lowest <= int(port[:6]) <= 65535):
         raise UsageProblem(f"'{port}' is not a port; give a number from 1 to 65535.")
     escaped = host.strip("[]").replace("\\", "\\\\").replace(":", "\\:")
     if for_server:

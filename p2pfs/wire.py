@@ -64,6 +64,7 @@ class MessageProtocol(Protocol):
         self._buffer = bytearray()
         self._searched = 0
         self._holds = 0
+        self._reading_paused = False
         self._in_loop = False
         self._raw_left = 0
         self._raw_received: Callable[[bytes], None] = _ignore
@@ -124,17 +125,21 @@ class MessageProtocol(Protocol):
     # Receiving
 
     def hold_input(self) -> None:
-        """Handle no more lines until a matching `release_input`; calls nest."""
+        """Handle no more lines until a matching `release_input`; calls nest.
+
+        Reading itself stops once a receive buffer's worth has come in: not before,
+        because a TLS connection that cannot send yet may have to read first.
+        """
         self._holds += 1
-        if self._holds == 1 and self.transport is not None and not self.closed:
-            cast(IPushProducer, self.transport).pauseProducing()
 
     def release_input(self) -> None:
         """Undo one `hold_input`."""
         self._holds -= 1
-        if self._holds == 0 and not self.closed and self.transport is not None:
-            cast(IPushProducer, self.transport).resumeProducing()
+        if self._holds == 0 and not self.closed:
             self._handle_buffer()
+            if self._reading_paused and not self._holds:
+                self._reading_paused = False
+                cast(IPushProducer, self.transport).resumeProducing()
 
     @property
     def input_held(self) -> bool:
@@ -166,6 +171,9 @@ class MessageProtocol(Protocol):
         if data and not self._ending:
             self._buffer += data
             self._handle_buffer()
+            if self._holds and len(self._buffer) >= RECEIVE_SIZE and not self._reading_paused:
+                self._reading_paused = True
+                cast(IPushProducer, self.transport).pauseProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.closed = True

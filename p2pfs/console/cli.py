@@ -35,7 +35,7 @@ the daemon has to run for that. Local paths are relative to where you are.
 examples:
   p2pfs publish ./image.iso
   p2pfs download image.iso /srv/images/ --overwrite
-  p2pfs --json list_files
+  p2pfs --json list_file
 
 exit status: 0 done, 1 failed, 2 not understood, 130 interrupted
 """

@@ -114,7 +114,8 @@ class _PeerConsole:
             "published": [{"name": file.name, "listed": file.listed} for file in files],
             "skipped": publication.skipped,
         }
-        return Answer(data, [*lines, *publication.skipped])
+        warning = [self._service.unreachable] if self._service.unreachable else []
+        return Answer(data, [*lines, *publication.skipped, *warning])
 
     async def unpublish(self, call: Call, report: ReportProgress) -> Answer:
         await self._service.custodian.restored()
@@ -166,8 +167,9 @@ class _PeerConsole:
             "seconds": round(result.seconds, 3),
             "sources": result.sources,
         }
-        rate = size_text(int(sum(result.sources.values()) / max(result.seconds, 1e-3)))
-        lines = [f"{result.path}: {size_text(result.size)} in {result.seconds:.1f} s ({rate}/s)"]
+        received = sum(result.sources.values())
+        rate = f" ({size_text(int(received / max(result.seconds, 1e-3)))}/s)" if received else ""
+        lines = [f"{result.path}: {size_text(result.size)} in {result.seconds:.1f} s{rate}"]
         lines += [f"  {size_text(count)} from {source}" for source, count in result.sources.items()]
         return Answer(data, lines)
 

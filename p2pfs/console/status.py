@@ -32,6 +32,7 @@ def status(service: PeerService) -> Answer:
         "joined_as": uplink.address,
         "problem": uplink.problem,
         "listening": str(service.address),
+        "warning": service.unreachable,
         "uploaded": service.serving.uploaded,
         "shares": shares,
         "transfers": transfers,
@@ -69,6 +70,7 @@ def _tracker_lines(data: dict[str, Any]) -> list[str]:
         f"tracker    {tracker}",
         f"listening  {data['listening']}",
         f"uploaded   {size_text(data['uploaded'])}",
+        *([f"warning    {data['warning']}"] if data["warning"] else []),
     ]
 
 

@@ -56,9 +56,8 @@ class Custodian:
         self._watch.clock = reactor
         self._watching: Deferred[Any] = succeed(None)
 
-    async def restore(self) -> None:
-        """Fill the library from the record."""
-        holdings = await self._records.load()
+    async def restore(self, holdings: Sequence[Holding]) -> None:
+        """Fill the library with what was on record."""
         stamps = await in_thread(self._reactor, _stamps, [h.path for h in holdings])
         for holding, stamp in zip(holdings, stamps, strict=True):
             if holding.is_share and stamp != holding.stamp:

@@ -83,7 +83,7 @@ class Download:
         )
         self._asking_hash_list = False
         self._locating = False
-        self._next_refresh = around.reactor.seconds() + around.patience.refresh
+        self._begun = self._next_refresh = around.reactor.seconds()
         self._last_progress = around.reactor.seconds()
         self._chains: set[Deferred[None]] = set()
         self._heart = LoopingCall(self._beat)
@@ -237,7 +237,9 @@ class Download:
 
     def _located(self, location: ReplyFileLocation) -> None:
         """Take over what the tracker says, except about sources that are just at work."""
-        self._next_refresh = self._reactor.seconds() + self._patience.refresh
+        # Often at first, when others begin too and soon have something to give.
+        now = self._reactor.seconds()
+        self._next_refresh = now + min(self._patience.refresh, max(HEARTBEAT, now - self._begun))
         named: dict[Address, int] = {}
         if location.fileinfo == self._holding.info:
             for text, bitfield in location.chunkinfo.items():

@@ -15,7 +15,7 @@ from p2pfs.peer.settings import DEFAULT_LISTEN, DEFAULT_TRACKER, PeerSettings
 class Options(DaemonOptions):
     """Options of a peer."""
 
-    synopsis = "[options]"
+    role = "peer"
     longdesc = (
         "A p2pfs peer: shares files, serves their chunks and downloads others. It listens on "
         "loopback unless --listen says otherwise, e.g. --listen tcp:6881 for every interface."

@@ -20,6 +20,7 @@ from p2pfs.errors import (
     NotFound,
     Refused,
     TrackerUnavailable,
+    UsageProblem,
 )
 from p2pfs.names import check_filename, filename_from_path
 from p2pfs.peer.hashing import hash_file
@@ -75,7 +76,11 @@ class Publisher:
 
     log = Logger()
 
-    def __init__(self, reactor: Any, library: Library, records: Records, uplink: Uplink) -> None:
+    def __init__(
+        self, reactor: Any, library: Library, records: Records, uplink: Uplink, private: Path
+    ) -> None:
+        """Nothing below ``private``, the state directory with its keys, is ever shared."""
+        self._private = private.resolve()
         self._reactor = reactor
         self._library = library
         self._records = records
@@ -127,9 +132,15 @@ class Publisher:
     async def _publish(
         self, path: Path, name: str | None, publication: Publication
     ) -> list[Published]:
-        base = check_filename(name) if name is not None else filename_from_path(path.name)
+        base = filename_from_path(path.name) if name is None else check_filename(name.rstrip("/"))
         candidates = await in_thread(
-            self._reactor, _candidates, path, base, publication.skipped, publication.stop
+            self._reactor,
+            _candidates,
+            path,
+            base,
+            self._private,
+            publication.skipped,
+            publication.stop,
         )
         parts = {holding.path for holding in self._library if not holding.is_share}
         candidates = [candidate for candidate in candidates if candidate.path not in parts]
@@ -174,10 +185,14 @@ class Publisher:
         return Holding(name, info, hashes, ChunkSet.full(info.totalchunknum), path, stamp)
 
 
-def _candidates(path: Path, base: str, skipped: list[str], stop: Event) -> list[Candidate]:
+def _candidates(
+    path: Path, base: str, private: Path, skipped: list[str], stop: Event
+) -> list[Candidate]:
     """The file, or the regular files below the directory, with their names; blocks."""
     with explained("read", path):
         status = os.stat(path)
+    if path.resolve().is_relative_to(private):
+        raise UsageProblem(f"{path} belongs to this peer's own state and is not to be shared.")
     if not stat.S_ISDIR(status.st_mode):
         return [Candidate(path, base, Stamp.of(status))]
     candidates = []
@@ -186,7 +201,10 @@ def _candidates(path: Path, base: str, skipped: list[str], stop: Event) -> list[
         skipped.append(f"{error.filename} was skipped: {error.strerror}.")
 
     for folder, subfolders, files in os.walk(path, onerror=unreadable):
-        subfolders.sort()
+        own = [sub for sub in subfolders if Path(folder, sub).resolve() == private]
+        skipped += [f"{Path(folder, sub)} was skipped: it is this peer's state." for sub in own]
+        # os.walk goes on with what is left in this list.
+        subfolders[:] = sorted(set(subfolders) - set(own))
         for file in sorted(files):
             if stop.is_set():
                 raise Cancelled("The publishing was cancelled.")

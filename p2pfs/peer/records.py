@@ -36,14 +36,22 @@ class Records:
         self._writing = False
         self._idle: list[Deferred[None]] = []
 
-    def check(self) -> None:
-        """Open the state file and close it again; raises `StartupProblem` when it is unusable."""
-        Database(self._path).close()
+    def load(self) -> list[Holding]:
+        """What is on record; blocks, and is for the time before the reactor runs.
 
-    async def load(self) -> list[Holding]:
-        """Open the state file and return what it holds; raises `StorageProblem`."""
+        Raises `StartupProblem` when the state file is unusable, and
+        `StorageProblem` when it is damaged.
+        """
+        database = Database(self._path)
+        try:
+            return database.load()
+        finally:
+            # SQLite's connections must not be carried into the background by a fork.
+            database.close()
+
+    async def open(self) -> None:
+        """Get ready to write."""
         self._database = await in_thread(self._reactor, Database, self._path)
-        return await in_thread(self._reactor, self._database.load)
 
     def save(self, holding: Holding) -> Deferred[None]:
         """Record a holding as it is now."""

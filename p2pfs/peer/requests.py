@@ -10,10 +10,14 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from p2pfs.errors import P2pfsError, Refused
-from p2pfs.messages import Error, Message, UndecodableMessage, type_of
+from p2pfs.messages import Error, Message, PeerReplyChunk, UndecodableMessage, type_of
 from p2pfs.wire import MessageProtocol
 
 _M = TypeVar("_M")
+
+
+MAX_COMPLAINTS = 16
+"""Lines that make no sense here, before the connection is given up."""
 
 
 class Pending:
@@ -39,8 +43,9 @@ class RequestProtocol(MessageProtocol):
     """Sends requests and matches replies to them, in order for each kind of reply.
 
     When nothing at all comes for ``silence_timeout`` seconds while an answer is
-    due, or an answer comes that nobody asked for, the connection is aborted. All
-    requests still open then fail with what `connection_error` makes of it.
+    due, or a chunk that nobody asked for, the connection is aborted. All requests
+    still open then fail with what `connection_error` makes of it. Other messages
+    that make no sense here are answered with ``ERROR``, up to `MAX_COMPLAINTS`.
     """
 
     def __init__(self, reactor: IReactorTime, silence_timeout: float) -> None:
@@ -52,6 +57,7 @@ class RequestProtocol(MessageProtocol):
         self._silence_timer: IDelayedCall | None = None
         self._cause: P2pfsError | None = None
         self._ended: list[Deferred[None]] = []
+        self._complaints = 0
 
     # For subclasses
 
@@ -124,13 +130,25 @@ class RequestProtocol(MessageProtocol):
             self._error_received(message)
             return
         queue = self._queues.get(type(message))
-        if not queue:
-            self.give_up(f"it sent {type_of(type(message))} without having been asked")
-            return
-        self.reply_received(queue.popleft(), message)
+        if queue:
+            self.reply_received(queue.popleft(), message)
+        elif isinstance(message, PeerReplyChunk):
+            # Nothing tells whether a payload follows: the framing is lost.
+            self.give_up("it sent a chunk without having been asked")
+        else:
+            kind = type_of(type(message))
+            self._complain(Error(kind, "Nobody asked for this, and it is answered elsewhere."))
 
     def undecodable_received(self, error: UndecodableMessage) -> None:
-        self.give_up("it sent a line that is no message of the protocol")
+        self._complain(Error(error.request, str(error)))
+
+    def _complain(self, error: Error) -> None:
+        """Answer what makes no sense here and go on; but not for ever."""
+        self._complaints += 1
+        if self._complaints > MAX_COMPLAINTS:
+            self.give_up("it sends what is no message of the protocol")
+        else:
+            self.send(error)
 
     def closing(self, reason: Failure) -> None:
         if self._silence_timer is not None:

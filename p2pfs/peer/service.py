@@ -43,9 +43,9 @@ class PeerService(Daemon):
         self.library = Library()
         self.records = Records(reactor, settings.state / STATE_FILE)
         self.uplink = Uplink(
-            reactor, random, settings, self.library, self._announced_address, self._warn_if_alone
+            reactor, random, settings, self.library, self._announced_address, self._joined
         )
-        self.publisher = Publisher(reactor, self.library, self.records, self.uplink)
+        self.publisher = Publisher(reactor, self.library, self.records, self.uplink, settings.state)
         self.custodian = Custodian(
             reactor, self.library, self.records, self.uplink, self._publish_again
         )
@@ -60,7 +60,7 @@ class PeerService(Daemon):
         if self.settings.tracker != NONE:
             client_endpoint(self.reactor, self.settings.tracker)  # a bad one is told at once
         super().open()
-        self.records.check()
+        self._on_record = self.records.load()
         self.address = bound_address(self.listen(self.settings.listen, self.serving))
         self.offer_consoles(
             peer_commands(self),
@@ -77,7 +77,8 @@ class PeerService(Daemon):
         return Deferred.fromCoroutine(self._stop())
 
     async def _begin(self) -> None:
-        await self.custodian.restore()
+        await self.records.open()
+        await self.custodian.restore(self._on_record)
         if self.settings.tracker != NONE:
             self.uplink.start(self.settings.tracker)
         self.custodian.watch(self.settings.watch_interval)
@@ -132,21 +133,26 @@ class PeerService(Daemon):
             return f":{port}"
         return str(self.address)
 
-    def _warn_if_alone(self, link: TrackerLink) -> None:
-        """Say so when no other machine can reach this peer."""
-        if link.address is None:
-            return
-        recorded = parse_address(link.address).host
+    @property
+    def unreachable(self) -> str:
+        """Why no other machine can fetch from this peer, and what to do; empty if one can."""
+        if self.uplink.address is None:
+            return ""
+        recorded = parse_address(self.uplink.address).host
         if is_loopback(self.address.host) and not is_loopback(recorded):
-            self.log.warn(
-                "Nobody can fetch from this peer: it listens on {mine} only, while its tracker is "
-                "elsewhere; start it with --listen tcp:{port} and open that port.",
-                mine=self.address,
-                port=self.address.port,
+            return (
+                f"Nobody can fetch from this peer: it listens on {self.address} only, while its "
+                f"tracker is elsewhere; start it with --listen tcp:{self.address.port} and open "
+                "that port."
             )
-        elif not is_loopback(self.address.host) and is_loopback(recorded):
-            self.log.warn(
-                "Other machines cannot fetch from this peer: its tracker knows it as {recorded}; "
-                "give the tracker's address in the network with --tracker, not a loopback one.",
-                recorded=link.address,
+        if not is_loopback(self.address.host) and is_loopback(recorded):
+            return (
+                "Other machines cannot fetch from this peer: its tracker knows it as "
+                f"{self.uplink.address}; give the tracker's address in the network with --tracker, "
+                "not a loopback one."
             )
+        return ""
+
+    def _joined(self, link: TrackerLink) -> None:
+        if self.unreachable:
+            self.log.warn("{warning}", warning=self.unreachable)

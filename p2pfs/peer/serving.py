@@ -41,8 +41,10 @@ class ServingProtocol(MessageProtocol):
     def __init__(self, factory: ServingFactory) -> None:
         super().__init__(factory.reactor)
         self._serving = factory
-        # Messages to answer; bytes are a ping's line, to be sent back behind earlier answers.
-        self._queue: deque[m.Message | bytes] = deque()
+        # What to answer, with the size of its line in bytes. Bytes are sent as they are, behind
+        # earlier answers: a ping's line, or a complaint.
+        self._queue: deque[tuple[m.Message | bytes, int]] = deque()
+        self._queued_bytes = 0
         self._queue_full = False
         self._idle_timer: IDelayedCall | None = None
         self.at_work: Deferred[None] | None = None
@@ -54,11 +56,13 @@ class ServingProtocol(MessageProtocol):
         self._start_idle_timer()
 
     def message_received(self, message: m.Message, line: bytes) -> None:
-        self._enqueue(line + b"\n" if isinstance(message, m.PeerPingPong) else message)
+        is_ping = isinstance(message, m.PeerPingPong)
+        self._enqueue(line + b"\n" if is_ping else message, len(line))
 
     def undecodable_received(self, error: m.UndecodableMessage) -> None:
         # Queued, because sent at once it would end up inside a raw payload.
-        self._enqueue(m.encode(m.Error(error.request, str(error))))
+        answer = m.encode(m.Error(error.request, str(error)))
+        self._enqueue(answer, len(answer))
 
     def output_blocked(self) -> None:
         """A full output buffer is normal while a chunk goes out; `MAX_QUEUE` bounds the input."""
@@ -71,9 +75,11 @@ class ServingProtocol(MessageProtocol):
         self._stop_idle_timer()
         self._serving.connections.discard(self)
 
-    def _enqueue(self, item: m.Message | bytes) -> None:
-        self._queue.append(item)
-        if len(self._queue) >= MAX_QUEUE and not self._queue_full:
+    def _enqueue(self, item: m.Message | bytes, size: int) -> None:
+        self._queue.append((item, size))
+        self._queued_bytes += size
+        full = len(self._queue) >= MAX_QUEUE or self._queued_bytes >= self.line_limit
+        if full and not self._queue_full:
             self._queue_full = True
             self.hold_input()
         if self.at_work is None:
@@ -86,8 +92,10 @@ class ServingProtocol(MessageProtocol):
     async def _work(self) -> None:
         """Answer until the queue is empty."""
         while self._queue and not self.closed:
-            item = self._queue.popleft()
-            if self._queue_full and len(self._queue) <= MAX_QUEUE // 2:
+            item, size = self._queue.popleft()
+            self._queued_bytes -= size
+            roomy = 2 * len(self._queue) <= MAX_QUEUE and 2 * self._queued_bytes <= self.line_limit
+            if self._queue_full and roomy:
                 self._queue_full = False
                 self.release_input()
             await self._answer(item)
@@ -114,6 +122,8 @@ class ServingProtocol(MessageProtocol):
                     await self._send_chunk(item)
                 case m.PeerRequestDigests(filename, root):
                     holding = self._serving.holding(filename, root)
+                    if holding.hashes.root != holding.info.root:
+                        raise Refused("This peer does not have the hash list yet.")
                     self.send(m.PeerReplyDigests(filename, root, bytes(holding.hashes)))
                 case m.Error():
                     pass  # nothing was asked, and answering errors with errors never ends

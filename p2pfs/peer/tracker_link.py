@@ -118,6 +118,10 @@ class TrackerLink(Factory):
             self._connection = None
         if self.client is client:
             self.client = self.address = None
+            self.problem = (
+                f"The tracker at {self.tracker} is gone; it is tried again by itself, 'connect' "
+                "tries at once."
+            )
             self.log.info("Lost the tracker at {tracker}", tracker=self.tracker)
 
     def _unreachable(self, failure: Failure) -> None:

@@ -13,7 +13,7 @@ from p2pfs.tracker.service import DEFAULT_LISTEN, TrackerService, TrackerSetting
 class Options(DaemonOptions):
     """Options of the tracker."""
 
-    synopsis = "[options]"
+    role = "tracker"
     longdesc = (
         "The p2pfs tracker: knows which peer holds which chunk of which file. "
         "It listens on loopback unless --listen says otherwise, "
@@ -33,8 +33,7 @@ class Options(DaemonOptions):
         self["listen"] = []
 
     def opt_listen(self, endpoint: str) -> None:
-        """Server endpoint for peers; may be repeated; 'none' waits for the console's 'start'.
-        [default: tcp:6880:interface=127.0.0.1]"""
+        """Server endpoint for peers, repeatable; 'none' waits for 'start' (default: loopback)."""
         self["listen"].append(endpoint)
 
 

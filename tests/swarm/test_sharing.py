@@ -7,7 +7,7 @@ import os
 import pytest
 from pytest_twisted import ensureDeferred
 
-from p2pfs.errors import AlreadyExists, NotFound, P2pfsError, Refused, StorageProblem
+from p2pfs.errors import AlreadyExists, NotFound, P2pfsError, Refused, StorageProblem, UsageProblem
 from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, start_download, until
 
 
@@ -230,3 +230,17 @@ async def test_cancel_keeps_what_came_and_a_later_download_goes_on(swarm: Swarm)
     again = await download(fetcher, "x.bin", swarm.directory / "copy")
     assert sum(again.sources.values()) == 64 * MIB - kept
     assert sha256(swarm.directory / "copy") == sha256(path)
+
+
+@ensureDeferred
+async def test_the_peers_own_state_is_never_shared(swarm: Swarm) -> None:
+    """A home directory can be published without giving away the console's keys."""
+    peer = await swarm.peer("home/state")
+    swarm.file("home/x.bin", 10)
+    answer = await run(peer, f"publish {swarm.directory / 'home'}")
+    assert [file["name"] for file in answer["published"]] == ["home/x.bin"]
+    state = swarm.directory / "home" / "state"
+    assert answer["skipped"] == [f"{state} was skipped: it is this peer's state."]
+    for inside in ("home/state", "home/state/peer.sqlite"):
+        with pytest.raises(UsageProblem, match="own state"):
+            await run(peer, f"publish {swarm.directory / inside}")
