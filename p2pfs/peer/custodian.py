@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -14,11 +15,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.errors import Cancelled, P2pfsError
-from p2pfs.peer.hashing import right_chunks
+from p2pfs.errors import Cancelled, P2pfsError, StorageProblem
 from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.records import Records
-from p2pfs.peer.storage import FileChanged, Stamp
+from p2pfs.peer.salvage import salvage
+from p2pfs.peer.storage import FileChanged
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import end_of
 from p2pfs.threads import in_thread
@@ -41,8 +43,11 @@ class Custodian:
         library: Library,
         records: Records,
         uplink: Uplink,
+        journals: Path,
         publish_again: Callable[[Holding], None],
     ) -> None:
+        """``journals`` is the directory where running downloads keep theirs."""
+        self._journals = journals
         self._reactor = reactor
         self._library = library
         self._records = records
@@ -58,13 +63,14 @@ class Custodian:
 
     async def restore(self, holdings: Sequence[Holding]) -> None:
         """Fill the library with what was on record."""
-        stamps = await in_thread(self._reactor, _stamps, [h.path for h in holdings])
-        for holding, stamp in zip(holdings, stamps, strict=True):
-            if holding.is_share and stamp != holding.stamp:
-                self._share_differs(holding, stamp)
+        statuses = await in_thread(self._reactor, _statuses, [h.path for h in holdings])
+        for holding, status in zip(holdings, statuses, strict=True):
+            as_left = holding.stamp is not None and holding.stamp.matches(status)
+            if holding.is_share and not as_left:
+                self._share_differs(holding, exists=status is not None)
                 continue
             self._library.add(holding)
-            if not holding.is_share and stamp != holding.stamp:
+            if not as_left:
                 self._start_check(holding)
         self._is_restored = True
         waiting, self._awaiting_restore = self._awaiting_restore, []
@@ -107,8 +113,8 @@ class Custodian:
     async def check_unfinished(self, holding: Holding) -> None:
         """Make sure that what an unfinished download claims to have is right."""
         if holding.name not in self._checks:
-            stamp = (await in_thread(self._reactor, _stamps, [holding.path]))[0]
-            if stamp == holding.stamp:
+            [status] = await in_thread(self._reactor, _statuses, [holding.path])
+            if holding.stamp is not None and holding.stamp.matches(status):
                 return
             self._start_check(holding)
         if holding.name in self._checks:
@@ -116,10 +122,10 @@ class Custodian:
 
     # Inside
 
-    def _share_differs(self, holding: Holding, stamp: Stamp | None) -> None:
+    def _share_differs(self, holding: Holding, exists: bool) -> None:
         """Nobody watched while the peer was down."""
         self._records.delete(holding.name).addErrback(self._not_recorded)
-        if stamp is None:
+        if not exists:
             self.log.warn(
                 "Unpublished '{name}': {path} is gone.", name=holding.name, path=holding.path
             )
@@ -137,31 +143,31 @@ class Custodian:
 
     async def _check(self, holding: Holding) -> None:
         """Keep of an unfinished download the chunks that are right; claim none meanwhile."""
-        claimed, holding.chunks = holding.chunks, ChunkSet(holding.info.totalchunknum)
+        on_record, holding.chunks = holding.chunks, ChunkSet(holding.info.totalchunknum)
         await self._uplink.withdraw(holding)
+        journal = journal_path(self._journals, holding.name)
         try:
-            right = await in_thread(
-                self._reactor,
-                right_chunks,
-                holding.path,
-                holding.info,
-                holding.hashes,
-                claimed,
-                self._stop,
+            found = await in_thread(
+                self._reactor, salvage, replace(holding, chunks=on_record), journal, self._stop
             )
         except Cancelled:
-            holding.chunks = claimed
+            holding.chunks = on_record
             return
-        lost = len(claimed) - len(right)
-        if lost:
-            self.log.warn(
-                "{lost} chunks of the unfinished {path} were not as they were left.",
-                lost=lost,
-                path=holding.path,
-            )
-        holding.chunks = right
-        holding.stamp = (await in_thread(self._reactor, _stamps, [holding.path]))[0]
-        self._records.save(holding).addErrback(self._not_recorded)
+        self.log.info(
+            "The unfinished {path}: {right} chunks are there, {checked} of them read again, "
+            "{wrong} were not as they were left.",
+            path=holding.path,
+            right=len(found.chunks),
+            checked=found.checked,
+            wrong=found.wrong,
+        )
+        holding.chunks, holding.stamp = found.chunks, found.stamp
+        try:
+            await self._records.save(holding)
+        except StorageProblem as error:
+            self.log.warn("{error}", error=str(error))
+        else:
+            await in_thread(self._reactor, journal.unlink, missing_ok=True)
         try:
             await self._uplink.announce(holding)
         except P2pfsError:
@@ -169,10 +175,10 @@ class Custodian:
 
     async def _look(self) -> None:
         shares = [h for h in self._library if h.is_share]
-        stamps = await in_thread(self._reactor, _stamps, [h.path for h in shares])
-        for holding, stamp in zip(shares, stamps, strict=True):
-            if stamp != holding.stamp:
-                how = "is gone" if stamp is None else "was changed"
+        statuses = await in_thread(self._reactor, _statuses, [h.path for h in shares])
+        for holding, status in zip(shares, statuses, strict=True):
+            if holding.stamp is None or not holding.stamp.matches(status):
+                how = "is gone" if status is None else "was changed"
                 self.changed(holding, FileChanged(f"{holding.path} {how}."))
 
     def _not_recorded(self, failure: Failure) -> None:
@@ -183,12 +189,12 @@ class Custodian:
         self.log.failure("Looking after the shares failed.", failure=failure)
 
 
-def _stamps(paths: Sequence[Path]) -> list[Stamp | None]:
-    """The stamps of files, None for those that are not there; blocks."""
-    stamps: list[Stamp | None] = []
+def _statuses(paths: Sequence[Path]) -> list[os.stat_result | None]:
+    """The statuses of files, None for those that are not there; blocks."""
+    statuses: list[os.stat_result | None] = []
     for path in paths:
         try:
-            stamps.append(Stamp.of(os.stat(path)))
+            statuses.append(os.stat(path))
         except OSError:
-            stamps.append(None)
-    return stamps
+            statuses.append(None)
+    return statuses

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS holdings (
     chunks BLOB NOT NULL,
     digests BLOB NOT NULL,
     stamp_size INTEGER,
-    stamp_mtime_ns INTEGER
+    stamp_time_ns INTEGER
 )
 """
 Row = Sequence[Any]
@@ -111,12 +111,12 @@ def row(holding: Holding) -> Row:
         holding.chunks.to_bitfield(),
         bytes(holding.hashes),
         None if holding.stamp is None else holding.stamp.size,
-        None if holding.stamp is None else holding.stamp.mtime_ns,
+        None if holding.stamp is None else holding.stamp.time_ns,
     )
 
 
 def _holding(row: Row) -> Holding:
-    name, path, target, filesize, chunksize, root, chunks, digests, size, mtime_ns = row
+    name, path, target, filesize, chunksize, root, chunks, digests, size, time_ns = row
     total = -(-filesize // chunksize)
     try:
         check_filename(name)
@@ -128,6 +128,6 @@ def _holding(row: Row) -> Holding:
         HashList(total, digests),
         ChunkSet.from_bitfield(total, chunks),
         Path(os.fsdecode(path)),
-        None if size is None else Stamp(size, mtime_ns),
+        None if size is None else Stamp(size, time_ns, of_change=target is not None),
         None if target is None else Path(os.fsdecode(target)),
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -32,6 +32,7 @@ from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.library import Holding
 from p2pfs.peer.picker import Picker
 from p2pfs.peer.rate_meter import RateMeter
+from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import SourceConnection, WrongChunk
@@ -67,8 +68,16 @@ class Download:
 
     log = Logger()
 
-    def __init__(self, around: Surroundings, pool: SourcePool, holding: Holding) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        pool: SourcePool,
+        holding: Holding,
+        recorder: DownloadRecorder | None,
+    ) -> None:
+        """``recorder`` keeps the record of it, if it is to go on after a crash."""
         assert holding.part is not None
+        self._recorder = recorder
         self._reactor = around.reactor
         self._patience = around.patience
         self._around = around
@@ -97,6 +106,8 @@ class Download:
 
     def start(self, location: ReplyFileLocation) -> None:
         """Begin, with the tracker's first word on where the chunks are."""
+        if self._recorder is not None:
+            self._recorder.has_room = self._fill
         self._heart.start(HEARTBEAT, now=False).addErrback(self._crashed)
         self._located(location)
 
@@ -169,6 +180,8 @@ class Download:
         self._last_progress = now
         self._holding.hashes[chunknum] = digest
         self._holding.chunks.add(chunknum)
+        if self._recorder is not None:
+            self._recorder.kept(chunknum)
         self._around.uplink.register_chunk(self._holding, chunknum)
 
     def _reroute(
@@ -221,10 +234,14 @@ class Download:
             .addErrback(self._no_hash_list, source, connection)
         )
 
-    def _hash_list_came(self, hashes: HashList) -> None:
-        self._asking_hash_list = self._needs_hash_list = False
+    def _hash_list_came(self, hashes: HashList) -> Deferred[None]:
         self._last_progress = self._reactor.seconds()
         self._holding.hashes = hashes
+        recorded = self._recorder.hash_list_known() if self._recorder else succeed(None)
+        return recorded.addCallback(self._hash_list_recorded)
+
+    def _hash_list_recorded(self, _: None) -> None:
+        self._asking_hash_list = self._needs_hash_list = False
 
     def _no_hash_list(self, failure: Failure, source: Source, connection: SourceConnection) -> None:
         self._asking_hash_list = False
@@ -351,9 +368,14 @@ class Download:
         elif self._needs_hash_list:
             self._ask_hash_list()
         else:
-            while (choice := self._picker.pick()) is not None:
+            while self._may_ask() and (choice := self._picker.pick()) is not None:
                 name, chunknum = choice
                 self._fetch(self.sources[parse_address(name)], chunknum)
+
+    def _may_ask(self) -> bool:
+        """False while too much is written that is not on record yet."""
+        under_way = self._picker.in_flight * self._holding.info.chunksize
+        return self._recorder is None or self._recorder.room(under_way)
 
     def _beat(self) -> None:
         now = self._reactor.seconds()

@@ -17,7 +17,8 @@ from p2pfs.peer.downloading import Download, Surroundings
 from p2pfs.peer.hashing import copy_chunks
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.library import Holding, Library
-from p2pfs.peer.records import DownloadRecorder, Records
+from p2pfs.peer.recorder import DownloadRecorder
+from p2pfs.peer.records import Records
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import PartFile, already_exists
 from p2pfs.tasks import detached, end_of
@@ -30,8 +31,15 @@ class Downloads:
     log = Logger()
 
     def __init__(
-        self, around: Surroundings, library: Library, records: Records, custodian: Custodian
+        self,
+        around: Surroundings,
+        library: Library,
+        records: Records,
+        custodian: Custodian,
+        journals: Path,
     ) -> None:
+        """``journals`` is the directory where running downloads keep theirs."""
+        self._journals = journals
         self._around = around
         self._custodian = custodian
         self._reactor = around.reactor
@@ -96,14 +104,15 @@ class Downloads:
         holding = await self._prepare(job, location.fileinfo)
         part = holding.part
         assert part is not None
-        recorder = DownloadRecorder(self._reactor, self._records, holding, part)
+        recorder = self._recorder(holding, part)
         finished = False
         try:
             job.check()
-            if self._library.get(job.name) is holding:
-                recorder.start()
+            if recorder is not None:
+                await recorder.start()
                 self._uplink.announce(holding).addErrback(_tracker_lost)
-            download = job.download = Download(self._around, pool, holding)
+            job.check()
+            download = job.download = Download(self._around, pool, holding, recorder)
             download.start(location)
             try:
                 await download.finished
@@ -114,17 +123,20 @@ class Downloads:
             holding.path, holding.target = job.target, None
             finished = True
         finally:
-            await recorder.stop()
+            if recorder is not None:
+                await recorder.stop()
             holding.part = None
-            if not finished and self._library.get(job.name) is holding:
+            if recorder is not None and not finished:
                 if holding.chunks.bits:
                     await recorder.settle()
                 else:
                     await self._discard(holding)
+                    recorder.forget()
             part.close()
-        if self._library.get(job.name) is holding:
+        if recorder is not None:
             self._uplink.flush()
             await self._records.save(holding)
+            recorder.forget()
             if not holding.info.totalchunknum:
                 # Without chunks to register, only publishing makes a holder of it.
                 self._uplink.announce(holding).addErrback(_tracker_lost)
@@ -137,6 +149,12 @@ class Downloads:
             self._reactor.seconds() - job.started,
             {str(address): count for address, count in download.received.items()},
         )
+
+    def _recorder(self, holding: Holding, part: PartFile) -> DownloadRecorder | None:
+        """A copy of a file that this peer shares anyway needs no record."""
+        if self._library.get(holding.name) is not holding:
+            return None
+        return DownloadRecorder(self._reactor, self._records, self._journals, holding, part)
 
     async def _locate(self, job: Job) -> ReplyFileLocation:
         try:
@@ -179,18 +197,23 @@ class Downloads:
         else:
             holding = known
         job.phase = "preparing the part file"
-        holding.part = await in_thread(
-            self._reactor, PartFile.open, holding.path, info.filesize, not resumed
-        )
-        try:
-            if known is not None and known.is_share:
-                await self._copy(job, known, holding)
-            elif not resumed:
+        share = known if known is not None and known.is_share else None
+        if share is None:
+            # On record first: a part file is never there without it being known whose it is.
+            holding.stamp = None
+            if not resumed:
                 self._library.add(holding)
-        except BaseException:
-            holding.part.close()
-            holding.part = None
+            await self._records.save(holding)
+        try:
+            holding.part = await in_thread(
+                self._reactor, PartFile.open, holding.path, info.filesize, not resumed
+            )
+        except StorageProblem:
+            if share is None and not resumed:
+                await self._discard(holding)
             raise
+        if share is not None:
+            await self._copy(job, share, holding)
         job.holding = holding
         return holding
 

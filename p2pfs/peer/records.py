@@ -5,20 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from p2pfs.chunks import ChunkSet
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.database import Database, Row, row
 from p2pfs.peer.library import Holding
-from p2pfs.peer.storage import PartFile
 from p2pfs.threads import in_thread
-
-RECORD_SECONDS = 0.25
-"""How often the verified chunks of a running download are put on record."""
 
 
 class Records:
@@ -108,54 +101,3 @@ class Records:
             idle, self._idle = self._idle, []
             for deferred in idle:
                 deferred.callback(None)
-
-
-class DownloadRecorder:
-    """Keeps the record of a running download, so that it can go on after a crash.
-
-    While it runs the record has no stamp: after a crash every chunk on record is
-    read again, and only those that are right count. At an orderly end the data
-    reaches the disk before the record says, with a stamp, that it may be trusted.
-    """
-
-    log = Logger()
-
-    def __init__(self, reactor: Any, records: Records, holding: Holding, part: PartFile) -> None:
-        self._reactor = reactor
-        self._records = records
-        self._holding = holding
-        self._part = part
-        self._recorded: ChunkSet | None = None
-        self._timer = LoopingCall(self._record)
-        self._timer.clock = reactor
-        self._running: Deferred[None] = succeed(None)
-
-    def start(self) -> None:
-        """Record now, and every `RECORD_SECONDS` from then on as long as chunks come."""
-        self._holding.stamp = None
-        self._running = self._timer.start(RECORD_SECONDS).addCallback(lambda _: None)
-        self._running.addErrback(self._failed)
-
-    async def stop(self) -> None:
-        """Record no more."""
-        if self._timer.running:
-            self._timer.stop()
-        await self._running
-
-    async def settle(self) -> None:
-        """Record for good, after the last write, what an unfinished download leaves."""
-        try:
-            self._holding.stamp = await in_thread(self._reactor, self._part.sync)
-            await self._records.save(self._holding)
-        except StorageProblem as error:
-            self.log.warn("{error}", error=str(error))
-
-    def _record(self) -> Deferred[None]:
-        if self._recorded == self._holding.chunks:
-            return succeed(None)
-        self._recorded = self._holding.chunks.copy()
-        return self._records.save(self._holding)
-
-    def _failed(self, failure: Failure) -> None:
-        failure.trap(StorageProblem)
-        self.log.warn("{error}", error=str(failure.value))

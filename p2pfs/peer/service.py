@@ -29,6 +29,7 @@ from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import end_of
 
 STATE_FILE = "peer.sqlite"
+JOURNALS = "unfinished"
 
 
 class PeerService(Daemon):
@@ -45,12 +46,13 @@ class PeerService(Daemon):
         self.uplink = Uplink(
             reactor, random, settings, self.library, self._announced_address, self._joined
         )
+        journals = settings.state / JOURNALS
         self.publisher = Publisher(reactor, self.library, self.records, self.uplink, settings.state)
         self.custodian = Custodian(
-            reactor, self.library, self.records, self.uplink, self._publish_again
+            reactor, self.library, self.records, self.uplink, journals, self._publish_again
         )
         around = Surroundings(reactor, random, settings.patience, settings.max_sources, self.uplink)
-        self.downloads = Downloads(around, self.library, self.records, self.custodian)
+        self.downloads = Downloads(around, self.library, self.records, self.custodian, journals)
         self.trees = Trees(reactor, self.downloads, self.library, self.uplink)
         self.serving = ServingFactory(reactor, self.library, self.custodian.changed)
         self._begun: Deferred[None] | None = None

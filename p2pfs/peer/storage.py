@@ -9,11 +9,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 from p2pfs.errors import AlreadyExists, StorageProblem
+from p2pfs.peer.journal import Journal
 
 PART_SUFFIX = ".part"
 
@@ -33,15 +34,25 @@ _ADVICE = {
 
 
 class Stamp(NamedTuple):
-    """What tells that a file is unchanged: its size in bytes and its time of modification."""
+    """What tells that a file is unchanged: its size in bytes and a time stamp in nanoseconds.
+
+    For a shared file that is the time of modification; for a part file, with
+    ``of_change``, the time of change (ctime), which nobody can set at will.
+    """
 
     size: int
-    mtime_ns: int
+    time_ns: int
+    of_change: bool = False
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Stamp:
+    def of(cls, status: os.stat_result, of_change: bool = False) -> Stamp:
         """The stamp in a result of `os.stat`."""
-        return cls(status.st_size, status.st_mtime_ns)
+        time_ns = status.st_ctime_ns if of_change else status.st_mtime_ns
+        return cls(status.st_size, time_ns, of_change)
+
+    def matches(self, status: os.stat_result | None) -> bool:
+        """True when a file of that status (None: no file) still bears this stamp."""
+        return status is not None and Stamp.of(status, self.of_change) == self
 
 
 class FileChanged(StorageProblem):
@@ -85,7 +96,7 @@ class ChunkReader:
 
     def check(self) -> None:
         """Raise `FileChanged` when the file does not bear its stamp any more."""
-        if self._stamp is not None and Stamp.of(os.fstat(self._fd)) != self._stamp:
+        if self._stamp is not None and not self._stamp.matches(os.fstat(self._fd)):
             raise FileChanged(f"{self._path} was changed.")
 
     def read(self, offset: int, length: int) -> bytes:
@@ -111,6 +122,8 @@ class PartFile:
     def __init__(self, path: Path, size: int, fd: int) -> None:
         self.path = path
         self.size = size
+        self.journal: Journal | None = None
+        """Told of every write, while there is one."""
         self._fd = fd
 
     @classmethod
@@ -135,7 +148,8 @@ class PartFile:
 
     def write(self, offset: int, pieces: Sequence[bytes]) -> None:
         """Write pieces one behind the other, beginning at ``offset``."""
-        with explained("write", self.path):
+        journaled = self.journal.writing(self._fd) if self.journal else nullcontext()
+        with explained("write", self.path), journaled:
             rest = [memoryview(piece) for piece in pieces]
             while rest:
                 # The kernel takes no more than 1024 pieces (IOV_MAX) in one call.
@@ -150,16 +164,18 @@ class PartFile:
         """A reader of its own; it survives the renaming and closing of the part file."""
         return ChunkReader(os.dup(self._fd), self.path, None)
 
-    def stamp(self) -> Stamp:
-        """The present stamp of the file."""
+    def status(self) -> os.stat_result:
+        """The present status of the file."""
         with explained("read", self.path):
-            return Stamp.of(os.fstat(self._fd))
+            return os.fstat(self._fd)
 
     def sync(self) -> Stamp:
-        """Force what was written onto the disk; the stamp it has from then on."""
+        """Force what was written onto the disk; the stamp of a part file left like that."""
         with explained("write", self.path):
             os.fdatasync(self._fd)
-        return self.stamp()
+            if self.journal is not None:
+                self.journal.flush()
+        return Stamp.of(self.status(), of_change=True)
 
     def finish(self, target: Path, overwrite: bool) -> Stamp:
         """Sync, and rename to ``target``; the stamp of the finished file.
@@ -177,7 +193,7 @@ class PartFile:
                 os.fsync(directory)
             finally:
                 os.close(directory)
-        return self.stamp()
+        return Stamp.of(self.status())
 
     def close(self) -> None:
         """Close the file."""

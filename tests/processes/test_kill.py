@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -61,23 +62,46 @@ def test_the_tracker_is_killed(machines: Machines, background: ThreadPoolExecuto
     until(lambda: [file["whole_copies"] for file in tracker.ask("list_files")] == [2])
 
 
-def test_the_downloader_is_killed(machines: Machines, background: ThreadPoolExecutor) -> None:
-    """It comes back, serves what it has, and fetches only the rest."""
+@pytest.mark.parametrize("tampered", [False, True])
+def test_the_downloader_is_killed(
+    machines: Machines, background: ThreadPoolExecutor, tampered: bool
+) -> None:
+    """It comes back, reads again only what the record lacks, and fetches only what it had not.
+
+    Unless somebody wrote to the part file meanwhile: then everything is read again.
+    """
     path = random_file(machines.directory / "x.bin", SIZE)
     tracker = machines.tracker()
     source, fetcher = machines.peer("s"), machines.peer("f")
     source.ask("publish", str(path))
-    copy = machines.directory / "copy"
+    copy, part = machines.directory / "copy", machines.directory / "copy.part"
     fetched = background.submit(fetcher.ask, "download", "x.bin", str(copy))
     underway(fetcher, 0.5)
     fetcher.kill()
     with pytest.raises(P2pfsError, match="went away"):
         fetched.result(60)
     assert not copy.exists()
+    if tampered:
+        with part.open("r+b") as file:
+            for chunknum in range(SIZE // MIB):
+                file.seek(chunknum * MIB)
+                byte = file.read(1)
+                file.seek(chunknum * MIB)
+                file.write(bytes([byte[0] ^ 1]))
     fetcher = machines.peer("f")
     result = fetcher.ask("download", "x.bin", str(copy))
     assert sha256(copy) == sha256(path)
-    assert sum(result["sources"].values()) < SIZE
+    [salvaged] = re.findall(
+        r": (\d+) chunks are there, (\d+) .* (\d+) were", fetcher.log.read_text()
+    )
+    right, checked, wrong = map(int, salvaged)
+    assert sum(result["sources"].values()) == SIZE - right * MIB
+    if tampered:
+        assert (right, wrong) == (0, checked)
+    else:
+        assert wrong == 0
+        assert right * MIB >= SIZE / 2
+        assert checked <= 64
     until(lambda: [file["whole_copies"] for file in tracker.ask("list_files")] == [2])
 
 

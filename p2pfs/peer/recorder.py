@@ -1,0 +1,153 @@
+"""The durable record of a running download: how it goes on after a crash or a power failure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pfs.chunks import MIB, ChunkSet, bytes_in
+from p2pfs.errors import StorageProblem
+from p2pfs.peer.journal import Journal
+from p2pfs.peer.library import Holding
+from p2pfs.peer.records import Records
+from p2pfs.peer.storage import PartFile, explained
+from p2pfs.threads import in_thread
+
+SYNC_SECONDS = 2.0
+"""How often a running download is put on record; also the most a power failure can undo."""
+
+SYNC_BYTES = 32 * MIB
+"""Bytes of verified chunks after which it is put on record at once."""
+
+UNSYNCED_LIMIT = 64 * MIB
+"""Bytes written since the last record; at most so much is read again after a crash."""
+
+
+def journal_path(directory: Path, name: str) -> Path:
+    """Where the journal of the download of that name lies."""
+    return directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.journal"
+
+
+class DownloadRecorder:
+    """Keeps the record of a running download.
+
+    A record says which chunks are right, and is written only after these have
+    reached the disk. What was verified since is in the journal, which outlives the
+    process but not the power. While a download runs, its record bears no stamp.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: Any, records: Records, journals: Path, holding: Holding, part: PartFile
+    ) -> None:
+        """``journals`` is the directory for journals."""
+        self._reactor = reactor
+        self._records = records
+        self._path = journal_path(journals, holding.name)
+        self._holding = holding
+        self._part = part
+        self._synced = holding.chunks.copy()
+        self._syncing = False
+        self._timer = LoopingCall(self._sync)
+        self._timer.clock = reactor
+        self._running: Deferred[None] = succeed(None)
+        self._idle: list[Deferred[None]] = []
+        self.has_room: Callable[[], None] = _nobody_waits
+        """Called when more may be written after `room` said no."""
+
+    async def start(self) -> None:
+        """Begin the journal, and record from now on."""
+        self._part.journal = await in_thread(self._reactor, self._new_journal)
+        self._running = self._timer.start(SYNC_SECONDS, now=False).addCallback(lambda _: None)
+        self._running.addErrback(self._failed)
+
+    def hash_list_known(self) -> Deferred[None]:
+        """Put the hash list on record: without it no chunk could be checked after a crash."""
+        return self._records.save(replace(self._holding, chunks=self._synced))
+
+    def kept(self, chunknum: int) -> None:
+        """Note that a chunk is in the part file, and right."""
+        if self._part.journal is not None:
+            self._part.journal.verified(chunknum)
+        if self.unsynced >= SYNC_BYTES:
+            self._sync().addErrback(self._failed)
+
+    @property
+    def unsynced(self) -> int:
+        """Bytes of verified chunks that are not on record yet."""
+        since = self._holding.chunks.bits & ~self._synced.bits
+        return bytes_in(self._holding.info, ChunkSet(self._synced.total, since))
+
+    def room(self, under_way: int) -> bool:
+        """True when a chunk may be asked for beside the ``under_way`` bytes being fetched."""
+        beside = self.unsynced + under_way
+        return beside == 0 or beside + self._holding.info.chunksize <= UNSYNCED_LIMIT
+
+    async def stop(self) -> None:
+        """Record no more."""
+        if self._timer.running:
+            self._timer.stop()
+        await self._running
+        if self._syncing:
+            idle: Deferred[None] = Deferred()
+            self._idle.append(idle)
+            await idle
+
+    async def settle(self) -> None:
+        """Record for good, after the last write, what an unfinished download leaves."""
+        try:
+            self._holding.stamp = await in_thread(self._reactor, self._part.sync)
+            await self._records.save(self._holding)
+        except StorageProblem as error:
+            self.log.warn("{error}", error=str(error))
+        else:
+            self.forget()
+
+    def forget(self) -> None:
+        """Remove the journal: the record says everything."""
+        journal, self._part.journal = self._part.journal, None
+        if journal is not None:
+            journal.close(remove=True)
+
+    def _new_journal(self) -> Journal:
+        with explained("write", self._path):
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            return Journal(self._path, self._part.status(), self._holding.chunks)
+
+    def _sync(self) -> Deferred[None]:
+        if self._syncing or self._synced == self._holding.chunks:
+            return succeed(None)
+        self._syncing = True
+        return Deferred.fromCoroutine(self._write_record()).addBoth(self._end_sync)
+
+    async def _write_record(self) -> None:
+        written = self._holding.chunks.copy()
+        await in_thread(self._reactor, self._part.sync)
+        await self._records.save(replace(self._holding, chunks=written))
+        self._synced = written
+
+    def _end_sync(self, result: Any) -> Any:
+        self._syncing = False
+        idle, self._idle = self._idle, []
+        for deferred in idle:
+            deferred.callback(None)
+        if not idle:
+            self.has_room()
+        return result
+
+    def _failed(self, failure: Failure) -> None:
+        failure.trap(StorageProblem)
+        self.log.warn("{error}", error=str(failure.value))
+
+
+def _nobody_waits() -> None:
+    """Stands for a download that does not run yet."""
