@@ -101,7 +101,7 @@ class _PeerConsole:
         files = await self._watched(
             published,
             lambda: report(
-                Progress(publication.label, publication.hashed_bytes, publication.total, "hashing")
+                Progress(publication.label, publication.done, publication.total, "hashing")
             ),
         )
         lines = [

@@ -6,7 +6,9 @@ Everything here blocks, and belongs into a thread.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -28,35 +30,45 @@ class HashedFile(NamedTuple):
     stamp: Stamp
 
 
-def hash_file(path: Path, stop: Event, hashed: Callable[[int], None]) -> HashedFile:
-    """Hash a regular file.
+class FileHasher:
+    """Hashes one regular file, by any number of threads that call `work` at the same time."""
 
-    ``hashed`` is told the bytes done after each frame, in this thread. Raises
-    `Cancelled` once ``stop`` is set, and `StorageProblem` when the file cannot be
-    read, is not a regular file, or changes meanwhile.
-    """
-    with explained("read", path):
-        status = os.stat(path)
-    if not path.is_file():
-        raise StorageProblem(f"Cannot publish {path}: it is not a regular file; give a file.")
-    stamp = Stamp.of(status)
-    info = FileInfo.of_size(stamp.size)
-    hashes = HashList(info.totalchunknum)
-    reader = ChunkReader.open(path, stamp)
-    try:
-        done = 0
-        for chunknum in range(info.totalchunknum):
-            hashes[chunknum] = _digest(reader, info, chunknum, stop)
-            done += info.length(chunknum)
-            hashed(done)
-    finally:
-        reader.close()
-    with explained("read", path):
-        if Stamp.of(os.stat(path)) != stamp:
-            raise StorageProblem(
-                f"{path} was changed while it was read; publish it once it is complete."
-            )
-    return HashedFile(FileInfo.of_size(stamp.size, hashes.root), hashes, stamp)
+    def __init__(self, path: Path) -> None:
+        """Open it; raises `StorageProblem` when it cannot be read or is not a regular file."""
+        with explained("read", path):
+            status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise StorageProblem(f"Cannot publish {path}: it is not a regular file; give a file.")
+        self._path = path
+        self._stamp = Stamp.of(status)
+        self._reader = ChunkReader.open(path, self._stamp)
+        self.info = FileInfo.of_size(self._stamp.size)
+        self._hashes = HashList(self.info.totalchunknum)
+        self._next = itertools.count()  # taking a number from it is atomic
+
+    def work(self, stop: Event, hashed: Callable[[int], None]) -> None:
+        """Hash chunks nobody has begun yet, until there are none.
+
+        ``hashed`` is told the bytes of each chunk done, in this thread. Raises
+        `Cancelled` once ``stop`` is set, and `StorageProblem` when the file changes.
+        """
+        while (chunknum := next(self._next)) < self.info.totalchunknum:
+            self._hashes[chunknum] = _digest(self._reader, self.info, chunknum, stop)
+            hashed(self.info.length(chunknum))
+
+    def result(self) -> HashedFile:
+        """What the work came to; raises `StorageProblem` when the file changed meanwhile."""
+        with explained("read", self._path):
+            if not self._stamp.matches(os.stat(self._path)):
+                raise StorageProblem(
+                    f"{self._path} was changed while it was read; publish it once it is complete."
+                )
+        info = FileInfo.of_size(self._stamp.size, self._hashes.root)
+        return HashedFile(info, self._hashes, self._stamp)
+
+    def close(self) -> None:
+        """Close the file, after the last worker has ended."""
+        self._reader.close()
 
 
 def right_chunks(

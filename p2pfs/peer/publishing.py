@@ -6,11 +6,12 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import (
@@ -19,17 +20,21 @@ from p2pfs.errors import (
     InvalidName,
     NotFound,
     Refused,
+    StorageProblem,
     TrackerUnavailable,
     UsageProblem,
 )
 from p2pfs.names import check_filename, filename_from_path
-from p2pfs.peer.hashing import hash_file
+from p2pfs.peer.hashing import FileHasher
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.records import Records
 from p2pfs.peer.storage import Stamp, explained
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import detached, end_of
-from p2pfs.threads import in_thread
+from p2pfs.threads import BackgroundThreads, in_thread
+
+FILES_AT_ONCE = 16
+"""Files of one directory that are published at the same time."""
 
 
 class Candidate(NamedTuple):
@@ -54,21 +59,17 @@ class Publication:
     label: str
     total: int = 0
     done: int = 0
-    """Bytes hashed of the files before the present one."""
-    hashing: int = 0
-    """Bytes hashed of the present file."""
+    """Bytes hashed so far, or known from before."""
     skipped: list[str] = field(default_factory=list)
     """Why files below a directory were left out, a sentence each."""
     stop: Event = field(default_factory=Event)
 
-    @property
-    def hashed_bytes(self) -> int:
-        """Bytes hashed so far."""
-        return self.done + self.hashing
+    def hashed(self, count: int) -> None:
+        """Told from any thread that so many more bytes are hashed."""
+        with self._lock:
+            self.done += count
 
-    def hashed(self, done: int) -> None:
-        """Told from the hashing thread how much of the present file is done."""
-        self.hashing = done
+    _lock: Lock = field(default_factory=Lock)
 
 
 class Publisher:
@@ -77,9 +78,19 @@ class Publisher:
     log = Logger()
 
     def __init__(
-        self, reactor: Any, library: Library, records: Records, uplink: Uplink, private: Path
+        self,
+        reactor: Any,
+        library: Library,
+        records: Records,
+        uplink: Uplink,
+        background: BackgroundThreads,
+        private: Path,
     ) -> None:
-        """Nothing below ``private``, the state directory with its keys, is ever shared."""
+        """Files are hashed in ``background``; nothing below ``private`` is ever shared.
+
+        That is the state directory, with the console's keys in it.
+        """
+        self._background = background
         self._private = private.resolve()
         self._reactor = reactor
         self._library = library
@@ -145,12 +156,29 @@ class Publisher:
         parts = {holding.path for holding in self._library if not holding.is_share}
         candidates = [candidate for candidate in candidates if candidate.path not in parts]
         publication.total = sum(candidate.stamp.size for candidate in candidates)
-        published = []
-        for candidate in candidates:
-            published.append(await self._publish_file(candidate, publication))
-            publication.done += candidate.stamp.size
-            publication.hashing = 0
-        return published
+        waiting = list(reversed(candidates))
+        published: list[Published] = []
+        lanes = [
+            Deferred.fromCoroutine(self._lane(waiting, published, publication))
+            for _ in range(min(FILES_AT_ONCE, len(candidates)))
+        ]
+        for _, outcome in await DeferredList(lanes, consumeErrors=True):
+            if isinstance(outcome, Failure):
+                outcome.raiseException()
+        return sorted(published)
+
+    async def _lane(
+        self, waiting: list[Candidate], published: list[Published], publication: Publication
+    ) -> None:
+        """Publish one file after the other until none is left."""
+        while waiting:
+            candidate = waiting.pop()
+            try:
+                published.append(await self._publish_file(candidate, publication))
+            except (AlreadyExists, Refused, StorageProblem) as error:
+                if str(candidate.path) == publication.label:
+                    raise
+                publication.skipped.append(f"{candidate.path} was skipped: {error}")
 
     async def _publish_file(self, candidate: Candidate, publication: Publication) -> Published:
         path, name, stamp = candidate
@@ -168,6 +196,7 @@ class Publisher:
             await self._records.save(holding)
         else:
             holding = known
+            publication.hashed(stamp.size)
         try:
             await self._uplink.announce(holding)
         except TrackerUnavailable:
@@ -179,9 +208,19 @@ class Publisher:
         return Published(name, True)
 
     async def _hash(self, path: Path, name: str, publication: Publication) -> Holding:
-        info, hashes, stamp = await in_thread(
-            self._reactor, hash_file, path, publication.stop, publication.hashed
-        )
+        hasher = await in_thread(self._reactor, FileHasher, path)
+        try:
+            workers = min(self._background.size, max(1, hasher.info.totalchunknum))
+            work = [
+                self._background.run(hasher.work, publication.stop, publication.hashed)
+                for _ in range(workers)
+            ]
+            for _, outcome in await DeferredList(work, consumeErrors=True):
+                if isinstance(outcome, Failure):
+                    outcome.raiseException()
+            info, hashes, stamp = await in_thread(self._reactor, hasher.result)
+        finally:
+            hasher.close()
         return Holding(name, info, hashes, ChunkSet.full(info.totalchunknum), path, stamp)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,6 +28,7 @@ from p2pfs.peer.tracker_link import TrackerLink
 from p2pfs.peer.trees import Trees
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import end_of
+from p2pfs.threads import BackgroundThreads
 
 STATE_FILE = "peer.sqlite"
 JOURNALS = "unfinished"
@@ -46,8 +48,11 @@ class PeerService(Daemon):
         self.uplink = Uplink(
             reactor, random, settings, self.library, self._announced_address, self._joined
         )
+        self._background = BackgroundThreads(reactor, os.cpu_count() or 1)
         journals = settings.state / JOURNALS
-        self.publisher = Publisher(reactor, self.library, self.records, self.uplink, settings.state)
+        self.publisher = Publisher(
+            reactor, self.library, self.records, self.uplink, self._background, settings.state
+        )
         self.custodian = Custodian(
             reactor, self.library, self.records, self.uplink, journals, self._publish_again
         )
@@ -73,6 +78,7 @@ class PeerService(Daemon):
 
     def startService(self) -> None:
         super().startService()
+        self._background.start()
         self._begun = Deferred.fromCoroutine(self._begin()).addErrback(self._not_begun)
 
     def stopService(self) -> Deferred[None]:
@@ -92,6 +98,7 @@ class PeerService(Daemon):
             await self._begun  # what begins after the stop would never be stopped
         await self.downloads.stop()
         await self.publisher.stop()
+        self._background.stop()
         await self.custodian.stop()
         await self.uplink.stop()
         for connection in list(self.serving.connections):

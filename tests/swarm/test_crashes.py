@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from pytest_twisted import ensureDeferred
 
 from p2pfs.errors import DownloadFailed, P2pfsError, StorageProblem, TrackerUnavailable
-from p2pfs.peer import hashing
+from p2pfs.peer.hashing import FileHasher
 from tests.swarm.harness import (
     MIB,
     Swarm,
@@ -152,13 +153,13 @@ async def test_a_restarted_peer_shares_again_without_hashing(
     swarm.file("changed", 3 * MIB, seed=9)
     gone.unlink()
     hashed: list[str] = []
-    whole = hashing.hash_file
 
-    def watched(path, *rest):  # type: ignore[no-untyped-def]  # it only counts
-        hashed.append(path.name)
-        return whole(path, *rest)
+    class Watched(FileHasher):
+        def __init__(self, path: Path) -> None:
+            hashed.append(path.name)
+            super().__init__(path)
 
-    monkeypatch.setattr("p2pfs.peer.publishing.hash_file", watched)
+    monkeypatch.setattr("p2pfs.peer.publishing.FileHasher", Watched)
     peer = await swarm.peer("p")
     await until(lambda: set(swarm.tracker.directory) == {"same", "changed"})
     assert hashed == ["changed"]
