@@ -105,6 +105,16 @@ class MessageProtocol(Protocol):
         self._blocked.append(waiting)
         return waiting
 
+    def give_up_producing(self) -> None:
+        """Let somebody else be the transport's producer, until `take_up_producing`."""
+        self.resumeProducing()
+        self._unregister()
+
+    def take_up_producing(self) -> None:
+        """Be the transport's producer again."""
+        if not self.closed and not self._ending:
+            cast(IConsumer, self.transport).registerProducer(self, True)
+
     def close(self) -> None:
         """Close after what was sent has gone out, and handle nothing more that comes in."""
         if self.transport is None or self.closed or self._ending:

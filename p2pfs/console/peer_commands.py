@@ -25,6 +25,7 @@ from p2pfs.console.status import status
 from p2pfs.errors import UsageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
+from p2pfs.peer.rate_limit import parse_rate
 
 if TYPE_CHECKING:  # the service offers these commands, so it imports this module
     from p2pfs.peer.service import PeerService
@@ -77,6 +78,15 @@ def peer_commands(service: PeerService) -> CommandSet:
                 [Flag("overwrite", "replace what exists there")],
             ),
             Command("status", "Show tracker, shares and transfers under way.", console.status),
+            Command(
+                "limit",
+                "Limit the bytes a second of all uploads or downloads together, from now on.",
+                console.limit,
+                [
+                    Parameter("direction", "upload or download"),
+                    Parameter("rate", "e.g. 500K, 10M or none", optional=True),
+                ],
+            ),
             Command("cancel", "Stop a download; what came is kept.", console.cancel, [remote]),
             exit_command(service.reactor, "peer"),
         ]
@@ -194,6 +204,16 @@ class _PeerConsole:
 
     async def status(self, call: Call, report: ReportProgress) -> Answer:
         return status(self._service)
+
+    async def limit(self, call: Call, report: ReportProgress) -> Answer:
+        direction, rate = call["direction"], call.get("rate")
+        limit = self._service.limits.get(direction)
+        if limit is None:
+            raise UsageProblem(f"'{direction}' is no direction; write upload or download.")
+        if rate is not None:
+            limit.rate = parse_rate(rate)
+        shown = "not limited" if limit.rate is None else f"limited to {size_text(limit.rate)}/s"
+        return Answer({direction: limit.rate}, [f"The {direction} rate is {shown}."])
 
     async def cancel(self, call: Call, report: ReportProgress) -> Answer:
         self._service.downloads.cancel(call["remote_file"])

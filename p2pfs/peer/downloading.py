@@ -31,6 +31,7 @@ from p2pfs.errors import (
 from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.library import Holding
 from p2pfs.peer.picker import Picker
+from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.rate_meter import RateMeter
 from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.settings import Patience
@@ -54,6 +55,7 @@ class Surroundings:
     random: Random
     patience: Patience
     max_sources: int
+    limit: RateLimit
     uplink: Uplink
 
 

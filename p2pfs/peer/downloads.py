@@ -55,7 +55,7 @@ class Downloads:
 
     def new_pool(self) -> SourcePool:
         """Connections to sources, to be shared by the files of one command."""
-        return SourcePool(self._reactor, self._around.patience)
+        return SourcePool(self._reactor, self._around.patience, self._around.limit)
 
     def start(
         self, name: str, target: Path, overwrite: bool, pool: SourcePool

@@ -8,6 +8,7 @@ from random import SystemRandom
 
 from p2pfs.daemon import Daemon, DaemonOptions, run_under_twistd
 from p2pfs.paths import default_state_directory
+from p2pfs.peer.rate_limit import parse_rate
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import DEFAULT_LISTEN, DEFAULT_TRACKER, PeerSettings
 
@@ -29,6 +30,8 @@ class Options(DaemonOptions):
             "Client endpoint of the tracker; 'none' waits for the console's 'connect'.",
         ],
         ["listen", None, DEFAULT_LISTEN, "Server endpoint for other peers."],
+        ["upload-rate", None, "none", "Most bytes a second to send, e.g. 500K, 10M or none."],
+        ["download-rate", None, "none", "Most bytes a second to receive."],
     ]
 
     def __init__(self) -> None:
@@ -53,6 +56,8 @@ def make_service(options: Options) -> Daemon:
             share=options["share"],
             ssh=options["ssh"],
             authorized_keys=options.path("authorized-keys"),
+            upload_rate=parse_rate(options["upload-rate"]),
+            download_rate=parse_rate(options["download-rate"]),
         )
         return PeerService(reactor, settings, SystemRandom())
 

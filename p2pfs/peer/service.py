@@ -21,6 +21,7 @@ from p2pfs.peer.downloading import Surroundings
 from p2pfs.peer.downloads import Downloads
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.publishing import Publisher
+from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.records import Records
 from p2pfs.peer.serving import ServingFactory
 from p2pfs.peer.settings import PeerSettings
@@ -49,6 +50,10 @@ class PeerService(Daemon):
             reactor, random, settings, self.library, self._announced_address, self._joined
         )
         self._background = BackgroundThreads(reactor, os.cpu_count() or 1)
+        self.limits = {
+            "upload": RateLimit(settings.upload_rate),
+            "download": RateLimit(settings.download_rate),
+        }
         journals = settings.state / JOURNALS
         self.publisher = Publisher(
             reactor, self.library, self.records, self.uplink, self._background, settings.state
@@ -56,10 +61,19 @@ class PeerService(Daemon):
         self.custodian = Custodian(
             reactor, self.library, self.records, self.uplink, journals, self._publish_again
         )
-        around = Surroundings(reactor, random, settings.patience, settings.max_sources, self.uplink)
+        around = Surroundings(
+            reactor,
+            random,
+            settings.patience,
+            settings.max_sources,
+            self.limits["download"],
+            self.uplink,
+        )
         self.downloads = Downloads(around, self.library, self.records, self.custodian, journals)
         self.trees = Trees(reactor, self.downloads, self.library, self.uplink)
-        self.serving = ServingFactory(reactor, self.library, self.custodian.changed)
+        self.serving = ServingFactory(
+            reactor, self.library, self.custodian.changed, self.limits["upload"]
+        )
         self._begun: Deferred[None] | None = None
 
     def open(self) -> None:

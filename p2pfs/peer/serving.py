@@ -9,12 +9,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs import messages as m
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
+from p2pfs.peer.file_sender import FileSender, can_send_files
 from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.storage import ChunkReader, FileChanged
 from p2pfs.threads import in_thread
 from p2pfs.wire import MessageProtocol
@@ -161,38 +164,72 @@ class ServingProtocol(MessageProtocol):
         chunknum = request.chunknum
         offset, length = holding.info.offset(chunknum), holding.info.length(chunknum)
         text = await in_thread(self.reactor, lambda: m.encode_chunk(reader.read(offset, length)))
-        self.send(m.PeerReplyChunk(request.filename, chunknum, _digest(holding, chunknum), text))
-        self._serving.uploaded += length
+        reply = m.PeerReplyChunk(request.filename, chunknum, _digest(holding, chunknum), text)
+        line = memoryview(m.encode(reply))
+        while line and not self.closed:
+            portion = line[: self._serving.limit.portion(FRAME)]
+            line = line[len(portion) :]
+            self.send_bytes(bytes(portion))
+            await self._spend(len(portion))
 
     async def _send_raw(
         self, request: m.PeerRequestChunk, holding: Holding, reader: ChunkReader
     ) -> None:
-        """Send header and payload, reading the next frame while one goes out."""
+        """Send header and payload."""
         chunknum = request.chunknum
-        length = holding.info.length(chunknum)
-        offset, end = holding.info.offset(chunknum), holding.info.offset(chunknum) + length
+        offset, length = holding.info.offset(chunknum), holding.info.length(chunknum)
         digest = _digest(holding, chunknum)
         header = m.encode(m.PeerReplyChunk(request.filename, chunknum, digest, length=length))
-        # The header waits for the first frame: until then an error can still be told.
-        frame = await in_thread(self.reactor, reader.read, offset, min(FRAME, length))
-        self.send_bytes(header)
         try:
-            while True:
-                offset += len(frame)
-                size = min(FRAME, end - offset)
-                ahead = in_thread(self.reactor, reader.read, offset, size) if size else None
-                self.send_bytes(frame)
-                self._serving.uploaded += len(frame)
-                await self.writable()
-                if ahead is None:
-                    break
-                frame = await ahead
-                if self.closed:
-                    break
+            if can_send_files(self.transport):
+                await self._send_file(header, reader, offset, length)
+            else:
+                await self._send_frames(header, reader, offset, length)
         except StorageProblem:
             # The payload was announced and cannot be delivered: only a cut says so.
             self.abort()
             raise
+
+    async def _send_file(
+        self, header: bytes, reader: ChunkReader, offset: int, length: int
+    ) -> None:
+        serving = self._serving
+        sender = FileSender(self.reactor, self.transport, reader, serving.limit, self.stall_timeout)
+        self.give_up_producing()
+        try:
+            await sender.send(header, offset, length)
+        finally:
+            self.take_up_producing()
+        if not self.closed:
+            serving.uploaded += length
+
+    async def _send_frames(
+        self, header: bytes, reader: ChunkReader, offset: int, length: int
+    ) -> None:
+        """Read the next frame while one goes out."""
+        limit, end = self._serving.limit, offset + length
+        ahead = in_thread(self.reactor, reader.read, offset, limit.portion(min(FRAME, length)))
+        self.send_bytes(header)
+        while True:
+            frame = await ahead
+            if self.closed:
+                return
+            offset += len(frame)
+            if offset < end:
+                size = limit.portion(min(FRAME, end - offset))
+                ahead = in_thread(self.reactor, reader.read, offset, size)
+            self.send_bytes(frame)
+            await self._spend(len(frame))
+            if offset == end:
+                return
+
+    async def _spend(self, count: int) -> None:
+        """Wait until more than the ``count`` bytes just sent may be sent."""
+        self._serving.uploaded += count
+        await self.writable()
+        wait = self._serving.limit.spend(count, self.reactor.seconds())
+        if wait > 0 and not self.closed:
+            await deferLater(self.reactor, wait)
 
     # Idleness
 
@@ -219,8 +256,10 @@ class ServingFactory(Factory):
         reactor: Any,
         library: Library,
         changed: Callable[[Holding, FileChanged], None],
+        limit: RateLimit,
     ) -> None:
         """``changed`` is told of a holding whose file is no longer what was published."""
+        self.limit = limit
         self.reactor = reactor
         self.changed = changed
         self.uploaded = 0

@@ -47,5 +47,9 @@ class PeerSettings:
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
     watch_interval: float = 30.0
     """Seconds between looks whether shared files are still what they were."""
+    upload_rate: int | None = None
+    """Bytes a second that all uploads together may take; None is no limit."""
+    download_rate: int | None = None
+    """The same for all downloads together."""
     max_sources: int = 32
     """Connections of one download command."""

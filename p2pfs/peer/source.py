@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 
 from p2pfs import messages as m
 from p2pfs.addresses import Address
 from p2pfs.chunks import DIGEST_SIZE, FileInfo, HashList, parse_digest
 from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
+from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.requests import Pending, RequestProtocol
 from p2pfs.peer.sink import ChunkSink
 
@@ -30,10 +34,35 @@ class _ChunkPending(Pending):
 class SourceConnection(RequestProtocol):
     """The downloading side of a connection between two peers."""
 
-    def __init__(self, reactor: IReactorTime, address: Address, silence_timeout: float) -> None:
-        """``silence_timeout`` is in seconds; see `RequestProtocol`."""
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        address: Address,
+        silence_timeout: float,
+        limit: RateLimit,
+    ) -> None:
+        """``silence_timeout`` is in seconds (see `RequestProtocol`); ``limit`` is on what comes."""
         super().__init__(reactor, silence_timeout)
         self.address = address
+        self._limit = limit
+        self._waiting_turn: IDelayedCall | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        wait = self._limit.spend(len(data), self.reactor.seconds())
+        if wait > 0 and self._waiting_turn is None and not self.closed:
+            self.hold_input()
+            self._waiting_turn = self.reactor.callLater(wait, self._go_on)
+
+    def _go_on(self) -> None:
+        self._waiting_turn = None
+        self.release_input()
+
+    def closing(self, reason: Failure) -> None:
+        if self._waiting_turn is not None:
+            self._waiting_turn.cancel()
+            self._waiting_turn = None
+        super().closing(reason)
 
     def connection_error(self, reason: str) -> P2pfsError:
         return SourceFailed(f"{self.address}: {reason}")
@@ -138,10 +167,14 @@ class SourceFactory(Factory):
 
     noisy = False
 
-    def __init__(self, reactor: IReactorTime, address: Address, silence_timeout: float) -> None:
-        self._reactor = reactor
-        self._address = address
-        self._silence_timeout = silence_timeout
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        address: Address,
+        silence_timeout: float,
+        limit: RateLimit,
+    ) -> None:
+        self._make = partial(SourceConnection, reactor, address, silence_timeout, limit)
 
     def buildProtocol(self, addr: object) -> SourceConnection:
-        return SourceConnection(self._reactor, self._address, self._silence_timeout)
+        return self._make()

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
 from p2pfs.errors import SourceFailed
+from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.source import SourceConnection, SourceFactory
 
@@ -98,7 +99,9 @@ class ReadySource:
 class SourcePool:
     """Connections to sources, shared by the files of one download command."""
 
-    def __init__(self, reactor: Any, patience: Patience) -> None:
+    def __init__(self, reactor: Any, patience: Patience, limit: RateLimit) -> None:
+        """``limit`` is on what all of them send together."""
+        self._limit = limit
         self._reactor = reactor
         self._patience = patience
         self._ready: dict[Address, ReadySource] = {}
@@ -132,7 +135,7 @@ class SourcePool:
         return DeferredList(ended).addCallback(lambda _: None)
 
     async def _open(self, address: Address) -> ReadySource:
-        factory = SourceFactory(self._reactor, address, self._patience.silence)
+        factory = SourceFactory(self._reactor, address, self._patience.silence, self._limit)
         try:
             endpoint = _endpoint(self._reactor, address, self._patience)
             connection = cast(SourceConnection, await endpoint.connect(factory))

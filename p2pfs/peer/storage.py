@@ -18,6 +18,9 @@ from p2pfs.peer.journal import Journal
 
 PART_SUFFIX = ".part"
 
+# Fails a read that would have to wait; without such a thing (not Linux) every read may.
+_NO_WAIT = getattr(os, "RWF_NOWAIT", 0)
+
 _ADVICE = {
     errno.ENOSPC: "the disk is full; make room and try again",
     errno.EDQUOT: "the disk quota is used up; make room and try again",
@@ -106,10 +109,36 @@ class ChunkReader:
             while len(data) < length:
                 more = os.pread(self._fd, length - len(data), offset + len(data))
                 if not more:
-                    raise FileChanged(f"{self._path} was cut short.")
+                    raise self.cut_short()
                 data += more
         self.check()
         return data
+
+    def cut_short(self) -> FileChanged:
+        """The error for a file that ends where it should go on."""
+        return FileChanged(f"{self._path} was cut short.")
+
+    def fileno(self) -> int:
+        """The descriptor, to be used with offsets only."""
+        return self._fd
+
+    def is_cached(self, offset: int, length: int) -> bool:
+        """True when reading these bytes will hardly have to wait for the disk.
+
+        The first and the last byte are tried; where the system cannot tell, True.
+        """
+        try:
+            for place in (offset, offset + length - 1):
+                os.preadv(self._fd, [bytearray(1)], place, _NO_WAIT)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            return error.errno == errno.EOPNOTSUPP
+        return True
+
+    def load(self, offset: int, length: int) -> None:
+        """Bring bytes into the page cache; waits for the disk."""
+        self.read(offset, length)
 
     def close(self) -> None:
         """Close the file."""

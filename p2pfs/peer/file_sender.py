@@ -1,0 +1,151 @@
+"""Sends part of a file over a plain TCP connection without copying it through this process."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IPullProducer
+from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.storage import ChunkReader
+from p2pfs.threads import in_thread
+
+PORTION = 1 << 20
+"""Most bytes handed to the kernel in one call; it takes what fits into the socket's buffer."""
+
+
+def can_send_files(transport: object) -> bool:
+    """True for a plain TCP connection of Twisted's own; TLS and simulated ones need copies."""
+    return isinstance(transport, Connection) and not getattr(transport, "TLS", False)
+
+
+@implementer(IPullProducer)
+class FileSender:
+    """Sends a header, then ``length`` bytes of a file from ``offset`` on, with sendfile().
+
+    The transport asks for more whenever it has nothing left to send. What is not
+    in the page cache is read in a thread first, so that the reactor does not wait
+    for the disk.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        transport: Any,
+        reader: ChunkReader,
+        limit: RateLimit,
+        stall_timeout: float,
+    ) -> None:
+        """``stall_timeout`` is the seconds the other side may take nothing, before it is cut."""
+        self._reactor = reactor
+        self._transport = transport
+        self._reader = reader
+        self._limit = limit
+        self._stall_timeout = stall_timeout
+        self._header = b""
+        self._offset = 0
+        self._end = 0
+        self._loading = False
+        self._turn: IDelayedCall | None = None
+        self._watch: IDelayedCall | None = None
+        self._moved = False
+        self._sent: Deferred[None] = Deferred()
+
+    def send(self, header: bytes, offset: int, length: int) -> Deferred[None]:
+        """Fires when all is handed to the kernel, or the connection is gone.
+
+        Fails with `StorageProblem` when the file cannot be read, or is not what it
+        was; the connection is then to be cut. The transport's producer must have
+        been unregistered.
+        """
+        self._header, self._offset, self._end = header, offset, offset + length
+        self._watch = self._reactor.callLater(self._stall_timeout, self._look)
+        self._transport.registerProducer(self, False)
+        return self._sent
+
+    # Twisted's side of it
+
+    def resumeProducing(self) -> None:
+        """The transport has nothing left to send."""
+        if self._header:
+            header, self._header = self._header, b""
+            self._transport.write(header)
+        elif not self._loading and self._turn is None and not self._sent.called:
+            try:
+                self._send_portion()
+            except OSError:
+                # The transport will find out for itself what is wrong with the connection.
+                self._transport.abortConnection()
+            except Exception:
+                self._finish(Failure())
+
+    def stopProducing(self) -> None:
+        """The connection is gone."""
+        self._finish(None)
+
+    # Inside
+
+    def _send_portion(self) -> None:
+        count = self._limit.portion(min(PORTION, self._end - self._offset))
+        self._reader.check()
+        if not self._reader.is_cached(self._offset, count):
+            self._load(count)
+            return
+        try:
+            sent = os.sendfile(self._transport.fileno(), self._reader.fileno(), self._offset, count)
+        except BlockingIOError:
+            self._transport.startWriting()
+            return
+        if sent == 0:
+            raise self._reader.cut_short()
+        self._moved = True
+        self._offset += sent
+        wait = self._limit.spend(sent, self._reactor.seconds())
+        if self._offset == self._end:
+            self._finish(None)
+        elif wait > 0:
+            self._turn = self._reactor.callLater(wait, self._go_on)
+        else:
+            self._transport.startWriting()
+
+    def _go_on(self) -> None:
+        self._turn = None
+        self._transport.startWriting()
+
+    def _load(self, count: int) -> None:
+        self._loading = True
+        loaded = in_thread(self._reactor, self._reader.load, self._offset, count)
+        loaded.addCallbacks(self._loaded, self._finish)
+
+    def _loaded(self, _: None) -> None:
+        self._loading = False
+        self._moved = True
+        if not self._sent.called:
+            self._transport.startWriting()
+
+    def _look(self) -> None:
+        """Cut off a side that took nothing for a while."""
+        self._watch = None
+        if self._moved:
+            self._moved = False
+            self._watch = self._reactor.callLater(self._stall_timeout, self._look)
+        else:
+            self._transport.abortConnection()
+
+    def _finish(self, failure: Failure | None) -> None:
+        for timer in (self._turn, self._watch):
+            if timer is not None:
+                timer.cancel()
+        self._turn = self._watch = None
+        if self._sent.called:
+            return
+        self._transport.unregisterProducer()
+        if failure is None:
+            self._sent.callback(None)
+        else:
+            self._sent.errback(failure)
