@@ -1,0 +1,60 @@
+"""Limits on what a peer sends and receives, set at start and changed at run time."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+
+from p2pfs.errors import UsageProblem
+from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, start_download, until
+
+
+@ensureDeferred
+@pytest.mark.parametrize("side", ["upload", "download"])
+async def test_a_rate_is_kept(swarm: Swarm, side: str) -> None:
+    """Half a MiB at 1 MiB/s cannot take less than about half a second, on either side's account."""
+    rates = {f"{side}_rate": MIB}
+    source = await swarm.peer("s", **(rates if side == "upload" else {}))
+    fetcher = await swarm.peer("f", **(rates if side == "download" else {}))
+    path = swarm.file("x.bin", MIB)
+    await publish(source, path)
+    begun = reactor.seconds()
+    await download(fetcher, "x.bin", swarm.directory / "copy")
+    # Not an assertion on speed: a lower bound, less what may come in a burst.
+    assert reactor.seconds() - begun > 0.5
+    assert sha256(swarm.directory / "copy") == sha256(path)
+
+
+@ensureDeferred
+async def test_a_limit_can_be_lifted_at_run_time(swarm: Swarm) -> None:
+    """A transfer under way takes notice."""
+    source, fetcher = await swarm.peer("s", upload_rate=64 * 1024), await swarm.peer("f")
+    path = swarm.file("x.bin", 16 * MIB)
+    await publish(source, path)
+    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    await until(lambda: job.download and job.download.connected_sources)
+    assert (await run(source, "limit upload")) == {"upload": 64 * 1024}
+    await run(source, "limit upload none")
+    await fetched
+    assert sha256(swarm.directory / "copy") == sha256(path)
+
+
+@ensureDeferred
+async def test_a_slow_rate_is_not_taken_for_a_dead_source(swarm: Swarm) -> None:
+    """At the slowest rate a source still sends something before others lose patience."""
+    source = await swarm.peer("s", upload_rate=20_000)
+    fetcher = await swarm.peer("f", patience={"silence": 0.5})
+    path = swarm.file("x.bin", 30_000)
+    await publish(source, path)
+    await download(fetcher, "x.bin", swarm.directory / "copy")
+    assert sha256(swarm.directory / "copy") == sha256(path)
+
+
+@ensureDeferred
+async def test_nonsense_is_refused(swarm: Swarm) -> None:
+    """Rates and directions are checked."""
+    peer = await swarm.peer("p")
+    for line in ("limit sideways", "limit upload fast", "limit upload 5", "limit upload -1M"):
+        with pytest.raises(UsageProblem):
+            await run(peer, line)
