@@ -169,6 +169,9 @@ class MessageProtocol(Protocol):
     def connectionMade(self) -> None:
         transport = self.transport
         assert transport is not None
+        if ITCPTransport.providedBy(transport):
+            # Otherwise a payload waits for the acknowledgement of its header, some 40 ms.
+            transport.setTcpNoDelay(True)
         transport.bufferSize = RECEIVE_SIZE  # type: ignore[attr-defined]  # of FileDescriptor
         cast(IConsumer, transport).registerProducer(self, True)
         peer = transport.getPeer()
