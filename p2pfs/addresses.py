@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 from p2pfs.errors import InvalidAddress
 
 _MAX_HOST = 253
+_HOST = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+_PORT = re.compile(r"0|[1-9][0-9]{0,4}", re.ASCII)
 
 
 class Address(NamedTuple):
@@ -22,24 +25,31 @@ class Address(NamedTuple):
 
 def parse_address(text: str) -> Address:
     """Read ``host:port`` or ``[IPv6]:port``; the host may be empty. Raises `InvalidAddress`."""
-    host, colon, port = text.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if bracketed:
+    host, _, port_text = text.rpartition(":")
+    port = parse_port(port_text)
+    if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
-    valid = (
-        colon == ":"
-        and (bracketed or ":" not in host)
-        and len(host) <= _MAX_HOST
-        and host.isascii()
-        and not any(c.isspace() or not c.isprintable() or c in "[]/%" for c in host)
-        and port.isascii()
-        and port.isdigit()
-        and 1 <= int(port[:6]) <= 65535
-    )
-    if not valid:
+        valid = _is_ipv6(host)
+    else:
+        valid = host == "" or (len(host) <= _MAX_HOST and _HOST.fullmatch(host) is not None)
+    if not valid or not port or ":" not in text:
         shown = ascii(text if len(text) <= 80 else text[:77] + "...")
         raise InvalidAddress(f"{shown} is not an address; write host:port or [IPv6]:port.")
-    return Address(plain_host(host), int(port))
+    return Address(plain_host(host), port)
+
+
+def parse_port(text: str) -> int | None:
+    """A TCP port in decimal digits without leading zeros, or None when it is not one; 0 is."""
+    if _PORT.fullmatch(text) is None or int(text) > 65535:
+        return None
+    return int(text)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return isinstance(ip_address(text), IPv6Address) and "%" not in text
+    except ValueError:
+        return False
 
 
 def plain_host(host: str) -> str:

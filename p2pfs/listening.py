@@ -15,7 +15,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.python.failure import Failure
 
-from p2pfs.addresses import Address
+from p2pfs.addresses import Address, parse_port
 from p2pfs.errors import StartupProblem, UsageProblem
 
 NONE = "none"
@@ -75,8 +75,8 @@ def client_endpoint(reactor: IReactorCore, description: str) -> IStreamClientEnd
 
 def tcp_endpoint_string(host: str, port: str, for_server: bool) -> str:
     """The endpoint string of a host and port typed into a console; raises `UsageProblem`."""
-    lowest = 0 if for_server else 1  # a server may leave the choice to the system
-    if not (port.isascii() and port.isdigit() and lowest <= int(port[:6]) <= 65535):
+    number = parse_port(port)
+    if number is None or (number == 0 and not for_server):  # a server may leave the choice open
         raise UsageProblem(f"'{port}' is not a port; give a number from 1 to 65535.")
     escaped = host.strip("[]").replace("\\", "\\\\").replace(":", "\\:")
     if for_server:

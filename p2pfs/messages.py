@@ -118,9 +118,7 @@ class Error(_Message, frozen=True):
 
 
 class PeerPingPong(_Message, frozen=True):
-    """Sent back exactly as it came; the extra fields a peer puts in are its own affair."""
-
-    token: int | None = None
+    """Sent back exactly as it came; the fields a peer puts in are its own affair."""
 
 
 class PeerRequestChunk(_Message, frozen=True):
@@ -207,6 +205,7 @@ def decode(line: bytes | bytearray | memoryview) -> Message:
         return _decoder.decode(line)
     except _UNDECODABLE as error:
         reason = str(error)
+        reason = reason if len(reason) <= 200 else reason[:200] + "..."
     try:
         request = _type_decoder.decode(line).type[:64] or None
     except _UNDECODABLE:

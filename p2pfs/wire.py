@@ -83,8 +83,18 @@ class MessageProtocol(Protocol):
         """Handle a line that is no message: answer with ``ERROR``, and go on."""
         self.send(Error(error.request, str(error)))
 
+    def refuse(self, error: Error) -> None:
+        """Close the connection for a breach of the framing, saying why."""
+        self.send(error)
+        self.close()
+
     def closing(self, reason: Failure) -> None:
         """Called once when the connection is gone."""
+
+    @property
+    def closing_down(self) -> bool:
+        """True once the connection is closed, or about to be."""
+        return self.closed or self._ending
 
     # Sending
 
@@ -130,6 +140,7 @@ class MessageProtocol(Protocol):
     def abort(self) -> None:
         """Close at once."""
         if self.transport is not None and not self.closed:
+            self._ending = True
             cast(ITCPTransport, self.transport).abortConnection()
 
     # Receiving
@@ -179,9 +190,11 @@ class MessageProtocol(Protocol):
             self.remote = Address(plain_host(peer.host), peer.port)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._ending:
+            return
         if not self._buffer and self._raw_left and not self._holds:
             data = self._take_raw(data)
-        if data and not self._ending:
+        if data:
             self._buffer += data
             self._handle_buffer()
             if self._holds and len(self._buffer) >= RECEIVE_SIZE and not self._reading_paused:
@@ -255,12 +268,12 @@ class MessageProtocol(Protocol):
         end = self._buffer.find(b"\n", self._searched)
         if end < 0:
             self._searched = len(self._buffer)
-        # One byte more than the limit for a \r that does not count.
-        if (len(self._buffer) if end < 0 else end) > self.line_limit + 1:
+        # A \r before the end does not count.
+        spared = 1 if end < 0 or self._buffer[max(0, end - 1)] == ord("\r") else 0
+        if (len(self._buffer) if end < 0 else end) - spared > self.line_limit:
             self._searched = 0
             self._buffer.clear()
-            self.send(Error(None, f"The line is longer than {self.line_limit} bytes."))
-            self.close()
+            self.refuse(Error(None, f"The line is longer than {self.line_limit} bytes."))
             return False
         if end < 0:
             return False
@@ -291,8 +304,7 @@ class MessageProtocol(Protocol):
 
     def _too_slow(self) -> None:
         self._message_timer = None
-        self.send(Error(None, f"The line was not finished within {self.message_timeout:g} s."))
-        self.close()
+        self.refuse(Error(None, f"The line was not finished within {self.message_timeout:g} s."))
 
     def _stalled(self) -> None:
         self._stall_timer = None

@@ -35,6 +35,8 @@ CREATE TABLE IF NOT EXISTS holdings (
 )
 """
 Row = Sequence[Any]
+# What values of a kind that no record has can lead to.
+_WRONG_KIND = (ValueError, TypeError, ArithmeticError)
 
 
 class Database:
@@ -69,7 +71,7 @@ class Database:
             with self._lock:
                 rows = self._connection.execute("SELECT * FROM holdings ORDER BY name").fetchall()
             return [_holding(row) for row in rows]
-        except (sqlite3.Error, P2pfsError, ValueError) as error:
+        except (sqlite3.Error, P2pfsError, *_WRONG_KIND) as error:
             raise StorageProblem(
                 f"The state file {self._path} is damaged ({error}); move it away and publish again."
             ) from None

@@ -58,7 +58,7 @@ class Picker:
         self._random = random
         self._total = done.total
         self._wanted = done.missing.bits
-        self._in_flight: dict[int, str] = {}
+        self._in_flight: dict[int, PickerSource] = {}
         self._sources: dict[str, PickerSource] = {}
         self._planes: list[int] | None = None
 
@@ -113,27 +113,23 @@ class Picker:
         )
         view.in_flight += 1
         self._wanted &= ~(1 << chunknum)
-        self._in_flight[chunknum] = name
+        self._in_flight[chunknum] = view
         return name, chunknum
 
     def succeeded(self, chunknum: int, seconds: float) -> None:
         """A chunk in flight is done; the source was busy with it for that long."""
         view = self._landed(chunknum)
-        if view is not None:
-            before = view.chunk_seconds
-            view.chunk_seconds = (
-                seconds if before is None else before + _SMOOTHING * (seconds - before)
-            )
+        before = view.chunk_seconds
+        view.chunk_seconds = seconds if before is None else before + _SMOOTHING * (seconds - before)
 
     def failed(self, chunknum: int) -> None:
         """A chunk in flight did not come: it is wanted again."""
         self._landed(chunknum)
         self._wanted |= 1 << chunknum
 
-    def _landed(self, chunknum: int) -> PickerSource | None:
-        view = self._sources.get(self._in_flight.pop(chunknum))
-        if view is not None:
-            view.in_flight -= 1
+    def _landed(self, chunknum: int) -> PickerSource:
+        view = self._in_flight.pop(chunknum)
+        view.in_flight -= 1
         return view
 
     # How things stand

@@ -140,6 +140,10 @@ class RequestProtocol(MessageProtocol):
             self._complain(Error(kind, "Nobody asked for this, and it is answered elsewhere."))
 
     def undecodable_received(self, error: UndecodableMessage) -> None:
+        if error.request in {type_of(reply) for reply in self._queues}:
+            # Which request it answers cannot be told, nor whether a payload follows.
+            self.give_up(f"its {error.request} cannot be read")
+            return
         self._complain(Error(error.request, str(error)))
 
     def _complain(self, error: Error) -> None:

@@ -49,6 +49,7 @@ class ServingProtocol(MessageProtocol):
         self._queue: deque[tuple[m.Message | bytes, int]] = deque()
         self._queued_bytes = 0
         self._queue_full = False
+        self._refused = False
         self._idle_timer: IDelayedCall | None = None
         self.at_work: Deferred[None] | None = None
 
@@ -66,6 +67,12 @@ class ServingProtocol(MessageProtocol):
         # Queued, because sent at once it would end up inside a raw payload.
         answer = m.encode(m.Error(error.request, str(error)))
         self._enqueue(answer, len(answer))
+
+    def refuse(self, error: m.Error) -> None:
+        # Behind what was asked before, as above, and nothing is taken after it.
+        self._refused = True
+        self.hold_input()
+        self._enqueue(m.encode(error), 0)
 
     def output_blocked(self) -> None:
         """A full output buffer is normal while a chunk goes out; `MAX_QUEUE` bounds the input."""
@@ -94,7 +101,7 @@ class ServingProtocol(MessageProtocol):
 
     async def _work(self) -> None:
         """Answer until the queue is empty."""
-        while self._queue and not self.closed:
+        while self._queue and not self.closing_down:
             item, size = self._queue.popleft()
             self._queued_bytes -= size
             roomy = 2 * len(self._queue) <= MAX_QUEUE and 2 * self._queued_bytes <= self.line_limit
@@ -110,6 +117,8 @@ class ServingProtocol(MessageProtocol):
 
     def _worked(self, _: None) -> None:
         done, self.at_work = self.at_work, None
+        if self._refused:
+            self.close()
         if not self.closed:
             self._start_idle_timer()
         if done is not None:
@@ -171,6 +180,7 @@ class ServingProtocol(MessageProtocol):
             line = line[len(portion) :]
             self.send_bytes(bytes(portion))
             await self._spend(len(portion))
+        self._serving.uploaded += length
 
     async def _send_raw(
         self, request: m.PeerRequestChunk, holding: Holding, reader: ChunkReader
@@ -219,13 +229,13 @@ class ServingProtocol(MessageProtocol):
                 size = limit.portion(min(FRAME, end - offset))
                 ahead = in_thread(self.reactor, reader.read, offset, size)
             self.send_bytes(frame)
+            self._serving.uploaded += len(frame)
             await self._spend(len(frame))
             if offset == end:
                 return
 
     async def _spend(self, count: int) -> None:
         """Wait until more than the ``count`` bytes just sent may be sent."""
-        self._serving.uploaded += count
         await self.writable()
         wait = self._serving.limit.spend(count, self.reactor.seconds())
         if wait > 0 and not self.closed:

@@ -127,9 +127,10 @@ class SourceConnection(RequestProtocol):
             if len(data) != sink.length:
                 self._reject(pending, "it sent a chunk of the wrong length")
                 return
-            self._attach(pending)
-            sink.write(data)
-            pending.succeed(digest)
+            if not pending.answered.called:
+                self._attach(pending)
+                sink.write(data)
+                pending.succeed(digest)
         elif reply.length != sink.length:
             self._reject(pending, "it sent a chunk of the wrong length")
         else:

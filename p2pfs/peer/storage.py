@@ -84,7 +84,8 @@ class ChunkReader:
     def open(cls, path: Path, stamp: Stamp | None) -> ChunkReader:
         """Open a file; raises `FileChanged` when it is gone or does not bear ``stamp``."""
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            # Not blocking: the path may have become a pipe meanwhile.
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             raise FileChanged(f"{path} is gone.") from None
         except OSError as error:

@@ -1,0 +1,129 @@
+"""Where the bytes of a chunk go."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+
+from p2pfs.errors import StorageProblem
+from p2pfs.peer.sink import HIGH_WATER, ChunkSink
+from p2pfs.peer.storage import PartFile
+from tests.inline_reactor import InlineReactor
+
+
+def failed(deferred: Deferred[bytes]) -> list[str]:
+    """The messages of the storage problem a Deferred failed with, if it did."""
+    messages: list[str] = []
+
+    def note(failure: object) -> None:
+        failure.trap(StorageProblem)  # type: ignore[attr-defined]
+        messages.append(failure.getErrorMessage())  # type: ignore[attr-defined]
+
+    deferred.addErrback(note)
+    return messages
+
+
+@given(st.lists(st.tuples(st.binary(max_size=20), st.booleans()), max_size=30))
+def test_the_chunk_is_written_in_order_whenever_the_disk_is_ready(
+    pieces: list[tuple[bytes, bool]],
+) -> None:
+    """However writes and the disk's jobs interleave, bytes, place and digest are right."""
+    clock = InlineReactor()
+    clock.held = True
+    data = b"".join(piece for piece, _ in pieces)
+    fd = os.memfd_create("part")
+    sink = ChunkSink(clock, PartFile(Path("memory"), 0, fd), 7, len(data))
+    for piece, run in pieces:
+        sink.write(piece)
+        assert len(clock.jobs) == 1
+        if run:
+            clock.run_job()
+    finished = sink.finish()
+    clock.release()
+    digests: list[bytes] = []
+    finished.addCallback(digests.append)
+    assert digests == [hashlib.sha256(data).digest()]
+    assert os.pread(fd, 10_000, 0)[7:] == data
+    os.close(fd)
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> PartFile:
+    """A part file large enough."""
+    return PartFile.open(tmp_path / "p", 4 * HIGH_WATER, fresh=True)
+
+
+def test_the_network_pauses_while_the_disk_lags(part: PartFile) -> None:
+    """Paused once at the high-water mark, resumed once when a job is done, and again."""
+    clock = InlineReactor()
+    clock.held = True
+    sink = ChunkSink(clock, part, 0, 4 * HIGH_WATER)
+    calls: list[str] = []
+    sink.attach(lambda: calls.append("pause"), lambda: calls.append("resume"))
+    sink.write(b"first")
+    sink.write(bytes(HIGH_WATER - 1))
+    assert calls == []
+    sink.write(b"x")
+    sink.write(b"y")
+    assert calls == ["pause"]
+    clock.run_job()
+    assert calls == ["pause", "resume"]
+    sink.write(bytes(HIGH_WATER))
+    assert calls == ["pause", "resume", "pause"]
+    clock.release()
+    assert calls == ["pause", "resume", "pause", "resume"]
+    part.close()
+
+
+def test_settled_waits_for_everything(part: PartFile) -> None:
+    """It fires only after the last byte has been written; at once when there is nothing."""
+    clock = InlineReactor()
+    sink = ChunkSink(clock, part, 0, 10)
+    assert sink.settled().called
+    clock.held = True
+    sink.write(b"a")
+    sink.write(b"b")
+    settled = sink.settled()
+    clock.run_job()
+    assert not settled.called
+    clock.run_job()
+    assert settled.called
+    assert part.path.read_bytes()[:3] == b"ab\0"
+    part.close()
+
+
+def test_an_error_of_the_disk_fails_the_chunk() -> None:
+    """It comes out of `finish`, what waits is dropped, and the network goes on."""
+    clock = InlineReactor()
+    clock.held = True
+    full = os.open("/dev/full", os.O_RDWR)
+    sink = ChunkSink(clock, PartFile(Path("/dev/full"), 0, full), 0, 4 * HIGH_WATER)
+    calls: list[str] = []
+    sink.attach(lambda: calls.append("pause"), lambda: calls.append("resume"))
+    sink.write(b"a")
+    sink.write(bytes(HIGH_WATER))
+    finished = sink.finish()
+    clock.run_job()
+    assert not clock.jobs
+    assert calls == ["pause", "resume"]
+    (message,) = failed(finished)
+    assert "the disk is full" in message
+    sink.write(b"more")
+    clock.release()
+    assert failed(sink.finish()) == [message]
+    os.close(full)
+
+
+def test_a_sink_attached_to_nothing_needs_nobody(part: PartFile) -> None:
+    """Without a connection to pause, writing much at once works as well."""
+    clock = InlineReactor()
+    sink = ChunkSink(clock, part, 0, 2 * HIGH_WATER)
+    sink.write(bytes(2 * HIGH_WATER))
+    assert sink.finish().called
+    part.close()

@@ -1,0 +1,270 @@
+"""Who holds what, against a simple model."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from p2pfs import messages as m
+from p2pfs.chunks import ChunkSet, FileInfo
+from p2pfs.errors import InvalidFileInfo, InvalidName, NotFound, Refused
+from p2pfs.tracker.directory import Directory
+
+PEERS = st.sampled_from(["a:1", "b:1", "c:1"])
+NAMES = st.sampled_from(["d/f", "\u00e9"])
+INFOS = st.sampled_from([FileInfo(10, 5, 2), FileInfo(10, 2, 5), FileInfo(0, 0), FileInfo(1, 1)])
+CHUNKS = st.sets(st.integers(0, 5))
+
+
+class Model(RuleBasedStateMachine):
+    """The directory beside a dictionary of who holds which chunks of what."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = Directory()
+        self.peers: set[str] = set()
+        self.infos: dict[str, FileInfo] = {}
+        self.holders: dict[str, dict[str, set[int]]] = {}
+
+    def hold(self, peer: str, name: str, info: FileInfo, chunks: set[int]) -> None:
+        self.infos[name] = info
+        self.holders.setdefault(name, {}).setdefault(peer, set()).update(chunks)
+
+    def drop(self, peer: str, name: str) -> None:
+        del self.holders[name][peer]
+        if not self.holders[name]:
+            del self.holders[name], self.infos[name]
+
+    @initialize()
+    def begin(self) -> None:
+        self.join("a:1")
+        self.join("b:1")
+
+    @rule(peer=PEERS)
+    def join(self, peer: str) -> None:
+        self.directory.join(peer)
+        self.peers.add(peer)
+
+    @rule(peer=PEERS)
+    def leave(self, peer: str) -> None:
+        self.directory.leave(peer)
+        self.peers.discard(peer)
+        for name in [name for name, holders in self.holders.items() if peer in holders]:
+            self.drop(peer, name)
+
+    @precondition(lambda self: self.peers)
+    @rule(data=st.data(), name=NAMES, info=INFOS)
+    def publish(self, data: Any, name: str, info: FileInfo) -> None:
+        peer = data.draw(st.sampled_from(sorted(self.peers)))
+        if self.infos.get(name, info) == info:
+            self.directory.publish(peer, name, info)
+            self.hold(peer, name, info, set(range(info.totalchunknum)))
+        else:
+            with pytest.raises(Refused, match="Another content"):
+                self.directory.publish(peer, name, info)
+
+    @precondition(lambda self: self.peers)
+    @rule(data=st.data(), name=NAMES)
+    def unpublish(self, data: Any, name: str) -> None:
+        peer = data.draw(st.sampled_from(sorted(self.peers)))
+        if peer in self.holders.get(name, {}):
+            self.directory.unpublish(peer, name)
+            self.drop(peer, name)
+        else:
+            with pytest.raises(NotFound):
+                self.directory.unpublish(peer, name)
+
+    @precondition(lambda self: self.peers)
+    @rule(data=st.data(), name=NAMES, info=st.none() | INFOS, chunks=CHUNKS, one=st.booleans())
+    def add_chunks(
+        self, data: Any, name: str, info: FileInfo | None, chunks: set[int], one: bool
+    ) -> None:
+        peer = data.draw(st.sampled_from(sorted(self.peers)))
+        known = info or self.infos.get(name)
+        total = known.totalchunknum if known else 0
+        number, bitfield = None, None
+        if one:
+            number = max(chunks, default=0)
+            chunks, fits = {number}, number < total
+        else:
+            chunks, fits = {n for n in chunks if n < total}, True
+            bitfield = ChunkSet.of(total, chunks).to_bitfield()
+        expected: Any = None
+        if known is None:
+            expected = NotFound
+        elif not fits:
+            expected = InvalidFileInfo
+        elif chunks and self.infos.get(name, known) != known:
+            expected = Refused
+        if expected:
+            with pytest.raises(expected):
+                self.directory.add_chunks(peer, name, info, number, bitfield)
+            return
+        self.directory.add_chunks(peer, name, info, number, bitfield)
+        if chunks:
+            assert known is not None
+            self.hold(peer, name, known, chunks)
+
+    @invariant()
+    def agrees(self) -> None:
+        """Listed files, their content, their holders and the holders' chunks are the model's."""
+        assert list(self.directory) == sorted(self.infos)
+        assert set(self.directory.peers) == self.peers
+        for name, holders in self.holders.items():
+            listed = self.directory[name]
+            assert listed.info == self.infos[name]
+            assert {peer: set(held) for peer, held in listed.holders.items()} == holders
+            total = listed.info.totalchunknum
+            assert listed.whole_copies == sum(len(held) == total for held in holders.values())
+            assert not total or all(holders.values())
+            assert self.directory.locate(name, 1 << 20, Random(1)) == listed.holders
+        for peer in self.peers:
+            held = {n: set(chunks) for n, chunks in self.directory.held_by(peer).items()}
+            assert held == {n: h[peer] for n, h in self.holders.items() if peer in h}
+        page, more = self.directory.list_page("", "", 1 << 20)
+        assert (page, more) == (dict(sorted(self.infos.items())), False)
+
+
+class TestDirectory(Model.TestCase):  # type: ignore[misc]  # hypothesis makes the class
+    """Every sequence of operations leaves the directory as the model says."""
+
+    settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+
+
+def listing(*names: str) -> Directory:
+    """A directory in which one peer shares files of these names."""
+    directory = Directory()
+    directory.join("a:1")
+    for name in names:
+        directory.publish("a:1", name, FileInfo(1, 1, root="ab" * 32))
+    return directory
+
+
+@given(
+    st.sets(st.text("ab/\u00e9", min_size=1, max_size=4).filter(lambda n: "//" not in n)),
+    st.sampled_from(["", "a", "ab", "\u00e9", "b/"]),
+    st.integers(0, 1500),
+    st.integers(1, 4),
+)
+def test_pages_make_up_the_whole_list(
+    names: set[str], prefix: str, room: int, entries: int
+) -> None:
+    """Going on with `after` yields each name with the prefix once, in order, however small."""
+    names = {name for name in names if not (name.startswith("/") or name.endswith("/"))}
+    directory = listing(*names)
+    seen: list[str] = []
+    more = True
+    while more:
+        page, more = directory.list_page(prefix, seen[-1] if seen else "", room, entries)
+        assert len(page) <= entries
+        assert page or not more
+        seen += page
+    assert seen == sorted(name for name in names if name.startswith(prefix))
+
+
+def test_a_page_fits_its_room_on_the_line() -> None:
+    """Names that grow when they are written, and the largest numbers, are allowed for."""
+    directory = Directory()
+    directory.join("a:1")
+    info = FileInfo((1 << 30) * 65_536, 65_536, 1 << 30, "ab" * 32)
+    for number in range(200):
+        directory.publish("a:1", '"' * 1000 + str(number), info)
+    page, more = directory.list_page("", "", 50_000)
+    line = m.encode(m.ReplyFileList(page, more))
+    assert more
+    assert 40_000 < len(line) <= 50_000 + 100
+
+
+def test_a_prefix_behind_after_begins_at_the_prefix() -> None:
+    """`prefix` and `after` limit the list independently of each other."""
+    directory = listing("a", "b1", "b2", "c")
+    assert list(directory.list_page("b", "a", 10_000)[0]) == ["b1", "b2"]
+    assert list(directory.list_page("b", "b1", 10_000)[0]) == ["b2"]
+    assert list(directory.list_page("b", "c", 10_000)[0]) == []
+
+
+def crowd(total: int, holders: dict[str, set[int]]) -> Directory:
+    """A directory in which peers hold these chunks of the file f."""
+    directory = Directory()
+    info = FileInfo(total, total, 1)
+    for peer, chunks in holders.items():
+        directory.join(peer)
+        bitfield = ChunkSet.of(total, chunks).to_bitfield()
+        directory.add_chunks(peer, "f", info, None, bitfield)
+    return directory
+
+
+def line_length(holders: dict[str, ChunkSet]) -> int:
+    """How much of a line the holders take."""
+    chunkinfo = {peer: chunks.to_bitfield() for peer, chunks in holders.items()}
+    return len(m.encode(m.ReplyFileLocation("f", FileInfo(1, 1), chunkinfo)))
+
+
+def test_a_location_cut_short_still_covers_every_chunk() -> None:
+    """However the selection falls, the only holder of a chunk is named, and the room is kept."""
+    whole = {f"192.0.2.{n}:{6881}": {0, 1, 2} for n in range(200)}
+    directory = crowd(8, {"[2001:db8::1]:1": {7}, **whole, "[2001:db8::2]:1": {3, 4}})
+    selections = []
+    for seed in range(20):
+        holders = directory.locate("f", 1000, Random(seed))
+        selections.append(frozenset(holders))
+        assert {n for chunks in holders.values() for n in chunks} == {0, 1, 2, 3, 4, 7}
+        assert 20 < len(holders) < 40
+        assert line_length(holders) < 1000 + 100
+    assert len(set(selections)) > 10
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.integers(1, 99).map(str), st.sets(st.integers(0, 99)), max_size=30),
+    st.integers(0, 2000),
+)
+def test_a_location_is_a_selection_that_fits(holders: dict[str, set[int]], room: int) -> None:
+    """Nobody is named who holds nothing, and all are named when all fit."""
+    holders = {peer: chunks for peer, chunks in holders.items() if chunks}
+    if not holders:
+        return
+    directory = crowd(100, holders)
+    selection = directory.locate("f", room, Random(1))
+    assert {p: set(c) for p, c in selection.items()}.items() <= holders.items()
+    fixed = line_length({})
+    assert line_length(selection) <= room + fixed
+    if line_length(directory["f"].holders) + 16 * len(holders) <= room:
+        assert len(selection) == len(holders)
+
+
+def test_whole_holders_share_nothing_that_changes() -> None:
+    """What one holder adds or drops does not show at another."""
+    directory = listing("f")
+    directory.join("b:1")
+    directory.publish("b:1", "f", FileInfo(1, 1, root="ab" * 32))
+    located = directory.locate("f", 1000, Random(1))
+    directory.add_chunks("b:1", "f", None, 0, None)
+    directory.unpublish("a:1", "f")
+    assert set(located) == {"a:1", "b:1"}
+    assert all(chunks.whole for chunks in located.values())
+
+
+@pytest.mark.parametrize("name", ["", "../up", "/abs", "a\nb", "e\u0301"])
+def test_only_valid_names_are_listed(name: str) -> None:
+    """A name from the network passes the validator before it is listed, by either way."""
+    directory = listing()
+    info = FileInfo(1, 1)
+    with pytest.raises(InvalidName):
+        directory.publish("a:1", name, info)
+    with pytest.raises(InvalidName):
+        directory.add_chunks("a:1", name, info, 0, None)
+    assert list(directory) == []
+    assert directory.held_by("a:1") == {}
+
+
+@pytest.mark.parametrize(("number", "bitfield"), [(None, None), (0, b"\x80")])
+def test_chunks_are_named_in_one_way(number: int | None, bitfield: bytes | None) -> None:
+    """Neither or both of chunknum and chunks is an error."""
+    with pytest.raises(InvalidFileInfo, match="either"):
+        listing("f").add_chunks("a:1", "f", None, number, bitfield)
