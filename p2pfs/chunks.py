@@ -85,11 +85,19 @@ class HashList:
 
     def __getitem__(self, chunknum: int) -> bytes | None:
         """The 32-byte digest of a chunk, or None while it is unknown."""
-        digest = bytes(self._digests[chunknum * DIGEST_SIZE : (chunknum + 1) * DIGEST_SIZE])
+        digest = bytes(self._digests[self._place(chunknum)])
         return None if digest == self._UNKNOWN else digest
 
     def __setitem__(self, chunknum: int, digest: bytes) -> None:
-        self._digests[chunknum * DIGEST_SIZE : (chunknum + 1) * DIGEST_SIZE] = digest
+        if len(digest) != DIGEST_SIZE:
+            raise InvalidFileInfo(f"A digest has {DIGEST_SIZE} bytes, not {len(digest)}.")
+        self._digests[self._place(chunknum)] = digest
+
+    def _place(self, chunknum: int) -> slice:
+        start = chunknum * DIGEST_SIZE
+        if not 0 <= start < len(self._digests):
+            raise InvalidFileInfo(f"There is no chunk {chunknum} in this hash list.")
+        return slice(start, start + DIGEST_SIZE)
 
     def __bytes__(self) -> bytes:
         return bytes(self._digests)
@@ -211,10 +219,13 @@ def bytes_in(info: FileInfo, chunks: ChunkSet) -> int:
 
 def parse_digest(text: str) -> bytes | None:
     """The 32 bytes of a hexadecimal SHA-256 digest, or None when it is not one."""
+    if len(text) != 2 * DIGEST_SIZE:
+        return None
     try:
         digest = bytes.fromhex(text)
     except ValueError:
         return None
+    # Python's reader skips spaces; the wire has none.
     return digest if len(digest) == DIGEST_SIZE else None
 
 

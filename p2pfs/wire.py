@@ -162,6 +162,12 @@ class MessageProtocol(Protocol):
                 self._reading_paused = False
                 cast(IPushProducer, self.transport).resumeProducing()
 
+    def restart_message_timeout(self) -> None:
+        """Give the line under way its full time again."""
+        if self._message_timer is not None:
+            self._message_timer.cancel()
+            self._message_timer = None
+
     @property
     def input_held(self) -> bool:
         """True while `hold_input` is in force."""
@@ -203,7 +209,7 @@ class MessageProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.closed = True
-        self._stop_message_timer()
+        self.restart_message_timeout()
         self._stop_stall_timer()
         self._unregister()
         self._buffer.clear()
@@ -280,7 +286,7 @@ class MessageProtocol(Protocol):
         line = bytes(memoryview(self._buffer)[:end])
         del self._buffer[: end + 1]
         self._searched = 0
-        self._stop_message_timer()
+        self.restart_message_timeout()
         try:
             message = decode(line)
         except UndecodableMessage as error:
@@ -295,12 +301,7 @@ class MessageProtocol(Protocol):
         if begun and self._message_timer is None:
             self._message_timer = self.reactor.callLater(self.message_timeout, self._too_slow)
         elif not begun:
-            self._stop_message_timer()
-
-    def _stop_message_timer(self) -> None:
-        if self._message_timer is not None:
-            self._message_timer.cancel()
-            self._message_timer = None
+            self.restart_message_timeout()
 
     def _too_slow(self) -> None:
         self._message_timer = None

@@ -51,6 +51,7 @@ class Database:
             os.chmod(path, 0o600)
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, _SCHEMA_VERSION):
+                self._connection.close()
                 raise StartupProblem(
                     f"{path} was written by another version of p2pfs; give another --state."
                 )

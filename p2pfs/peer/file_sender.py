@@ -54,6 +54,7 @@ class FileSender:
         self._turn: IDelayedCall | None = None
         self._watch: IDelayedCall | None = None
         self._moved = False
+        self._finished = False
         self._sent: Deferred[None] = Deferred()
 
     def send(self, header: bytes, offset: int, length: int) -> Deferred[None]:
@@ -75,7 +76,7 @@ class FileSender:
         if self._header:
             header, self._header = self._header, b""
             self._transport.write(header)
-        elif not self._loading and self._turn is None and not self._sent.called:
+        elif not self._loading and self._turn is None and not self._finished:
             try:
                 self._send_portion()
             except OSError:
@@ -119,19 +120,22 @@ class FileSender:
 
     def _load(self, count: int) -> None:
         self._loading = True
-        loaded = in_thread(self._reactor, self._reader.load, self._offset, count)
-        loaded.addCallbacks(self._loaded, self._finish)
+        loading = in_thread(self._reactor, self._reader.load, self._offset, count)
+        loading.addBoth(self._loaded)
 
-    def _loaded(self, _: None) -> None:
+    def _loaded(self, outcome: Failure | None) -> None:
         self._loading = False
         self._moved = True
-        if not self._sent.called:
+        if self._finished or outcome is not None:
+            self._finish(outcome)
+        else:
             self._transport.startWriting()
 
     def _look(self) -> None:
         """Cut off a side that took nothing for a while."""
         self._watch = None
-        if self._moved:
+        waits_for_us = self._loading or self._turn is not None
+        if self._moved or waits_for_us:
             self._moved = False
             self._watch = self._reactor.callLater(self._stall_timeout, self._look)
         else:
@@ -142,10 +146,12 @@ class FileSender:
             if timer is not None:
                 timer.cancel()
         self._turn = self._watch = None
-        if self._sent.called:
-            return
-        self._transport.unregisterProducer()
-        if failure is None:
-            self._sent.callback(None)
-        else:
-            self._sent.errback(failure)
+        if not self._finished:
+            self._finished = True
+            self._transport.unregisterProducer()
+        # Whoever waits closes the file, so not while a thread still reads it.
+        if not self._loading and not self._sent.called:
+            if failure is None:
+                self._sent.callback(None)
+            else:
+                self._sent.errback(failure)

@@ -118,6 +118,8 @@ class RequestProtocol(MessageProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._last_heard = self.reactor.seconds()
+        # A long line may come slowly here, as long as it comes; silence is watched for.
+        self.restart_message_timeout()
         super().dataReceived(data)
 
     def release_input(self) -> None:

@@ -218,21 +218,22 @@ class ServingProtocol(MessageProtocol):
     ) -> None:
         """Read the next frame while one goes out."""
         limit, end = self._serving.limit, offset + length
-        ahead = in_thread(self.reactor, reader.read, offset, limit.portion(min(FRAME, length)))
+        frame = await in_thread(
+            self.reactor, reader.read, offset, limit.portion(min(FRAME, length))
+        )
         self.send_bytes(header)
-        while True:
-            frame = await ahead
-            if self.closed:
-                return
+        while not self.closed:
             offset += len(frame)
+            ahead: Deferred[bytes] | None = None
             if offset < end:
                 size = limit.portion(min(FRAME, end - offset))
                 ahead = in_thread(self.reactor, reader.read, offset, size)
             self.send_bytes(frame)
             self._serving.uploaded += len(frame)
             await self._spend(len(frame))
-            if offset == end:
+            if ahead is None:
                 return
+            frame = await ahead
 
     async def _spend(self, count: int) -> None:
         """Wait until more than the ``count`` bytes just sent may be sent."""

@@ -93,7 +93,7 @@ class ChunkReader:
         reader = cls(fd, path, stamp)
         try:
             reader.check()
-        except FileChanged:
+        except BaseException:
             reader.close()
             raise
         return reader

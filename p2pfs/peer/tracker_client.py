@@ -12,7 +12,7 @@ from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidName, P2pfsError, Refused, TrackerUnavailable
 from p2pfs.keepalive import KeepAlive
 from p2pfs.names import check_filename
-from p2pfs.peer.requests import RequestProtocol
+from p2pfs.peer.requests import Pending, RequestProtocol
 
 
 class TrackerClient(RequestProtocol):
@@ -42,6 +42,15 @@ class TrackerClient(RequestProtocol):
             f"The tracker at {self._tracker} does not answer ({reason}); 'status' shows when it "
             "is back, 'connect' joins another."
         )
+
+    def reply_received(self, pending: Pending, reply: m.Message) -> None:
+        if getattr(reply, "filename", None) == getattr(pending.request, "filename", None):
+            super().reply_received(pending, reply)
+        else:
+            # From here on it would be anybody's guess which reply is whose.
+            reason = "it answered about another file than was asked for"
+            pending.fail(self.connection_error(reason))
+            self.give_up(reason)
 
     def register(self, address: str) -> Deferred[str]:
         """Join the network; fires with the address as recorded."""

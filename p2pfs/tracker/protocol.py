@@ -95,6 +95,8 @@ class TrackerProtocol(MessageProtocol):
                 f"This host may not announce {address.host}; announce ':{address.port}', or have "
                 "the tracker run with --allow-announced-host."
             )
+        # What is recorded has to be readable to others: a scoped IPv6 host, for one, is not.
+        parse_address(str(address))
         self.tracker.admit(self, str(address))
         return str(address)
 

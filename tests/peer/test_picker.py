@@ -65,9 +65,12 @@ def test_rarity_follows_what_sources_get() -> None:
     made.set_chunks("b", 0b0001)
     made.set_chunks("c", 0b0100)
     made.set_chunks("d", 0b0100)
-    made.forget("b")
     third = made.pick()
     assert third == ("a", 0)
+    made.failed(0)
+    made.forget("c")
+    made.forget("d")
+    assert made.pick() == ("a", 2)
 
 
 def test_sources_without_connection_count_for_rarity() -> None:

@@ -1,0 +1,59 @@
+"""One source to one peer, against the floor, against libtorrent, and against nginx with curl."""
+
+from __future__ import annotations
+
+from benchmarks.problems import Skipped
+from benchmarks.report import GIB, Report, Verdict, comparison
+from benchmarks.rivals import floor, torrent, web
+from benchmarks.stage import Settings, Stage
+from benchmarks.timing import Samples, cpu_ratio, interleave, time_ratio
+from benchmarks.transfers import Transfer
+
+P2PFS = "p2pfs"
+
+
+def run(settings: Settings) -> Report:
+    """Let all that are installed take turns."""
+    size = settings.size(1024)
+    with Stage(settings, 5 * size) as stage:
+        original = stage.random_file("original", size)
+        stage.tracker()
+        source, downloader = stage.peer("source"), stage.peer("downloader")
+        source.ask("publish", str(original))
+        transfer = Transfer(stage, original.name, [downloader], [source])
+        contenders = [transfer.contender(P2PFS, original), *floor.contenders(stage, original)]
+        skipped = []
+        for rival in (torrent, web):
+            try:
+                contenders.append(rival.contender(stage, original))
+            except Skipped as reason:
+                skipped.append(f"{rival.NAME} was left out: {reason}")
+        samples = interleave(contenders, settings.runs, stage.guard(size, size))
+        report = comparison(
+            f"one_to_one: {size / GIB:g} GiB from one source to one peer",
+            samples,
+            floor.ALLOCATED,
+            size,
+        )
+        report.verdicts = _verdicts(samples)
+        report.notes = [
+            f"'{floor.ALLOCATED}' writes into a file that is allocated before its time begins.",
+            *skipped,
+        ]
+        report.peaks = stage.note_peaks()
+        return report
+
+
+def _verdicts(samples: Samples) -> list[Verdict]:
+    verdicts = [
+        Verdict("time / floor", time_ratio(samples, P2PFS, floor.ALLOCATED), 1.4),
+    ]
+    if torrent.NAME in samples:
+        ratio = time_ratio(samples, P2PFS, torrent.NAME)
+        verdicts.append(Verdict("time / libtorrent", ratio, 0.35))
+        processor = cpu_ratio(samples, P2PFS, torrent.NAME)
+        if processor is not None:
+            verdicts.append(Verdict("processor time / libtorrent", processor, 0.6))
+    if web.NAME in samples:
+        verdicts.append(Verdict("time / nginx to curl", time_ratio(samples, P2PFS, web.NAME), 1.1))
+    return verdicts

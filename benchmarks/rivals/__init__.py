@@ -1,0 +1,1 @@
+"""What p2pfs is compared with; most of it runs in worker processes of its own."""

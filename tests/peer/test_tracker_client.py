@@ -1,0 +1,60 @@
+"""What a peer makes of its tracker's replies."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+
+from p2pfs.chunks import FileInfo
+from p2pfs.errors import Refused, TrackerUnavailable
+from p2pfs.keepalive import KeepAlive
+from p2pfs.peer.tracker_client import TrackerClient
+from tests.memory_transport import MemoryTransport
+
+
+def client() -> tuple[TrackerClient, MemoryTransport, Clock]:
+    """A client connected to nobody."""
+    clock = Clock()
+    made = TrackerClient(clock, "tcp:tracker:6880", 5.0, KeepAlive(), lambda _: None)
+    transport = MemoryTransport(made, clock)
+    return made, transport, clock
+
+
+def test_a_reply_about_another_file_ends_the_connection() -> None:
+    """A tracker whose replies have shifted is not believed any more."""
+    tracker, transport, clock = client()
+    failures: list[object] = []
+    tracker.locate("a").addErrback(lambda f: failures.append(f.check(TrackerUnavailable)))
+    transport.deliver(
+        b'{"type":"REPLY_FILE_LOCATION","filename":"b","fileinfo":{"filesize":0,'
+        b'"totalchunknum":0},"chunkinfo":{}}\n'
+    )
+    clock.advance(0)
+    assert failures == [TrackerUnavailable]
+    assert transport.aborted
+
+
+def test_a_refused_publish_says_why() -> None:
+    """The tracker's own words reach the user."""
+    tracker, transport, clock = client()
+    reasons: list[str] = []
+    published = tracker.publish("a", FileInfo.of_size(0))
+    published.addErrback(lambda f: reasons.append(f.trap(Refused) and str(f.value)))
+    transport.deliver(b'{"type":"REPLY_PUBLISH","filename":"a","result":false,"message":"taken"}\n')
+    assert reasons == ["taken"]
+    transport.hang_up()
+    clock.advance(0)
+
+
+def test_an_error_for_registering_chunks_answers_nothing_else() -> None:
+    """It is the one request without a reply: its error must not be taken for another's."""
+    tracker, transport, clock = client()
+    located: list[object] = []
+    tracker.locate("a").addCallback(located.append)
+    transport.deliver(
+        b'{"type":"ERROR","request":"REQUEST_CHUNK_REGISTER","message":"no"}\n'
+        b'{"type":"REPLY_FILE_LOCATION","filename":"a","fileinfo":{"filesize":0,'
+        b'"totalchunknum":0},"chunkinfo":{}}\n'
+    )
+    assert len(located) == 1
+    transport.hang_up()
+    clock.advance(0)
