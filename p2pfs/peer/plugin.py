@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from random import SystemRandom
+from random import Random
 
 from p2pfs.daemon import Daemon, DaemonOptions, run_under_twistd
 from p2pfs.paths import default_state_directory
@@ -59,7 +59,7 @@ def make_service(options: Options) -> Daemon:
             upload_rate=parse_rate(options["upload-rate"]),
             download_rate=parse_rate(options["download-rate"]),
         )
-        return PeerService(reactor, settings, SystemRandom())
+        return PeerService(reactor, settings, Random())
 
     return run_under_twistd("p2pfs-peer", build)
 

@@ -12,6 +12,9 @@ from twisted.python.failure import Failure
 from p2pfs.peer.storage import PartFile
 from p2pfs.threads import in_thread
 
+JOB_SIZE = 1 << 20
+"""Bytes handed to a thread at a time; smaller jobs cost more in hand-overs than they gain."""
+
 HIGH_WATER = 2 << 20
 """Bytes waiting for the disk at which the network is asked to pause."""
 
@@ -19,17 +22,23 @@ HIGH_WATER = 2 << 20
 class ChunkSink:
     """Hashes and writes one chunk in a thread while more of it comes in.
 
-    One job runs at a time; what arrives meanwhile waits and makes the next one,
-    so the jobs grow with the load. `paused` and `resumed` are called when too
-    much waits, and when there is room again.
+    One job runs at a time. Whoever writes is asked to pause when too much waits,
+    and told to resume when there is room again.
     """
 
-    def __init__(self, reactor: Any, part: PartFile, offset: int, length: int) -> None:
-        """A sink for ``length`` bytes that belong ``offset`` bytes into the part file."""
+    def __init__(
+        self, reactor: Any, part: PartFile, offset: int, length: int, job_size: int = JOB_SIZE
+    ) -> None:
+        """A sink for ``length`` bytes that belong ``offset`` bytes into the part file.
+
+        A job begins when ``job_size`` bytes wait, or the rest of the chunk does.
+        """
+        self._job_size = job_size
         self._reactor = reactor
         self._part = part
         self._offset = offset
         self.length = length
+        self._missing = length
         self._digest = hashlib.sha256()
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
@@ -48,11 +57,17 @@ class ChunkSink:
         """Take the next bytes of the chunk; never more than its length in all."""
         self._waiting.append(data)
         self._waiting_bytes += len(data)
-        if not self._busy:
+        self._missing -= len(data)
+        if not self._busy and self._worth_a_job:
             self._start_job()
         elif self._waiting_bytes >= HIGH_WATER and not self._congested:
             self._congested = True
             self._paused()
+
+    @property
+    def _worth_a_job(self) -> bool:
+        enough = self._job_size if self._missing else 1
+        return self._waiting_bytes >= enough
 
     def settled(self) -> Deferred[None]:
         """Fires when nothing is being written any more."""
@@ -91,7 +106,8 @@ class ChunkSink:
         self._busy = False
         if self._failure is not None:
             self._waiting.clear()
-        elif self._waiting:
+            self._waiting_bytes = 0
+        elif self._worth_a_job:
             self._start_job()
         if self._congested:
             self._congested = False

@@ -168,7 +168,7 @@ class PartFile:
             fd = os.open(path, flags, 0o666)
         try:
             with explained("allocate", path):
-                _allocate(fd, size)
+                _allocate(path, fd, size)
         except StorageProblem:
             os.close(fd)
             if fresh:
@@ -230,14 +230,34 @@ class PartFile:
         os.close(self._fd)
 
 
-def _allocate(fd: int, size: int) -> None:
-    if size:
+def _allocate(path: Path, fd: int, size: int) -> None:
+    """Make a file that long, with room for all of it; raises OSError when there is none."""
+    if size and _lies_in_memory(os.fstat(fd)):
+        # There is nothing to keep together in memory, and allocating it all at once makes a
+        # virtual machine take it from its host, where writing reuses what was freed before.
+        room = os.statvfs(path)
+        if size - os.fstat(fd).st_blocks * 512 > room.f_bavail * room.f_frsize:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    elif size:
         try:
             os.posix_fallocate(fd, 0, size)
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
                 raise
     os.ftruncate(fd, size)
+
+
+def _lies_in_memory(status: os.stat_result) -> bool:
+    """True for a file on a tmpfs."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text()
+    except OSError:
+        return False
+    device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
+    return any(
+        fields[2] == device and "tmpfs" in fields[fields.index("-") :][:2]
+        for fields in map(str.split, mounts.splitlines())
+    )
 
 
 def _rename_unless_exists(source: Path, target: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from random import SystemRandom
+from random import Random
 
 from p2pfs.daemon import Daemon, DaemonOptions, run_under_twistd
 from p2pfs.paths import default_state_directory
@@ -50,7 +50,7 @@ def make_service(options: Options) -> Daemon:
             authorized_keys=options.path("authorized-keys"),
             allow_announced_host=bool(options["allow-announced-host"]),
         )
-        return TrackerService(reactor, settings, SystemRandom())
+        return TrackerService(reactor, settings, Random())
 
     return run_under_twistd("p2pfs-tracker", build)
 

@@ -41,6 +41,7 @@ def test_a_full_disk(machines: Machines, small_disk: Path) -> None:
     with pytest.raises(StorageProblem, match="the disk is full; make room"):
         fetcher.ask("download", "large", str(small_disk / "large"))
     assert list(small_disk.iterdir()) == []
+    assert fetcher.ask("status")["shares"] == []
     fetcher.ask("download", "small", str(small_disk / "small"))
     assert sha256(small_disk / "small") == sha256(small)
 
