@@ -77,8 +77,8 @@ class RequestFileList(_Message, frozen=True):
 class ReplyFileList(_Message, frozen=True):
     """Names and what is known of them; ``more`` when the list was cut to fit a line."""
 
-    # A factory, unlike a plain default, is written to the wire even when it holds.
     filelist: dict[str, FileInfo]
+    # A factory, unlike a plain default, is written to the wire even when it holds.
     more: bool = msgspec.field(default_factory=bool)
 
 

@@ -10,7 +10,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
-from p2pfs.errors import AlreadyExists, NotFound, P2pfsError, Refused, StorageProblem
+from p2pfs.errors import (
+    AlreadyExists,
+    DownloadFailed,
+    NotFound,
+    P2pfsError,
+    Refused,
+    StorageProblem,
+)
 from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.downloading import Download, Surroundings
@@ -23,6 +30,10 @@ from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import PartFile, already_exists
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
+
+
+MAX_DOWNLOADS = 64
+"""Files that are downloaded at the same time."""
 
 
 class Downloads:
@@ -64,8 +75,13 @@ class Downloads:
 
         The Deferred fails with a `P2pfsError`; cancelling it cancels the job, which
         then ends in its own time. Raises `AlreadyExists` when the file, or another to
-        the same place, is being downloaded.
+        the same place, is being downloaded, and `DownloadFailed` when too many are.
         """
+        if len(self._running) >= MAX_DOWNLOADS:
+            raise DownloadFailed(
+                f"{MAX_DOWNLOADS} downloads are under way, which is the most; wait for one, or "
+                "cancel one."
+            )
         for other in self._running:
             if name == other.name or target == other.target:
                 raise AlreadyExists(

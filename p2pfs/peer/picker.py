@@ -152,13 +152,6 @@ class Picker:
         """The chunks that are neither done nor in flight."""
         return ChunkSet(self._total, self._wanted)
 
-    def missing_beyond(self, sources: Iterable[int]) -> ChunkSet:
-        """The missing chunks that none of these sources (as bits) holds."""
-        held = 0
-        for chunks in sources:
-            held |= chunks
-        return ChunkSet(self._total, self._wanted & ~held)
-
     # Inside
 
     def _rarest(self, candidates: int) -> int:

@@ -31,7 +31,7 @@ MAX_QUEUE = 64
 IDLE_TIMEOUT = 300.0
 """Seconds after which a connection that asks for nothing is closed."""
 
-MAX_CONNECTIONS = 1024
+MAX_CONNECTIONS = 256
 """Downloaders served at the same time; further ones are turned away."""
 
 

@@ -6,7 +6,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
-from p2pfs.errors import UsageProblem
+from p2pfs.errors import DownloadFailed, UsageProblem
 from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, start_download, until
 
 
@@ -58,3 +58,34 @@ async def test_nonsense_is_refused(swarm: Swarm) -> None:
     for line in ("limit sideways", "limit upload fast", "limit upload 5", "limit upload -1M"):
         with pytest.raises(UsageProblem):
             await run(peer, line)
+
+
+@ensureDeferred
+async def test_connections_are_bounded(swarm: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One downloader too many is turned away, and served once there is room."""
+    monkeypatch.setattr("p2pfs.peer.serving.MAX_CONNECTIONS", 1)
+    source = await swarm.peer("s", upload_rate=64 * 1024)
+    fetchers = [await swarm.peer("a"), await swarm.peer("b")]
+    path = swarm.file("x.bin", 3 * MIB)
+    await publish(source, path)
+    first = start_download(fetchers[0], "x.bin", swarm.directory / "a.copy")[1]
+    await until(lambda: len(source.serving.connections) == 1)
+    second = start_download(fetchers[1], "x.bin", swarm.directory / "b.copy")[1]
+    await run(source, "limit upload none")
+    await first
+    await second
+    assert len(source.serving.connections) <= 1
+    assert sha256(swarm.directory / "b.copy") == sha256(path)
+
+
+@ensureDeferred
+async def test_downloads_are_bounded(swarm: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One download too many is refused with a sentence."""
+    monkeypatch.setattr("p2pfs.peer.downloads.MAX_DOWNLOADS", 1)
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    for name in ("x", "y"):
+        await publish(source, swarm.file(name, MIB))
+    first = start_download(fetcher, "x", swarm.directory / "x.copy")[1]
+    with pytest.raises(DownloadFailed, match="wait for one, or cancel one"):
+        await download(fetcher, "y", swarm.directory / "y.copy")
+    await first

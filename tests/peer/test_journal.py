@@ -1,0 +1,156 @@
+"""What survives a crash of a download, and what it takes to know what is right."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from p2pfs.chunks import ChunkSet, FileInfo, HashList
+from p2pfs.errors import Cancelled
+from p2pfs.peer.journal import FLUSH_NS, TICK_NS, Journal, Traces, read_journal
+from p2pfs.peer.library import Holding
+from p2pfs.peer.salvage import salvage
+from p2pfs.peer.storage import PartFile
+
+CHUNK = 1000
+TOTAL = 10
+
+
+def chunk(number: int) -> bytes:
+    """The right bytes of a chunk."""
+    return bytes([number]) * CHUNK
+
+
+class Crashed:
+    """A download that ended without a word: part file, journal, and what was on record."""
+
+    def __init__(self, directory: Path) -> None:
+        hashes = HashList(TOTAL)
+        for number in range(TOTAL):
+            hashes[number] = hashlib.sha256(chunk(number)).digest()
+        info = FileInfo(TOTAL * CHUNK, TOTAL, CHUNK, hashes.root)
+        self.path = directory / "x.part"
+        self.journal = directory / "x.journal"
+        part = PartFile.open(self.path, info.filesize, fresh=True)
+        part.journal = Journal(self.journal, part.status(), ChunkSet(TOTAL))
+        for number in range(6):
+            part.write(number * CHUNK, [chunk(number)])
+            part.journal.verified(number)
+        part.journal.close(remove=False)
+        part.close()
+        on_record = ChunkSet.of(TOTAL, range(4))
+        self.holding = Holding("x", info, hashes, on_record, self.path, target=directory / "x")
+
+    def salvage(self) -> tuple[list[int], int, int]:
+        """The chunks that are right, how many were read again, how many of those wrong."""
+        found = salvage(self.holding, self.journal, Event())
+        return list(found.chunks), found.checked, found.wrong
+
+
+@pytest.fixture
+def crashed(tmp_path: Path) -> Crashed:
+    """Chunks 0 to 5 written and verified, 0 to 3 of them on record."""
+    return Crashed(tmp_path)
+
+
+def test_only_what_is_not_on_record_is_read_again(crashed: Crashed) -> None:
+    """The journal adds two chunks, and explains the state of the part file."""
+    assert crashed.salvage() == ([0, 1, 2, 3, 4, 5], 2, 0)
+
+
+def test_a_changed_byte_has_everything_read_again(crashed: Crashed) -> None:
+    """Although the chunk was on record, and the size is as it was."""
+    with crashed.path.open("r+b") as file:
+        file.seek(CHUNK)
+        file.write(b"!")
+    assert crashed.salvage() == ([0, 2, 3, 4, 5], 6, 1)
+
+
+def test_a_time_set_back_does_not_hide_a_change(crashed: Crashed) -> None:
+    """The time of modification can be set at will, the time of change cannot."""
+    before = crashed.path.stat()
+    with crashed.path.open("r+b") as file:
+        file.write(b"!")
+    os.utime(crashed.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert crashed.salvage() == ([1, 2, 3, 4, 5], 6, 1)
+
+
+def test_a_part_file_cut_short(crashed: Crashed) -> None:
+    """What is left of it counts."""
+    os.truncate(crashed.path, 3 * CHUNK + 5)
+    assert crashed.salvage() == ([0, 1, 2], 6, 3)
+
+
+def test_a_part_file_that_is_gone(crashed: Crashed) -> None:
+    """Nothing is there, nothing is read."""
+    crashed.path.unlink()
+    assert crashed.salvage() == ([], 0, 4)
+
+
+def test_without_a_journal_nothing_is_taken_on_trust(crashed: Crashed) -> None:
+    """Then nobody knows who wrote to the part file last."""
+    crashed.journal.unlink()
+    assert crashed.salvage() == ([0, 1, 2, 3], 4, 0)
+
+
+@pytest.mark.parametrize("content", [b"", b"p2pfs-j1", b"x" * 70])
+def test_a_damaged_journal_is_none(crashed: Crashed, content: bytes) -> None:
+    """A power failure may have left anything in it."""
+    crashed.journal.write_bytes(content)
+    assert read_journal(crashed.journal, TOTAL) is None
+    assert crashed.salvage() == ([0, 1, 2, 3], 4, 0)
+
+
+def test_it_can_be_stopped(crashed: Crashed) -> None:
+    """A peer that shuts down does not wait for terabytes to be read."""
+    crashed.journal.unlink()
+    stop = Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        salvage(crashed.holding, crashed.journal, stop)
+
+
+def traces(crashed: Crashed, **changes: object) -> Traces:
+    """What the journal says, with changes."""
+    read = read_journal(crashed.journal, TOTAL)
+    assert read is not None
+    return read._replace(**changes)  # type: ignore[arg-type]  # each test knows its field
+
+
+def test_a_crash_in_the_middle_of_a_write(crashed: Crashed) -> None:
+    """There is no ctime yet: it must be near the time the write began."""
+    status = crashed.path.stat()
+    near = status.st_ctime_ns - TICK_NS // 2
+    far = status.st_ctime_ns - 2 * TICK_NS
+    assert traces(crashed, begin_ns=near, ctime_ns=0).explain(status)
+    assert not traces(crashed, begin_ns=far, ctime_ns=0).explain(status)
+
+
+def test_after_a_power_failure_later_writes_of_our_own_are_likely(crashed: Crashed) -> None:
+    """The journal was flushed some seconds before; a boot takes longer than those."""
+    status = crashed.path.stat()
+    other_boot = {"boot": b"another boot".ljust(36)}
+    flushed = status.st_ctime_ns - FLUSH_NS // 2
+    long_before = status.st_ctime_ns - 2 * FLUSH_NS
+    assert traces(crashed, ctime_ns=flushed, **other_boot).explain(status)
+    assert not traces(crashed, ctime_ns=long_before, **other_boot).explain(status)
+    assert not traces(crashed, ctime_ns=flushed).explain(status)
+
+
+def test_a_resumed_download_begins_a_new_journal(crashed: Crashed, tmp_path: Path) -> None:
+    """It starts from the chunks there are, and from the part file as it is."""
+    part = PartFile.open(crashed.path, TOTAL * CHUNK, fresh=False)
+    journal = Journal(crashed.journal, part.status(), ChunkSet.of(TOTAL, [7]))
+    journal.close(remove=False)
+    part.close()
+    again = replace(crashed.holding, chunks=ChunkSet(TOTAL))
+    read = read_journal(crashed.journal, TOTAL)
+    assert read is not None
+    assert list(read.chunks) == [7]
+    assert read.explain(crashed.path.stat())
+    assert salvage(again, crashed.journal, Event()).wrong == 1  # chunk 7 was never written
