@@ -22,7 +22,6 @@ from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import listen
 from p2pfs.state_directory import StateDirectory
 
-
 OPEN_FILES = 65_536
 """Open files a daemon asks the system to allow it, where that allows so many."""
 

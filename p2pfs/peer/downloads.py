@@ -31,7 +31,6 @@ from p2pfs.peer.storage import PartFile, already_exists
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
 
-
 MAX_DOWNLOADS = 64
 """Files that are downloaded at the same time."""
 
