@@ -63,9 +63,9 @@ class Download:
     """Fetches the missing chunks of a holding into its part file.
 
     ``sources`` are those known now, ``received`` counts the verified bytes that
-    came from each. ``finished`` fires when every chunk is there, or fails with `DownloadFailed`
-    or `StorageProblem`, or with CancelledError after `cancel`; and it does so only
-    after the last write to the part file has ended.
+    came from each. ``finished`` fires when every chunk is there, or fails with
+    `DownloadFailed` or `StorageProblem`, or with CancelledError after `cancel`; and
+    it does so only after the last write to the part file has ended.
     """
 
     log = Logger()
@@ -110,6 +110,7 @@ class Download:
         """Begin, with the tracker's first word on where the chunks are."""
         if self._recorder is not None:
             self._recorder.has_room = self._fill
+            self._recorder.broken = self._crashed
         self._heart.start(HEARTBEAT, now=False).addErrback(self._crashed)
         self._located(location)
 
@@ -374,6 +375,10 @@ class Download:
                 name, chunknum = choice
                 self._fetch(self.sources[parse_address(name)], chunknum)
 
+    @property
+    def _waits_for_disk(self) -> bool:
+        return self._recorder is not None and self._recorder.syncing
+
     def _may_ask(self) -> bool:
         """False while too much is written that is not on record yet."""
         under_way = self._picker.in_flight * self._holding.info.chunksize
@@ -388,7 +393,7 @@ class Download:
         if now >= self._next_refresh and not self._locating:
             self._refresh()
         self._connect_sources()
-        if self._picker.in_flight or self._asking_hash_list:
+        if self._picker.in_flight or self._asking_hash_list or self._waits_for_disk:
             self._last_progress = now
         elif now - self._last_progress >= self._patience.no_source:
             self._stop(Failure(self._starved()))

@@ -63,6 +63,8 @@ class DownloadRecorder:
         self._idle: list[Deferred[None]] = []
         self.has_room: Callable[[], None] = _nobody_waits
         """Called when more may be written after `room` said no."""
+        self.broken: Callable[[Failure], None] = self._not_recorded
+        """Called when the record cannot be kept."""
 
     async def start(self) -> None:
         """Begin the journal, and record from now on."""
@@ -91,6 +93,11 @@ class DownloadRecorder:
         """True when a chunk may be asked for beside the ``under_way`` bytes being fetched."""
         beside = self.unsynced + under_way
         return beside == 0 or beside + self._holding.info.chunksize <= UNSYNCED_LIMIT
+
+    @property
+    def syncing(self) -> bool:
+        """True while it waits for the disk."""
+        return self._syncing
 
     async def stop(self) -> None:
         """Record no more."""
@@ -145,6 +152,9 @@ class DownloadRecorder:
         return result
 
     def _failed(self, failure: Failure) -> None:
+        self.broken(failure)
+
+    def _not_recorded(self, failure: Failure) -> None:
         failure.trap(StorageProblem)
         self.log.warn("{error}", error=str(failure.value))
 

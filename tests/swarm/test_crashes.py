@@ -11,6 +11,7 @@ from pytest_twisted import ensureDeferred
 
 from p2pfs.errors import DownloadFailed, P2pfsError, StorageProblem, TrackerUnavailable
 from p2pfs.peer.hashing import FileHasher
+from p2pfs.peer.storage import PartFile
 from tests.swarm.harness import (
     MIB,
     Swarm,
@@ -287,3 +288,20 @@ async def test_tiny_random_files_survive(swarm: Swarm) -> None:
         await publish(source, path)
         await download(fetcher, path.name, swarm.directory / f"{size}.copy")
         assert sha256(swarm.directory / f"{size}.copy") == sha256(path)
+
+
+@ensureDeferred
+async def test_a_record_that_cannot_be_kept_ends_the_download(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than to wait for ever for room to write, it says what is wrong."""
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    await publish(source, swarm.file("x.bin", 96 * MIB))
+
+    def refuse(self: PartFile) -> None:
+        raise StorageProblem("The disk is gone.")
+
+    monkeypatch.setattr(PartFile, "sync", refuse)
+    with pytest.raises(StorageProblem, match="The disk is gone"):
+        await download(fetcher, "x.bin", swarm.directory / "copy")
+    assert fetcher.downloads.jobs == []
