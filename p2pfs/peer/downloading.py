@@ -8,22 +8,16 @@ stale locations, rested sources, and a wait that was long enough.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from random import Random
-from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs.addresses import Address, parse_address
-from p2pfs.chunks import ChunkSet, HashList
+from p2pfs.addresses import Address
+from p2pfs.chunks import HashList
 from p2pfs.errors import (
     DownloadFailed,
-    InvalidAddress,
-    InvalidFileInfo,
-    P2pfsError,
     Refused,
     SourceFailed,
     StorageProblem,
@@ -31,41 +25,22 @@ from p2pfs.errors import (
 from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.library import Holding
 from p2pfs.peer.picker import Picker
-from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.rate_meter import RateMeter
 from p2pfs.peer.recorder import DownloadRecorder
-from p2pfs.peer.settings import Patience
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import SourceConnection, WrongChunk
-from p2pfs.peer.sources import ReadySource, Source, SourcePool
-from p2pfs.peer.uplink import Uplink
-
-HEARTBEAT = 0.2
-"""Seconds between looks at what no event tells."""
-
-EARLIEST_REFRESH = 1.0
-"""Seconds between questions to the tracker when sources just failed."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What every download of a peer works with."""
-
-    reactor: Any
-    random: Random
-    patience: Patience
-    max_sources: int
-    limit: RateLimit
-    uplink: Uplink
+from p2pfs.peer.sources import Source, SourcePool
+from p2pfs.peer.sourcing import HEARTBEAT, Sourcing
+from p2pfs.peer.surroundings import Surroundings
 
 
 class Download:
     """Fetches the missing chunks of a holding into its part file.
 
-    ``sources`` are those known now, ``received`` counts the verified bytes that
-    came from each. ``finished`` fires when every chunk is there, or fails with
-    `DownloadFailed` or `StorageProblem`, or with CancelledError after `cancel`; and
-    it does so only after the last write to the part file has ended.
+    ``received`` counts the verified bytes that came from each source. ``finished``
+    fires when every chunk is there, or fails with `DownloadFailed` or
+    `StorageProblem`, or with CancelledError after `cancel`; and it does so only after
+    the last write to the part file has ended.
     """
 
     log = Logger()
@@ -83,7 +58,6 @@ class Download:
         self._reactor = around.reactor
         self._patience = around.patience
         self._around = around
-        self._pool = pool
         self._holding = holding
         self._part = holding.part
         self._picker = Picker(holding.chunks, around.random)
@@ -93,15 +67,13 @@ class Download:
             and holding.hashes.root != holding.info.root
         )
         self._asking_hash_list = False
-        self._locating = False
-        self._begun = self._next_refresh = around.reactor.seconds()
+        self._sourcing = Sourcing(around, pool, holding, self._picker, self._fill, self._crashed)
         self._last_progress = around.reactor.seconds()
         self._chains: set[Deferred[None]] = set()
         self._heart = LoopingCall(self._beat)
         self._heart.clock = around.reactor
         self._outcome: Failure | None = None
         self._stopping = False
-        self.sources: dict[Address, Source] = {}
         self.received: dict[Address, int] = {}
         self._meter = RateMeter()
         self.finished: Deferred[None] = Deferred()
@@ -112,7 +84,7 @@ class Download:
             self._recorder.has_room = self._fill
             self._recorder.broken = self._crashed
         self._heart.start(HEARTBEAT, now=False).addErrback(self._crashed)
-        self._located(location)
+        self._sourcing.located(location)
 
     def cancel(self) -> None:
         """Stop; ``finished`` then fails with CancelledError."""
@@ -121,7 +93,7 @@ class Download:
     @property
     def connected_sources(self) -> int:
         """How many sources there is a connection to."""
-        return sum(source.connected for source in self.sources.values())
+        return len(self._sourcing.connected)
 
     def rate(self, now: float) -> float:
         """Verified bytes a second, averaged over the last few seconds."""
@@ -200,8 +172,7 @@ class Download:
         def settled(_: None) -> None:
             self._picker.failed(chunknum)
             if failure.check(Refused):
-                source.deny(1 << chunknum, str(failure.value), self._reactor.seconds())
-                self._tell_picker(source)
+                self._sourcing.denied(source, chunknum, str(failure.value))
             else:
                 self._blame(failure, source, connection)
 
@@ -212,19 +183,16 @@ class Download:
         if failure.check(CancelledError) and self._stopping:
             return
         failure.trap(SourceFailed)
-        error = str(failure.value)
         if failure.check(WrongChunk):
-            self.log.warn("Banned for {name}: {error}", name=self._holding.name, error=error)
-            source.ban(error)
-            self._picker.forget(str(source.address))
+            self._sourcing.ban(source, str(failure.value))
         else:
-            self._lost(source, connection, error)
+            self._sourcing.lost(source, connection, str(failure.value))
 
     # The hash list
 
     def _ask_hash_list(self) -> None:
         now = self._reactor.seconds()
-        able = [s for s in self.sources.values() if s.connected and now >= s.no_hash_list_until]
+        able = [s for s in self._sourcing.connected if now >= s.no_hash_list_until]
         if self._asking_hash_list or not able:
             return
         source = self._around.random.choice(able)
@@ -253,102 +221,6 @@ class Download:
         else:
             self._blame(failure, source, connection)
 
-    # Sources
-
-    def _located(self, location: ReplyFileLocation) -> None:
-        """Take over what the tracker says, except about sources that are just at work."""
-        # Often at first, when others begin too and soon have something to give.
-        now = self._reactor.seconds()
-        self._next_refresh = now + min(self._patience.refresh, max(HEARTBEAT, now - self._begun))
-        named: dict[Address, int] = {}
-        if location.fileinfo == self._holding.info:
-            for text, bitfield in location.chunkinfo.items():
-                if text != self._around.uplink.address:
-                    try:
-                        chunks = ChunkSet.from_bitfield(self._holding.info.totalchunknum, bitfield)
-                        named[parse_address(text)] = chunks.bits
-                    except (InvalidAddress, InvalidFileInfo):
-                        continue  # a malformed entry names no source
-        for address, source in list(self.sources.items()):
-            if address not in named and not source.connected and not source.banned:
-                del self.sources[address]
-                self._picker.forget(str(address))
-        for address, bits in named.items():
-            source = self.sources.setdefault(address, Source(address))
-            source.chunks = bits
-            self._tell_picker(source)
-        self._connect_sources()
-        self._fill()
-
-    def _refresh(self) -> None:
-        self._locating = True
-        located = self._around.uplink.locate(self._holding.name)
-        located.addCallback(self._refreshed).addErrback(self._not_refreshed)
-        located.addErrback(self._crashed)
-
-    def _refreshed(self, location: ReplyFileLocation) -> None:
-        self._locating = False
-        if not self._stopping:
-            self._located(location)
-
-    def _not_refreshed(self, failure: Failure) -> None:
-        # No tracker, or nobody listed there: what is known of the sources still holds.
-        self._locating = False
-        failure.trap(P2pfsError)
-        self._next_refresh = self._reactor.seconds() + self._patience.refresh
-
-    def _connect_sources(self) -> None:
-        now = self._reactor.seconds()
-        used = sum(s.connected or s.connecting for s in self.sources.values())
-        candidates = [
-            s
-            for s in self.sources.values()
-            if s.may_connect(now) and self._picker.wants_from(s.usable_chunks)
-        ]
-        self._around.random.shuffle(candidates)
-        for source in candidates[: max(0, self._around.max_sources - used)]:
-            source.connecting = True
-            attempt = self._pool.get(source.address)
-            attempt.addCallbacks(self._ready, self._not_ready, (source,), {}, (source,))
-            attempt.addErrback(self._crashed)
-
-    def _ready(self, ready: ReadySource, source: Source) -> None:
-        source.connecting = False
-        if self._stopping or source.banned:
-            return
-        source.connection = ready.connection
-        self._tell_picker(source)
-        self._picker.set_ready(str(source.address), ready.round_trip)
-        lost = "it closed the connection"
-        ended = ready.connection.ended()
-        ended.addCallback(lambda _: self._lost(source, ready.connection, lost))
-        ended.addErrback(self._crashed)
-        self._fill()
-
-    def _not_ready(self, failure: Failure, source: Source) -> None:
-        source.connecting = False
-        if self._stopping and failure.check(CancelledError):
-            return
-        failure.trap(SourceFailed)
-        source.failed(str(failure.value), self._reactor.seconds(), self._patience)
-        self._hurry_refresh()
-
-    def _lost(self, source: Source, connection: SourceConnection, error: str) -> None:
-        """A connection is of no use any more; requests on it fail by themselves."""
-        if source.connection is connection and not self._stopping:
-            source.failed(error, self._reactor.seconds(), self._patience)
-            self._picker.set_away(str(source.address))
-            self._hurry_refresh()
-
-    def _hurry_refresh(self) -> None:
-        """Locations have proved stale: ask for new ones soon."""
-        soon = self._reactor.seconds() + min(EARLIEST_REFRESH, self._patience.refresh)
-        self._next_refresh = min(self._next_refresh, soon)
-
-    def _tell_picker(self, source: Source) -> None:
-        if not source.banned:
-            self._picker.set_chunks(str(source.address), source.usable_chunks)
-
     # Moving on
 
     def _track(self, chain: Deferred[None]) -> None:
@@ -373,7 +245,7 @@ class Download:
         else:
             while self._may_ask() and (choice := self._picker.pick()) is not None:
                 name, chunknum = choice
-                self._fetch(self.sources[parse_address(name)], chunknum)
+                self._fetch(self._sourcing[name], chunknum)
 
     @property
     def _waits_for_disk(self) -> bool:
@@ -386,13 +258,7 @@ class Download:
 
     def _beat(self) -> None:
         now = self._reactor.seconds()
-        for source in self.sources.values():
-            if source.denied and now >= source.denied_until:
-                source.denied = 0
-                self._tell_picker(source)
-        if now >= self._next_refresh and not self._locating:
-            self._refresh()
-        self._connect_sources()
+        self._sourcing.look_after(now)
         if self._picker.in_flight or self._asking_hash_list or self._waits_for_disk:
             self._last_progress = now
         elif now - self._last_progress >= self._patience.no_source:
@@ -407,7 +273,7 @@ class Download:
         lacking = self._lacking()
         if len(lacking) > 200:
             lacking = lacking[:200].rsplit(",", 1)[0] + " and more"
-        errors = [source.last_error for source in self.sources.values() if source.last_error]
+        errors = self._sourcing.errors
         last = f" (last errors: {'; '.join(errors[:3])})" if errors else ""
         kept = f"what came is kept in {self._part.path}, " if self._holding.chunks.bits else ""
         return DownloadFailed(
@@ -428,6 +294,7 @@ class Download:
             return
         self._stopping = True
         self._outcome = outcome
+        self._sourcing.stop()
         if self._heart.running:
             self._heart.stop()
         for chain in list(self._chains):

@@ -20,7 +20,7 @@ from p2pfs.errors import (
 )
 from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.custodian import Custodian
-from p2pfs.peer.downloading import Download, Surroundings
+from p2pfs.peer.downloading import Download
 from p2pfs.peer.hashing import copy_chunks
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.library import Holding, Library
@@ -28,6 +28,7 @@ from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.records import Records
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import PartFile, already_exists
+from p2pfs.peer.surroundings import Surroundings
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
 

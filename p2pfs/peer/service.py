@@ -17,7 +17,6 @@ from p2pfs.daemon import Daemon
 from p2pfs.errors import P2pfsError
 from p2pfs.listening import NONE, bound_address, client_endpoint
 from p2pfs.peer.custodian import Custodian
-from p2pfs.peer.downloading import Surroundings
 from p2pfs.peer.downloads import Downloads
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.publishing import Publisher
@@ -25,6 +24,7 @@ from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.records import Records
 from p2pfs.peer.serving import ServingFactory
 from p2pfs.peer.settings import PeerSettings
+from p2pfs.peer.surroundings import Surroundings
 from p2pfs.peer.tracker_link import TrackerLink
 from p2pfs.peer.trees import Trees
 from p2pfs.peer.uplink import Uplink

@@ -1,0 +1,206 @@
+"""Whom a download can ask: locations kept fresh, and connections to those that have something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pfs.addresses import Address, parse_address
+from p2pfs.chunks import ChunkSet
+from p2pfs.errors import InvalidAddress, InvalidFileInfo, P2pfsError, SourceFailed
+from p2pfs.messages import ReplyFileLocation
+from p2pfs.peer.library import Holding
+from p2pfs.peer.picker import Picker
+from p2pfs.peer.source import SourceConnection
+from p2pfs.peer.sources import ReadySource, Source, SourcePool
+from p2pfs.peer.surroundings import Surroundings
+
+HEARTBEAT = 0.2
+"""Seconds between looks at what no event tells."""
+
+EARLIEST_REFRESH = 1.0
+"""Seconds between questions to the tracker when sources just failed."""
+
+
+class Sourcing:
+    """The sources of one download, and what its picker is told of them.
+
+    To be called with `look_after` every `HEARTBEAT`, until `stop`.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        around: Surroundings,
+        pool: SourcePool,
+        holding: Holding,
+        picker: Picker,
+        changed: Callable[[], None],
+        crashed: Callable[[Failure], None],
+    ) -> None:
+        """``changed`` is called when there may be more to ask, ``crashed`` upon a defect."""
+        self._around = around
+        self._reactor = around.reactor
+        self._patience = around.patience
+        self._pool = pool
+        self._holding = holding
+        self._picker = picker
+        self._changed = changed
+        self._crashed = crashed
+        self._sources: dict[Address, Source] = {}
+        self._locating = False
+        self._begun = self._next_refresh = around.reactor.seconds()
+        self._stopped = False
+
+    # What the download asks
+
+    def __getitem__(self, address: str) -> Source:
+        """The source that the picker knows by that name."""
+        return self._sources[parse_address(address)]
+
+    @property
+    def connected(self) -> list[Source]:
+        """The sources there is a connection to."""
+        return [source for source in self._sources.values() if source.connected]
+
+    @property
+    def errors(self) -> list[str]:
+        """The last error of each source that had one."""
+        return [source.last_error for source in self._sources.values() if source.last_error]
+
+    # What the download tells
+
+    def located(self, location: ReplyFileLocation) -> None:
+        """Take over what the tracker says, except about sources that are just at work."""
+        # Often at first, when others begin too and soon have something to give.
+        now = self._reactor.seconds()
+        self._next_refresh = now + min(self._patience.refresh, max(HEARTBEAT, now - self._begun))
+        named = self._named_in(location)
+        for address, source in list(self._sources.items()):
+            at_work = source.connected or source.connecting
+            if address not in named and not at_work and not source.banned:
+                del self._sources[address]
+                self._picker.forget(str(address))
+        for address, bits in named.items():
+            source = self._sources.setdefault(address, Source(address))
+            source.chunks = bits
+            self._tell_picker(source)
+        self._connect()
+        self._changed()
+
+    def look_after(self, now: float) -> None:
+        """See to what has become due: denials to forget, locations to ask for, rests that end."""
+        for source in self._sources.values():
+            if source.denied and now >= source.denied_until:
+                source.denied = 0
+                self._tell_picker(source)
+        if now >= self._next_refresh and not self._locating:
+            self._refresh()
+        self._connect()
+
+    def denied(self, source: Source, chunknum: int, error: str) -> None:
+        """A source says that it does not have a chunk."""
+        source.deny(1 << chunknum, error, self._reactor.seconds())
+        self._tell_picker(source)
+
+    def ban(self, source: Source, error: str) -> None:
+        """A source sent something wrong: do not ask it for this file again."""
+        self.log.warn("Banned for {name}: {error}", name=self._holding.name, error=error)
+        source.ban(error)
+        self._picker.forget(str(source.address))
+
+    def lost(self, source: Source, connection: SourceConnection, error: str) -> None:
+        """A connection is of no use any more; requests on it fail by themselves."""
+        if source.connection is connection and not self._stopped:
+            source.failed(error, self._reactor.seconds(), self._patience)
+            self._picker.set_away(str(source.address))
+            self._hurry_refresh()
+
+    def stop(self) -> None:
+        """Take no notice of anything any more."""
+        self._stopped = True
+
+    # Locations
+
+    def _named_in(self, location: ReplyFileLocation) -> dict[Address, int]:
+        """The chunks (as bits) of each holder but this very peer."""
+        named: dict[Address, int] = {}
+        if location.fileinfo != self._holding.info:
+            return named  # another content has taken the name
+        total = self._holding.info.totalchunknum
+        for text, bitfield in location.chunkinfo.items():
+            if text != self._around.uplink.address:
+                try:
+                    named[parse_address(text)] = ChunkSet.from_bitfield(total, bitfield).bits
+                except (InvalidAddress, InvalidFileInfo):
+                    continue  # a malformed entry names no source
+        return named
+
+    def _refresh(self) -> None:
+        self._locating = True
+        located = self._around.uplink.locate(self._holding.name)
+        located.addCallback(self._refreshed).addErrback(self._not_refreshed)
+        located.addErrback(self._crashed)
+
+    def _refreshed(self, location: ReplyFileLocation) -> None:
+        self._locating = False
+        if not self._stopped:
+            self.located(location)
+
+    def _not_refreshed(self, failure: Failure) -> None:
+        # No tracker, or nobody listed there: what is known of the sources still holds.
+        self._locating = False
+        failure.trap(P2pfsError)
+        self._next_refresh = self._reactor.seconds() + self._patience.refresh
+
+    def _hurry_refresh(self) -> None:
+        """Locations have proved stale: ask for new ones soon."""
+        soon = self._reactor.seconds() + min(EARLIEST_REFRESH, self._patience.refresh)
+        self._next_refresh = min(self._next_refresh, soon)
+
+    # Connections
+
+    def _connect(self) -> None:
+        """Open connections to sources that have something, as many as may be."""
+        now = self._reactor.seconds()
+        used = sum(s.connected or s.connecting for s in self._sources.values())
+        candidates = [
+            s
+            for s in self._sources.values()
+            if s.may_connect(now) and self._picker.wants_from(s.usable_chunks)
+        ]
+        self._around.random.shuffle(candidates)
+        for source in candidates[: max(0, self._around.max_sources - used)]:
+            source.connecting = True
+            attempt = self._pool.get(source.address)
+            attempt.addCallbacks(self._ready, self._not_ready, (source,), {}, (source,))
+            attempt.addErrback(self._crashed)
+
+    def _ready(self, ready: ReadySource, source: Source) -> None:
+        source.connecting = False
+        if self._stopped or source.banned:
+            return
+        source.connection = ready.connection
+        self._tell_picker(source)
+        self._picker.set_ready(str(source.address), ready.round_trip)
+        closed = "it closed the connection"
+        ended = ready.connection.ended()
+        ended.addCallback(lambda _: self.lost(source, ready.connection, closed))
+        ended.addErrback(self._crashed)
+        self._changed()
+
+    def _not_ready(self, failure: Failure, source: Source) -> None:
+        source.connecting = False
+        if self._stopped and failure.check(CancelledError):
+            return
+        failure.trap(SourceFailed)
+        source.failed(str(failure.value), self._reactor.seconds(), self._patience)
+        self._hurry_refresh()
+
+    def _tell_picker(self, source: Source) -> None:
+        if not source.banned:
+            self._picker.set_chunks(str(source.address), source.usable_chunks)

@@ -1,0 +1,23 @@
+"""What every download of a peer works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.settings import Patience
+from p2pfs.peer.uplink import Uplink
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every download of a peer works with."""
+
+    reactor: Any
+    random: Random
+    patience: Patience
+    max_sources: int
+    limit: RateLimit
+    uplink: Uplink
