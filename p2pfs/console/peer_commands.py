@@ -26,6 +26,7 @@ from p2pfs.errors import UsageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
 from p2pfs.peer.rate_limit import parse_rate
+from p2pfs.threads import in_thread
 
 if TYPE_CHECKING:  # the service offers these commands, so it imports this module
     from p2pfs.peer.service import PeerService
@@ -160,7 +161,8 @@ class _PeerConsole:
             check_filename(remote[:-1])
             return await self._download_tree(remote, target, overwrite, report)
         check_filename(remote)
-        if call["local_path"].endswith("/") or target.is_dir():
+        into = await in_thread(self._service.reactor, target.is_dir)
+        if into or call["local_path"].endswith("/"):
             target = target / PurePosixPath(remote).name
         pool = self._service.downloads.new_pool()
         try:

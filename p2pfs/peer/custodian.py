@@ -18,7 +18,7 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Cancelled, P2pfsError, StorageProblem
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.recorder import journal_path
-from p2pfs.peer.records import Records
+from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.salvage import salvage
 from p2pfs.peer.storage import FileChanged
 from p2pfs.peer.uplink import Uplink
@@ -105,7 +105,7 @@ class Custodian:
         if holding.is_share:
             self._library.discard(holding)
             self.log.warn("Unpublished '{name}': {reason}", name=holding.name, reason=str(reason))
-            self._records.delete(holding.name).addErrback(self._not_recorded)
+            self._records.delete(holding.name).addErrback(warn_not_recorded)
             self._uplink.withdraw(holding).addErrback(self._defect)
         elif holding.part is None:
             self._start_check(holding)
@@ -124,7 +124,7 @@ class Custodian:
 
     def _share_differs(self, holding: Holding, exists: bool) -> None:
         """Nobody watched while the peer was down."""
-        self._records.delete(holding.name).addErrback(self._not_recorded)
+        self._records.delete(holding.name).addErrback(warn_not_recorded)
         if not exists:
             self.log.warn(
                 "Unpublished '{name}': {path} is gone.", name=holding.name, path=holding.path
@@ -180,10 +180,6 @@ class Custodian:
             if holding.stamp is None or not holding.stamp.matches(status):
                 how = "is gone" if status is None else "was changed"
                 self.changed(holding, FileChanged(f"{holding.path} {how}."))
-
-    def _not_recorded(self, failure: Failure) -> None:
-        failure.trap(P2pfsError)
-        self.log.warn("{error}", error=str(failure.value))
 
     def _defect(self, failure: Failure) -> None:
         self.log.failure("Looking after the shares failed.", failure=failure)

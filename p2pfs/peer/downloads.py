@@ -25,7 +25,7 @@ from p2pfs.peer.hashing import copy_chunks
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.recorder import DownloadRecorder
-from p2pfs.peer.records import Records
+from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import PartFile, already_exists
 from p2pfs.peer.surroundings import Surroundings
@@ -256,15 +256,12 @@ class Downloads:
         share = self._library.get(job.name)
         if share is not None and (share.path, share.info) == (job.target, copy.info):
             share.stamp = copy.stamp
-            self._records.save(share).addErrback(self._not_recorded)
-
-    def _not_recorded(self, failure: Failure) -> None:
-        failure.trap(P2pfsError)
-        self.log.warn("{error}", error=str(failure.value))
+            self._records.save(share).addErrback(warn_not_recorded)
 
     async def _discard(self, unfinished: Holding) -> None:
         """Give up an unfinished download, with its part file."""
         self._library.discard(unfinished)
+        await self._uplink.withdraw(unfinished)
         await self._records.delete(unfinished.name)
         await in_thread(self._reactor, unfinished.path.unlink, missing_ok=True)
 

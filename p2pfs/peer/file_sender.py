@@ -83,6 +83,7 @@ class FileSender:
                 # The transport will find out for itself what is wrong with the connection.
                 self._transport.abortConnection()
             except Exception:
+                # Whatever it is, it belongs to who waits for the Deferred, not to the transport.
                 self._finish(Failure())
 
     def stopProducing(self) -> None:

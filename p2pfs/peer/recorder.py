@@ -17,7 +17,7 @@ from p2pfs.chunks import MIB, ChunkSet, bytes_in
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.journal import Journal
 from p2pfs.peer.library import Holding
-from p2pfs.peer.records import Records
+from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.storage import PartFile, explained
 from p2pfs.threads import in_thread
 
@@ -63,7 +63,7 @@ class DownloadRecorder:
         self._idle: list[Deferred[None]] = []
         self.has_room: Callable[[], None] = _nobody_waits
         """Called when more may be written after `room` said no."""
-        self.broken: Callable[[Failure], None] = self._not_recorded
+        self.broken: Callable[[Failure], None] = warn_not_recorded
         """Called when the record cannot be kept."""
 
     async def start(self) -> None:
@@ -153,10 +153,6 @@ class DownloadRecorder:
 
     def _failed(self, failure: Failure) -> None:
         self.broken(failure)
-
-    def _not_recorded(self, failure: Failure) -> None:
-        failure.trap(StorageProblem)
-        self.log.warn("{error}", error=str(failure.value))
 
 
 def _nobody_waits() -> None:

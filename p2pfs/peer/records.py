@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.database import Database, Row, row
 from p2pfs.peer.library import Holding
 from p2pfs.threads import in_thread
+
+_log = Logger()
 
 
 class Records:
@@ -101,3 +104,9 @@ class Records:
             idle, self._idle = self._idle, []
             for deferred in idle:
                 deferred.callback(None)
+
+
+def warn_not_recorded(failure: Failure) -> None:
+    """An errback for records that can do without: what cannot be written is logged."""
+    failure.trap(StorageProblem)
+    _log.warn("{error}", error=str(failure.value))

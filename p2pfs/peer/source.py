@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -168,14 +168,8 @@ class SourceFactory(Factory):
 
     noisy = False
 
-    def __init__(
-        self,
-        reactor: IReactorTime,
-        address: Address,
-        silence_timeout: float,
-        limit: RateLimit,
-    ) -> None:
-        self._make = partial(SourceConnection, reactor, address, silence_timeout, limit)
+    def __init__(self, make: Callable[[], SourceConnection]) -> None:
+        self._make = make
 
     def buildProtocol(self, addr: object) -> SourceConnection:
         return self._make()

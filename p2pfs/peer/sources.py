@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -135,10 +136,12 @@ class SourcePool:
         return DeferredList(ended).addCallback(lambda _: None)
 
     async def _open(self, address: Address) -> ReadySource:
-        factory = SourceFactory(self._reactor, address, self._patience.silence, self._limit)
+        make = partial(
+            SourceConnection, self._reactor, address, self._patience.silence, self._limit
+        )
         try:
             endpoint = _endpoint(self._reactor, address, self._patience)
-            connection = cast(SourceConnection, await endpoint.connect(factory))
+            connection = cast(SourceConnection, await endpoint.connect(SourceFactory(make)))
         except (ConnectError, DNSLookupError, OSError) as error:
             reason = getattr(error, "osError", None) or error
             raise SourceFailed(f"{address}: cannot be reached ({reason})") from None

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from p2pfs.peer.library import Library
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory
 from p2pfs.peer.sink import HIGH_WATER, ChunkSink
-from p2pfs.peer.source import SourceFactory, WrongChunk
+from p2pfs.peer.source import SourceConnection, SourceFactory, WrongChunk
 from p2pfs.peer.storage import PartFile
 
 from .holdings import content, described, shared
@@ -280,7 +281,9 @@ async def test_chunks_over_tcp_with_real_threads(tmp_path: Path) -> None:
     port = reactor.listenTCP(0, serving, interface="127.0.0.1")
     address = Address("127.0.0.1", port.getHost().port)
     endpoint = TCP4ClientEndpoint(reactor, *address)
-    source = await endpoint.connect(SourceFactory(reactor, address, 10.0, RateLimit()))
+    source = await endpoint.connect(
+        SourceFactory(partial(SourceConnection, reactor, address, 10.0, RateLimit()))
+    )
     part = PartFile.open(tmp_path / "part", size, fresh=True)
     info, sinks = holding.info, []
     asked = []

@@ -305,3 +305,21 @@ async def test_a_record_that_cannot_be_kept_ends_the_download(
     with pytest.raises(StorageProblem, match="The disk is gone"):
         await download(fetcher, "x.bin", swarm.directory / "copy")
     assert fetcher.downloads.jobs == []
+
+
+@ensureDeferred
+async def test_chunks_of_a_part_file_that_is_gone_are_withdrawn(swarm: Swarm) -> None:
+    """The tracker does not send others to this peer for what it has no more."""
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    await publish(source, swarm.file("x.bin", 64 * MIB))
+    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    await until(lambda: job.done > 8 * MIB)
+    job.cancel()
+    with pytest.raises(P2pfsError):
+        await fetched
+    await until(lambda: not fetcher.downloads.jobs and len(holders(swarm, "x.bin")) == 2)
+    (swarm.directory / "copy.part").unlink()
+    (swarm.directory / "other").write_bytes(b"in the way")
+    with pytest.raises(P2pfsError, match="use --overwrite"):
+        await download(fetcher, "x.bin", swarm.directory / "other")
+    await until(lambda: holders(swarm, "x.bin") == {source.uplink.address})
