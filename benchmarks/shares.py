@@ -13,6 +13,7 @@ from pathlib import Path
 
 from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList
 from p2pfs.peer.database import Database, row
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding
 from p2pfs.peer.service import STATE_FILE
 from p2pfs.peer.storage import Stamp
@@ -49,7 +50,7 @@ def made_up_share(name: str, path: Path) -> Holding:
 def put_on_record(state: Path, shares: Iterable[Holding]) -> None:
     """Write shares into the state file of a peer that is not running."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(state / STATE_FILE)
+    database = Database(Disk(), state / STATE_FILE)
     try:
         database.write([row(share) for share in shares], [])
     finally:

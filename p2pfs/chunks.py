@@ -46,9 +46,14 @@ class FileInfo(msgspec.Struct, frozen=True, omit_defaults=True):
             msgspec.structs.force_setattr(self, "root", _check_root(self.root))
 
     @classmethod
-    def of_size(cls, filesize: int, root: str | None = None) -> FileInfo:
-        """The FileInfo a publisher gives a file: chunks of 1 MiB, doubled until few enough."""
-        chunksize = DEFAULT_CHUNK_SIZE
+    def of_size(
+        cls, filesize: int, root: str | None = None, smallest_chunk: int = DEFAULT_CHUNK_SIZE
+    ) -> FileInfo:
+        """The FileInfo a publisher gives a file.
+
+        Its chunks have ``smallest_chunk`` bytes, doubled until they are few enough.
+        """
+        chunksize = smallest_chunk
         while -(-filesize // chunksize) > MAX_CHUNKS:
             chunksize *= 2
         return cls(filesize, -(-filesize // chunksize), chunksize, root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,15 +42,16 @@ class Daemon(MultiService):
         self.reactor = reactor
         self.state = state
         self.ports: list[IListeningPort] = []
-        self._claim: StateDirectory | None = None
+        self.claim: StateDirectory | None = None
+        """The state directory, while it is this daemon's."""
         self._ssh: ConsoleSSHFactory | None = None
 
     def open(self) -> None:
         """Claim the state directory and bind the ports; raises `StartupProblem`."""
-        self._claim = StateDirectory(self.state)
+        self.claim = StateDirectory(self.state)
 
     def startService(self) -> None:
-        if self._claim is None:
+        if self.claim is None:
             self.open()
         super().startService()  # type: ignore[no-untyped-call]  # Twisted's is not annotated
 
@@ -63,9 +65,9 @@ class Daemon(MultiService):
         return done.addBoth(self._release)
 
     def _release(self, result: Any) -> None:
-        if self._claim is not None:
-            self._claim.release()
-            self._claim = None
+        if self.claim is not None:
+            self.claim.release()
+            self.claim = None
         if isinstance(result, Failure):
             self.log.failure("The daemon did not stop cleanly.", failure=result)
 
@@ -161,9 +163,22 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def _keep_steady_time() -> None:
+    """Have the reactor go by a clock that nobody sets.
+
+    It goes by the time of day otherwise: set that back, and every timer waits as
+    much longer; set it forward, and every timeout has passed.
+    """
+    # Not at the top, as twistd chooses the reactor after this module was loaded.
+    from twisted.internet import reactor
+
+    reactor.seconds = time.monotonic  # type: ignore[method-assign]  # its seam for time
+
+
 def run_under_twistd(name: str, build: Callable[[], Daemon]) -> Daemon:
     """Build and open a daemon for twistd; a problem becomes one line and exit status 1."""
     _allow_many_files()
+    _keep_steady_time()
     try:
         daemon = build()
         daemon.open()

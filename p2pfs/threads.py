@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
@@ -25,6 +25,22 @@ def in_thread(
     time to time whether it should stop.
     """
     return deferToThreadPool(reactor, reactor.getThreadPool(), function, *args, **kwargs)
+
+
+class Threads(Protocol):
+    """A place for long computations."""
+
+    size: int
+    """How many there can be at the same time."""
+
+    def start(self) -> None:
+        """Begin to accept work."""
+
+    def stop(self) -> None:
+        """Accept no more, and wait for the end of what has begun."""
+
+    def run(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_R]:
+        """Run ``function``; the Deferred has its result."""
 
 
 class BackgroundThreads:

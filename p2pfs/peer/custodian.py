@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Cancelled, P2pfsError, StorageProblem
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.records import Records, warn_not_recorded
@@ -40,6 +41,7 @@ class Custodian:
     def __init__(
         self,
         reactor: Any,
+        disk: Disk,
         library: Library,
         records: Records,
         uplink: Uplink,
@@ -49,6 +51,7 @@ class Custodian:
         """``journals`` is the directory where running downloads keep theirs."""
         self._journals = journals
         self._reactor = reactor
+        self._disk = disk
         self._library = library
         self._records = records
         self._uplink = uplink
@@ -63,7 +66,7 @@ class Custodian:
 
     async def restore(self, holdings: Sequence[Holding]) -> None:
         """Fill the library with what was on record."""
-        statuses = await in_thread(self._reactor, _statuses, [h.path for h in holdings])
+        statuses = await in_thread(self._reactor, self._statuses, [h.path for h in holdings])
         for holding, status in zip(holdings, statuses, strict=True):
             as_left = holding.stamp is not None and holding.stamp.matches(status)
             if holding.is_share and not as_left:
@@ -113,7 +116,7 @@ class Custodian:
     async def check_unfinished(self, holding: Holding) -> None:
         """Make sure that what an unfinished download claims to have is right."""
         if holding.name not in self._checks:
-            [status] = await in_thread(self._reactor, _statuses, [holding.path])
+            [status] = await in_thread(self._reactor, self._statuses, [holding.path])
             if holding.stamp is not None and holding.stamp.matches(status):
                 return
             self._start_check(holding)
@@ -148,7 +151,12 @@ class Custodian:
         journal = journal_path(self._journals, holding.name)
         try:
             found = await in_thread(
-                self._reactor, salvage, replace(holding, chunks=on_record), journal, self._stop
+                self._reactor,
+                salvage,
+                self._disk,
+                replace(holding, chunks=on_record),
+                journal,
+                self._stop,
             )
         except Cancelled:
             holding.chunks = on_record
@@ -167,7 +175,7 @@ class Custodian:
         except StorageProblem as error:
             self.log.warn("{error}", error=str(error))
         else:
-            await in_thread(self._reactor, journal.unlink, missing_ok=True)
+            await in_thread(self._reactor, self._disk.unlink, journal)
         try:
             await self._uplink.announce(holding)
         except P2pfsError:
@@ -175,7 +183,7 @@ class Custodian:
 
     async def _look(self) -> None:
         shares = [h for h in self._library if h.is_share]
-        statuses = await in_thread(self._reactor, _statuses, [h.path for h in shares])
+        statuses = await in_thread(self._reactor, self._statuses, [h.path for h in shares])
         for holding, status in zip(shares, statuses, strict=True):
             if holding.stamp is None or not holding.stamp.matches(status):
                 how = "is gone" if status is None else "was changed"
@@ -184,13 +192,12 @@ class Custodian:
     def _defect(self, failure: Failure) -> None:
         self.log.failure("Looking after the shares failed.", failure=failure)
 
-
-def _statuses(paths: Sequence[Path]) -> list[os.stat_result | None]:
-    """The statuses of files, None for those that are not there; blocks."""
-    statuses: list[os.stat_result | None] = []
-    for path in paths:
-        try:
-            statuses.append(os.stat(path))
-        except OSError:
-            statuses.append(None)
-    return statuses
+    def _statuses(self, paths: Sequence[Path]) -> list[os.stat_result | None]:
+        """The statuses of files, None for those that are not there; blocks."""
+        statuses: list[os.stat_result | None] = []
+        for path in paths:
+            try:
+                statuses.append(self._disk.status(path))
+            except OSError:
+                statuses.append(None)
+        return statuses

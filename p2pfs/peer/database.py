@@ -16,6 +16,7 @@ from typing import Any
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import InvalidName, P2pfsError, StartupProblem, StorageProblem
 from p2pfs.names import check_filename
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding
 from p2pfs.peer.storage import Stamp
 
@@ -42,12 +43,12 @@ _WRONG_KIND = (ValueError, TypeError, ArithmeticError)
 class Database:
     """The state file of one peer. A commit is on the disk when it returns."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, disk: Disk, path: Path) -> None:
         """Open or create it; raises `StartupProblem` when it is unusable."""
         self._lock = Lock()
         self._path = path
         try:
-            self._connection = sqlite3.connect(path, check_same_thread=False)
+            self._connection = disk.database(path)
             os.chmod(path, 0o600)
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, _SCHEMA_VERSION):

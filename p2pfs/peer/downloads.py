@@ -20,6 +20,7 @@ from p2pfs.errors import (
 )
 from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.custodian import Custodian
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.downloading import Download
 from p2pfs.peer.hashing import copy_chunks
 from p2pfs.peer.job import Fetched, Job
@@ -44,6 +45,7 @@ class Downloads:
     def __init__(
         self,
         around: Surroundings,
+        disk: Disk,
         library: Library,
         records: Records,
         custodian: Custodian,
@@ -52,6 +54,7 @@ class Downloads:
         """``journals`` is the directory where running downloads keep theirs."""
         self._journals = journals
         self._around = around
+        self._disk = disk
         self._custodian = custodian
         self._reactor = around.reactor
         self._uplink = around.uplink
@@ -170,7 +173,9 @@ class Downloads:
         """A copy of a file that this peer shares anyway needs no record."""
         if self._library.get(holding.name) is not holding:
             return None
-        return DownloadRecorder(self._reactor, self._records, self._journals, holding, part)
+        return DownloadRecorder(
+            self._reactor, self._disk, self._records, self._journals, holding, part
+        )
 
     async def _locate(self, job: Job) -> ReplyFileLocation:
         try:
@@ -222,7 +227,7 @@ class Downloads:
             await self._records.save(holding)
         try:
             holding.part = await in_thread(
-                self._reactor, PartFile.open, holding.path, info.filesize, not resumed
+                self._reactor, PartFile.open, self._disk, holding.path, info.filesize, not resumed
             )
         except StorageProblem:
             if share is None and not resumed:
@@ -241,6 +246,7 @@ class Downloads:
             holding.chunks = await in_thread(
                 self._reactor,
                 copy_chunks,
+                self._disk,
                 share.path,
                 share.stamp,
                 holding.part,
@@ -263,7 +269,7 @@ class Downloads:
         self._library.discard(unfinished)
         await self._uplink.withdraw(unfinished)
         await self._records.delete(unfinished.name)
-        await in_thread(self._reactor, unfinished.path.unlink, missing_ok=True)
+        await in_thread(self._reactor, self._disk.unlink, unfinished.path)
 
 
 def _check_target(job: Job, resumed: bool) -> None:

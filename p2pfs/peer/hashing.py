@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
-from p2pfs.chunks import ChunkSet, FileInfo, HashList
+from p2pfs.chunks import DEFAULT_CHUNK_SIZE, ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled, StorageProblem
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.storage import ChunkReader, PartFile, Stamp, explained
 
 FRAME = 1 << 20
@@ -33,16 +33,21 @@ class HashedFile(NamedTuple):
 class FileHasher:
     """Hashes one regular file, by any number of threads that call `work` at the same time."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it; raises `StorageProblem` when it cannot be read or is not a regular file."""
+    def __init__(self, disk: Disk, path: Path, smallest_chunk: int = DEFAULT_CHUNK_SIZE) -> None:
+        """Open it; raises `StorageProblem` when it cannot be read or is not a regular file.
+
+        ``smallest_chunk`` is in bytes, see `FileInfo.of_size`.
+        """
         with explained("read", path):
-            status = os.stat(path)
+            status = disk.status(path)
         if not stat.S_ISREG(status.st_mode):
             raise StorageProblem(f"Cannot publish {path}: it is not a regular file; give a file.")
+        self._disk = disk
         self._path = path
+        self._smallest_chunk = smallest_chunk
         self._stamp = Stamp.of(status)
-        self._reader = ChunkReader.open(path, self._stamp)
-        self.info = FileInfo.of_size(self._stamp.size)
+        self._reader = ChunkReader.open(disk, path, self._stamp)
+        self.info = FileInfo.of_size(self._stamp.size, smallest_chunk=smallest_chunk)
         self._hashes = HashList(self.info.totalchunknum)
         self._next = itertools.count()  # taking a number from it is atomic
 
@@ -59,11 +64,11 @@ class FileHasher:
     def result(self) -> HashedFile:
         """What the work came to; raises `StorageProblem` when the file changed meanwhile."""
         with explained("read", self._path):
-            if not self._stamp.matches(os.stat(self._path)):
+            if not self._stamp.matches(self._disk.status(self._path)):
                 raise StorageProblem(
                     f"{self._path} was changed while it was read; publish it once it is complete."
                 )
-        info = FileInfo.of_size(self._stamp.size, self._hashes.root)
+        info = FileInfo.of_size(self._stamp.size, self._hashes.root, self._smallest_chunk)
         return HashedFile(info, self._hashes, self._stamp)
 
     def close(self) -> None:
@@ -72,7 +77,7 @@ class FileHasher:
 
 
 def right_chunks(
-    path: Path, info: FileInfo, hashes: HashList, claimed: ChunkSet, stop: Event
+    disk: Disk, path: Path, info: FileInfo, hashes: HashList, claimed: ChunkSet, stop: Event
 ) -> ChunkSet:
     """Those of the ``claimed`` chunks whose bytes in the file have the digest they should.
 
@@ -81,7 +86,7 @@ def right_chunks(
     """
     right = ChunkSet(info.totalchunknum)
     try:
-        reader = ChunkReader.open(path, None)
+        reader = ChunkReader.open(disk, path, None)
     except StorageProblem:
         return right
     try:
@@ -98,7 +103,13 @@ def right_chunks(
 
 
 def copy_chunks(
-    source: Path, stamp: Stamp | None, part: PartFile, info: FileInfo, hashes: HashList, stop: Event
+    disk: Disk,
+    source: Path,
+    stamp: Stamp | None,
+    part: PartFile,
+    info: FileInfo,
+    hashes: HashList,
+    stop: Event,
 ) -> ChunkSet:
     """Copy all chunks that are right from a local file into a part file; the chunks copied.
 
@@ -106,7 +117,7 @@ def copy_chunks(
     when the part file cannot be written, and `Cancelled` once ``stop`` is set.
     """
     copied = ChunkSet(info.totalchunknum)
-    reader = ChunkReader.open(source, stamp)
+    reader = ChunkReader.open(disk, source, stamp)
     try:
         for chunknum in range(info.totalchunknum):
             if stop.is_set():

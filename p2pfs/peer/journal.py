@@ -9,10 +9,8 @@ tells whether anybody else touched the part file, as a ctime cannot be set at wi
 
 from __future__ import annotations
 
-import mmap
 import os
 import struct
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import NamedTuple
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidFileInfo
+from p2pfs.peer.disk import Disk
 
 TICK_NS = 20_000_000
 """How far the clock that stamps files may lag behind, and a write be held up."""
@@ -32,7 +31,6 @@ _HEADER = struct.Struct("<8s36sqqq")
 _MAGIC = b"p2pfs-j1"
 _BEGIN_AND_CTIME = struct.Struct("<qq")
 _TIMES_AT = _HEADER.size - _BEGIN_AND_CTIME.size
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Traces(NamedTuple):
@@ -48,11 +46,14 @@ class Traces(NamedTuple):
     ctime_ns: int
     chunks: ChunkSet
 
-    def explain(self, status: os.stat_result) -> bool:
-        """True when our own writes explain the state of the part file, and nobody else's did."""
+    def explain(self, status: os.stat_result, boot: bytes) -> bool:
+        """True when our own writes explain the state of the part file, and nobody else's did.
+
+        ``boot`` tells the present boot of the machine from others.
+        """
         if status.st_size != self.size:
             return False
-        if self.boot != _boot_id():
+        if self.boot != boot:
             # Later writes may not have reached the journal before the power went; but
             # whoever tampered did so after the next boot, which takes longer than that.
             last = self.ctime_ns or self.begin_ns
@@ -65,25 +66,28 @@ class Traces(NamedTuple):
 class Journal:
     """The journal of one download; its methods may be called from any thread."""
 
-    def __init__(self, path: Path, status: os.stat_result, chunks: ChunkSet) -> None:
+    def __init__(self, disk: Disk, path: Path, status: os.stat_result, chunks: ChunkSet) -> None:
         """Begin a journal for a part file of that status, with these chunks; raises OSError."""
         self.path = path
+        self._disk = disk
         self._lock = Lock()
-        header = _HEADER.pack(_MAGIC, _boot_id(), status.st_size, 0, status.st_ctime_ns)
+        header = _HEADER.pack(_MAGIC, disk.boot_id(), status.st_size, 0, status.st_ctime_ns)
         content = header + chunks.to_bitfield()
-        with path.open("w+b") as file:
-            file.write(content)
-            file.flush()
-            self._map = mmap.mmap(file.fileno(), len(content))
+        fd = disk.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            disk.write(fd, [content], 0)
+            self._map = disk.map(fd, len(content))
+        finally:
+            disk.close(fd)
 
     @contextmanager
     def writing(self, fd: int) -> Iterator[None]:
         """Around each write to the part file, which is open as ``fd``; one at a time."""
         with self._lock:
-            _BEGIN_AND_CTIME.pack_into(self._map, _TIMES_AT, time.time_ns(), 0)
+            _BEGIN_AND_CTIME.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), 0)
             yield
-            ctime = os.fstat(fd).st_ctime_ns
-            _BEGIN_AND_CTIME.pack_into(self._map, _TIMES_AT, time.time_ns(), ctime)
+            ctime = self._disk.status(fd).st_ctime_ns
+            _BEGIN_AND_CTIME.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), ctime)
 
     def verified(self, chunknum: int) -> None:
         """Note that a chunk is written and right."""
@@ -91,13 +95,13 @@ class Journal:
 
     def flush(self) -> None:
         """Force the journal onto the disk."""
-        self._map.flush()
+        self._disk.flush(self._map)
 
     def close(self, remove: bool) -> None:
         """Close it; ``remove`` it when the download's state is on record elsewhere."""
         self._map.close()
         if remove:
-            self.path.unlink(missing_ok=True)
+            self._disk.unlink(self.path)
 
 
 def read_journal(path: Path, total: int) -> Traces | None:
@@ -109,11 +113,3 @@ def read_journal(path: Path, total: int) -> Traces | None:
     except (OSError, struct.error, InvalidFileInfo):
         return None
     return Traces(boot, size, begin, ctime, chunks) if magic == _MAGIC else None
-
-
-def _boot_id() -> bytes:
-    """What tells one boot of this machine from the next; the same for all where unknown."""
-    try:
-        return _BOOT_ID.read_bytes()[:36].ljust(36)
-    except OSError:
-        return b" " * 36

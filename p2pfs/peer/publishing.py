@@ -25,13 +25,15 @@ from p2pfs.errors import (
     UsageProblem,
 )
 from p2pfs.names import check_filename, filename_from_path
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.hashing import FileHasher
 from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.machine import Machine
 from p2pfs.peer.records import Records
 from p2pfs.peer.storage import Stamp, explained
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import detached, end_of
-from p2pfs.threads import BackgroundThreads, in_thread
+from p2pfs.threads import in_thread
 
 FILES_AT_ONCE = 16
 """Files of one directory that are published at the same time."""
@@ -80,17 +82,20 @@ class Publisher:
     def __init__(
         self,
         reactor: Any,
+        machine: Machine,
         library: Library,
         records: Records,
         uplink: Uplink,
-        background: BackgroundThreads,
         private: Path,
+        smallest_chunk: int,
     ) -> None:
-        """Files are hashed in ``background``; nothing below ``private`` is ever shared.
+        """Nothing below ``private`` is ever shared: the state directory, with keys in it.
 
-        That is the state directory, with the console's keys in it.
+        ``smallest_chunk`` is in bytes, see `FileInfo.of_size`.
         """
-        self._background = background
+        self._disk = machine.disk
+        self._background = machine.background
+        self._smallest_chunk = smallest_chunk
         self._private = private.resolve()
         self._reactor = reactor
         self._library = library
@@ -125,7 +130,7 @@ class Publisher:
         self._library.discard(holding)
         await self._records.delete(name)
         if not holding.is_share:
-            await in_thread(self._reactor, holding.path.unlink, missing_ok=True)
+            await in_thread(self._reactor, self._disk.unlink, holding.path)
         await self._uplink.withdraw(holding)
 
     async def stop(self) -> None:
@@ -147,6 +152,7 @@ class Publisher:
         candidates = await in_thread(
             self._reactor,
             _candidates,
+            self._disk,
             path,
             base,
             self._private,
@@ -208,7 +214,7 @@ class Publisher:
         return Published(name, True)
 
     async def _hash(self, path: Path, name: str, publication: Publication) -> Holding:
-        hasher = await in_thread(self._reactor, FileHasher, path)
+        hasher = await in_thread(self._reactor, FileHasher, self._disk, path, self._smallest_chunk)
         try:
             workers = min(self._background.size, max(1, hasher.info.totalchunknum))
             work = [
@@ -225,11 +231,11 @@ class Publisher:
 
 
 def _candidates(
-    path: Path, base: str, private: Path, skipped: list[str], stop: Event
+    disk: Disk, path: Path, base: str, private: Path, skipped: list[str], stop: Event
 ) -> list[Candidate]:
     """The file, or the regular files below the directory, with their names; blocks."""
     with explained("read", path):
-        status = os.stat(path)
+        status = disk.status(path)
     if path.resolve().is_relative_to(private):
         raise UsageProblem(f"{path} belongs to this peer's own state and is not to be shared.")
     if not stat.S_ISDIR(status.st_mode):
@@ -248,7 +254,7 @@ def _candidates(
             if stop.is_set():
                 raise Cancelled("The publishing was cancelled.")
             place = Path(folder, file)
-            status = os.lstat(place)
+            status = disk.status_of_link(place)
             if not stat.S_ISREG(status.st_mode):
                 skipped.append(f"{place} was skipped: it is not a regular file.")
                 continue

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.chunks import MIB, ChunkSet, bytes_in
 from p2pfs.errors import StorageProblem
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.journal import Journal
 from p2pfs.peer.library import Holding
 from p2pfs.peer.records import Records, warn_not_recorded
@@ -47,10 +48,17 @@ class DownloadRecorder:
     log = Logger()
 
     def __init__(
-        self, reactor: Any, records: Records, journals: Path, holding: Holding, part: PartFile
+        self,
+        reactor: Any,
+        disk: Disk,
+        records: Records,
+        journals: Path,
+        holding: Holding,
+        part: PartFile,
     ) -> None:
         """``journals`` is the directory for journals."""
         self._reactor = reactor
+        self._disk = disk
         self._records = records
         self._path = journal_path(journals, holding.name)
         self._holding = holding
@@ -128,7 +136,7 @@ class DownloadRecorder:
     def _new_journal(self) -> Journal:
         with explained("write", self._path):
             self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            return Journal(self._path, self._part.status(), self._holding.chunks)
+            return Journal(self._disk, self._path, self._part.status(), self._holding.chunks)
 
     def _sync(self) -> Deferred[None]:
         if self._syncing or self._synced == self._holding.chunks:

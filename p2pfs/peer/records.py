@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.database import Database, Row, row
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding
 from p2pfs.threads import in_thread
 
@@ -23,8 +24,9 @@ class Records:
     While one commit is written, further changes gather for the next.
     """
 
-    def __init__(self, reactor: Any, path: Path) -> None:
+    def __init__(self, reactor: Any, disk: Disk, path: Path) -> None:
         self._reactor = reactor
+        self._disk = disk
         self._path = path
         self._database: Database | None = None
         self._changes: dict[str, Row | None] = {}
@@ -38,7 +40,7 @@ class Records:
         Raises `StartupProblem` when the state file is unusable, and
         `StorageProblem` when it is damaged.
         """
-        database = Database(self._path)
+        database = Database(self._disk, self._path)
         try:
             return database.load()
         finally:
@@ -47,7 +49,7 @@ class Records:
 
     async def open(self) -> None:
         """Get ready to write."""
-        self._database = await in_thread(self._reactor, Database, self._path)
+        self._database = await in_thread(self._reactor, Database, self._disk, self._path)
 
     def save(self, holding: Holding) -> Deferred[None]:
         """Record a holding as it is now."""

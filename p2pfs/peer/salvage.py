@@ -5,12 +5,12 @@ Everything here blocks, and belongs into a thread.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
 from p2pfs.chunks import ChunkSet
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.hashing import right_chunks
 from p2pfs.peer.journal import read_journal
 from p2pfs.peer.library import Holding
@@ -26,7 +26,7 @@ class Salvaged(NamedTuple):
     wrong: int
 
 
-def salvage(holding: Holding, journal: Path, stop: Event) -> Salvaged:
+def salvage(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Salvaged:
     """Find out which chunks of an unfinished download are right.
 
     ``holding.chunks`` are those on record: they had reached the disk. The journal
@@ -36,14 +36,16 @@ def salvage(holding: Holding, journal: Path, stop: Event) -> Salvaged:
     """
     total = holding.info.totalchunknum
     try:
-        status = os.stat(holding.path)
+        status = disk.status(holding.path)
     except OSError:
         return Salvaged(ChunkSet(total), None, 0, len(holding.chunks))
     traces = read_journal(journal, total)
     claimed = ChunkSet(total, holding.chunks.bits | (traces.chunks.bits if traces else 0))
-    trusted = holding.chunks.bits if traces is not None and traces.explain(status) else 0
+    trusted = (
+        holding.chunks.bits if traces is not None and traces.explain(status, disk.boot_id()) else 0
+    )
     doubtful = ChunkSet(total, claimed.bits & ~trusted)
-    right = right_chunks(holding.path, holding.info, holding.hashes, doubtful, stop)
+    right = right_chunks(disk, holding.path, holding.info, holding.hashes, doubtful, stop)
     return Salvaged(
         ChunkSet(total, trusted | right.bits),
         Stamp.of(status, of_change=True),

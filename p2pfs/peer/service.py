@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,6 +18,7 @@ from p2pfs.listening import NONE, bound_address, client_endpoint
 from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.downloads import Downloads
 from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.machine import Machine, this_machine
 from p2pfs.peer.publishing import Publisher
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.records import Records
@@ -29,7 +29,6 @@ from p2pfs.peer.tracker_link import TrackerLink
 from p2pfs.peer.trees import Trees
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import end_of
-from p2pfs.threads import BackgroundThreads
 
 STATE_FILE = "peer.sqlite"
 JOURNALS = "unfinished"
@@ -40,26 +39,43 @@ class PeerService(Daemon):
 
     log = Logger()
 
-    def __init__(self, reactor: Any, settings: PeerSettings, random: Random) -> None:
-        """``random`` breaks ties between chunks and spreads the attempts to reconnect."""
+    def __init__(
+        self,
+        reactor: Any,
+        settings: PeerSettings,
+        random: Random,
+        machine: Machine | None = None,
+    ) -> None:
+        """``random`` breaks ties between chunks and spreads the attempts to reconnect.
+
+        ``machine`` is the one it runs on; by default the real one.
+        """
         super().__init__(reactor, settings.state)
         self.settings = settings
         self.library = Library()
-        self.records = Records(reactor, settings.state / STATE_FILE)
+        machine = machine or this_machine(reactor)
+        disk = machine.disk
+        self.records = Records(reactor, disk, settings.state / STATE_FILE)
         self.uplink = Uplink(
             reactor, random, settings, self.library, self._announced_address, self._joined
         )
-        self._background = BackgroundThreads(reactor, os.cpu_count() or 1)
+        self._background = machine.background
         self.limits = {
             "upload": RateLimit(settings.upload_rate),
             "download": RateLimit(settings.download_rate),
         }
         journals = settings.state / JOURNALS
         self.publisher = Publisher(
-            reactor, self.library, self.records, self.uplink, self._background, settings.state
+            reactor,
+            machine,
+            self.library,
+            self.records,
+            self.uplink,
+            settings.state,
+            settings.smallest_chunk,
         )
         self.custodian = Custodian(
-            reactor, self.library, self.records, self.uplink, journals, self._publish_again
+            reactor, disk, self.library, self.records, self.uplink, journals, self._publish_again
         )
         around = Surroundings(
             reactor,
@@ -69,10 +85,12 @@ class PeerService(Daemon):
             self.limits["download"],
             self.uplink,
         )
-        self.downloads = Downloads(around, self.library, self.records, self.custodian, journals)
+        self.downloads = Downloads(
+            around, disk, self.library, self.records, self.custodian, journals
+        )
         self.trees = Trees(reactor, self.downloads, self.library, self.uplink)
         self.serving = ServingFactory(
-            reactor, self.library, self.custodian.changed, self.limits["upload"]
+            reactor, disk, self.library, self.custodian.changed, self.limits["upload"]
         )
         self._begun: Deferred[None] | None = None
 

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from p2pfs import messages as m
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.file_sender import FileSender, can_send_files
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rate_limit import RateLimit
@@ -265,6 +266,7 @@ class ServingFactory(Factory):
     def __init__(
         self,
         reactor: Any,
+        disk: Disk,
         library: Library,
         changed: Callable[[Holding, FileChanged], None],
         limit: RateLimit,
@@ -275,6 +277,7 @@ class ServingFactory(Factory):
         self.changed = changed
         self.uploaded = 0
         self.connections: set[ServingProtocol] = set()
+        self._disk = disk
         self._library = library
 
     def buildProtocol(self, addr: object) -> ServingProtocol | None:
@@ -297,7 +300,9 @@ class ServingFactory(Factory):
         """A reader for a holding; raises `FileChanged` when its file is not what it was."""
         if holding.part is not None:
             return holding.part.reader()
-        return await in_thread(self.reactor, ChunkReader.open, holding.path, holding.stamp)
+        return await in_thread(
+            self.reactor, ChunkReader.open, self._disk, holding.path, holding.stamp
+        )
 
 
 def _digest(holding: Holding, chunknum: int) -> str:

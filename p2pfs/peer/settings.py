@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from p2pfs.chunks import DEFAULT_CHUNK_SIZE
 from p2pfs.keepalive import KeepAlive
 
 DEFAULT_TRACKER = "tcp:127.0.0.1:6880"
@@ -51,5 +52,7 @@ class PeerSettings:
     """Bytes a second that all uploads together may take; None is no limit."""
     download_rate: int | None = None
     """The same for all downloads together."""
+    smallest_chunk: int = DEFAULT_CHUNK_SIZE
+    """Bytes of a chunk of the files it publishes, unless that makes too many chunks."""
     max_sources: int = 32
     """Connections of one download command."""

@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from p2pfs.errors import AlreadyExists, StorageProblem
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.journal import Journal
 
 PART_SUFFIX = ".part"
-
-# Fails a read that would have to wait; without such a thing (not Linux) every read may.
-_NO_WAIT = getattr(os, "RWF_NOWAIT", 0)
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; make room and try again",
@@ -75,22 +73,23 @@ def explained(action: str, path: Path) -> Iterator[None]:
 class ChunkReader:
     """Reads from an open file; owns and finally closes its descriptor."""
 
-    def __init__(self, fd: int, path: Path, stamp: Stamp | None) -> None:
+    def __init__(self, disk: Disk, fd: int, path: Path, stamp: Stamp | None) -> None:
+        self._disk = disk
         self._fd = fd
         self._path = path
         self._stamp = stamp
 
     @classmethod
-    def open(cls, path: Path, stamp: Stamp | None) -> ChunkReader:
+    def open(cls, disk: Disk, path: Path, stamp: Stamp | None) -> ChunkReader:
         """Open a file; raises `FileChanged` when it is gone or does not bear ``stamp``."""
         try:
             # Not blocking: the path may have become a pipe meanwhile.
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = disk.open(path, os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
             raise FileChanged(f"{path} is gone.") from None
         except OSError as error:
             raise StorageProblem(f"Cannot read {path}: {error.strerror}.") from error
-        reader = cls(fd, path, stamp)
+        reader = cls(disk, fd, path, stamp)
         try:
             reader.check()
         except BaseException:
@@ -100,15 +99,15 @@ class ChunkReader:
 
     def check(self) -> None:
         """Raise `FileChanged` when the file does not bear its stamp any more."""
-        if self._stamp is not None and not self._stamp.matches(os.fstat(self._fd)):
+        if self._stamp is not None and not self._stamp.matches(self._disk.status(self._fd)):
             raise FileChanged(f"{self._path} was changed.")
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes; raises `FileChanged` when the file ends before, or changed."""
         with explained("read", self._path):
-            data = os.pread(self._fd, length, offset)
+            data = self._disk.read(self._fd, length, offset)
             while len(data) < length:
-                more = os.pread(self._fd, length - len(data), offset + len(data))
+                more = self._disk.read(self._fd, length - len(data), offset + len(data))
                 if not more:
                     raise self.cut_short()
                 data += more
@@ -124,18 +123,8 @@ class ChunkReader:
         return self._fd
 
     def is_cached(self, offset: int, length: int) -> bool:
-        """True when reading these bytes will hardly have to wait for the disk.
-
-        The first and the last byte are tried; where the system cannot tell, True.
-        """
-        try:
-            for place in (offset, offset + length - 1):
-                os.preadv(self._fd, [bytearray(1)], place, _NO_WAIT)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            return error.errno == errno.EOPNOTSUPP
-        return True
+        """True when reading these bytes will hardly have to wait for the disk."""
+        return self._disk.is_cached(self._fd, offset, length)
 
     def load(self, offset: int, length: int) -> None:
         """Bring bytes into the page cache; waits for the disk."""
@@ -143,13 +132,14 @@ class ChunkReader:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._fd)
+        self._disk.close(self._fd)
 
 
 class PartFile:
     """The file a download is written to until it is whole."""
 
-    def __init__(self, path: Path, size: int, fd: int) -> None:
+    def __init__(self, disk: Disk, path: Path, size: int, fd: int) -> None:
+        self._disk = disk
         self.path = path
         self.size = size
         self.journal: Journal | None = None
@@ -157,24 +147,23 @@ class PartFile:
         self._fd = fd
 
     @classmethod
-    def open(cls, path: Path, size: int, fresh: bool) -> PartFile:
+    def open(cls, disk: Disk, path: Path, size: int, fresh: bool) -> PartFile:
         """Open a part file of ``size`` bytes, all of them allocated on the disk.
 
         With ``fresh`` what was there is discarded. Raises `StorageProblem`, for
         instance when the disk has no room for the file.
         """
         with explained("create", path):
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if fresh else 0)
-            fd = os.open(path, flags, 0o666)
+            fd = disk.open(path, os.O_RDWR | os.O_CREAT | (os.O_TRUNC if fresh else 0))
         try:
             with explained("allocate", path):
-                _allocate(path, fd, size)
+                disk.allocate(path, fd, size)
         except StorageProblem:
-            os.close(fd)
+            disk.close(fd)
             if fresh:
-                path.unlink(missing_ok=True)
+                disk.unlink(path)
             raise
-        return cls(path, size, fd)
+        return cls(disk, path, size, fd)
 
     def write(self, offset: int, pieces: Sequence[bytes]) -> None:
         """Write pieces one behind the other, beginning at ``offset``."""
@@ -182,8 +171,7 @@ class PartFile:
         with explained("write", self.path), journaled:
             rest = [memoryview(piece) for piece in pieces]
             while rest:
-                # The kernel takes no more than 1024 pieces (IOV_MAX) in one call.
-                written = os.pwritev(self._fd, rest[:1024], offset)
+                written = self._disk.write(self._fd, rest, offset)
                 offset += written
                 while rest and written >= len(rest[0]):
                     written -= len(rest.pop(0))
@@ -192,17 +180,17 @@ class PartFile:
 
     def reader(self) -> ChunkReader:
         """A reader of its own; it survives the renaming and closing of the part file."""
-        return ChunkReader(os.dup(self._fd), self.path, None)
+        return ChunkReader(self._disk, self._disk.duplicate(self._fd), self.path, None)
 
     def status(self) -> os.stat_result:
         """The present status of the file."""
         with explained("read", self.path):
-            return os.fstat(self._fd)
+            return self._disk.status(self._fd)
 
     def sync(self) -> Stamp:
         """Force what was written onto the disk; the stamp of a part file left like that."""
         with explained("write", self.path):
-            os.fdatasync(self._fd)
+            self._disk.sync(self._fd)
             if self.journal is not None:
                 self.journal.flush()
         return Stamp.of(self.status(), of_change=True)
@@ -213,58 +201,24 @@ class PartFile:
         Raises `AlreadyExists` when the target is there and not to be overwritten.
         """
         with explained("write", target):
-            os.fsync(self._fd)
+            self._disk.sync(self._fd, with_times=True)
             if overwrite:
-                os.replace(self.path, target)
+                self._disk.replace(self.path, target)
             else:
-                _rename_unless_exists(self.path, target)
-            directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+                _rename_unless_exists(self._disk, self.path, target)
+            self._disk.sync_directory(target.parent)
         return Stamp.of(self.status())
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._fd)
+        self._disk.close(self._fd)
 
 
-def _allocate(path: Path, fd: int, size: int) -> None:
-    """Make a file that long, with room for all of it; raises OSError when there is none."""
-    if size and _lies_in_memory(os.fstat(fd)):
-        # There is nothing to keep together in memory, and allocating it all at once makes a
-        # virtual machine take it from its host, where writing reuses what was freed before.
-        room = os.statvfs(path)
-        if size - os.fstat(fd).st_blocks * 512 > room.f_bavail * room.f_frsize:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    elif size:
-        try:
-            os.posix_fallocate(fd, 0, size)
-        except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-                raise
-    os.ftruncate(fd, size)
-
-
-def _lies_in_memory(status: os.stat_result) -> bool:
-    """True for a file on a tmpfs."""
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text()
-    except OSError:
-        return False
-    device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
-    return any(
-        fields[2] == device and "tmpfs" in fields[fields.index("-") :][:2]
-        for fields in map(str.split, mounts.splitlines())
-    )
-
-
-def _rename_unless_exists(source: Path, target: Path) -> None:
+def _rename_unless_exists(disk: Disk, source: Path, target: Path) -> None:
     try:
         # Unlike a rename, a link never replaces what is there.
-        os.link(source, target)
-        os.unlink(source)
+        disk.link(source, target)
+        disk.unlink(source)
     except FileExistsError:
         raise already_exists(target) from None
     except OSError as error:
@@ -272,7 +226,7 @@ def _rename_unless_exists(source: Path, target: Path) -> None:
             raise
         if target.exists():  # a file system without hard links: as close as it gets
             raise already_exists(target) from None
-        os.replace(source, target)
+        disk.replace(source, target)
 
 
 def already_exists(target: Path) -> AlreadyExists:

@@ -8,6 +8,7 @@ from typing import Any
 
 from p2pfs.addresses import Address
 from p2pfs.chunks import FileInfo
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory
@@ -29,6 +30,7 @@ class Serving:
         self.changes: list[tuple[Holding, FileChanged]] = []
         self.factory = ServingFactory(
             self.clock,
+            Disk(),
             self.library,
             lambda holding, error: self.changes.append((holding, error)),
             RateLimit(),
@@ -47,7 +49,7 @@ class Downloader:
         self.info = info
         self.source = SourceConnection(self.clock, Address("192.0.2.9", 6881), SILENCE, RateLimit())
         self._fd = os.memfd_create("part")
-        self.part = PartFile(Path("memory"), info.filesize, self._fd)
+        self.part = PartFile(Disk(), Path("memory"), info.filesize, self._fd)
         self.sinks: dict[int, ChunkSink] = {}
 
     def connect(self) -> MemoryTransport:

@@ -17,6 +17,7 @@ import pytest
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import P2pfsError, StartupProblem, StorageProblem
 from p2pfs.peer.database import Database, row
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding
 from p2pfs.peer.storage import Stamp
 
@@ -43,7 +44,7 @@ def fields(holding: Holding) -> tuple[Any, ...]:
 
 def stored(path: Path, *holdings: Holding) -> Database:
     """A database with holdings on record."""
-    database = Database(path)
+    database = Database(Disk(), path)
     database.write([row(holding) for holding in holdings], [])
     return database
 
@@ -54,7 +55,7 @@ def stored(path: Path, *holdings: Holding) -> Database:
 def test_a_holding_comes_back_as_it_was(tmp_path: Path, holding: Holding) -> None:
     """A restarted peer knows exactly what it knew: a share, an unfinished one, an empty one."""
     stored(tmp_path / "db", holding).close()
-    again = Database(tmp_path / "db")
+    again = Database(Disk(), tmp_path / "db")
     (loaded,) = again.load()
     again.close()
     assert fields(loaded) == fields(holding)
@@ -114,7 +115,7 @@ def test_another_version_is_refused_and_left_alone(tmp_path: Path) -> None:
     connection.close()
     before = (tmp_path / "db").read_bytes()
     with pytest.raises(StartupProblem, match=r"another version.*--state"):
-        Database(tmp_path / "db")
+        Database(Disk(), tmp_path / "db")
     assert (tmp_path / "db").read_bytes() == before
 
 
@@ -122,9 +123,9 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     """Garbage in the place of the state file is a sentence."""
     (tmp_path / "db").write_bytes(os.urandom(5000))
     with pytest.raises(StartupProblem, match="cannot be used"):
-        Database(tmp_path / "db")
+        Database(Disk(), tmp_path / "db")
     with pytest.raises(StartupProblem, match="cannot be used"):
-        Database(tmp_path)
+        Database(Disk(), tmp_path)
 
 
 def test_a_damaged_page_is_told(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_a_damaged_page_is_told(tmp_path: Path) -> None:
     raw[4096 * 2 :] = b"\xa5" * (len(raw) - 4096 * 2)
     (tmp_path / "db").write_bytes(raw)
     with pytest.raises(P2pfsError, match=r"damaged|cannot be used"):
-        Database(tmp_path / "db").load()
+        Database(Disk(), tmp_path / "db").load()
 
 
 def spoilt(path: Path, column: str, value: object) -> Database:
@@ -145,7 +146,7 @@ def spoilt(path: Path, column: str, value: object) -> Database:
     with connection:
         connection.execute(f"UPDATE holdings SET {column} = ?", (value,))
     connection.close()
-    return Database(path)
+    return Database(Disk(), path)
 
 
 @pytest.mark.parametrize(
@@ -193,8 +194,9 @@ WRITER = """
 import sys, pathlib
 from dataclasses import replace
 from p2pfs.peer.database import Database, row
+from p2pfs.peer.disk import Disk
 from tests.peer.test_database import SHARE
-database = Database(pathlib.Path(sys.argv[1]))
+database = Database(Disk(), pathlib.Path(sys.argv[1]))
 for number in range(10**6):
     database.write([row(replace(SHARE, name=f"{number:07}"))], [])
     print(number, flush=True)
@@ -212,7 +214,7 @@ def test_what_was_committed_survives_sigkill(tmp_path: Path) -> None:
             last = int(writer.stdout.readline())
         writer.send_signal(signal.SIGKILL)
         last = max([last, *map(int, writer.stdout.read().split())])
-    database = Database(tmp_path / "db")
+    database = Database(Disk(), tmp_path / "db")
     names = [holding.name for holding in database.load()]
     database.close()
     assert len(names) in (last + 1, last + 2)

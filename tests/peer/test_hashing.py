@@ -12,6 +12,7 @@ import pytest
 
 from p2pfs.chunks import MIB, ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled, StorageProblem
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.hashing import FileHasher, HashedFile, copy_chunks, right_chunks
 from p2pfs.peer.storage import FileChanged, PartFile, Stamp
 
@@ -37,7 +38,7 @@ def stopped() -> Event:
 
 def hash_file(path: Path, stop: Event, hashed: Callable[[int], None]) -> HashedFile:
     """Hash a file in this thread."""
-    hasher = FileHasher(path)
+    hasher = FileHasher(Disk(), path)
     try:
         hasher.work(stop, hashed)
         return hasher.result()
@@ -67,7 +68,7 @@ def test_threads_share_the_work(tmp_path: Path) -> None:
     """Each chunk is hashed by one of them, and the result is that of one thread alone."""
     path = tmp_path / "f"
     path.write_bytes(os.urandom(20 * MIB + 1))
-    hasher = FileHasher(path)
+    hasher = FileHasher(Disk(), path)
     told: list[int] = []
     threads = [Thread(target=hasher.work, args=(Event(), told.append)) for _ in range(4)]
     for thread in threads:
@@ -116,10 +117,10 @@ def test_hashing_can_be_stopped(path: Path, tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         hash_file(path, stopped(), lambda _: None)
     with pytest.raises(Cancelled):
-        right_chunks(path, INFO, HASHES, ChunkSet.full(4), stopped())
-    part = PartFile.open(tmp_path / "p", len(DATA), fresh=True)
+        right_chunks(Disk(), path, INFO, HASHES, ChunkSet.full(4), stopped())
+    part = PartFile.open(Disk(), tmp_path / "p", len(DATA), fresh=True)
     with pytest.raises(Cancelled):
-        copy_chunks(path, None, part, INFO, HASHES, stopped())
+        copy_chunks(Disk(), path, None, part, INFO, HASHES, stopped())
     part.close()
 
 
@@ -128,21 +129,21 @@ def test_only_chunks_that_are_claimed_and_right_count(path: Path) -> None:
     damaged = bytearray(DATA)
     damaged[30] ^= 1
     path.write_bytes(damaged)
-    right = right_chunks(path, INFO, HASHES, ChunkSet.of(4, [0, 1, 3]), Event())
+    right = right_chunks(Disk(), path, INFO, HASHES, ChunkSet.of(4, [0, 1, 3]), Event())
     assert set(right) == {0, 3}
 
 
 def test_a_short_or_missing_file_has_fewer_right_chunks(path: Path) -> None:
     """What is not there is not an error, just not right."""
     os.truncate(path, 60)
-    assert set(right_chunks(path, INFO, HASHES, ChunkSet.full(4), Event())) == {0, 1}
+    assert set(right_chunks(Disk(), path, INFO, HASHES, ChunkSet.full(4), Event())) == {0, 1}
     path.unlink()
-    assert not right_chunks(path, INFO, HASHES, ChunkSet.full(4), Event())
+    assert not right_chunks(Disk(), path, INFO, HASHES, ChunkSet.full(4), Event())
 
 
 def test_unknown_digests_are_never_right(path: Path) -> None:
     """Without a digest to compare with, a chunk counts as missing."""
-    assert not right_chunks(path, INFO, HashList(4), ChunkSet.full(4), Event())
+    assert not right_chunks(Disk(), path, INFO, HashList(4), ChunkSet.full(4), Event())
 
 
 def test_right_chunks_are_copied(path: Path, tmp_path: Path) -> None:
@@ -150,8 +151,8 @@ def test_right_chunks_are_copied(path: Path, tmp_path: Path) -> None:
     source = bytearray(DATA)
     source[80] ^= 1
     path.write_bytes(source)
-    part = PartFile.open(tmp_path / "p", len(DATA), fresh=True)
-    copied = copy_chunks(path, Stamp.of(os.stat(path)), part, INFO, HASHES, Event())
+    part = PartFile.open(Disk(), tmp_path / "p", len(DATA), fresh=True)
+    copied = copy_chunks(Disk(), path, Stamp.of(os.stat(path)), part, INFO, HASHES, Event())
     part.close()
     assert set(copied) == {0, 1, 2}
     assert (tmp_path / "p").read_bytes() == DATA[:75] + bytes(22)
@@ -159,10 +160,10 @@ def test_right_chunks_are_copied(path: Path, tmp_path: Path) -> None:
 
 def test_a_source_that_is_not_what_it_was_is_not_copied(path: Path, tmp_path: Path) -> None:
     """The stamp is checked before and during the copying."""
-    part = PartFile.open(tmp_path / "p", len(DATA), fresh=True)
+    part = PartFile.open(Disk(), tmp_path / "p", len(DATA), fresh=True)
     with pytest.raises(FileChanged):
-        copy_chunks(path, Stamp(1, 1), part, INFO, HASHES, Event())
+        copy_chunks(Disk(), path, Stamp(1, 1), part, INFO, HASHES, Event())
     os.truncate(path, 60)
     with pytest.raises(FileChanged, match="cut short"):
-        copy_chunks(path, None, part, INFO, HASHES, Event())
+        copy_chunks(Disk(), path, None, part, INFO, HASHES, Event())
     part.close()

@@ -12,6 +12,7 @@ import pytest
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.journal import FLUSH_NS, TICK_NS, Journal, Traces, read_journal
 from p2pfs.peer.library import Holding
 from p2pfs.peer.salvage import salvage
@@ -36,8 +37,8 @@ class Crashed:
         info = FileInfo(TOTAL * CHUNK, TOTAL, CHUNK, hashes.root)
         self.path = directory / "x.part"
         self.journal = directory / "x.journal"
-        part = PartFile.open(self.path, info.filesize, fresh=True)
-        part.journal = Journal(self.journal, part.status(), ChunkSet(TOTAL))
+        part = PartFile.open(Disk(), self.path, info.filesize, fresh=True)
+        part.journal = Journal(Disk(), self.journal, part.status(), ChunkSet(TOTAL))
         for number in range(6):
             part.write(number * CHUNK, [chunk(number)])
             part.journal.verified(number)
@@ -48,7 +49,7 @@ class Crashed:
 
     def salvage(self) -> tuple[list[int], int, int]:
         """The chunks that are right, how many were read again, how many of those wrong."""
-        found = salvage(self.holding, self.journal, Event())
+        found = salvage(Disk(), self.holding, self.journal, Event())
         return list(found.chunks), found.checked, found.wrong
 
 
@@ -112,7 +113,7 @@ def test_it_can_be_stopped(crashed: Crashed) -> None:
     stop = Event()
     stop.set()
     with pytest.raises(Cancelled):
-        salvage(crashed.holding, crashed.journal, stop)
+        salvage(Disk(), crashed.holding, crashed.journal, stop)
 
 
 def traces(crashed: Crashed, **changes: object) -> Traces:
@@ -127,8 +128,8 @@ def test_a_crash_in_the_middle_of_a_write(crashed: Crashed) -> None:
     status = crashed.path.stat()
     near = status.st_ctime_ns - TICK_NS // 2
     far = status.st_ctime_ns - 2 * TICK_NS
-    assert traces(crashed, begin_ns=near, ctime_ns=0).explain(status)
-    assert not traces(crashed, begin_ns=far, ctime_ns=0).explain(status)
+    assert traces(crashed, begin_ns=near, ctime_ns=0).explain(status, Disk().boot_id())
+    assert not traces(crashed, begin_ns=far, ctime_ns=0).explain(status, Disk().boot_id())
 
 
 def test_after_a_power_failure_later_writes_of_our_own_are_likely(crashed: Crashed) -> None:
@@ -137,20 +138,20 @@ def test_after_a_power_failure_later_writes_of_our_own_are_likely(crashed: Crash
     other_boot = {"boot": b"another boot".ljust(36)}
     flushed = status.st_ctime_ns - FLUSH_NS // 2
     long_before = status.st_ctime_ns - 2 * FLUSH_NS
-    assert traces(crashed, ctime_ns=flushed, **other_boot).explain(status)
-    assert not traces(crashed, ctime_ns=long_before, **other_boot).explain(status)
-    assert not traces(crashed, ctime_ns=flushed).explain(status)
+    assert traces(crashed, ctime_ns=flushed, **other_boot).explain(status, Disk().boot_id())
+    assert not traces(crashed, ctime_ns=long_before, **other_boot).explain(status, Disk().boot_id())
+    assert not traces(crashed, ctime_ns=flushed).explain(status, Disk().boot_id())
 
 
 def test_a_resumed_download_begins_a_new_journal(crashed: Crashed, tmp_path: Path) -> None:
     """It starts from the chunks there are, and from the part file as it is."""
-    part = PartFile.open(crashed.path, TOTAL * CHUNK, fresh=False)
-    journal = Journal(crashed.journal, part.status(), ChunkSet.of(TOTAL, [7]))
+    part = PartFile.open(Disk(), crashed.path, TOTAL * CHUNK, fresh=False)
+    journal = Journal(Disk(), crashed.journal, part.status(), ChunkSet.of(TOTAL, [7]))
     journal.close(remove=False)
     part.close()
     again = replace(crashed.holding, chunks=ChunkSet(TOTAL))
     read = read_journal(crashed.journal, TOTAL)
     assert read is not None
     assert list(read.chunks) == [7]
-    assert read.explain(crashed.path.stat())
-    assert salvage(again, crashed.journal, Event()).wrong == 1  # chunk 7 was never written
+    assert read.explain(crashed.path.stat(), Disk().boot_id())
+    assert salvage(Disk(), again, crashed.journal, Event()).wrong == 1  # chunk 7 was never written

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.database import Database
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding
 from p2pfs.peer.records import Records
 from tests.inline_reactor import InlineReactor
@@ -30,7 +31,7 @@ def holding(tmp_path: Path) -> Holding:
 
 def names(path: Path) -> list[str]:
     """What is on record, read from the file."""
-    database = Database(path)
+    database = Database(Disk(), path)
     try:
         return [holding.name for holding in database.load()]
     finally:
@@ -39,7 +40,7 @@ def names(path: Path) -> list[str]:
 
 def opened(clock: InlineReactor, path: Path) -> Records:
     """Records ready to write, whose threads wait until told to run."""
-    records = Records(clock, path)
+    records = Records(clock, Disk(), path)
     Deferred.fromCoroutine(records.open())
     clock.held = True
     return records
@@ -63,7 +64,7 @@ async def test_a_change_is_durable_when_its_deferred_fires(
     tmp_path: Path, holding: Holding
 ) -> None:
     """With real threads: saved, seen by another connection; deleted, gone."""
-    records = Records(reactor, tmp_path / "db")
+    records = Records(reactor, Disk(), tmp_path / "db")
     assert records.load() == []
     await records.open()
     await records.save(holding)
@@ -118,7 +119,7 @@ def test_a_snapshot_is_taken_at_once(tmp_path: Path, holding: Holding) -> None:
     records.save(holding)
     holding.chunks.add(2)
     clock.release()
-    (loaded,) = Records(clock, tmp_path / "db").load()
+    (loaded,) = Records(clock, Disk(), tmp_path / "db").load()
     assert list(loaded.chunks) == [1]
     Deferred.fromCoroutine(records.close())
 
@@ -164,7 +165,7 @@ async def test_many_changes_take_few_commits(
 ) -> None:
     """Publishing a directory of a thousand files does not sync a thousand times."""
     commits = counted(monkeypatch)
-    records = Records(reactor, tmp_path / "db")
+    records = Records(reactor, Disk(), tmp_path / "db")
     await records.open()
     await gatherResults([records.save(replace(holding, name=f"{n}")) for n in range(1000)])
     assert len(commits) == 2

@@ -19,6 +19,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from p2pfs import messages as m
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Library
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory, ServingProtocol
@@ -57,7 +58,7 @@ class Server:
         self.path = folder / "f"
         self.library.add(shared(self.path, self.data, CHUNK))
         self.factory = ServingFactory(
-            reactor, self.library, lambda *change: self.changes.append(change), RateLimit()
+            reactor, Disk(), self.library, lambda *change: self.changes.append(change), RateLimit()
         )
         self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
 

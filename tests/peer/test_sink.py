@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import StorageProblem
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.sink import HIGH_WATER, ChunkSink
 from p2pfs.peer.storage import PartFile
 from tests.inline_reactor import InlineReactor
@@ -38,7 +39,7 @@ def test_the_chunk_is_written_in_order_whenever_the_disk_is_ready(
     clock.held = True
     data = b"".join(piece for piece, _ in pieces)
     fd = os.memfd_create("part")
-    sink = ChunkSink(clock, PartFile(Path("memory"), 0, fd), 7, len(data), job_size)
+    sink = ChunkSink(clock, PartFile(Disk(), Path("memory"), 0, fd), 7, len(data), job_size)
     for piece, run in pieces:
         sink.write(piece)
         assert len(clock.jobs) <= 1
@@ -56,7 +57,7 @@ def test_the_chunk_is_written_in_order_whenever_the_disk_is_ready(
 @pytest.fixture
 def part(tmp_path: Path) -> PartFile:
     """A part file large enough."""
-    return PartFile.open(tmp_path / "p", 4 * HIGH_WATER, fresh=True)
+    return PartFile.open(Disk(), tmp_path / "p", 4 * HIGH_WATER, fresh=True)
 
 
 def test_the_network_pauses_while_the_disk_lags(part: PartFile) -> None:
@@ -103,7 +104,7 @@ def test_an_error_of_the_disk_fails_the_chunk() -> None:
     clock = InlineReactor()
     clock.held = True
     full = os.open("/dev/full", os.O_RDWR)
-    sink = ChunkSink(clock, PartFile(Path("/dev/full"), 0, full), 0, 4 * HIGH_WATER, 1)
+    sink = ChunkSink(clock, PartFile(Disk(), Path("/dev/full"), 0, full), 0, 4 * HIGH_WATER, 1)
     calls: list[str] = []
     sink.attach(lambda: calls.append("pause"), lambda: calls.append("resume"))
     sink.write(b"a")

@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from p2pfs import messages as m
 from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError, Refused, SourceFailed
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Library
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory
@@ -277,14 +278,14 @@ async def test_chunks_over_tcp_with_real_threads(tmp_path: Path) -> None:
     holding = shared(tmp_path / "f", data, chunksize)
     library = Library()
     library.add(holding)
-    serving = ServingFactory(reactor, library, lambda *_: None, RateLimit())
+    serving = ServingFactory(reactor, Disk(), library, lambda *_: None, RateLimit())
     port = reactor.listenTCP(0, serving, interface="127.0.0.1")
     address = Address("127.0.0.1", port.getHost().port)
     endpoint = TCP4ClientEndpoint(reactor, *address)
     source = await endpoint.connect(
         SourceFactory(partial(SourceConnection, reactor, address, 10.0, RateLimit()))
     )
-    part = PartFile.open(tmp_path / "part", size, fresh=True)
+    part = PartFile.open(Disk(), tmp_path / "part", size, fresh=True)
     info, sinks = holding.info, []
     asked = []
     for number in range(info.totalchunknum):

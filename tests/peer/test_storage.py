@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pfs.errors import AlreadyExists, StorageProblem
-from p2pfs.peer import storage
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.storage import ChunkReader, FileChanged, PartFile, Stamp, explained
 
 
 @pytest.fixture
 def part(tmp_path: Path) -> PartFile:
     """A fresh part file of 100 bytes."""
-    return PartFile.open(tmp_path / "f.part", 100, fresh=True)
+    return PartFile.open(Disk(), tmp_path / "f.part", 100, fresh=True)
 
 
 # Part files
@@ -38,16 +38,16 @@ def test_a_resumed_part_file_keeps_its_bytes(part: PartFile) -> None:
     """What was downloaded survives reopening; `fresh` discards it; the size is always right."""
     part.write(10, [b"abc"])
     part.close()
-    again = PartFile.open(part.path, 50, fresh=False)
+    again = PartFile.open(Disk(), part.path, 50, fresh=False)
     assert part.path.read_bytes() == bytes(10) + b"abc" + bytes(37)
     again.close()
-    PartFile.open(part.path, 20, fresh=True).close()
+    PartFile.open(Disk(), part.path, 20, fresh=True).close()
     assert part.path.read_bytes() == bytes(20)
 
 
 def test_an_empty_part_file_can_be(tmp_path: Path) -> None:
     """An empty file is a file, too."""
-    part = PartFile.open(tmp_path / "e.part", 0, fresh=True)
+    part = PartFile.open(Disk(), tmp_path / "e.part", 0, fresh=True)
     part.finish(tmp_path / "e", overwrite=False)
     part.close()
     assert (tmp_path / "e").read_bytes() == b""
@@ -66,8 +66,8 @@ def test_pieces_are_written_whole_however_little_the_kernel_takes(
 
     fd = os.memfd_create("part")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(storage.os, "pwritev", short)
-        PartFile(Path("memory"), 0, fd).write(offset, pieces)
+        patch.setattr(os, "pwritev", short)
+        PartFile(Disk(), Path("memory"), 0, fd).write(offset, pieces)
     assert os.pread(fd, 1000, offset) == data
     os.close(fd)
 
@@ -87,7 +87,7 @@ def test_finishing_renames_and_tells_the_stamp(part: PartFile, tmp_path: Path) -
     assert not part.path.exists()
     assert (tmp_path / "f").read_bytes() == b"x" * 100
     assert stamp == Stamp.of(os.stat(tmp_path / "f"))
-    ChunkReader.open(tmp_path / "f", stamp).close()
+    ChunkReader.open(Disk(), tmp_path / "f", stamp).close()
 
 
 def test_finishing_does_not_replace_unless_told(part: PartFile, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_finishing_without_hard_links(
     def refuse(*_: object) -> None:
         raise OSError(errno.EPERM, "no links here")
 
-    monkeypatch.setattr(storage.os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     if there:
         (tmp_path / "f").write_text("mine")
         with pytest.raises(AlreadyExists):
@@ -161,10 +161,10 @@ def shared(tmp_path: Path) -> tuple[Path, Stamp]:
 
 def test_a_reader_reads_exactly(shared: tuple[Path, Stamp]) -> None:
     """Offset and length are kept to, however little the kernel gives at once."""
-    reader = ChunkReader.open(*shared)
+    reader = ChunkReader.open(Disk(), *shared)
     real = os.pread
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(storage.os, "pread", lambda fd, n, at: real(fd, min(n, 3), at))
+        patch.setattr(os, "pread", lambda fd, n, at: real(fd, min(n, 3), at))
         assert reader.read(2, 8) == b"23456789"
     reader.close()
 
@@ -174,17 +174,17 @@ def test_a_changed_file_is_not_opened(shared: tuple[Path, Stamp]) -> None:
     path, stamp = shared
     for other in (stamp._replace(size=11), Stamp(stamp.size, 1)):
         with pytest.raises(FileChanged, match="was changed"):
-            ChunkReader.open(path, other)
-    ChunkReader.open(path, None).close()
+            ChunkReader.open(Disk(), path, other)
+    ChunkReader.open(Disk(), path, None).close()
     path.unlink()
     with pytest.raises(FileChanged, match="is gone"):
-        ChunkReader.open(path, stamp)
+        ChunkReader.open(Disk(), path, stamp)
 
 
 def test_a_change_while_reading_is_noticed(shared: tuple[Path, Stamp]) -> None:
     """Bytes read from a file that changed meanwhile are not handed out."""
     path, stamp = shared
-    reader = ChunkReader.open(path, stamp)
+    reader = ChunkReader.open(Disk(), path, stamp)
     path.write_bytes(b"abcdefghij")
     os.utime(path, ns=(1, 1))
     with pytest.raises(FileChanged, match="was changed"):
@@ -195,7 +195,7 @@ def test_a_change_while_reading_is_noticed(shared: tuple[Path, Stamp]) -> None:
 def test_a_file_cut_short_is_noticed(shared: tuple[Path, Stamp]) -> None:
     """Fewer bytes than asked for are `FileChanged`, also without a stamp."""
     path, _ = shared
-    reader = ChunkReader.open(path, None)
+    reader = ChunkReader.open(Disk(), path, None)
     os.truncate(path, 4)
     assert reader.read(0, 4) == b"0123"
     with pytest.raises(FileChanged, match="cut short"):
@@ -209,9 +209,9 @@ def test_a_refused_open_leaves_no_descriptor(shared: tuple[Path, Stamp]) -> None
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
         with pytest.raises(FileChanged):
-            ChunkReader.open(path, stamp._replace(size=1))
+            ChunkReader.open(Disk(), path, stamp._replace(size=1))
         with pytest.raises(StorageProblem):
-            PartFile.open(path, 1 << 62, fresh=False)
+            PartFile.open(Disk(), path, 1 << 62, fresh=False)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -221,8 +221,9 @@ def test_a_fifo_in_the_place_of_a_shared_file_does_not_block(shared: tuple[Path,
     path.unlink()
     os.mkfifo(path)
     code = (
-        "import sys, pathlib; from p2pfs.peer.storage import *\n"
-        f"try: ChunkReader.open(pathlib.Path(sys.argv[1]), Stamp{tuple(stamp)})\n"
+        "import sys, pathlib\n"
+        "from p2pfs.peer.disk import Disk\nfrom p2pfs.peer.storage import *\n"
+        f"try: ChunkReader.open(Disk(), pathlib.Path(sys.argv[1]), Stamp{tuple(stamp)})\n"
         "except FileChanged: pass"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=2)
@@ -234,16 +235,17 @@ def test_a_fifo_in_the_place_of_a_shared_file_does_not_block(shared: tuple[Path,
 def test_a_missing_directory_is_explained(tmp_path: Path) -> None:
     """The sentence names the path, the reason and what to do."""
     with pytest.raises(StorageProblem, match=r"Cannot create .*/no/f.part: it is not there; check"):
-        PartFile.open(tmp_path / "no" / "f.part", 1, fresh=True)
+        PartFile.open(Disk(), tmp_path / "no" / "f.part", 1, fresh=True)
 
 
 def test_a_forbidden_directory_is_explained(tmp_path: Path) -> None:
     """The same for permissions."""
     tmp_path.chmod(0o500)
     code = (
-        "import os, sys, pathlib; from p2pfs.peer.storage import *\n"
+        "import os, sys, pathlib\n"
+        "from p2pfs.peer.disk import Disk\nfrom p2pfs.peer.storage import *\n"
         "if os.geteuid() == 0: os.setuid(65534)  # root may do everything\n"
-        "try: PartFile.open(pathlib.Path(sys.argv[1], 'f.part'), 1, True)\n"
+        "try: PartFile.open(Disk(), pathlib.Path(sys.argv[1], 'f.part'), 1, True)\n"
         "except StorageProblem as error: print(error)"
     )
     run = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
@@ -256,17 +258,18 @@ def test_a_full_disk_is_explained() -> None:
     with pytest.raises(
         StorageProblem, match=r"Cannot write /dev/full: the disk is full; make room"
     ):
-        PartFile(Path("/dev/full"), 1, fd).write(0, [b"x"])
+        PartFile(Disk(), Path("/dev/full"), 1, fd).write(0, [b"x"])
     os.close(fd)
 
 
 def test_a_file_too_large_is_explained_and_removed(tmp_path: Path) -> None:
     """A size over the limit fails at the start and leaves no part file behind."""
     code = (
-        "import resource, signal, sys, pathlib; from p2pfs.peer.storage import *\n"
+        "import resource, signal, sys, pathlib\n"
+        "from p2pfs.peer.disk import Disk\nfrom p2pfs.peer.storage import *\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "try: PartFile.open(pathlib.Path(sys.argv[1]), 2000, True)\n"
+        "try: PartFile.open(Disk(), pathlib.Path(sys.argv[1]), 2000, True)\n"
         "except StorageProblem as error: print(error)"
     )
     path = tmp_path / "f.part"

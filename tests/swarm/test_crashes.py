@@ -10,6 +10,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from p2pfs.errors import DownloadFailed, P2pfsError, StorageProblem, TrackerUnavailable
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.hashing import FileHasher
 from p2pfs.peer.storage import PartFile
 from tests.swarm.harness import (
@@ -156,9 +157,9 @@ async def test_a_restarted_peer_shares_again_without_hashing(
     hashed: list[str] = []
 
     class Watched(FileHasher):
-        def __init__(self, path: Path) -> None:
+        def __init__(self, disk: Disk, path: Path, smallest_chunk: int) -> None:
             hashed.append(path.name)
-            super().__init__(path)
+            super().__init__(disk, path, smallest_chunk)
 
     monkeypatch.setattr("p2pfs.peer.publishing.FileHasher", Watched)
     peer = await swarm.peer("p")
