@@ -1,0 +1,269 @@
+"""Simulated hosts, and the network between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from p2pfs.addresses import is_loopback
+from p2pfs.keepalive import KeepAlive
+from p2pfs.testing.disk import Drive, SimulatedDisk
+from p2pfs.testing.links import Link
+from p2pfs.testing.reactor import HostReactor
+from p2pfs.testing.timeline import Timeline
+from p2pfs.testing.transport import WINDOW, Connection, End, address_of
+
+_T = TypeVar("_T")
+
+FIRST_FREE_PORT = 32768
+"""Where the ports begin that are given to those who ask for any."""
+
+Tamper = Callable[[Connection, bytes], bytes]
+"""Makes other bytes, as many, of a segment of a connection."""
+
+
+class Host:
+    """One machine: a reactor for its process, a link in each direction, and a disk.
+
+    ``reactor`` and ``disk`` are those of the present process; there are new ones after
+    `kill` and `power_off`, and what belonged to the old process never runs again.
+    ``drive`` is what the disk is kept on, and what has the faults.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        address: str,
+        directory: Path,
+        up: float | None,
+        down: float | None,
+        latency: float,
+    ) -> None:
+        self.network = network
+        self.name = name
+        self.address = address
+        self.directory = directory
+        """Where its files lie."""
+        self.latency = latency
+        """Seconds from this host to the middle of the network."""
+        self.uplink = Link(network.timeline, up)
+        self.downlink = Link(network.timeline, down)
+        self.loopback = Link(network.timeline, None)
+        self.drive = Drive(network.timeline, network.random)
+        self.is_up = True
+        self.is_frozen = False
+        self.tamper: Tamper | None = None
+        """Changes segments that leave this host, if set."""
+        self._ports = FIRST_FREE_PORT
+        self._ended: list[object] = []
+        self._at_end: list[Callable[[], None]] = []
+        self._begin_process()
+
+    def _begin_process(self) -> None:
+        self.reactor = HostReactor(self)
+        self.disk = SimulatedDisk(self.drive)
+
+    def free_port(self) -> int:
+        """A port that nobody had before."""
+        self._ports += 1
+        return self._ports
+
+    def when_process_ends(self, call: Callable[[], None]) -> None:
+        """Have something done, once, that a system does for a process that has ended."""
+        self._at_end.append(call)
+
+    # Faults
+
+    def kill(self) -> None:
+        """End the process as SIGKILL does: the system closes its connections and files."""
+        ends = self.network.ends_of(self)
+        for end in ends:
+            end.process_ended()
+        self._end_process(ends)
+
+    def power_off(self, synced_only: bool = False) -> None:
+        """Let the host vanish: nobody is told, and nothing gets to it until `power_on`.
+
+        With ``synced_only`` its disk keeps only what had been synced.
+        """
+        self.is_up = False
+        ends = self.network.ends_of(self)
+        for end in ends:
+            end.vanish()
+            end.connection.suspect()
+        self._end_process(ends)
+        self.drive.power_failed(synced_only)
+
+    def power_on(self) -> None:
+        """Let the host be there again; its process is to be started anew."""
+        self.is_up = True
+        self.network.retry()
+
+    def freeze(self) -> None:
+        """Stop the process as SIGSTOP does; its connections stay open."""
+        self.is_frozen = True
+        self.reactor.freeze()
+
+    def thaw(self) -> None:
+        """Let the process go on as SIGCONT does."""
+        self.is_frozen = False
+        self.reactor.thaw()
+
+    def _end_process(self, ends: list[End]) -> None:
+        self.is_frozen = False
+        self.reactor.die()
+        self.disk.end()
+        at_end, self._at_end = self._at_end, []
+        for call in at_end:
+            call()
+        # Were it collected, its coroutines would be closed, and their clean-up would run.
+        self._ended += [self.reactor, ends]
+        self._begin_process()
+
+
+class Network:
+    """Hosts that reach one another over links of given rates and latencies.
+
+    Everything in it, and everything on its hosts that goes by their reactors,
+    happens on one timeline and in one order: the same calls with the same
+    ``random`` give the same history, event for event.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        random: Random,
+        window: int = WINDOW,
+        keep_alive: KeepAlive | None = None,
+    ) -> None:
+        """Hosts have their files below ``directory``.
+
+        ``window`` is in bytes, for one direction of a connection. ``keep_alive``
+        says after what time a connection with keep-alive notices a vanished host.
+        """
+        self.directory = directory
+        self.random = random
+        self.window = window
+        self.keep_alive = (keep_alive or KeepAlive()).patience
+        self.timeline = Timeline()
+        self.hosts: dict[str, Host] = {}
+        self.connections: dict[Connection, None] = {}
+        """Those with an end that is still open."""
+        self.site_latency: Callable[[Host, Host], float] = _no_distance
+        """Seconds that lie between two hosts beside their own latencies."""
+        self._by_address: dict[str, Host] = {}
+        self._islands: list[frozenset[Host]] = []
+
+    def add_host(
+        self,
+        name: str,
+        up: float | None = None,
+        down: float | None = None,
+        latency: float = 0.0005,
+    ) -> Host:
+        """A new host; rates are in bytes a second (None: no limit), ``latency`` in seconds."""
+        number = len(self.hosts) + 1
+        address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        directory = self.directory / name
+        directory.mkdir(parents=True, exist_ok=True)
+        host = Host(self, name, address, directory, up, down, latency)
+        self.hosts[name] = self._by_address[address] = host
+        return host
+
+    def run(self, seconds: float, stop: Callable[[], bool] | None = None) -> bool:
+        """Let time pass, or less if ``stop`` says so after an event; returns whether it did."""
+        return self.timeline.run(seconds, stop)
+
+    def result_of(self, work: Deferred[_T], within: float) -> _T:
+        """Let time pass until ``work`` has a result, and return it or raise its failure.
+
+        Raises `TimeoutError` when it has none after ``within`` seconds.
+        """
+        outcome: list[_T | Failure] = []
+        work.addBoth(outcome.append)
+        if not self.run(within, lambda: bool(outcome)):
+            raise TimeoutError(f"It has no result after {within:g} simulated seconds.")
+        [result] = outcome
+        if isinstance(result, Failure):
+            result.raiseException()
+        return result
+
+    # Faults
+
+    def partition(self, *islands: Iterable[Host]) -> None:
+        """Let hosts of different islands not reach each other; the others are one more island."""
+        self._islands = [frozenset(island) for island in islands]
+        for connection in self.connections:
+            if not connection.passable:
+                connection.suspect()
+
+    def heal(self) -> None:
+        """End a partition."""
+        self._islands = []
+        self.retry()
+
+    def retry(self) -> None:
+        """Send again, on every connection, what was lost."""
+        for connection in list(self.connections):
+            connection.retry()
+
+    # For hosts and connections
+
+    def reachable(self, one: Host, other: Host) -> bool:
+        """Whether bytes get from one host to the other."""
+        if not (one.is_up and other.is_up):
+            return False
+        return one is other or self._island(one) == self._island(other)
+
+    def latency(self, one: Host, other: Host) -> float:
+        """Seconds from one host to the other."""
+        if one is other:
+            return 0.0
+        return one.latency + other.latency + self.site_latency(one, other)
+
+    def host_at(self, address: str, asking: Host) -> Host | None:
+        """The host that another one means by an address."""
+        return asking if is_loopback(address) else self._by_address.get(address)
+
+    def named(self, name: str) -> Host | None:
+        """The host of that name or address."""
+        return self.hosts.get(name) or self._by_address.get(name)
+
+    def ends_of(self, host: Host) -> list[End]:
+        """The ends of connections on a host that are still open."""
+        ends = [end for c in self.connections for end in (c.client, c.server)]
+        return [end for end in ends if end.host is host and not end.gone]
+
+    def established(self, connection: Connection, port: int | str) -> None:
+        """A connection to that port stands: give its ends their addresses."""
+        client, server = connection.client, connection.server
+        own = client.host is server.host
+        client_host, server_host = (
+            ("127.0.0.1", "127.0.0.1") if own else (client.host.address, server.host.address)
+        )
+        client.local = server.remote = IPv4Address("TCP", client_host, client.host.free_port())
+        client.remote = server.local = address_of(server_host, port)
+        server.reactor = server.host.reactor
+        self.connections[connection] = None
+
+    def closed(self, end: End) -> None:
+        """One end of a connection is gone."""
+        if end.connection.other(end).gone:
+            self.connections.pop(end.connection, None)
+
+    def _island(self, host: Host) -> int:
+        for number, island in enumerate(self._islands):
+            if host in island:
+                return number
+        return -1
+
+
+def _no_distance(one: Host, other: Host) -> float:
+    return 0.0

@@ -1,0 +1,100 @@
+"""Trackers and peers, as they are, on simulated hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from p2pfs.daemon import Daemon
+from p2pfs.peer.job import Fetched, Job
+from p2pfs.peer.machine import Machine
+from p2pfs.peer.publishing import Published
+from p2pfs.peer.service import PeerService
+from p2pfs.peer.settings import PeerSettings
+from p2pfs.testing.network import Host, Network
+from p2pfs.tracker.service import TrackerService, TrackerSettings
+
+TRACKER_PORT = 6880
+PEER_PORT = 6881
+
+
+class Swarm:
+    """Starts daemons on hosts of a network, one on each, and stops them.
+
+    A daemon has its state in the directory ``state`` of its host. Its randomness
+    comes from that of the network.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.daemons: dict[Host, Daemon] = {}
+        """Those that run, by host."""
+        self._ended: list[Daemon] = []
+
+    def start_tracker(self, host: Host, **settings: Any) -> TrackerService:
+        """Start a tracker that knows nobody; ``settings`` are those of `TrackerSettings`."""
+        settings.setdefault("listen", [f"tcp:{TRACKER_PORT}"])
+        state = host.directory / "state"
+        tracker = TrackerService(
+            host.reactor, TrackerSettings(state, **settings), self._new_random()
+        )
+        self._start(tracker, host)
+        return tracker
+
+    def start_peer(self, host: Host, tracker: Host | None, **settings: Any) -> PeerService:
+        """Start a peer of the tracker on that host; ``settings`` are those of `PeerSettings`."""
+        endpoint = "none" if tracker is None else f"tcp:{tracker.address}:{TRACKER_PORT}"
+        settings.setdefault("tracker", endpoint)
+        settings.setdefault("listen", f"tcp:{PEER_PORT}")
+        peer = PeerService(
+            host.reactor,
+            PeerSettings(host.directory / "state", **settings),
+            self._new_random(),
+            Machine(host.disk, host.reactor.getThreadPool()),
+        )
+        self._start(peer, host)
+        return peer
+
+    def stop(self, host: Host) -> Deferred[None]:
+        """Stop the daemon of a host in good order."""
+        daemon = self.daemons.pop(host)
+        stopped = daemon.stopService()
+        self._ended.append(daemon)
+        return stopped
+
+    def _start(self, daemon: Daemon, host: Host) -> None:
+        daemon.startService()
+        self.daemons[host] = daemon
+        host.when_process_ends(lambda: self._process_ended(daemon, host))
+
+    def _process_ended(self, daemon: Daemon, host: Host) -> None:
+        if daemon.claim is not None:
+            daemon.claim.release()
+            daemon.claim = None
+        if self.daemons.get(host) is daemon:
+            del self.daemons[host]
+        self._ended.append(daemon)
+
+    def _new_random(self) -> Random:
+        return Random(self.network.random.getrandbits(64))
+
+
+def publish(peer: PeerService, path: Path, name: str | None = None) -> Deferred[list[Published]]:
+    """Have a peer share a file or directory; the Deferred has what was published."""
+    return peer.publisher.publish(path, name)[1]
+
+
+def download(
+    peer: PeerService, name: str, target: Path, overwrite: bool = False
+) -> tuple[Job, Deferred[Fetched]]:
+    """Have a peer fetch a file; its connections are closed when it ends."""
+    pool = peer.downloads.new_pool()
+    job, fetched = peer.downloads.start(name, target, overwrite, pool)
+
+    def close(result: Any) -> Deferred[Any]:
+        return pool.close().addCallback(lambda _: result)
+
+    return job, fetched.addBoth(close)

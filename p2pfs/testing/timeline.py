@@ -1,0 +1,59 @@
+"""Simulated time: events in the order of their times, and nothing in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any
+
+from twisted.logger import Logger
+
+_Event = tuple[float, int, Callable[..., None], tuple[Any, ...]]
+
+
+class Timeline:
+    """Runs events one after the other; time jumps from one to the next.
+
+    Events of the same time run in the order in which they were scheduled, so that
+    the same calls give the same history.
+    """
+
+    log = Logger()
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        """Seconds since the beginning."""
+        self.passed = 0
+        """How many events ran so far."""
+        self._events: list[_Event] = []
+        self._number = count()
+
+    def at(self, time: float, call: Callable[..., None], *args: Any) -> None:
+        """Have ``call`` called at a time; a time that is over means next."""
+        heappush(self._events, (max(time, self.now), next(self._number), call, args))
+
+    def after(self, seconds: float, call: Callable[..., None], *args: Any) -> None:
+        """Have ``call`` called so many seconds from now."""
+        self.at(self.now + seconds, call, *args)
+
+    def run(self, seconds: float, stop: Callable[[], bool] | None = None) -> bool:
+        """Let ``seconds`` pass, or less if ``stop`` says so after an event.
+
+        Returns whether ``stop`` did. What an event raises is logged, as a reactor
+        does, and the next one runs.
+        """
+        end = self.now + seconds
+        if stop is not None and stop():
+            return True
+        while self._events and self._events[0][0] <= end:
+            self.now, _, call, args = heappop(self._events)
+            self.passed += 1
+            try:
+                call(*args)
+            except Exception:
+                self.log.failure("An event failed at {now:.6f} s.", now=self.now)
+            if stop is not None and stop():
+                return True
+        self.now = end
+        return False
