@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any, cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python.failure import Failure
 
@@ -142,6 +142,8 @@ class SourcePool:
         try:
             endpoint = _endpoint(self._reactor, address, self._patience)
             connection = cast(SourceConnection, await endpoint.connect(SourceFactory(make)))
+        except ConnectingCancelledError:
+            raise CancelledError from None  # as when it is cancelled at any other moment
         except (ConnectError, DNSLookupError, OSError) as error:
             reason = getattr(error, "osError", None) or error
             raise SourceFailed(f"{address}: cannot be reached ({reason})") from None

@@ -1,0 +1,1 @@
+"""Random histories of whole swarms with faults, each repeatable from its seed."""

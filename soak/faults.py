@@ -1,0 +1,170 @@
+"""What goes wrong in a history, and how it is put right again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from p2pfs.testing import Connection, Host, Network
+from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
+from soak.plan import Fault
+
+FLIP_SECONDS = 5.0
+FLIP_SHARE = 0.03
+"""The share of segments in which a bit is flipped, while it lasts."""
+RESTART_SECONDS = 1.0
+
+
+class Faults:
+    """Each method is a kind of fault on a host; most end after so many seconds."""
+
+    def __init__(
+        self,
+        network: Network,
+        restart: Callable[[Host], None],
+        stop: Callable[[Host], None],
+    ) -> None:
+        """``restart`` starts a host's daemon anew, ``stop`` stops it in good order."""
+        self._network = network
+        self._restart = restart
+        self._stop = stop
+        self._holds: dict[tuple[Host, str], int] = {}
+
+    def begin(self, fault: Fault) -> None:
+        """Let it happen, unless the host is off just now."""
+        host = self._network.hosts[fault.host]
+        if host.is_up:
+            getattr(self, fault.kind)(host, fault.seconds, Random(fault.number))
+
+    def _after(self, seconds: float, call: Callable[..., None], *args: object) -> None:
+        self._network.timeline.after(seconds, call, *args)
+
+    # Processes and hosts
+
+    def kill(self, host: Host, seconds: float, random: Random) -> None:
+        """The process dies, and is started again later."""
+        host.kill()
+        self._after(seconds, self._restart, host)
+
+    def stop(self, host: Host, seconds: float, random: Random) -> None:
+        """The daemon is stopped in good order, and started again."""
+        if not host.is_frozen:
+            self._stop(host)
+
+    def power_off(self, host: Host, seconds: float, random: Random) -> None:
+        """The host vanishes; its disk has everything when it comes back."""
+        host.power_off()
+        self._after(seconds, self._power_on, host)
+
+    def lose_unsynced(self, host: Host, seconds: float, random: Random) -> None:
+        """The host vanishes; its disk has lost what was not synced."""
+        host.power_off(synced_only=True)
+        self._after(seconds, self._power_on, host)
+
+    def _power_on(self, host: Host) -> None:
+        host.power_on()
+        self._restart(host)
+
+    def freeze(self, host: Host, seconds: float, random: Random) -> None:
+        """The process stands still for a while."""
+        reactor = host.reactor
+        host.freeze()
+
+        def thaw() -> None:
+            if host.reactor is reactor:
+                host.thaw()
+
+        self._after(seconds, thaw)
+
+    # The network
+
+    def partition(self, host: Host, seconds: float, random: Random) -> None:
+        """Some hosts, one of them this, do not reach the others for a while."""
+        others = [h for h in self._network.hosts.values() if random.random() < 0.3]
+        self._network.partition([host, *others])
+        self._after(seconds, self._network.heal)
+
+    def reset(self, host: Host, seconds: float, random: Random) -> None:
+        """A connection breaks."""
+        for connection in self._one_of(host, random):
+            connection.reset()
+
+    def cut(self, host: Host, seconds: float, random: Random) -> None:
+        """A connection is half open from now on."""
+        for connection in self._one_of(host, random):
+            connection.cut()
+
+    def stall(self, host: Host, seconds: float, random: Random) -> None:
+        """A connection delivers nothing for a while."""
+        for connection in self._one_of(host, random):
+            connection.stall()
+            self._after(seconds, connection.go_on)
+
+    def _one_of(self, host: Host, random: Random) -> list[Connection]:
+        own = [c for c in self._network.connections if host in (c.client.host, c.server.host)]
+        return [random.choice(own)] if own else []
+
+    def flip_bytes(self, host: Host, seconds: float, random: Random) -> None:
+        """Bits of what this host sends to other peers are flipped for a while."""
+
+        def tamper(connection: Connection, segment: bytes) -> bytes:
+            ports = connection.client.remote.port, connection.server.local.port
+            # A tracker has no means to tell: what it is told wrongly stays wrong.
+            if TRACKER_PORT in ports or PEER_PORT not in ports or random.random() > FLIP_SHARE:
+                return segment
+            flipped = bytearray(segment)
+            flipped[random.randrange(len(segment))] ^= 1 << random.randrange(8)
+            return bytes(flipped)
+
+        host.tamper = tamper
+
+        def end() -> None:
+            host.tamper = None
+
+        self._after(FLIP_SECONDS, end)
+
+    # The disk
+
+    def fill_drive(self, host: Host, seconds: float, random: Random) -> None:
+        """The drive is full for a while."""
+        self._hold(host, "full", seconds)
+
+    def break_drive(self, host: Host, seconds: float, random: Random) -> None:
+        """Some calls to the drive fail for a while."""
+        self._hold(host, random.choice(["read", "write", "sync"]), seconds)
+
+    def slow_drive(self, host: Host, seconds: float, random: Random) -> None:
+        """The drive is slow for a while."""
+        self._hold(host, "slow", seconds)
+
+    def _hold(self, host: Host, what: str, seconds: float) -> None:
+        """Have a drive be so until the last of those who want it that way let go."""
+        self._holds[host, what] = self._holds.get((host, what), 0) + 1
+        self._apply(host)
+
+        def let_go() -> None:
+            self._holds[host, what] -= 1
+            self._apply(host)
+
+        self._after(seconds, let_go)
+
+    def _apply(self, host: Host) -> None:
+        on = {what for (held, what), count in self._holds.items() if held is host and count}
+        drive = host.drive
+        drive.full = "full" in on
+        drive.failing = frozenset(kind for kind in ("read", "write", "sync") if kind in on)
+        drive.rate, drive.seek = (50e3, 0.02) if "slow" in on else (None, 0.0)
+
+    def jump_clock(self, host: Host, seconds: float, random: Random) -> None:
+        """The clock is set to another time."""
+        host.drive.clock_offset += random.choice([-3600.0, -1.0, 1.0, 3600.0])
+
+    def scribble(self, host: Host, seconds: float, random: Random) -> None:
+        """Somebody else writes into a file below the host's directory for downloads."""
+        files = sorted(p for p in (host.directory / "got").rglob("*") if p.is_file())
+        if not files:
+            return
+        path = random.choice(files)
+        with path.open("r+b") as file:
+            file.seek(random.randrange(path.stat().st_size + 1))
+            file.write(b"scribble")

@@ -1,0 +1,112 @@
+"""What a history knows that no peer does: who could have given what to whom, and when."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from p2pfs.errors import P2pfsError
+from p2pfs.peer.job import Fetched, Job
+from p2pfs.peer.service import PeerService
+from p2pfs.testing import Host, Network, Swarm
+from p2pfs.tracker.directory import Directory
+from p2pfs.tracker.service import TrackerService
+
+WINDOW = 60
+"""Seconds for which it is remembered who could have given what: the patience of a download."""
+
+
+@dataclass(eq=False)
+class Attempt:
+    """One download as its user sees it."""
+
+    host: Host
+    name: str
+    began: float
+    job: Job | None = None
+    ended: float | None = None
+    outcome: Fetched | P2pfsError | None = None
+    """None while it goes on, and for ever if its peer was killed."""
+    died: bool = False
+    cancelled: bool = False
+    disk_failed: bool = False
+    """The disk had a fault meanwhile."""
+    suspects: set[Host] = field(default_factory=set)
+    """Hosts whose bytes to or from this one were changed on their way."""
+    samples: deque[dict[Host, int]] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    """For each of the last seconds, the chunks (bits) each honest peer could have given."""
+
+    @property
+    def goes_on(self) -> bool:
+        """True until it ends one way or another."""
+        return self.outcome is None and not self.died
+
+
+class Witness:
+    """Looks at a swarm every second."""
+
+    def __init__(self, network: Network, swarm: Swarm, tracker: Host) -> None:
+        self._network = network
+        self._swarm = swarm
+        self._tracker = tracker
+
+    def look(self, attempt: Attempt) -> None:
+        """Note who could give what to a download that goes on."""
+        host = attempt.host
+        attempt.disk_failed |= bool(host.drive.full or host.drive.failing or host.drive.rate)
+        attempt.suspects |= {h for h in self._network.hosts.values() if h.tamper is not None}
+        holding = attempt.job.holding if attempt.job else None
+        if holding is None:
+            return
+        directory = self._directory(host)
+        sample: dict[Host, int] = {}
+        for other, peer in self._swarm.daemons.items():
+            if other is host or not isinstance(peer, PeerService) or directory is None:
+                continue
+            held = peer.library.get(attempt.name)
+            same = held is not None and held.info == holding.info
+            if same and held is not None and self._can_give(other, host):
+                listed = directory[attempt.name].holders if attempt.name in directory else {}
+                known = listed.get(peer.uplink.address or "")
+                sample[other] = held.chunks.bits & (known.bits if known else 0)
+        attempt.samples.append(sample)
+
+    def could_have_finished(self, attempt: Attempt) -> bool:
+        """True when all that was missing could have been had all the last while."""
+        holding = attempt.job.holding if attempt.job else None
+        honest = attempt.host not in attempt.suspects
+        if holding is None or len(attempt.samples) < WINDOW or not honest or attempt.disk_failed:
+            return False
+        always = set(attempt.samples[0])
+        for sample in attempt.samples:
+            always &= set(sample)
+        offered = 0
+        for other in always - attempt.suspects:
+            given = -1
+            for sample in attempt.samples:
+                given &= sample[other]
+            offered |= given
+        return not holding.chunks.missing.bits & ~offered
+
+    def _directory(self, host: Host) -> Directory | None:
+        tracker = self._swarm.daemons.get(self._tracker)
+        works = self._works(self._tracker) and self._connected(host, self._tracker)
+        return tracker.directory if works and isinstance(tracker, TrackerService) else None
+
+    def _can_give(self, other: Host, host: Host) -> bool:
+        drive = other.drive
+        sound = not (drive.full or drive.failing or drive.rate)
+        return sound and self._works(other) and self._works(host) and self._connected(other, host)
+
+    @staticmethod
+    def _works(host: Host) -> bool:
+        return host.is_up and not host.is_frozen
+
+    def _connected(self, one: Host, other: Host) -> bool:
+        if not self._network.reachable(one, other):
+            return False
+        return not any(
+            connection.is_cut or connection.client.stalled
+            for connection in self._network.connections
+            if {connection.client.host, connection.server.host} == {one, other}
+        )
