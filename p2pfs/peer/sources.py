@@ -136,8 +136,14 @@ class SourcePool:
         return DeferredList(ended).addCallback(lambda _: None)
 
     async def _open(self, address: Address) -> ReadySource:
+        patience = self._patience
         make = partial(
-            SourceConnection, self._reactor, address, self._patience.silence, self._limit
+            SourceConnection,
+            self._reactor,
+            address,
+            patience.silence,
+            self._limit,
+            patience.least_rate,
         )
         try:
             endpoint = _endpoint(self._reactor, address, self._patience)
