@@ -44,10 +44,8 @@ class DeliveryWatch:
 
     def begin(self, now: float) -> None:
         """An answer is due from now on, or all that was so far is to be forgiven."""
-        self._heard_at = self._begun = now
-        self._bytes = 0
-        if self._held_since is not None:
-            self._held_since = now
+        self._heard_at = now
+        self._begin_window(now)
 
     def heard(self, count: int, now: float) -> None:
         """So many bytes came."""
@@ -56,7 +54,7 @@ class DeliveryWatch:
 
     def answered(self, now: float) -> None:
         """An answer is complete."""
-        self._begun, self._bytes = now, 0
+        self._begin_window(now)
 
     def hold(self, now: float) -> None:
         """This side stops reading."""
@@ -65,7 +63,7 @@ class DeliveryWatch:
     def release(self, now: float) -> None:
         """This side reads again: the other cannot be blamed for the time between."""
         if self._held_since is not None:
-            self._begun += now - max(self._held_since, self._begun)
+            self._begun += now - self._held_since
             self._held_since = None
         self._heard_at = now
 
@@ -79,11 +77,10 @@ class DeliveryWatch:
         """
         if now - self._next_look > GAP:
             self.begin(now)
-        if self._held_since is not None:
-            return None
-        if now - self._heard_at >= self._patience:
+        held = self._held_since is not None
+        if not held and now - self._heard_at >= self._patience:
             return f"it was silent for {self._patience:g} s"
-        elapsed = now - self._begun
+        elapsed = self._elapsed(now)
         if elapsed >= self._patience:
             if self._bytes < self._least_rate * elapsed:
                 return (
@@ -91,13 +88,26 @@ class DeliveryWatch:
                     f"{self._least_rate:g} bytes a second"
                 )
             self.flowed_at = now
-            self.answered(now)
+            self._begin_window(now)
         return None
 
     def next_look(self, now: float) -> float:
         """Seconds until `check` can find something."""
-        wait = self._patience
+        wait = self._patience - self._elapsed(now)
         if self._held_since is None:
-            wait = max(_SOONEST, min(self._heard_at, self._begun) + self._patience - now)
+            wait = max(_SOONEST, min(wait, self._heard_at + self._patience - now))
+        else:
+            # Its time stands still: there is no telling when it will be up.
+            wait = max(self._patience / 8, wait)
         self._next_look = now + wait
         return wait
+
+    def _elapsed(self, now: float) -> float:
+        """How much of the window is over; time in which nothing is read does not count."""
+        return (now if self._held_since is None else self._held_since) - self._begun
+
+    def _begin_window(self, now: float) -> None:
+        """Count anew."""
+        self._begun, self._bytes = now, 0
+        if self._held_since is not None:
+            self._held_since = now

@@ -299,7 +299,7 @@ def test_a_connection_can_be_forgiven(asker: Asking) -> None:
     ask_location(asker, "a")
     clock.advance(SILENCE - 1)
     protocol.forgive()
-    clock.advance(SILENCE - 1)
+    clock.pump([1] * int(SILENCE - 1))
     assert not other.aborted
     clock.advance(1)
     clock.advance(0)
