@@ -83,10 +83,8 @@ class DeliveryWatch:
         elapsed = self._elapsed(now)
         if elapsed >= self._patience:
             if self._bytes < self._least_rate * elapsed:
-                return (
-                    f"it sent {self._bytes} bytes in {elapsed:.0f} s, less than "
-                    f"{self._least_rate:g} bytes a second"
-                )
+                rate = f"{self._least_rate:g} bytes a second"
+                return f"it sent less than {rate} for {self._patience:g} s"
             self.flowed_at = now
             self._begin_window(now)
         return None

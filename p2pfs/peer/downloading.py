@@ -281,29 +281,30 @@ class Download:
 
     def explain(self) -> Explanation:
         """What is missing, and why."""
+        return explain(self._facts())
+
+    def _facts(self) -> Facts:
         now = self._reactor.seconds()
         ledger = self._ledger
-        return explain(
-            Facts(
-                total=self._holding.info.totalchunknum,
-                missing=self._picker.unfinished,
-                sources=self._sourcing.facts(now),
-                asked={
-                    chunknum: AskedFacts(str(a.source.address), now - a.at, a.arrived)
-                    for chunknum, a in ledger.in_flight.items()
-                },
-                troubles={
-                    chunknum: TroubleFacts(t.error, now - t.at, t.attempts)
-                    for chunknum, t in ledger.troubles.items()
-                },
-                waited=self._progress.waited(now),
-                patience=self._patience.no_source,
-                needs_hash_list=self._hash_list.needed,
-                hash_list_asked=self._hash_list.asked(now),
-                waits_for_disk=self._waits_for_disk or not self._may_ask(),
-                may_connect=self._sourcing.may_connect,
-                tracker=self._sourcing.outlook(now),
-            )
+        return Facts(
+            total=self._holding.info.totalchunknum,
+            missing=self._picker.unfinished,
+            sources=self._sourcing.facts(now),
+            asked={
+                chunknum: AskedFacts(str(a.source.address), now - a.at, a.arrived)
+                for chunknum, a in ledger.in_flight.items()
+            },
+            troubles={
+                chunknum: TroubleFacts(t.error, now - t.at, t.attempts)
+                for chunknum, t in ledger.troubles.items()
+            },
+            waited=self._progress.waited(now),
+            patience=self._patience.no_source,
+            needs_hash_list=self._hash_list.needed,
+            hash_list_asked=self._hash_list.asked(now),
+            waits_for_disk=self._waits_for_disk or not self._may_ask(),
+            may_connect=self._sourcing.may_connect,
+            tracker=self._sourcing.outlook(now),
         )
 
     def _lacking(self) -> str:
@@ -315,7 +316,7 @@ class Download:
         kept = f"what came is kept in {self._part.path}, " if self._holding.chunks.bits else ""
         return DownloadFailed(
             f"No source of {self._lacking()} of '{self._holding.name}' delivered within "
-            f"{self._patience.no_source:g} s ({summary(self.explain())}); {kept}download it again "
+            f"{self._patience.no_source:g} s ({summary(self._facts())}); {kept}download it again "
             f"to go on, 'why {self._holding.name}' says more."
         )
 

@@ -140,12 +140,11 @@ def explain(facts: Facts) -> Explanation:
     )
 
 
-def summary(explanation: Explanation, limit: int = 300) -> str:
-    """The groups in at most ``limit`` characters: their chunks, holders and last error."""
+def summary(facts: Facts, limit: int = 300) -> str:
+    """What is missing in at most ``limit`` characters: chunks, their holders, the last error."""
     parts: list[str] = []
-    for group in explanation.groups:
-        part = f"{group.chunks}: {_held_by(group)}"
-        part += f" (last error: {group.error.rstrip('.')})" if group.error else ""
+    for bits in _by_holders(facts.missing, facts.sources):
+        part = f"{chunks_text(facts.total, bits)}: {_holders_and_error(facts, bits)}"
         if len("; ".join([*parts, part])) > limit - len("; and more"):
             if not parts:
                 parts.append(part[: limit - len("...; and more")] + "...")
@@ -337,13 +336,14 @@ def _general(facts: Facts) -> list[str]:
     return lines
 
 
-def _held_by(group: Group) -> str:
-    """The holders in words."""
-    named = ", ".join(group.holders)
-    if group.more_holders:
-        named += f" and {group.more_holders} more"
-    if not named and not group.partly:
-        return "held by nobody known"
-    if not named:
-        return f"held in part by {group.partly}"
-    return f"held by {named}"
+def _holders_and_error(facts: Facts, bits: int) -> str:
+    """Who holds some of these chunks, and what went wrong last, in words."""
+    some = [source for source in facts.sources if source.chunks & bits]
+    named = ", ".join(source.address for source in some[:MAX_HOLDERS])
+    if len(some) > MAX_HOLDERS:
+        named += f" and {len(some) - MAX_HOLDERS} more"
+    troubles = [t for chunknum, t in facts.troubles.items() if bits >> chunknum & 1]
+    trouble = min(troubles, key=lambda t: t.ago, default=None)
+    error = trouble.error if trouble else _last_error(some)[0]
+    held = f"held by {named}" if named else "held by nobody known"
+    return f"{held} (last error: {error.rstrip('.')})" if error else held

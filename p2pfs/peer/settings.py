@@ -21,7 +21,7 @@ class Patience:
     silence: float = 10.0
     """For a source that owes an answer to send something."""
     least_rate: int = LEAST_RATE
-    """Bytes a second that a source must send, on average over ``silence``, while it owes answers."""
+    """Bytes a second that a source that owes answers must send, on average over ``silence``."""
     tracker: float = 30.0
     """For a tracker that owes an answer to send something."""
     no_source: float = 60.0
