@@ -15,6 +15,8 @@ GAIN = 3.0
 """How many times quicker the others must be: what has come already is thrown away."""
 MARGIN = 2.0
 """Seconds to be won beyond that."""
+LONGEST = 10.0
+"""How many times that threshold it may be "nearly there": what comes may be mere padding."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Burden:
     def outlasts(self, seconds: float) -> bool:
         """True when it has taken, and will take, much longer than that."""
         threshold = GAIN * seconds + MARGIN
+        if self.busy > LONGEST * threshold:
+            return True
         return self.busy > threshold and self.remaining > threshold
 
 

@@ -249,16 +249,27 @@ class Sourcing:
     # Connections
 
     def _connect(self) -> None:
-        """Open connections to sources that have something, as many as may be."""
+        """Open connections to sources that have something, as many as may be.
+
+        One that was not tried yet is welcome even when all it has is in flight: it may
+        stand in for a slow one.
+        """
         now = self._reactor.seconds()
         used = sum(source.at_work for source in self._sources.values())
+        if used >= self._around.max_sources:
+            return
+        unfinished = self._picker.unfinished
         candidates = [
             s
             for s in self._sources.values()
-            if s.may_connect(now) and self._picker.wants_from(s.usable_chunks)
+            if s.may_connect(now)
+            and (
+                self._picker.wants_from(s.usable_chunks)
+                or (not s.failures and s.usable_chunks & unfinished)
+            )
         ]
         self._around.random.shuffle(candidates)
-        for source in candidates[: max(0, self._around.max_sources - used)]:
+        for source in candidates[: self._around.max_sources - used]:
             source.connecting = True
             attempt = self._pool.get(source.address)
             attempt.addCallbacks(self._ready, self._not_ready, (source,), {}, (source,))

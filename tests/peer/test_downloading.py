@@ -260,6 +260,25 @@ def test_the_end_is_the_same_each_time(scene: Scenes) -> None:
         assert list(one.download._ledger.troubles) == begun
 
 
+def test_who_failed_is_no_helper_until_it_delivers(scene: Scenes) -> None:
+    """So that chunks are not passed to and fro between sources that are all slow."""
+    one = scene()
+    one.reachable = {address(1), address(2)}
+    one.start(address(1), address(2))
+    helpers = one.download._sourcing.helpers
+    assert helpers() == {address(1), address(2)}
+
+    def drip() -> bool:
+        second = one.sources[address(2)]
+        if not second.aborted:
+            second.deliver(b" " * 20)
+        return one.clock.seconds() > 12.0
+
+    one.run(drip)
+    assert len(one.download._sourcing.connected) == 2
+    assert helpers() == {address(2)}
+
+
 # Selections of holders
 
 

@@ -37,6 +37,12 @@ def test_small_gains_are_not_worth_it(unchanged: Burden) -> None:
     assert to_relieve([unchanged], lambda _: 1.0) is None
 
 
+def test_being_nearly_there_is_no_excuse_for_ever() -> None:
+    """What has come may be padding, and never make a chunk."""
+    padded = burden(busy=1000.0, came=2 * MIB)
+    assert to_relieve([padded], lambda _: 1.0) is padded
+
+
 def test_nobody_is_relieved_without_others() -> None:
     """A source that alone has the chunks is left in peace, however slow it is."""
     assert to_relieve([burden(came=0)], lambda _: None) is None

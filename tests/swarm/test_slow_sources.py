@@ -149,6 +149,20 @@ async def test_a_slow_source_does_not_hold_up_the_end(
 
 
 @ensureDeferred
+async def test_a_source_that_comes_late_stands_in(swarm: Swarm, join: Any, trickle: Any) -> None:
+    """Even when all that is missing is in flight at a slow one, and its own speed unknown."""
+    slow = await join(DATA[: 2 * MIB], trickle(1000))
+    fetcher = await swarm.peer("fetcher", patience={"no_source": 30.0, "silence": 0.5})
+    _, fetched = start_download(fetcher, NAME, swarm.directory / "copy")
+    await until(lambda: len(slow.requests) == 2)
+    quick = await swarm.peer("quick")
+    (swarm.directory / NAME).write_bytes(DATA[: 2 * MIB])
+    await publish(quick, swarm.directory / NAME)
+    await until(lambda: fetched.called)
+    assert (await fetched).sources == {quick.uplink.address: 2 * MIB}
+
+
+@ensureDeferred
 async def test_slow_sources_do_not_take_from_each_other(
     swarm: Swarm, join: Any, trickle: Any
 ) -> None:
