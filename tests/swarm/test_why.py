@@ -107,7 +107,7 @@ async def test_without_a_tracker(swarm: Swarm) -> None:
     await source.leave()
     await swarm.stop(swarm.tracker)
     await until(lambda: not fetcher.uplink.reachable and fetcher.uplink.retry_at)
-    data, text = await answer(fetcher, f"why {NAME}")
+    data, _ = await answer(fetcher, f"why {NAME}")
     assert "The next attempt is in" in data["tracker"]
     general = data["explanation"]["general"]
     assert any(line.startswith("no tracker is reachable, tried again in") for line in general)
