@@ -22,6 +22,7 @@ from p2pfs.console.command import (
 from p2pfs.console.exit_command import exit_command
 from p2pfs.console.rendering import size_text, table
 from p2pfs.console.status import status
+from p2pfs.console.why import why
 from p2pfs.errors import UsageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
@@ -79,6 +80,12 @@ def peer_commands(service: PeerService) -> CommandSet:
                 [Flag("overwrite", "replace what exists there")],
             ),
             Command("status", "Show tracker, shares and transfers under way.", console.status),
+            Command(
+                "why",
+                "Say what a download waits for, or why it failed: chunks, holders, errors.",
+                console.why,
+                [remote],
+            ),
             Command(
                 "limit",
                 "Limit the bytes a second of all uploads or downloads together, from now on.",
@@ -206,6 +213,10 @@ class _PeerConsole:
 
     async def status(self, call: Call, report: ReportProgress) -> Answer:
         return status(self._service)
+
+    async def why(self, call: Call, report: ReportProgress) -> Answer:
+        check_filename(call["remote_file"])
+        return why(self._service, call["remote_file"])
 
     async def limit(self, call: Call, report: ReportProgress) -> Answer:
         direction, rate = call["direction"], call.get("rate")

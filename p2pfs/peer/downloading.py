@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
-from p2pfs.chunks import HashList
 from p2pfs.errors import (
     DownloadFailed,
     Refused,
@@ -23,10 +22,23 @@ from p2pfs.errors import (
     StorageProblem,
 )
 from p2pfs.messages import ReplyFileLocation
+from p2pfs.peer.explanation import (
+    AskedFacts,
+    Explanation,
+    Facts,
+    TroubleFacts,
+    chunks_text,
+    explain,
+    summary,
+)
+from p2pfs.peer.hash_list_fetch import HashListFetch
+from p2pfs.peer.ledger import Ledger
 from p2pfs.peer.library import Holding
 from p2pfs.peer.picker import Picker
+from p2pfs.peer.progress import ProgressClock
 from p2pfs.peer.rate_meter import RateMeter
 from p2pfs.peer.recorder import DownloadRecorder
+from p2pfs.peer.relief import Burden, to_relieve
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import SourceConnection, WrongChunk
 from p2pfs.peer.sources import Source, SourcePool
@@ -61,19 +73,18 @@ class Download:
         self._holding = holding
         self._part = holding.part
         self._picker = Picker(holding.chunks, around.random)
-        self._needs_hash_list = (
-            holding.info.root is not None
-            and holding.info.totalchunknum > 1
-            and holding.hashes.root != holding.info.root
-        )
-        self._asking_hash_list = False
+        self._ledger = Ledger()
         self._sourcing = Sourcing(around, pool, holding, self._picker, self._fill, self._crashed)
-        self._last_progress = around.reactor.seconds()
-        self._chains: set[Deferred[None]] = set()
+        self._hash_list = HashListFetch(around, self._sourcing, holding, recorder, self._blame)
+        self._progress = ProgressClock(around.reactor.seconds(), HEARTBEAT)
+        # In the order in which they began: a set's would differ from run to run.
+        self._chains: dict[Deferred[None], None] = {}
         self._heart = LoopingCall(self._beat)
         self._heart.clock = around.reactor
         self._outcome: Failure | None = None
         self._stopping = False
+        self.last_state: Explanation | None = None
+        """How it stood when it failed."""
         self.received: dict[Address, int] = {}
         self._meter = RateMeter()
         self.finished: Deferred[None] = Deferred()
@@ -102,8 +113,10 @@ class Download:
     @property
     def remark(self) -> str:
         """What a person would like to know now: how many sources, or what it waits for."""
-        waited = self._reactor.seconds() - self._last_progress
-        if self._picker.in_flight or waited < 1.0:
+        waited = self._progress.waited(self._reactor.seconds())
+        # Whether a source that was asked delivers is known after a time of patience.
+        usual = self._patience.silence if self._picker.in_flight else 0.0
+        if waited < usual + 1.0:
             count = self.connected_sources
             return f"{count} source{'' if count == 1 else 's'}"
         left = max(0, round(self._patience.no_source - waited))
@@ -115,13 +128,13 @@ class Download:
         """Ask ``source`` for a chunk, check it, keep it; or reroute."""
         connection = source.connection
         assert connection is not None
-        info = self._holding.info
-        sink = ChunkSink(self._reactor, self._part, info.offset(chunknum), info.length(chunknum))
-        asked = self._reactor.seconds()
+        info, length = self._holding.info, self._holding.info.length(chunknum)
+        sink = ChunkSink(self._reactor, self._part, info.offset(chunknum), length)
+        self._ledger.asked(chunknum, source, connection, length, self._reactor.seconds())
         self._track(
             connection.fetch(self._holding.name, info, chunknum, sink)
             .addCallback(self._check, sink, source, chunknum)
-            .addCallback(self._keep, source, chunknum, asked)
+            .addCallback(self._keep, source, chunknum)
             .addErrback(self._reroute, sink, source, connection, chunknum)
         )
 
@@ -135,6 +148,7 @@ class Download:
                 raise WrongChunk(f"{source.address}: it sent a wrong chunk {chunknum}")
             return digest
 
+        self._ledger.arrived(chunknum)
         return sink.finish().addCallback(compare)
 
     def _is_right(self, chunknum: int, digest: bytes) -> bool:
@@ -145,14 +159,15 @@ class Download:
             return hashlib.sha256(digest).hexdigest() == root
         return digest == self._holding.hashes[chunknum]
 
-    def _keep(self, digest: bytes, source: Source, chunknum: int, asked: float) -> None:
+    def _keep(self, digest: bytes, source: Source, chunknum: int) -> None:
         now = self._reactor.seconds()
-        self._picker.succeeded(chunknum, now - max(asked, source.last_delivery))
+        asked = self._ledger.kept(chunknum)
+        self._picker.succeeded(chunknum, now - max(asked.at, source.last_delivery))
         length = self._holding.info.length(chunknum)
         source.delivered(now)
         self.received[source.address] = self.received.get(source.address, 0) + length
         self._meter.count(length, now)
-        self._last_progress = now
+        self._progress.progressed(now)
         self._holding.hashes[chunknum] = digest
         self._holding.chunks.add(chunknum)
         if self._recorder is not None:
@@ -171,6 +186,8 @@ class Download:
 
         def settled(_: None) -> None:
             self._picker.failed(chunknum)
+            whose = f"{source.address}: " if failure.check(Refused) else ""
+            self._ledger.failed(chunknum, f"{whose}{failure.value}", self._reactor.seconds())
             if failure.check(Refused):
                 self._sourcing.denied(source, chunknum, str(failure.value))
             else:
@@ -188,47 +205,14 @@ class Download:
         else:
             self._sourcing.lost(source, connection, str(failure.value))
 
-    # The hash list
-
-    def _ask_hash_list(self) -> None:
-        now = self._reactor.seconds()
-        able = [s for s in self._sourcing.connected if now >= s.no_hash_list_until]
-        if self._asking_hash_list or not able:
-            return
-        source = self._around.random.choice(able)
-        connection = source.connection
-        assert connection is not None
-        self._asking_hash_list = True
-        self._track(
-            connection.fetch_hash_list(self._holding.name, self._holding.info)
-            .addCallback(self._hash_list_came)
-            .addErrback(self._no_hash_list, source, connection)
-        )
-
-    def _hash_list_came(self, hashes: HashList) -> Deferred[None]:
-        self._last_progress = self._reactor.seconds()
-        self._holding.hashes = hashes
-        recorded = self._recorder.hash_list_known() if self._recorder else succeed(None)
-        return recorded.addCallback(self._hash_list_recorded)
-
-    def _hash_list_recorded(self, _: None) -> None:
-        self._asking_hash_list = self._needs_hash_list = False
-
-    def _no_hash_list(self, failure: Failure, source: Source, connection: SourceConnection) -> None:
-        self._asking_hash_list = False
-        if failure.check(Refused):
-            source.deny_hash_list(str(failure.value), self._reactor.seconds())
-        else:
-            self._blame(failure, source, connection)
-
     # Moving on
 
     def _track(self, chain: Deferred[None]) -> None:
-        self._chains.add(chain)
+        self._chains[chain] = None
         chain.addErrback(self._crashed).addCallback(self._chain_ended, chain)
 
     def _chain_ended(self, _: None, chain: Deferred[None]) -> None:
-        self._chains.discard(chain)
+        self._chains.pop(chain, None)
         if self._stopping:
             self._finish_when_settled()
         else:
@@ -240,8 +224,9 @@ class Download:
             return
         if self._picker.finished:
             self._stop(None)
-        elif self._needs_hash_list:
-            self._ask_hash_list()
+        elif self._hash_list.needed:
+            if (asking := self._hash_list.ask()) is not None:
+                self._track(asking)
         else:
             while self._may_ask() and (choice := self._picker.pick()) is not None:
                 name, chunknum = choice
@@ -258,27 +243,81 @@ class Download:
 
     def _beat(self) -> None:
         now = self._reactor.seconds()
+        if self._progress.beat(now):
+            self._sourcing.forgive()
+        self._note_progress(now)
         self._sourcing.look_after(now)
-        if self._picker.in_flight or self._asking_hash_list or self._waits_for_disk:
-            self._last_progress = now
-        elif now - self._last_progress >= self._patience.no_source:
+        if self._progress.waited(now) >= self._patience.no_source:
             self._stop(Failure(self._starved()))
             return
+        self._hash_list.look_after(now)
         self._fill()
+        self._relieve(now)
+
+    def _note_progress(self, now: float) -> None:
+        """Besides whole chunks: bytes that keep coming, and what this side is to be waited for."""
+        for at in (self._sourcing.flowed_at(now), self._hash_list.came_at):
+            if at is not None:
+                self._progress.progressed(at)
+        if self._ledger.ours_to_finish or self._waits_for_disk or self._hash_list.recording:
+            self._progress.progressed(now)
+
+    def _relieve(self, now: float) -> None:
+        """Take chunks from a source that holds up the end, if others would soon have them."""
+        if self._stopping or not self._may_ask():
+            return
+        burdens = dict(self._ledger.burdens(now))
+        overdue = {burden.source for burden in burdens if burden.busy > self._patience.silence}
+        helpers = self._sourcing.helpers() - overdue
+
+        def relief(burden: Burden) -> float | None:
+            return self._picker.relief(burden.chunknums, helpers, self._patience.silence)
+
+        slow = to_relieve(burdens, relief)
+        if slow is not None:
+            burdens[slow].give_up(f"it was much slower than others after {slow.busy:.0f} s")
+
+    # Why it is where it is
+
+    def explain(self) -> Explanation:
+        """What is missing, and why."""
+        return explain(self._facts())
+
+    def _facts(self) -> Facts:
+        now = self._reactor.seconds()
+        ledger = self._ledger
+        return Facts(
+            total=self._holding.info.totalchunknum,
+            missing=self._picker.unfinished,
+            sources=self._sourcing.facts(now),
+            asked={
+                chunknum: AskedFacts(str(a.source.address), now - a.at, a.arrived)
+                for chunknum, a in ledger.in_flight.items()
+            },
+            troubles={
+                chunknum: TroubleFacts(t.error, now - t.at, t.attempts)
+                for chunknum, t in ledger.troubles.items()
+            },
+            waited=self._progress.waited(now),
+            patience=self._patience.no_source,
+            needs_hash_list=self._hash_list.needed,
+            hash_list_asked=self._hash_list.asked(now),
+            waits_for_disk=self._waits_for_disk or not self._may_ask(),
+            may_connect=self._sourcing.may_connect,
+            tracker=self._sourcing.outlook(now),
+        )
 
     def _lacking(self) -> str:
-        return "the hash list" if self._needs_hash_list else f"chunks {self._picker.missing()}"
+        if self._hash_list.needed:
+            return "the hash list"
+        return f"chunks {chunks_text(self._holding.info.totalchunknum, self._picker.unfinished)}"
 
     def _starved(self) -> DownloadFailed:
-        lacking = self._lacking()
-        if len(lacking) > 200:
-            lacking = lacking[:200].rsplit(",", 1)[0] + " and more"
-        errors = self._sourcing.errors
-        last = f" (last errors: {'; '.join(errors[:3])})" if errors else ""
         kept = f"what came is kept in {self._part.path}, " if self._holding.chunks.bits else ""
         return DownloadFailed(
-            f"No source of {lacking} of '{self._holding.name}' turned up within "
-            f"{self._patience.no_source:g} s{last}; {kept}download it again to go on."
+            f"No source of {self._lacking()} of '{self._holding.name}' delivered within "
+            f"{self._patience.no_source:g} s ({summary(self._facts())}); {kept}download it again "
+            f"to go on, 'why {self._holding.name}' says more."
         )
 
     # The end
@@ -292,6 +331,8 @@ class Download:
     def _stop(self, outcome: Failure | None) -> None:
         if self._stopping:
             return
+        if outcome is not None:
+            self.last_state = self.explain()
         self._stopping = True
         self._outcome = outcome
         self._sourcing.stop()

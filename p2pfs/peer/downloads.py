@@ -22,6 +22,7 @@ from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.downloading import Download
+from p2pfs.peer.failed_downloads import FailedDownload, FailedDownloads
 from p2pfs.peer.hashing import copy_chunks
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.library import Holding, Library
@@ -61,6 +62,7 @@ class Downloads:
         self._library = library
         self._records = records
         self._running: dict[Job, Deferred[None]] = {}
+        self.failed = FailedDownloads()
 
     @property
     def jobs(self) -> list[Job]:
@@ -92,7 +94,7 @@ class Downloads:
                     "or cancel it."
                 )
         job = Job(name, target, overwrite, self._reactor.seconds())
-        fetched, end = detached(self._fetch(job, pool), job.cancel)
+        fetched, end = detached(self._attempt(job, pool), job.cancel)
         self._running[job] = end
         end.addCallback(self._forget, job)
         return job, fetched
@@ -115,6 +117,17 @@ class Downloads:
         del self._running[job]
 
     # One download
+
+    async def _attempt(self, job: Job, pool: SourcePool) -> Fetched:
+        """Fetch it, and remember why if that fails."""
+        try:
+            fetched = await self._fetch(job, pool)
+        except P2pfsError as error:
+            state = job.download.last_state if job.download else None
+            self.failed.note(FailedDownload(job.name, self._reactor.seconds(), str(error), state))
+            raise
+        self.failed.forget(job.name)
+        return fetched
 
     async def _fetch(self, job: Job, pool: SourcePool) -> Fetched:
         await self._custodian.restored()

@@ -7,7 +7,7 @@ many sources costs microseconds a choice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -127,6 +127,34 @@ class Picker:
         self._landed(chunknum)
         self._wanted |= 1 << chunknum
 
+    def relief(
+        self, chunknums: Sequence[int], helpers: Collection[str], unproven: float
+    ) -> float | None:
+        """Seconds in which other sources would have these chunks, in flight at one source.
+
+        Only the ``helpers`` with room in their windows count; one whose speed is not
+        known is thought to need ``unproven`` seconds. None if they do not hold them all.
+        """
+        own = self._in_flight[chunknums[0]]
+        able = [
+            view
+            for name, view in self._sources.items()
+            if name in helpers and view is not own and view.ready and view.in_flight < view.window
+        ]
+        longest = 0.0
+        for chunknum in chunknums:
+            seconds = [
+                unproven
+                if view.chunk_seconds is None
+                else view.round_trip + (view.in_flight + len(chunknums)) * view.chunk_seconds
+                for view in able
+                if view.chunks >> chunknum & 1
+            ]
+            if not seconds:
+                return None
+            longest = max(longest, min(seconds))
+        return longest
+
     def _landed(self, chunknum: int) -> PickerSource:
         view = self._in_flight.pop(chunknum)
         view.in_flight -= 1
@@ -143,6 +171,18 @@ class Picker:
     def in_flight(self) -> int:
         """How many requests are under way."""
         return len(self._in_flight)
+
+    def standing(self, source: str) -> PickerSource | None:
+        """What is known of a source, to be looked at only."""
+        return self._sources.get(source)
+
+    @property
+    def unfinished(self) -> int:
+        """The chunks (bits) that are not done."""
+        bits = self._wanted
+        for chunknum in self._in_flight:
+            bits |= 1 << chunknum
+        return bits
 
     def wants_from(self, chunks: int) -> bool:
         """True when a source of these chunks (bits) holds one that is missing."""

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.errors import P2pfsError, Refused
 from p2pfs.messages import Error, Message, PeerReplyChunk, UndecodableMessage, type_of
+from p2pfs.peer.delivery_watch import DeliveryWatch
 from p2pfs.wire import MessageProtocol
 
 _M = TypeVar("_M")
@@ -43,18 +44,20 @@ class RequestProtocol(MessageProtocol):
     """Sends requests and matches replies to them, in order for each kind of reply.
 
     When nothing at all comes for ``silence_timeout`` seconds while an answer is
-    due, or a chunk that nobody asked for, the connection is aborted. All requests
+    due, or less than ``least_rate`` bytes a second and no answer in that time, or a
+    chunk that nobody asked for, the connection is aborted. All requests
     still open then fail with what `connection_error` makes of it. Other messages
     that make no sense here are answered with ``ERROR``, up to `MAX_COMPLAINTS`.
     """
 
-    def __init__(self, reactor: IReactorTime, silence_timeout: float) -> None:
+    def __init__(
+        self, reactor: IReactorTime, silence_timeout: float, least_rate: float = 0.0
+    ) -> None:
         super().__init__(reactor)
-        self._silence_timeout = silence_timeout
+        self._watch = DeliveryWatch(silence_timeout, least_rate)
         self._queues: dict[type[Message], deque[Pending]] = {}
         self._arriving: Pending | None = None
-        self._last_heard = 0.0
-        self._silence_timer: IDelayedCall | None = None
+        self._look_timer: IDelayedCall | None = None
         self._cause: P2pfsError | None = None
         self._ended: list[Deferred[None]] = []
         self._complaints = 0
@@ -72,6 +75,8 @@ class RequestProtocol(MessageProtocol):
     def still_arriving(self, pending: Pending | None) -> None:
         """Say whose payload follows its reply's line; None once it is there."""
         self._arriving = pending
+        if pending is None:
+            self._watch.answered(self.reactor.seconds())
 
     # For users
 
@@ -87,11 +92,26 @@ class RequestProtocol(MessageProtocol):
             pending.fail(self._cause or self.connection_error("the connection was closed"))
             return
         if not self._waiting():
-            self._last_heard = self.reactor.seconds()
+            self._watch.begin(self.reactor.seconds())
         self._queues.setdefault(reply_type, deque()).append(pending)
         self.send(pending.request)
-        if self._silence_timer is None:
-            self._watch(self._silence_timeout)
+        if self._look_timer is None:
+            self._look_later()
+
+    @property
+    def open_requests(self) -> int:
+        """How many answers are due."""
+        arriving = 0 if self._arriving is None else 1
+        return arriving + sum(map(len, self._queues.values()))
+
+    @property
+    def flowed_at(self) -> float | None:
+        """When enough last came over a whole window of patience; None if it never did."""
+        return self._watch.flowed_at
+
+    def forgive(self) -> None:
+        """Do not count what did not come until now: this side did not run, or not in time."""
+        self._watch.begin(self.reactor.seconds())
 
     def give_up(self, reason: str) -> None:
         """Abort the connection; open requests fail for that reason."""
@@ -117,14 +137,19 @@ class RequestProtocol(MessageProtocol):
     # The incoming side
 
     def dataReceived(self, data: bytes) -> None:
-        self._last_heard = self.reactor.seconds()
-        # A long line may come slowly here, as long as it comes; silence is watched for.
+        self._watch.heard(len(data), self.reactor.seconds())
+        # A long line may take its time here, as long as it comes at the least rate.
         self.restart_message_timeout()
         super().dataReceived(data)
 
+    def hold_input(self) -> None:
+        if not self.input_held:
+            self._watch.hold(self.reactor.seconds())
+        super().hold_input()
+
     def release_input(self) -> None:
-        # While we did not read, the other side cannot be blamed for silence.
-        self._last_heard = self.reactor.seconds()
+        if self._holds == 1:
+            self._watch.release(self.reactor.seconds())
         super().release_input()
 
     def message_received(self, message: Message, line: bytes) -> None:
@@ -134,6 +159,8 @@ class RequestProtocol(MessageProtocol):
         queue = self._queues.get(type(message))
         if queue:
             self.reply_received(queue.popleft(), message)
+            if self._arriving is None:
+                self._watch.answered(self.reactor.seconds())
         elif isinstance(message, PeerReplyChunk):
             # Nothing tells whether a payload follows: the framing is lost.
             self.give_up("it sent a chunk without having been asked")
@@ -157,9 +184,9 @@ class RequestProtocol(MessageProtocol):
             self.send(error)
 
     def closing(self, reason: Failure) -> None:
-        if self._silence_timer is not None:
-            self._silence_timer.cancel()
-            self._silence_timer = None
+        if self._look_timer is not None:
+            self._look_timer.cancel()
+            self._look_timer = None
         error = self._cause or self.connection_error("it closed the connection")
         self._cause = error
         if self._arriving is not None:
@@ -177,6 +204,7 @@ class RequestProtocol(MessageProtocol):
     def _error_received(self, error: Error) -> None:
         for queue in self._queues.values():
             if queue and type_of(type(queue[0].request)) == error.request:
+                self._watch.answered(self.reactor.seconds())
                 queue.popleft().fail(Refused(_printable(error.message)))
                 return
         self.give_up(f"it sent an error: {_printable(error.message)}")
@@ -184,20 +212,19 @@ class RequestProtocol(MessageProtocol):
     def _waiting(self) -> bool:
         return self._arriving is not None or any(self._queues.values())
 
-    def _watch(self, seconds: float) -> None:
-        self._silence_timer = self.reactor.callLater(seconds, self._check_silence)
+    def _look_later(self) -> None:
+        wait = self._watch.next_look(self.reactor.seconds())
+        self._look_timer = self.reactor.callLater(wait, self._look)
 
-    def _check_silence(self) -> None:
-        self._silence_timer = None
+    def _look(self) -> None:
+        self._look_timer = None
         if not self._waiting():
             return
-        silent = self.reactor.seconds() - self._last_heard
-        if self.input_held:
-            silent = 0.0
-        if silent >= self._silence_timeout:
-            self.give_up(f"it was silent for {self._silence_timeout:g} s")
+        fault = self._watch.check(self.reactor.seconds())
+        if fault is None:
+            self._look_later()
         else:
-            self._watch(self._silence_timeout - silent)
+            self.give_up(fault)
 
 
 def _printable(text: str) -> str:

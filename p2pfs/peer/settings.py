@@ -7,6 +7,7 @@ from pathlib import Path
 
 from p2pfs.chunks import DEFAULT_CHUNK_SIZE
 from p2pfs.keepalive import KeepAlive
+from p2pfs.peer.delivery_watch import LEAST_RATE
 
 DEFAULT_TRACKER = "tcp:127.0.0.1:6880"
 DEFAULT_LISTEN = "tcp:0:interface=127.0.0.1"
@@ -20,10 +21,15 @@ class Patience:
     """For a source to accept a connection."""
     silence: float = 10.0
     """For a source that owes an answer to send something."""
+    least_rate: int = LEAST_RATE
+    """Bytes a second that a source that owes answers must send, on average over ``silence``."""
     tracker: float = 30.0
     """For a tracker that owes an answer to send something."""
     no_source: float = 60.0
-    """For a source of the missing chunks to turn up, before a download ends."""
+    """For a source of the missing chunks to turn up and to deliver, before a download ends.
+
+    To be well above ``silence``, the time in which it is seen whether a source delivers.
+    """
     refresh: float = 2.0
     """Between questions to the tracker who holds which chunks by now."""
     rest: float = 1.0

@@ -14,6 +14,7 @@ from p2pfs.addresses import Address
 from p2pfs.chunks import DIGEST_SIZE, FileInfo, HashList, parse_digest
 from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
 from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.rate_meter import RateMeter
 from p2pfs.peer.requests import Pending, RequestProtocol
 from p2pfs.peer.sink import ChunkSink
 
@@ -40,19 +41,33 @@ class SourceConnection(RequestProtocol):
         address: Address,
         silence_timeout: float,
         limit: RateLimit,
+        least_rate: float = 0.0,
     ) -> None:
-        """``silence_timeout`` is in seconds (see `RequestProtocol`); ``limit`` is on what comes."""
-        super().__init__(reactor, silence_timeout)
+        """``silence_timeout`` in seconds and ``least_rate`` in bytes a second: `RequestProtocol`.
+
+        ``limit`` is on what comes.
+        """
+        super().__init__(reactor, silence_timeout, least_rate)
         self.address = address
+        self.received = 0
+        """Bytes that have come, of whatever kind."""
+        self._meter = RateMeter()
         self._limit = limit
         self._waiting_turn: IDelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
+        now = self.reactor.seconds()
+        self.received += len(data)
+        self._meter.count(len(data), now)
         super().dataReceived(data)
-        wait = self._limit.spend(len(data), self.reactor.seconds())
+        wait = self._limit.spend(len(data), now)
         if wait > 0 and self._waiting_turn is None and not self.closed:
             self.hold_input()
             self._waiting_turn = self.reactor.callLater(wait, self._go_on)
+
+    def rate(self) -> float:
+        """Bytes a second that came over the last few seconds."""
+        return self._meter.rate(self.reactor.seconds())
 
     def _go_on(self) -> None:
         self._waiting_turn = None

@@ -22,6 +22,9 @@ from p2pfs.peer.source import SourceConnection, SourceFactory
 DENIAL_SECONDS = 10.0
 """How long a source's word that it lacks something outweighs the tracker's that it does not."""
 
+FAILURES_IN_A_ROW = 4
+"""After so many, bytes from a source do not count as progress until they make a whole chunk."""
+
 
 @dataclass
 class Source:
@@ -43,7 +46,12 @@ class Source:
     banned: bool = False
     no_hash_list_until: float = 0.0
     last_delivery: float = 0.0
+    received_then: int = 0
+    """What its connection had brought at its last delivery, in bytes."""
     last_error: str = ""
+    last_error_at: float = 0.0
+    named_at: float = 0.0
+    """When the tracker last named it."""
 
     @property
     def usable_chunks(self) -> int:
@@ -55,6 +63,16 @@ class Source:
         """True while a connection stands."""
         return self.connection is not None and not self.connection.closed
 
+    @property
+    def at_work(self) -> bool:
+        """True while there is a connection to it, or an attempt at one."""
+        return self.connected or self.connecting
+
+    @property
+    def trusted(self) -> bool:
+        """True unless it failed time and again without delivering anything between."""
+        return not self.banned and self.failures < FAILURES_IN_A_ROW
+
     def may_connect(self, now: float) -> bool:
         """True when it is time to open a connection to it."""
         return not (self.connecting or self.connected or self.banned or now < self.rests_until)
@@ -63,30 +81,35 @@ class Source:
         """Note a verified chunk from it."""
         self.last_delivery = now
         self.failures = 0
+        if self.connection is not None:
+            self.received_then = self.connection.received
 
     def deny(self, chunks: int, error: str, now: float) -> None:
         """Note that it says it does not have these chunks (bits): believe it for a while."""
         self.denied |= chunks
         self.denied_until = now + DENIAL_SECONDS
-        self.last_error = f"{self.address}: {error}"
+        self._note(f"{self.address}: {error}", now)
 
     def deny_hash_list(self, error: str, now: float) -> None:
         """Note that it says it does not have the hash list: believe it for a while."""
         self.no_hash_list_until = now + DENIAL_SECONDS
-        self.last_error = f"{self.address}: {error}"
+        self._note(f"{self.address}: {error}", now)
 
     def failed(self, error: str, now: float, patience: Patience) -> None:
         """Note a failure: the source rests, longer each time in a row."""
-        self.last_error = error
+        self._note(error, now)
         self.rests_until = now + min(patience.rest * 2**self.failures, patience.longest_rest)
         self.failures = min(self.failures + 1, 16)
         self.connection = None
 
-    def ban(self, error: str) -> None:
+    def ban(self, error: str, now: float) -> None:
         """Never ask it for this file again."""
         self.banned = True
-        self.last_error = error
+        self._note(error, now)
         self.connection = None
+
+    def _note(self, error: str, now: float) -> None:
+        self.last_error, self.last_error_at = error, now
 
 
 @dataclass
@@ -136,8 +159,14 @@ class SourcePool:
         return DeferredList(ended).addCallback(lambda _: None)
 
     async def _open(self, address: Address) -> ReadySource:
+        patience = self._patience
         make = partial(
-            SourceConnection, self._reactor, address, self._patience.silence, self._limit
+            SourceConnection,
+            self._reactor,
+            address,
+            patience.silence,
+            self._limit,
+            patience.least_rate,
         )
         try:
             endpoint = _endpoint(self._reactor, address, self._patience)

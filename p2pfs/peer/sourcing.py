@@ -12,6 +12,7 @@ from p2pfs.addresses import Address, parse_address
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidAddress, InvalidFileInfo, P2pfsError, SourceFailed
 from p2pfs.messages import ReplyFileLocation
+from p2pfs.peer.explanation import SourceFacts, seconds_text
 from p2pfs.peer.library import Holding
 from p2pfs.peer.picker import Picker
 from p2pfs.peer.source import SourceConnection
@@ -22,7 +23,10 @@ HEARTBEAT = 0.2
 """Seconds between looks at what no event tells."""
 
 EARLIEST_REFRESH = 1.0
-"""Seconds between questions to the tracker when sources just failed."""
+"""Seconds between questions to the tracker when sources just failed, or are too few."""
+
+KNOWN_PER_CONNECTION = 4
+"""Sources that are remembered from selections of holders, for each connection there may be."""
 
 
 class Sourcing:
@@ -67,10 +71,50 @@ class Sourcing:
         """The sources there is a connection to."""
         return [source for source in self._sources.values() if source.connected]
 
+    def flowed_at(self, now: float) -> float | None:
+        """When a source last delivered at the least rate at least; None if none did."""
+        times = [
+            source.connection.flowed_at
+            for source in self._sources.values()
+            if source.connection is not None and source.trusted
+        ]
+        return max((at for at in times if at is not None), default=None)
+
+    def helpers(self) -> set[str]:
+        """Those that could stand in for a slow source: proven, or not tried yet.
+
+        Who failed must deliver a chunk first, so chunks are not passed to and fro.
+        """
+        return {
+            str(source.address)
+            for source in self.connected
+            if not source.failures or self._is_proven(source)
+        }
+
+    def _is_proven(self, source: Source) -> bool:
+        view = self._picker.standing(str(source.address))
+        return view is not None and view.chunk_seconds is not None
+
     @property
-    def errors(self) -> list[str]:
-        """The last error of each source that had one."""
-        return [source.last_error for source in self._sources.values() if source.last_error]
+    def may_connect(self) -> bool:
+        """True while there may be further connections."""
+        at_work = sum(source.at_work for source in self._sources.values())
+        return at_work < self._around.max_sources
+
+    def facts(self, now: float) -> list[SourceFacts]:
+        """How it stands with every source."""
+        return [self._facts(source, now) for source in self._sources.values()]
+
+    def outlook(self, now: float) -> str:
+        """What is to be expected of the tracker."""
+        uplink = self._around.uplink
+        if not uplink.reachable:
+            at = uplink.retry_at
+            again = f", tried again in {seconds_text(max(0.0, at - now))}" if at else ""
+            return f"no tracker is reachable{again}"
+        if self._locating:
+            return "is asking the tracker who holds them"
+        return f"asks the tracker in {seconds_text(max(0.0, self._next_refresh - now))}"
 
     # What the download tells
 
@@ -80,15 +124,13 @@ class Sourcing:
         now = self._reactor.seconds()
         self._next_refresh = now + min(self._patience.refresh, max(HEARTBEAT, now - self._begun))
         named = self._named_in(location)
-        for address, source in list(self._sources.items()):
-            at_work = source.connected or source.connecting
-            if address not in named and not at_work and not source.banned:
-                del self._sources[address]
-                self._picker.forget(str(address))
         for address, bits in named.items():
             source = self._sources.setdefault(address, Source(address))
-            source.chunks = bits
+            source.chunks, source.named_at = bits, now
             self._tell_picker(source)
+        self._forget(named, None if location.holders is None else self._most_known)
+        if location.holders is not None and len(named) < location.holders:
+            self._want_more(now)
         self._connect()
         self._changed()
 
@@ -110,7 +152,7 @@ class Sourcing:
     def ban(self, source: Source, error: str) -> None:
         """A source sent something wrong: do not ask it for this file again."""
         self.log.warn("Banned for {name}: {error}", name=self._holding.name, error=error)
-        source.ban(error)
+        source.ban(error, self._reactor.seconds())
         self._picker.forget(str(source.address))
 
     def lost(self, source: Source, connection: SourceConnection, error: str) -> None:
@@ -124,7 +166,49 @@ class Sourcing:
         """Take no notice of anything any more."""
         self._stopped = True
 
+    def forgive(self) -> None:
+        """This process did not run for a while: no source is to be blamed for that."""
+        for source in self.connected:
+            assert source.connection is not None
+            source.connection.forgive()
+
     # Locations
+
+    @property
+    def _most_known(self) -> int:
+        return KNOWN_PER_CONNECTION * self._around.max_sources
+
+    def _forget(self, named: dict[Address, int], most: int | None) -> None:
+        """Forget sources that the tracker did not name: all, or those beyond ``most``.
+
+        Those at work are kept, and so are those banned, lest they be asked again;
+        but in a selection even these only as long as there are not too many.
+        """
+        unnamed = [
+            source
+            for address, source in self._sources.items()
+            if address not in named and not source.at_work
+        ]
+        if most is None:
+            goners = [source for source in unnamed if not source.banned]
+        else:
+            unnamed.sort(key=lambda source: (source.banned, not source.failures, source.named_at))
+            goners = unnamed[: max(0, len(self._sources) - most)]
+        for source in goners:
+            del self._sources[source.address]
+            self._picker.forget(str(source.address))
+
+    def _want_more(self, now: float) -> None:
+        """Not all holders were named: ask again soon if those known are too few to be busy with."""
+        if not self._picker.missing().bits:
+            return
+        usable = sum(
+            (source.at_work or source.may_connect(now))
+            and self._picker.wants_from(source.usable_chunks)
+            for source in self._sources.values()
+        )
+        if usable < self._around.max_sources:
+            self._hurry_refresh()
 
     def _named_in(self, location: ReplyFileLocation) -> dict[Address, int]:
         """The chunks (as bits) of each holder but this very peer."""
@@ -158,23 +242,34 @@ class Sourcing:
         self._next_refresh = self._reactor.seconds() + self._patience.refresh
 
     def _hurry_refresh(self) -> None:
-        """Locations have proved stale: ask for new ones soon."""
+        """Locations are stale, or too few: ask for new ones soon."""
         soon = self._reactor.seconds() + min(EARLIEST_REFRESH, self._patience.refresh)
         self._next_refresh = min(self._next_refresh, soon)
 
     # Connections
 
     def _connect(self) -> None:
-        """Open connections to sources that have something, as many as may be."""
+        """Open connections to sources that have something, as many as may be.
+
+        One that was not tried yet is welcome even when all it has is in flight: it may
+        stand in for a slow one.
+        """
         now = self._reactor.seconds()
-        used = sum(s.connected or s.connecting for s in self._sources.values())
+        used = sum(source.at_work for source in self._sources.values())
+        if used >= self._around.max_sources:
+            return
+        unfinished = self._picker.unfinished
         candidates = [
             s
             for s in self._sources.values()
-            if s.may_connect(now) and self._picker.wants_from(s.usable_chunks)
+            if s.may_connect(now)
+            and (
+                self._picker.wants_from(s.usable_chunks)
+                or (not s.failures and s.usable_chunks & unfinished)
+            )
         ]
         self._around.random.shuffle(candidates)
-        for source in candidates[: max(0, self._around.max_sources - used)]:
+        for source in candidates[: self._around.max_sources - used]:
             source.connecting = True
             attempt = self._pool.get(source.address)
             attempt.addCallbacks(self._ready, self._not_ready, (source,), {}, (source,))
@@ -184,7 +279,7 @@ class Sourcing:
         source.connecting = False
         if self._stopped or source.banned:
             return
-        source.connection = ready.connection
+        source.connection, source.received_then = ready.connection, 0
         self._tell_picker(source)
         self._picker.set_ready(str(source.address), ready.round_trip)
         closed = "it closed the connection"
@@ -204,3 +299,32 @@ class Sourcing:
     def _tell_picker(self, source: Source) -> None:
         if not source.banned:
             self._picker.set_chunks(str(source.address), source.usable_chunks)
+
+    # How things stand
+
+    def _facts(self, source: Source, now: float) -> SourceFacts:
+        left = source.denied_until - now
+        if source.banned:
+            state = "banned"
+        elif source.connected:
+            state = "connected"
+        elif source.connecting:
+            state = "connecting"
+        elif now < source.rests_until:
+            state, left = "resting", source.rests_until - now
+        else:
+            state = "idle"
+        view = self._picker.standing(str(source.address))
+        connection = source.connection
+        return SourceFacts(
+            str(source.address),
+            source.chunks,
+            state,
+            source.denied,
+            max(0.0, left),
+            source.last_error,
+            now - source.last_error_at,
+            view.in_flight if view else 0,
+            view.window if view else 0,
+            connection.rate() if connection is not None else 0.0,
+        )

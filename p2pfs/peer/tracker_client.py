@@ -12,6 +12,7 @@ from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidName, P2pfsError, Refused, TrackerUnavailable
 from p2pfs.keepalive import KeepAlive
 from p2pfs.names import check_filename
+from p2pfs.peer.delivery_watch import LEAST_RATE
 from p2pfs.peer.requests import Pending, RequestProtocol
 
 
@@ -27,7 +28,7 @@ class TrackerClient(RequestProtocol):
         connected: Callable[[TrackerClient], None],
     ) -> None:
         """``tracker`` is how errors name it; ``silence_timeout`` is in seconds."""
-        super().__init__(reactor, silence_timeout)
+        super().__init__(reactor, silence_timeout, LEAST_RATE)
         self._tracker = tracker
         self._keep_alive = keep_alive
         self._connected = connected

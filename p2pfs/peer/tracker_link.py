@@ -46,6 +46,8 @@ class TrackerLink(Factory):
         self.client: TrackerClient | None = None
         self.address: str | None = None
         self.problem = ""
+        self.retry_at: float | None = None
+        """When it is tried again, by the reactor's clock; None while that is not known."""
         self._reactor = reactor
         self._settings = settings
         self._announced = announced
@@ -53,11 +55,11 @@ class TrackerLink(Factory):
         self._waiting: list[Deferred[None]] = []
         self._connection: TrackerClient | None = None
         patience = settings.patience
-        policy = backoffPolicy(
+        self._pauses = backoffPolicy(
             patience.retry_tracker, patience.longest_retry_tracker, jitter=random.random
         )
         self._service = ClientService(
-            client_endpoint(reactor, tracker), self, policy, clock=reactor
+            client_endpoint(reactor, tracker), self, self._pause, clock=reactor
         )
 
     def start(self) -> Deferred[None]:
@@ -89,6 +91,12 @@ class TrackerLink(Factory):
         )
         self._connection = client
         return client
+
+    def _pause(self, failures: int) -> float:
+        """Seconds until the next attempt, after so many in a row have failed."""
+        pause = self._pauses(failures)
+        self.retry_at = self._reactor.seconds() + pause
+        return pause
 
     def _connected(self, client: TrackerClient) -> None:
         client.ended().addCallback(self._disconnected, client)

@@ -71,6 +71,16 @@ class Uplink:
         """Why the tracker does not know this peer, if it does not and the reason is known."""
         return "" if self._link is None or self.joined else self._link.problem
 
+    @property
+    def reachable(self) -> bool:
+        """True while there is a tracker that can be asked."""
+        return self._link is not None and self._link.client is not None
+
+    @property
+    def retry_at(self) -> float | None:
+        """When the tracker is tried again, by the reactor's clock; None if that is not known."""
+        return None if self._link is None or self.reachable else self._link.retry_at
+
     def start(self, tracker: str) -> None:
         """Join a tracker, and keep trying; raises `UsageProblem` on a bad endpoint string."""
         self._link = self._new_link(tracker)

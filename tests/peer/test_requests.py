@@ -138,7 +138,7 @@ def test_silence_ends_the_connection(asker: Asking) -> None:
     clock.advance(SILENCE - 1)
     ask_location(asker, "b")
     other.deliver(b" ")
-    clock.advance(SILENCE - 1)
+    clock.pump([1] * int(SILENCE - 1))
     assert outcomes == []
     clock.advance(1)
     clock.advance(0)
@@ -198,11 +198,112 @@ def test_a_payload_that_stops_arriving_is_silence_too(asker: Asking) -> None:
     other.deliver(m.encode(m.PeerReplyChunk("a", 0, "", length=10)) + b"12345")
     clock.advance(SILENCE - 1)
     other.deliver(b"6")
-    clock.advance(SILENCE - 1)
+    clock.pump([1] * int(SILENCE - 1))
     assert not other.aborted
     clock.advance(1)
     clock.advance(0)
     assert outcomes == [("a", f"SourceFailed: it was silent for {SILENCE:g} s")]
+
+
+def dripping_asker(least_rate: float = 64.0) -> Asking:
+    """A connected asker that minds the rate, with a chunk asked for."""
+    clock = Clock()
+    protocol = Asker(clock, SILENCE, least_rate)
+    asking = protocol, MemoryTransport(protocol, clock), clock, Outcomes()
+    asking[3].watch("a", protocol.ask(m.PeerRequestChunk("a", 0), m.PeerReplyChunk))
+    return asking
+
+
+HEADER = m.encode(m.PeerReplyChunk("a", 0, "", length=1 << 20))
+
+
+@pytest.mark.parametrize("beginning", [b"", HEADER])
+def test_dripping_is_not_delivering(beginning: bytes) -> None:
+    """A byte now and then, in the header or in the payload, does not hold a request for ever."""
+    _, other, clock, outcomes = dripping_asker()
+    other.deliver(beginning)
+    for _ in range(int(SILENCE)):
+        assert not other.aborted
+        other.deliver(b" ")
+        clock.advance(1)
+    clock.advance(0)
+    assert "less than 64 bytes a second" in outcomes[0][1]
+    assert not clock.getDelayedCalls()
+
+
+def test_slow_is_not_dripping() -> None:
+    """At the least rate a payload may take as long as it takes, and counts as progress."""
+    protocol, other, clock, outcomes = dripping_asker()
+    other.deliver(HEADER)
+    assert protocol.flowed_at is None
+    for _ in range(int(10 * SILENCE)):
+        other.deliver(bytes(64))
+        clock.advance(1)
+    assert not other.aborted
+    assert protocol.flowed_at == 10 * SILENCE
+    assert outcomes == []
+    other.hang_up()
+
+
+def test_small_answers_are_not_dripping() -> None:
+    """Who answers one small request after the other delivers, however few bytes that makes."""
+    protocol, other, clock, outcomes = dripping_asker()
+    for _ in range(20):
+        outcomes.watch("a", protocol.ask(m.PeerRequestChunk("a", 0), m.PeerReplyChunk))
+        clock.advance(SILENCE / 2)
+        other.deliver(m.encode(m.PeerReplyChunk("a", 0, "", length=1)) + b"1")
+    assert not other.aborted
+    assert len(outcomes) == 20
+    other.hang_up()
+
+
+def test_time_in_which_we_do_not_read_is_no_dripping() -> None:
+    """Holding input does not lower the other side's rate, nor begin its time anew."""
+    protocol, other, clock, _ = dripping_asker()
+    other.deliver(HEADER)
+    for _ in range(3):
+        for _ in range(int(SILENCE / 5)):
+            other.deliver(bytes(70))
+            clock.advance(1)
+        protocol.hold_input()
+        clock.pump([1] * int(2 * SILENCE))
+        protocol.release_input()
+    assert not other.aborted
+    for _ in range(int(SILENCE) * 2):
+        other.deliver(b" ")
+        clock.advance(1)
+        protocol.hold_input()
+        clock.advance(1)
+        protocol.release_input()
+    assert other.aborted
+    clock.advance(0)
+
+
+def test_nobody_is_blamed_for_time_in_which_we_did_not_run(asker: Asking) -> None:
+    """After a stop of this process, or a jump of the clock, there is one more round."""
+    _, other, clock, outcomes = asker
+    ask_location(asker, "a")
+    clock.advance(20 * SILENCE)
+    assert not other.aborted
+    clock.advance(SILENCE - 1)
+    assert not other.aborted
+    clock.advance(1)
+    clock.advance(0)
+    assert [name for name, _ in outcomes] == ["a"]
+    assert other.aborted
+
+
+def test_a_connection_can_be_forgiven(asker: Asking) -> None:
+    """Who knows better than the timer can have it begin anew."""
+    protocol, other, clock, _ = asker
+    ask_location(asker, "a")
+    clock.advance(SILENCE - 1)
+    protocol.forgive()
+    clock.pump([1] * int(SILENCE - 1))
+    assert not other.aborted
+    clock.advance(1)
+    clock.advance(0)
+    assert other.aborted
 
 
 @pytest.mark.parametrize("payload", [b"12345", b""])

@@ -1,0 +1,148 @@
+"""The peer's ``why``: what a download waits for, or what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from p2pfs.console.command import Answer
+from p2pfs.console.rendering import size_text
+from p2pfs.peer.explanation import Explanation, Group, SourceState, seconds_text
+
+if TYPE_CHECKING:  # the service offers the command
+    from p2pfs.peer.failed_downloads import FailedDownload
+    from p2pfs.peer.job import Job
+    from p2pfs.peer.library import Holding
+    from p2pfs.peer.service import PeerService
+
+
+def why(service: PeerService, name: str) -> Answer:
+    """How it stands with the file of that name, for people and for scripts.
+
+    ``state`` in the data is one of downloading, starting, shared, unfinished, failed
+    and unknown.
+    """
+    job = next((job for job in service.downloads.jobs if job.name == name), None)
+    failed = service.downloads.failed.get(name)
+    holding = service.library.get(name)
+    tracker = _tracker(service)
+    data: dict[str, Any] = {"name": name, "tracker": tracker}
+    if job is not None:
+        state, lines = _running(job, data, service.reactor.seconds())
+    elif holding is not None and holding.is_share:
+        state, lines = "shared", [f"'{name}' is shared from {holding.path}."]
+    else:
+        state, lines = _not_running(name, holding, failed)
+    data["state"] = state
+    if failed is not None and job is None:
+        ago = service.reactor.seconds() - failed.at
+        data["failed"] = {
+            "error": failed.error,
+            "seconds_ago": round(ago, 1),
+            "explanation": msgspec.to_builtins(failed.explanation),
+        }
+        lines += ["", f"Its last download ended {seconds_text(ago)} ago: {failed.error}"]
+        if failed.explanation is not None:
+            lines += ["", "How it stood then:", *_explanation_lines(failed.explanation)]
+    return Answer(data, [*lines, "", f"tracker  {tracker}"])
+
+
+def _running(job: Job, data: dict[str, Any], now: float) -> tuple[str, list[str]]:
+    data["phase"] = job.remark
+    if job.download is None:
+        return "starting", [f"'{job.name}' is {job.phase}, for {seconds_text(now - job.started)}."]
+    explanation = job.download.explain()
+    data["explanation"] = msgspec.to_builtins(explanation)
+    percent = int(100 * job.done / job.total) if job.total else 0
+    first = (
+        f"'{job.name}' is being downloaded: {percent} % of {size_text(job.total)} are there, "
+        f"{job.remark}."
+    )
+    return "downloading", [first, *_explanation_lines(explanation)]
+
+
+def _not_running(
+    name: str, holding: Holding | None, failed: FailedDownload | None
+) -> tuple[str, list[str]]:
+    """A name that is neither being downloaded nor shared."""
+    if holding is not None:
+        return "unfinished", [
+            f"'{name}' is unfinished: {len(holding.chunks)} of {holding.info.totalchunknum} chunks "
+            f"lie in {holding.path}; download it to {holding.target} to go on, or unpublish it to "
+            "give it up."
+        ]
+    if failed is not None:
+        return "failed", [f"'{name}' is not being downloaded, and nothing of it is here."]
+    return "unknown", [
+        f"'{name}' is not being downloaded, and nothing of it is here; 'list_file' shows what the "
+        "network offers."
+    ]
+
+
+def _tracker(service: PeerService) -> str:
+    """Whether there is a tracker to ask, in words."""
+    uplink = service.uplink
+    if uplink.tracker is None:
+        return "none; 'connect' joins one"
+    if uplink.joined:
+        return f"{uplink.tracker} is reachable"
+    text = uplink.problem or f"{uplink.tracker}, not joined yet"
+    if uplink.reachable:
+        return f"{uplink.tracker} answers, but refused this peer: {text}"
+    if uplink.retry_at is not None:
+        left = max(0.0, uplink.retry_at - service.reactor.seconds())
+        text += f" The next attempt is in {seconds_text(left)}."
+    return text
+
+
+def _explanation_lines(explanation: Explanation) -> list[str]:
+    lines = [f"{explanation.missing} of {explanation.total} chunks are missing."]
+    for group in explanation.groups:
+        lines += ["", *_group_lines(group)]
+    if explanation.more_groups:
+        lines += [
+            "",
+            f"and {explanation.more_groups} more groups: {explanation.more_chunks} chunks",
+        ]
+    if explanation.sources:
+        lines += ["", "sources", *(f"  {_source_line(source)}" for source in explanation.sources)]
+    if explanation.more_sources:
+        lines.append(f"  and {explanation.more_sources} more")
+    if explanation.general:
+        lines += ["", *(line[0].upper() + line[1:] + "." for line in explanation.general)]
+    return lines
+
+
+def _group_lines(group: Group) -> list[str]:
+    many = "chunk" if group.count == 1 else "chunks"
+    lines = [f"{many} {group.chunks}" + (f" ({group.count})" if group.count > 1 else "")]
+    held = ", ".join(group.holders)
+    held += f" and {group.more_holders} more" if group.more_holders else ""
+    if group.partly:
+        held += f"{', ' if held else ''}in part by {group.partly} {'more' if held else 'sources'}"
+    lines.append(f"  held by  {held or 'nobody known'}")
+    if group.denied:
+        lines.append(f"  denied   by {', '.join(group.denied)}")
+    for step in group.next:
+        rate = f" (at {size_text(group.rate)}/s)" if group.asked and group.rate is not None else ""
+        lines.append(f"  next     {step}{rate}")
+    if group.error:
+        tries = f", {group.attempts} attempts failed" if group.attempts > 1 else ""
+        lines.append(f"  error    {group.error} ({_ago(group.error_seconds_ago)}{tries})")
+    return lines
+
+
+def _source_line(source: SourceState) -> str:
+    parts = [source.state, f"holds {source.holds} of the missing"]
+    if source.in_flight:
+        parts.append(f"{source.in_flight} asked")
+    if source.rate:
+        parts.append(f"{size_text(source.rate)}/s")
+    if source.error:
+        parts.append(f"last error: {source.error} ({_ago(source.error_seconds_ago)})")
+    return f"{source.address}: {', '.join(parts)}"
+
+
+def _ago(seconds: float | None) -> str:
+    return f"{seconds_text(seconds or 0.0)} ago"

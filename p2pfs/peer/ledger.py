@@ -1,0 +1,91 @@
+"""What was asked of whom, and what became of it: for each chunk only while it is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from p2pfs.peer.relief import Burden
+from p2pfs.peer.source import SourceConnection
+from p2pfs.peer.sources import Source
+
+
+@dataclass
+class Asked:
+    """A chunk in flight; ``received`` is what its connection had brought when it was asked for."""
+
+    source: Source
+    connection: SourceConnection
+    at: float
+    length: int
+    received: int
+    arrived: bool = False
+    """True once all its bytes are here, and only this side's disk is to be waited for."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The last failure of a chunk, and the number of attempts so far."""
+
+    error: str
+    at: float
+    attempts: int
+
+
+class Ledger:
+    """The chunks in flight, and the troubles of those that are missing. Times are in seconds."""
+
+    def __init__(self) -> None:
+        self.in_flight: dict[int, Asked] = {}
+        self.troubles: dict[int, Trouble] = {}
+
+    def asked(
+        self, chunknum: int, source: Source, connection: SourceConnection, length: int, now: float
+    ) -> None:
+        """A chunk of that many bytes is asked for."""
+        self.in_flight[chunknum] = Asked(source, connection, now, length, connection.received)
+
+    def arrived(self, chunknum: int) -> None:
+        """All its bytes are here."""
+        self.in_flight[chunknum].arrived = True
+
+    def kept(self, chunknum: int) -> Asked:
+        """It is here and right: nothing more needs to be known of it."""
+        self.troubles.pop(chunknum, None)
+        return self.in_flight.pop(chunknum)
+
+    def failed(self, chunknum: int, error: str, now: float) -> None:
+        """It did not come."""
+        del self.in_flight[chunknum]
+        before = self.troubles.get(chunknum)
+        self.troubles[chunknum] = Trouble(error, now, 1 + (before.attempts if before else 0))
+
+    @property
+    def ours_to_finish(self) -> bool:
+        """True while something waits for this side: for its disk, or for it to read on."""
+        return any(
+            asked.arrived or asked.connection.input_held for asked in self.in_flight.values()
+        )
+
+    def burdens(self, now: float) -> list[tuple[Burden, SourceConnection]]:
+        """What is in flight on each connection that serves this download alone just now."""
+        by_connection: dict[SourceConnection, list[int]] = {}
+        for chunknum, asked in self.in_flight.items():
+            if not asked.arrived:
+                by_connection.setdefault(asked.connection, []).append(chunknum)
+        return [
+            (self._burden(chunknums, now), connection)
+            for connection, chunknums in by_connection.items()
+            if connection.open_requests == len(chunknums)
+        ]
+
+    def _burden(self, chunknums: list[int], now: float) -> Burden:
+        # Chunks are asked for, and so noted here, one after the other.
+        first = self.in_flight[chunknums[0]]
+        source = first.source
+        return Burden(
+            str(source.address),
+            tuple(chunknums),
+            now - max(first.at, source.last_delivery),
+            first.connection.received - max(first.received, source.received_then),
+            sum(self.in_flight[chunknum].length for chunknum in chunknums),
+        )

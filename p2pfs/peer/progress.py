@@ -1,0 +1,37 @@
+"""How long a download has come no further."""
+
+from __future__ import annotations
+
+from p2pfs.peer.delivery_watch import GAP
+
+
+class ProgressClock:
+    """Tells how long nothing came, as far as this process ran to see it.
+
+    To be told of a `beat` at regular intervals. When a beat comes much too late
+    (or, by the clock, too early), this process was stopped, the machine slept, or
+    its clock was set: that time counts for nobody. All times are in seconds.
+    """
+
+    def __init__(self, now: float, interval: float) -> None:
+        """``interval`` is the time between beats."""
+        self._interval = interval
+        self._last_beat = now
+        self._progressed_at = now
+
+    def beat(self, now: float) -> bool:
+        """Note that this process runs; True when it did not for a while."""
+        gap = now - self._last_beat - self._interval
+        self._last_beat = now
+        if abs(gap) <= GAP:
+            return False
+        self._progressed_at += gap
+        return True
+
+    def progressed(self, at: float) -> None:
+        """Something useful came at that time."""
+        self._progressed_at = max(self._progressed_at, at)
+
+    def waited(self, now: float) -> float:
+        """Seconds since something useful came."""
+        return max(0.0, now - self._progressed_at)

@@ -1,0 +1,133 @@
+"""``why``: what a download waits for, and what became of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_twisted import ensureDeferred
+
+from p2pfs.console.peer_commands import peer_commands
+from p2pfs.errors import Cancelled, DownloadFailed, InvalidName, NotFound
+from p2pfs.peer.service import PeerService
+from tests.swarm.foreign import ForeignConnection, ForeignSource
+from tests.swarm.harness import MIB, Swarm, random_bytes, run, start_download, until
+
+NAME = "x.bin"
+DATA = random_bytes(3 * MIB, seed=5)
+
+
+async def answer(peer: PeerService, line: str) -> tuple[dict[str, Any], str]:
+    """A command's data, and its lines as one text."""
+    commands = peer_commands(peer)
+    came = await commands.run(commands.parse_line(line), lambda progress: None)
+    return came.data, "\n".join(came.lines)
+
+
+@ensureDeferred
+async def test_a_download_under_way_says_what_it_waits_for(swarm: Swarm) -> None:
+    """Who holds what is missing, of whom it is asked; afterwards, why it failed, in full."""
+    source = ForeignSource(DATA, lambda connection, request: None)
+    await source.join(swarm.port, NAME)
+    fetcher = await swarm.peer("fetcher", patience={"silence": 0.8})
+    _, fetched = start_download(fetcher, NAME, swarm.directory / "copy")
+    await until(lambda: len(source.requests) == 2)
+    data, text = await answer(fetcher, f"why {NAME}")
+    address = f"127.0.0.1:{source.port.getHost().port}"
+    assert data["state"] == "downloading"
+    waiting, asked = data["explanation"]["groups"]
+    assert (waiting["count"], waiting["holders"]) == (1, [address])
+    assert waiting["next"] == [f"waits for window room at {address} (2 under way)"]
+    assert (asked["count"], asked["asked"]) == (2, address)
+    assert f"held by  {address}" in text
+    assert f"next     is being sent by {address}, asked" in text
+    assert f"{address}: connected, holds 3 of the missing, 2 asked" in text
+    assert f"tracker  tcp:127.0.0.1:{swarm.port} is reachable" in text
+
+    with pytest.raises(DownloadFailed) as failure:
+        await fetched
+    error = str(failure.value)
+    assert f"0-2: held by {address} (last error: {address}: it was silent for 0.8 s)" in error
+    data, text = await answer(fetcher, f"why {NAME}")
+    assert data["state"] == "failed"
+    assert data["failed"]["error"] == error
+    assert data["failed"]["explanation"]["missing"] == 3
+    assert error in text
+    assert "How it stood then:\n3 of 3 chunks are missing." in text
+    await source.leave()
+
+
+@ensureDeferred
+async def test_an_unfinished_download_says_what_to_do(swarm: Swarm) -> None:
+    """How much of it is here, where, and how to go on; and nothing of its failure once it is."""
+
+    def first_only(connection: ForeignConnection, request: dict[str, Any]) -> None:
+        if len(connection.source.requests) == 1:
+            connection.send_chunk(request)
+
+    source = ForeignSource(DATA, first_only)
+    await source.join(swarm.port, NAME)
+    fetcher = await swarm.peer("fetcher")
+    copy = swarm.directory / "copy"
+    with pytest.raises(DownloadFailed):
+        await start_download(fetcher, NAME, copy)[1]
+    data, text = await answer(fetcher, f"why {NAME}")
+    assert data["state"] == "unfinished"
+    assert f"1 of 3 chunks lie in {copy}.part; download it to {copy} to go on" in text
+    assert data["failed"]["seconds_ago"] < 20
+    source.answer = ForeignConnection.send_chunk
+    await start_download(fetcher, NAME, copy)[1]
+    data, text = await answer(fetcher, f"why {NAME}")
+    assert data["state"] == "shared"
+    assert "failed" not in data
+    assert str(copy) in text
+    await source.leave()
+
+
+@ensureDeferred
+async def test_a_name_nobody_knows(swarm: Swarm) -> None:
+    """What is no download is no error, but what is no name is."""
+    peer = await swarm.peer("p")
+    data, text = await answer(peer, "why nothing.bin")
+    assert data["state"] == "unknown"
+    assert "'list_file' shows what the network offers" in text
+    with pytest.raises(InvalidName):
+        await run(peer, "why ../x")
+
+
+@ensureDeferred
+async def test_without_a_tracker(swarm: Swarm) -> None:
+    """A download goes on with the sources it knows, and says that there is no tracker to ask."""
+    source = ForeignSource(DATA, lambda connection, request: None)
+    await source.join(swarm.port, NAME)
+    fetcher = await swarm.peer("fetcher", patience={"retry_tracker": 5.0, "no_source": 20.0})
+    job, fetched = start_download(fetcher, NAME, swarm.directory / "copy")
+    await until(lambda: job.download and job.download.connected_sources)
+    await source.leave()
+    await swarm.stop(swarm.tracker)
+    await until(lambda: not fetcher.uplink.reachable and fetcher.uplink.retry_at)
+    data, _ = await answer(fetcher, f"why {NAME}")
+    assert "The next attempt is in" in data["tracker"]
+    general = data["explanation"]["general"]
+    assert any(line.startswith("no tracker is reachable, tried again in") for line in general)
+    job.cancel()
+    with pytest.raises(Cancelled):
+        await fetched
+    data, _ = await answer(fetcher, f"why {NAME}")
+    assert "was cancelled" in data["failed"]["error"]
+
+
+@ensureDeferred
+async def test_an_earlier_phase_is_named(swarm: Swarm, tmp_path: Path) -> None:
+    """While the tracker has not answered there are no chunks to speak of."""
+    peer = await swarm.peer("p")
+    _, fetched = start_download(peer, "not-there.bin", tmp_path / "copy")
+    data, text = await answer(peer, "why not-there.bin")
+    assert data["state"] == "starting"
+    assert "'not-there.bin' is asking the tracker, for" in text
+    with pytest.raises(NotFound, match="Nobody offers"):
+        await fetched
+    data, text = await answer(peer, "why not-there.bin")
+    assert (data["state"], data["failed"]["explanation"]) == ("failed", None)
+    assert "Nobody offers 'not-there.bin'" in text
