@@ -190,7 +190,14 @@ class Downloads:
                 )
             await self._discard(known)
             known = None
-        if known is not None and not known.is_share and known.target != job.target:
+        resumed = known is not None and not known.is_share
+        if known is not None and resumed:
+            job.phase = "checking what was there before"
+            await self._custodian.check_unfinished(known)
+            job.check()
+            if known.is_share or self._library.get(job.name) is not known:
+                return await self._prepare(job, info)
+        if known is not None and resumed and known.target != job.target:
             if not await in_thread(self._reactor, known.path.exists):
                 await self._discard(known)
                 return await self._prepare(job, info)
@@ -198,11 +205,6 @@ class Downloads:
                 f"An unfinished download of '{job.name}' lies in {known.path}; download it to "
                 f"{known.target} to go on, or unpublish it to give it up."
             )
-        resumed = known is not None and not known.is_share
-        if known is not None and resumed:
-            job.phase = "checking what was there before"
-            await self._custodian.check_unfinished(known)
-            job.check()
         await in_thread(self._reactor, _check_target, job, resumed)
         total = info.totalchunknum
         if known is None or known.is_share:
