@@ -306,10 +306,15 @@ async def test_tiny_random_files_survive(swarm: Swarm) -> None:
 
 
 @ensureDeferred
+@pytest.mark.parametrize("seconds", [60.0, 0.01])
 async def test_a_record_that_cannot_be_kept_ends_the_download(
-    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    """Rather than to wait for ever for room to write, it says what is wrong."""
+    """Rather than to wait for ever for room to write, it says what is wrong.
+
+    Whether it was to be recorded because of the bytes that came, or of the time.
+    """
+    monkeypatch.setattr("p2pfs.peer.recorder.SYNC_SECONDS", seconds)
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     await publish(source, swarm.file("x.bin", 96 * MIB))
 
@@ -375,7 +380,8 @@ async def test_a_crash_before_the_end_is_on_record(swarm: Swarm, size: int, link
     await until(lambda: len(holders(swarm, "x.bin")) == 2)
     assert fetcher.library["x.bin"].is_share
     assert not part.exists()
-    assert not journal_path(swarm.directory / "f" / JOURNALS, "x.bin").exists()
+    journal = journal_path(swarm.directory / "f" / JOURNALS, "x.bin")
+    await until(lambda: not journal.exists())
     await swarm.stop(source)
     other = await swarm.peer("o")
     await download(other, "x.bin", swarm.directory / "other")
