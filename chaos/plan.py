@@ -146,7 +146,8 @@ def _faults(random: Random, daemon: str, seconds: float, long_freeze: bool) -> I
         end = min(now + random.uniform(0.1, longest), seconds)
         yield Step(now, fault, daemon)
         yield Step(end, Act.THAW if fault is Act.FREEZE else Act.START, daemon)
-        now = end + random.uniform(2.0, 12.0)
+        # Without a tracker there is little to go wrong, and peers are slow to come back to it.
+        now = end + random.uniform(2.0, 12.0) * (2.5 if daemon == TRACKER else 1.0)
 
 
 def _disk_faults(random: Random, seconds: float) -> Iterator[Step]:

@@ -67,8 +67,11 @@ class Run:
             wait_until("every peer has joined", self._swarm.all_joined)
             self._carry_out()
             self._say("All faults are over; everybody fetches everything.")
-            names = Settling(self._swarm, self.users).settle()
-            self._say(f"Every peer has all {len(names)} files that are offered.")
+            settling = Settling(self._swarm, self.users)
+            names = settling.settle()
+            self.problems += self._left_in_directories()
+            self._say(f"Every peer has all {len(names)} files that are offered; all restart.")
+            settling.restart(names)
             self.problems += self._left_in_directories()
             self._swarm.stop_all()
         except (NotInTime, P2pfsError) as error:

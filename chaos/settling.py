@@ -46,8 +46,14 @@ class Settling:
             peers = self._swarm.plan.peers
             for _ in pool.map(lambda peer: self._fetch_rest(peer, names), peers):
                 pass
-        wait_until("the tracker lists all copies", lambda: self._all_listed(names))
+        self._wait_until_listed(names)
         return names
+
+    def restart(self, names: list[str]) -> None:
+        """Stop and start everything in order: what is on record must be all that there is."""
+        self._swarm.stop_all()
+        wait_until("every peer has joined again", self._swarm.all_joined)
+        self._wait_until_listed(names)
 
     def _left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
@@ -85,10 +91,18 @@ class Settling:
             return error
         return None
 
-    def _all_listed(self, names: list[str]) -> bool:
-        files: list[Mapping[str, Any]] = self._ask(TRACKER, "list_files")
-        copies = {file["name"]: file["whole_copies"] for file in files}
-        return all(copies.get(name) == len(self._swarm.plan.peers) for name in names)
+    def _wait_until_listed(self, names: list[str]) -> None:
+        """Wait until the tracker knows all peers as holders of all these files."""
+
+        def lacking() -> list[str]:
+            files: list[Mapping[str, Any]] = self._ask(TRACKER, "list_files")
+            copies = {file["name"]: file["whole_copies"] for file in files}
+            return [name for name in names if copies.get(name) != len(self._swarm.plan.peers)]
+
+        try:
+            wait_until("the tracker lists all copies", lambda: not lacking())
+        except NotInTime as error:
+            raise NotInTime(f"{error} It lacks some of {', '.join(lacking())}.") from None
 
 
 def _may_pass(error: P2pfsError) -> bool:
