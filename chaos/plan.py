@@ -93,7 +93,7 @@ class Plan:
 
 def draw(seed: int, seconds: float, count: int) -> Plan:
     """The plan for ``count`` peers and so many seconds; the same for the same arguments."""
-    random = Random(f"{seed} {seconds} {count}")
+    random = Random(f"{seed} {float(seconds)} {count}")
     peers = tuple(f"p{number}" for number in range(count))
     files = tuple(_files(random, peers))
     steps = [Step(0.0, Act.PUBLISH, file.publisher, file.name) for file in files]

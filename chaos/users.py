@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from chaos.checks import is_sentence
-from chaos.plan import Act, Step
+from chaos.plan import TREE, Act, Step
 from chaos.swarm import NotInTime, Swarm
 from p2pfs.console.client import DaemonUnavailable, InternalError
 from p2pfs.errors import P2pfsError
+from p2pfs.peer.storage import PART_SUFFIX
 
 AT_ONCE = 128
 """Commands under way at the same time; far more than a plan comes to."""
@@ -34,6 +35,9 @@ class Users:
     def __init__(self, swarm: Swarm, originals: Mapping[str, Path]) -> None:
         """``originals`` are the files to publish, by their names on the network."""
         self.answers = Answers()
+        self.cut_copies: set[Path] = set()
+        """Part files of copies of a peer's own shares, which a kill may leave: they have no record,
+        as they take no download to make again."""
         self._swarm = swarm
         self._originals = originals
         self._pool = ThreadPoolExecutor(AT_ONCE)
@@ -55,12 +59,17 @@ class Users:
         if daemon is None:
             self.answers.failed["the peer is down"] += 1
             return DaemonUnavailable(f"{step.who} is down.")
+        copies: list[Path] = []
         try:
+            if step.act is Act.DOWNLOAD:
+                copies = self._copies(step, daemon.ask("status")["shares"])
             answer = daemon.ask(*self._words(step))
         except OSError:  # of the directory: the disk is full
             self.answers.failed["no room for a directory"] += 1
             return P2pfsError("There is no room for a directory.")
         except P2pfsError as error:
+            if isinstance(error, DaemonUnavailable):
+                self.cut_copies.update(copies)
             self._failed(step, error)
             return error
         self.answers.done[step.act.value] += 1
@@ -87,6 +96,13 @@ class Users:
                 flags = ["--overwrite"] if step.overwrite else []
                 return ["download", step.name, str(place), *flags]
         return [step.act.value, step.name]
+
+    def _copies(self, step: Step, shares: list[dict[str, str]]) -> list[Path]:
+        """The part files of what a download takes from the peer's own shares."""
+        names = [s["name"] for s in shares if not s["path"].endswith(PART_SUFFIX)]
+        wanted = [name for name in names if name == step.name or step.name == name[: len(TREE)]]
+        places = [self.place(step.who, name, step.slot) for name in wanted]
+        return [place.with_name(place.name + PART_SUFFIX) for place in places]
 
     def _failed(self, step: Step, error: P2pfsError) -> None:
         self.answers.failed[type(error).__name__] += 1

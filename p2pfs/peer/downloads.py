@@ -127,6 +127,8 @@ class Downloads:
             if recorder is not None:
                 await recorder.start()
                 self._uplink.announce(holding).addErrback(_tracker_lost)
+            else:
+                await self._copy(job, holding)
             job.check()
             download = job.download = Download(self._around, pool, holding, recorder)
             download.start(location)
@@ -149,6 +151,9 @@ class Downloads:
                     await self._discard(holding)
                     recorder.forget()
             part.close()
+            if recorder is None and not finished:
+                # Nobody would know whose it is, and copying it again is quick.
+                await in_thread(self._reactor, part.path.unlink, missing_ok=True)
         if recorder is not None:
             self._uplink.flush()
             await self._records.save(holding)
@@ -230,13 +235,14 @@ class Downloads:
             if share is None and not resumed:
                 await self._discard(holding)
             raise
-        if share is not None:
-            await self._copy(job, share, holding)
         job.holding = holding
         return holding
 
-    async def _copy(self, job: Job, share: Holding, holding: Holding) -> None:
+    async def _copy(self, job: Job, holding: Holding) -> None:
         """Take from this peer's own share what is right in it."""
+        share = self._library.get(job.name)
+        if share is None:
+            return  # unpublished just now
         job.phase = "copying from this peer's own share"
         assert holding.part is not None
         try:

@@ -15,6 +15,7 @@ from pytest_twisted import ensureDeferred
 from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import (
     AlreadyExists,
+    Cancelled,
     DownloadFailed,
     NotFound,
     P2pfsError,
@@ -22,7 +23,7 @@ from p2pfs.errors import (
     TrackerUnavailable,
 )
 from p2pfs.peer.database import Database, row
-from p2pfs.peer.hashing import FileHasher
+from p2pfs.peer.hashing import FileHasher, copy_chunks
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.salvage import Salvaged, salvage
 from p2pfs.peer.service import JOURNALS, STATE_FILE
@@ -445,3 +446,30 @@ async def test_an_unfinished_download_given_up_while_it_is_checked(
     database = Database(swarm.directory / "f" / STATE_FILE)
     assert database.load() == []
     database.close()
+
+
+@ensureDeferred
+async def test_a_copy_of_an_own_share_that_is_cancelled(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No part file is left that nobody knows of; it would be in the way of the next attempt."""
+    peer = await swarm.peer("p")
+    path = swarm.file("x.bin", 3 * MIB)
+    await publish(peer, path)
+
+    def copy_late(*arguments: Any) -> ChunkSet:
+        stop: Event = arguments[-1]
+        stop.wait(20)
+        return copy_chunks(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("p2pfs.peer.downloads.copy_chunks", copy_late)
+        job, fetched = start_download(peer, "x.bin", swarm.directory / "copy")
+        await until(lambda: job.phase.startswith("copying"))
+        assert job.part_path.exists()
+        job.cancel()
+        with pytest.raises(Cancelled):
+            await fetched
+    assert not job.part_path.exists()
+    await download(peer, "x.bin", swarm.directory / "copy")
+    assert sha256(swarm.directory / "copy") == sha256(path)
