@@ -16,7 +16,7 @@ from daemons.process import DaemonProcess
 PATIENCE = 30.0
 """Seconds a daemon may take to start, to stop, or to join."""
 
-SLOW_RATE = "8M"
+SLOW_RATE = "16M"
 
 
 class NotInTime(Exception):
