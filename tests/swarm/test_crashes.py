@@ -473,3 +473,25 @@ async def test_a_copy_of_an_own_share_that_is_cancelled(
     assert not job.part_path.exists()
     await download(peer, "x.bin", swarm.directory / "copy")
     assert sha256(swarm.directory / "copy") == sha256(path)
+
+
+@ensureDeferred
+async def test_a_publish_that_cannot_be_recorded_is_none(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the next publish takes it for recorded, and a restart forgets it."""
+    peer = await swarm.peer("p")
+    path = swarm.file("x.bin", 10)
+
+    def refuse(self: Database, saved: Any, deleted: Any) -> None:
+        raise StorageProblem("The disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "write", refuse)
+        with pytest.raises(StorageProblem, match="The disk is full"):
+            await publish(peer, path)
+    assert len(peer.library) == 0
+    await publish(peer, path)
+    await swarm.stop(peer)
+    await swarm.peer("p")
+    await until(lambda: "x.bin" in swarm.tracker.directory)
