@@ -33,7 +33,7 @@ class Custodian:
     A share whose file changed or vanished is unpublished; after a restart a
     changed one is handed to ``publish_again``, as nobody watched it meanwhile.
     An unfinished download whose part file is not as it was left is checked chunk
-    by chunk.
+    by chunk, and becomes a share when it turns out to be finished.
     """
 
     log = Logger()
@@ -145,7 +145,10 @@ class Custodian:
         check.addErrback(self._defect).addCallback(checked)
 
     async def _check(self, holding: Holding) -> None:
-        """Keep of an unfinished download the chunks that are right; claim none meanwhile."""
+        """Keep of an unfinished download the chunks that are right; claim none meanwhile.
+
+        It becomes a share when it is found whole under its final name.
+        """
         on_record, holding.chunks = holding.chunks, ChunkSet(holding.info.totalchunknum)
         await self._uplink.withdraw(holding)
         journal = journal_path(self._journals, holding.name)
@@ -161,6 +164,13 @@ class Custodian:
         except Cancelled:
             holding.chunks = on_record
             return
+        if self._library.get(holding.name) is not holding:  # it was given up meanwhile
+            if self._library.get(holding.name) is None:
+                await in_thread(self._reactor, self._disk.unlink, journal)
+            return
+        if found.finished is not None:
+            assert holding.target is not None
+            holding.path, holding.target, holding.hashes = holding.target, None, found.finished
         self.log.info(
             "The unfinished {path}: {right} chunks are there, {checked} of them read again, "
             "{wrong} were not as they were left.",
@@ -176,6 +186,8 @@ class Custodian:
             self.log.warn("{error}", error=str(error))
         else:
             await in_thread(self._reactor, self._disk.unlink, journal)
+        if self._library.get(holding.name) is not holding:
+            return
         try:
             await self._uplink.announce(holding)
         except P2pfsError:

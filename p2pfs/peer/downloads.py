@@ -143,6 +143,8 @@ class Downloads:
             if recorder is not None:
                 await recorder.start()
                 self._uplink.announce(holding).addErrback(_tracker_lost)
+            else:
+                await self._copy(job, holding)
             job.check()
             download = job.download = Download(self._around, pool, holding, recorder)
             download.start(location)
@@ -165,6 +167,9 @@ class Downloads:
                     await self._discard(holding)
                     recorder.forget()
             part.close()
+            if recorder is None and not finished:
+                # Nobody would know whose it is, and copying it again is quick.
+                await in_thread(self._reactor, self._disk.unlink, part.path)
         if recorder is not None:
             self._uplink.flush()
             await self._records.save(holding)
@@ -208,7 +213,14 @@ class Downloads:
                 )
             await self._discard(known)
             known = None
-        if known is not None and not known.is_share and known.target != job.target:
+        resumed = known is not None and not known.is_share
+        if known is not None and resumed:
+            job.phase = "checking what was there before"
+            await self._custodian.check_unfinished(known)
+            job.check()
+            if known.is_share or self._library.get(job.name) is not known:
+                return await self._prepare(job, info)
+        if known is not None and resumed and known.target != job.target:
             if not await in_thread(self._reactor, known.path.exists):
                 await self._discard(known)
                 return await self._prepare(job, info)
@@ -216,11 +228,6 @@ class Downloads:
                 f"An unfinished download of '{job.name}' lies in {known.path}; download it to "
                 f"{known.target} to go on, or unpublish it to give it up."
             )
-        resumed = known is not None and not known.is_share
-        if known is not None and resumed:
-            job.phase = "checking what was there before"
-            await self._custodian.check_unfinished(known)
-            job.check()
         await in_thread(self._reactor, _check_target, job, resumed)
         total = info.totalchunknum
         if known is None or known.is_share:
@@ -246,13 +253,14 @@ class Downloads:
             if share is None and not resumed:
                 await self._discard(holding)
             raise
-        if share is not None:
-            await self._copy(job, share, holding)
         job.holding = holding
         return holding
 
-    async def _copy(self, job: Job, share: Holding, holding: Holding) -> None:
+    async def _copy(self, job: Job, holding: Holding) -> None:
         """Take from this peer's own share what is right in it."""
+        share = self._library.get(job.name)
+        if share is None:
+            return  # unpublished just now
         job.phase = "copying from this peer's own share"
         assert holding.part is not None
         try:

@@ -102,6 +102,22 @@ def right_chunks(
     return right
 
 
+def hash_list(disk: Disk, path: Path, stamp: Stamp, info: FileInfo, stop: Event) -> HashList:
+    """The hash list of a local file, cut as ``info`` says.
+
+    Raises `StorageProblem` when the file does not bear ``stamp`` or cannot be read,
+    and `Cancelled` once ``stop`` is set.
+    """
+    hashes = HashList(info.totalchunknum)
+    reader = ChunkReader.open(disk, path, stamp)
+    try:
+        for chunknum in range(info.totalchunknum):
+            hashes[chunknum] = _digest(reader, info, chunknum, stop)
+    finally:
+        reader.close()
+    return hashes
+
+
 def copy_chunks(
     disk: Disk,
     source: Path,

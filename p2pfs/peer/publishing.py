@@ -199,7 +199,13 @@ class Publisher:
             if known is not None and self._library.discard(known):
                 await self._uplink.withdraw(known)
             self._library.add(holding)
-            await self._records.save(holding)
+            try:
+                await self._records.save(holding)
+            except StorageProblem:
+                # A share that a restart would forget is none; the user may try again.
+                if self._library.discard(holding):
+                    await self._uplink.withdraw(holding)
+                raise
         else:
             holding = known
             publication.hashed(stamp.size)

@@ -67,7 +67,6 @@ class DownloadRecorder:
         self._syncing = False
         self._timer = LoopingCall(self._sync)
         self._timer.clock = reactor
-        self._running: Deferred[None] = succeed(None)
         self._idle: list[Deferred[None]] = []
         self.has_room: Callable[[], None] = _nobody_waits
         """Called when more may be written after `room` said no."""
@@ -77,8 +76,7 @@ class DownloadRecorder:
     async def start(self) -> None:
         """Begin the journal, and record from now on."""
         self._part.journal = await in_thread(self._reactor, self._new_journal)
-        self._running = self._timer.start(SYNC_SECONDS, now=False).addCallback(lambda _: None)
-        self._running.addErrback(self._failed)
+        self._timer.start(SYNC_SECONDS, now=False).addErrback(self._failed)
 
     def hash_list_known(self) -> Deferred[None]:
         """Put the hash list on record: without it no chunk could be checked after a crash."""
@@ -111,7 +109,7 @@ class DownloadRecorder:
         """Record no more."""
         if self._timer.running:
             self._timer.stop()
-        await self._running
+        # Not for the timer's own Deferred: it may be its failure that leads here.
         if self._syncing:
             idle: Deferred[None] = Deferred()
             self._idle.append(idle)

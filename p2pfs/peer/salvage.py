@@ -9,21 +9,26 @@ from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
-from p2pfs.chunks import ChunkSet
+from p2pfs.chunks import ChunkSet, HashList
+from p2pfs.errors import StorageProblem
 from p2pfs.peer.disk import Disk
-from p2pfs.peer.hashing import right_chunks
+from p2pfs.peer.hashing import hash_list, right_chunks
 from p2pfs.peer.journal import read_journal
 from p2pfs.peer.library import Holding
 from p2pfs.peer.storage import Stamp
 
 
 class Salvaged(NamedTuple):
-    """The chunks that are right, the stamp of the part file, and what it took to know."""
+    """The chunks that are right, the stamp of the file, and what it took to know.
+
+    ``finished`` is None, or the hash list of a file that is whole at its target.
+    """
 
     chunks: ChunkSet
     stamp: Stamp | None
     checked: int
     wrong: int
+    finished: HashList | None = None
 
 
 def salvage(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Salvaged:
@@ -32,9 +37,12 @@ def salvage(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Salvage
     ``holding.chunks`` are those on record: they had reached the disk. The journal
     tells of further ones. If it also explains the state of the part file, only
     those are read again; otherwise somebody else may have written to the file, and
-    all are. Raises `Cancelled` once ``stop`` is set.
+    all are. When the file has come to its target already, and only the record of that
+    is lacking, the file there is read, all of it. Raises `Cancelled` once ``stop`` is set.
     """
     total = holding.info.totalchunknum
+    if (finished := _finished(disk, holding, stop)) is not None:
+        return finished
     try:
         status = disk.status(holding.path)
     except OSError:
@@ -52,3 +60,30 @@ def salvage(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Salvage
         len(doubtful),
         len(doubtful) - len(right),
     )
+
+
+def _finished(disk: Disk, holding: Holding, stop: Event) -> Salvaged | None:
+    """What is found when the crash came after the file got its final name, else None.
+
+    The part file is gone then, or a second name of the same file: it is linked to its
+    target before the old name goes. That old name is removed here.
+    """
+    try:
+        assert holding.target is not None
+        status = disk.status(holding.target)
+        if holding.path.exists() and not holding.path.samefile(holding.target):
+            return None
+        if status.st_size != holding.info.filesize:
+            return None
+        hashes = hash_list(disk, holding.target, Stamp.of(status), holding.info, stop)
+        if holding.info.root is None:  # then only the digests on record can tell
+            right = bytes(hashes) == bytes(holding.hashes)
+        else:
+            right = hashes.root == holding.info.root
+        if not right:
+            return None
+        disk.unlink(holding.path)
+    except (OSError, StorageProblem):
+        return None
+    total = holding.info.totalchunknum
+    return Salvaged(ChunkSet.full(total), Stamp.of(status), total, 0, hashes)

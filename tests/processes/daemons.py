@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from daemons.process import MIB, TWISTD, DaemonProcess, sha256
 from p2pfs.console.client import ControlClient, connect
-from p2pfs.errors import P2pfsError
-
-TWISTD = Path(sys.executable).with_name("twistd")
-MIB = 1 << 20
 
 
 def free_port() -> int:
@@ -37,15 +31,6 @@ def until(happened: Callable[[], Any], timeout: float = 30.0) -> Any:
         time.sleep(0.005)  # the pause between two looks, not a bet on how long it takes
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(MIB):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def random_file(path: Path, size: int) -> Path:
     """A file of random bytes."""
     with path.open("wb") as file:
@@ -54,63 +39,30 @@ def random_file(path: Path, size: int) -> Path:
     return path
 
 
-class Daemon:
-    """One twistd process."""
+class Daemon(DaemonProcess):
+    """One twistd process, with its log beside its state directory."""
 
     def __init__(self, role: str, state: Path, *options: str, **popen: Any) -> None:
-        self.role = role
-        self.state = state
         state.parent.mkdir(parents=True, exist_ok=True)
-        self.log = state.with_suffix(".log")
-        command = [TWISTD, "-n", f"--pidfile={state.with_suffix('.pid')}", f"p2pfs-{role}"]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--state", state, *options],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                **popen,
-            )
+        super().__init__(role, state, state.with_suffix(".log"), *options, **popen)
 
     def ready(self) -> Daemon:
         """Wait until its console answers."""
-        until(self._answers)
-        return self
 
-    def _answers(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
-        try:
-            self.ask("help")
-        except P2pfsError:
-            return False
-        return True
+        def answers() -> bool:
+            assert self.runs, self.log.read_text()
+            return self.answers()
+
+        until(answers)
+        return self
 
     def client(self) -> ControlClient:
         """A connection to its control socket."""
         return connect(self.state)
 
-    def ask(self, *words: str, on_progress: Callable[[Any], None] = lambda _: None) -> Any:
-        """Run a command and return its data."""
-        client = self.client()
-        try:
-            return client.request(list(words), on_progress).data
-        finally:
-            client.close()
-
-    def kill(self) -> None:
-        """SIGKILL, and wait for the end."""
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> None:
+    def stop(self, patience: float = 15) -> None:
         """SIGTERM, and wait for the end."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(15)
-            except subprocess.TimeoutExpired:
-                self.kill()
-                raise
+        super().stop(patience)
 
 
 class Machines:
@@ -146,3 +98,6 @@ class Machines:
                 assert "Traceback" not in daemon.log.read_text(), daemon.log.read_text()
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+__all__ = ["MIB", "TWISTD", "Daemon", "Machines", "free_port", "random_file", "sha256", "until"]

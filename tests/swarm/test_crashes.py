@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 from pytest_twisted import ensureDeferred
 
-from p2pfs.errors import DownloadFailed, P2pfsError, StorageProblem, TrackerUnavailable
+from p2pfs.chunks import ChunkSet, HashList
+from p2pfs.errors import (
+    AlreadyExists,
+    Cancelled,
+    DownloadFailed,
+    NotFound,
+    P2pfsError,
+    StorageProblem,
+    TrackerUnavailable,
+)
+from p2pfs.peer.database import Database, row
 from p2pfs.peer.disk import Disk
-from p2pfs.peer.hashing import FileHasher
+from p2pfs.peer.hashing import FileHasher, copy_chunks
+from p2pfs.peer.recorder import journal_path
+from p2pfs.peer.salvage import Salvaged, salvage
+from p2pfs.peer.service import JOURNALS, STATE_FILE
 from p2pfs.peer.storage import PartFile
 from tests.swarm.harness import (
     MIB,
@@ -292,10 +308,15 @@ async def test_tiny_random_files_survive(swarm: Swarm) -> None:
 
 
 @ensureDeferred
+@pytest.mark.parametrize("seconds", [60.0, 0.01])
 async def test_a_record_that_cannot_be_kept_ends_the_download(
-    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    """Rather than to wait for ever for room to write, it says what is wrong."""
+    """Rather than to wait for ever for room to write, it says what is wrong.
+
+    Whether it was to be recorded because of the bytes that came, or of the time.
+    """
+    monkeypatch.setattr("p2pfs.peer.recorder.SYNC_SECONDS", seconds)
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     await publish(source, swarm.file("x.bin", 96 * MIB))
 
@@ -324,3 +345,154 @@ async def test_chunks_of_a_part_file_that_is_gone_are_withdrawn(swarm: Swarm) ->
     with pytest.raises(P2pfsError, match="use --overwrite"):
         await download(fetcher, "x.bin", swarm.directory / "other")
     await until(lambda: holders(swarm, "x.bin") == {source.uplink.address})
+
+
+def unrecord_the_end(state: Path, name: str, hashes_known: bool) -> Path:
+    """Leave what SIGKILL leaves between a file's final name and its record; the part's path."""
+    database = Database(Disk(), state / STATE_FILE)
+    [done] = [holding for holding in database.load() if holding.name == name]
+    total = done.info.totalchunknum
+    part = done.path.with_name(done.path.name + ".part")
+    hashes = done.hashes if hashes_known else HashList(total)
+    before = replace(
+        done, chunks=ChunkSet(total), hashes=hashes, stamp=None, path=part, target=done.path
+    )
+    database.write([row(before)], [])
+    database.close()
+    journal_path(state / JOURNALS, name).write_bytes(b"what was verified")
+    return part
+
+
+@ensureDeferred
+@pytest.mark.parametrize("size", [0, 5, 3 * MIB])
+@pytest.mark.parametrize("linked", [False, True])
+async def test_a_crash_before_the_end_is_on_record(swarm: Swarm, size: int, linked: bool) -> None:
+    """The file under its final name is found right and shared; it is not fetched again."""
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    await publish(source, swarm.file("x.bin", size))
+    copy = swarm.directory / "copy"
+    await download(fetcher, "x.bin", copy)
+    await swarm.stop(fetcher)
+    part = unrecord_the_end(swarm.directory / "f", "x.bin", hashes_known=size > MIB)
+    if linked:  # the crash came between the new name and the end of the old one
+        part.hardlink_to(copy)
+    fetcher = await swarm.peer("f")
+    with pytest.raises(AlreadyExists, match="exists; use --overwrite"):
+        await download(fetcher, "x.bin", copy)
+    await until(lambda: len(holders(swarm, "x.bin")) == 2)
+    assert fetcher.library["x.bin"].is_share
+    assert not part.exists()
+    journal = journal_path(swarm.directory / "f" / JOURNALS, "x.bin")
+    await until(lambda: not journal.exists())
+    await swarm.stop(source)
+    other = await swarm.peer("o")
+    await download(other, "x.bin", swarm.directory / "other")
+    assert sha256(swarm.directory / "other") == sha256(copy)
+    await swarm.stop(fetcher)
+    database = Database(Disk(), swarm.directory / "f" / STATE_FILE)
+    assert [holding.is_share for holding in database.load()] == [True]
+    database.close()
+
+
+@ensureDeferred
+async def test_another_file_at_the_final_name_is_no_share(swarm: Swarm) -> None:
+    """What lies there with the right size but wrong content is neither shared nor touched."""
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    await publish(source, swarm.file("x.bin", 3 * MIB))
+    copy = swarm.directory / "copy"
+    await download(fetcher, "x.bin", copy)
+    await swarm.stop(fetcher)
+    unrecord_the_end(swarm.directory / "f", "x.bin", hashes_known=True)
+    copy.write_bytes(random_bytes(3 * MIB, seed=2))
+    fetcher = await swarm.peer("f")
+    with pytest.raises(AlreadyExists):
+        await download(fetcher, "x.bin", copy)
+    assert not fetcher.library["x.bin"].is_share
+    assert copy.read_bytes() == random_bytes(3 * MIB, seed=2)
+    await download(fetcher, "x.bin", copy, overwrite=True)
+    assert sha256(copy) == sha256(swarm.directory / "x.bin")
+
+
+@ensureDeferred
+async def test_an_unfinished_download_given_up_while_it_is_checked(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the check does not bring it back, neither on record nor at the tracker."""
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    await publish(source, swarm.file("x.bin", 64 * MIB))
+    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    await until(lambda: job.done > 8 * MIB)
+    job.cancel()
+    with pytest.raises(P2pfsError):
+        await fetched
+    await until(lambda: not fetcher.downloads.jobs)
+    await swarm.stop(fetcher)
+    os.utime(swarm.directory / "copy.part")  # so that it is checked
+    given_up = Event()
+
+    def check_late(*arguments: Any) -> Salvaged:
+        given_up.wait(20)
+        return salvage(*arguments)
+
+    monkeypatch.setattr("p2pfs.peer.custodian.salvage", check_late)
+    fetcher = await swarm.peer("f")
+    holding = fetcher.library["x.bin"]
+    await run(fetcher, "unpublish x.bin")
+    given_up.set()
+    await fetcher.custodian.check_unfinished(holding)
+    with pytest.raises(NotFound):
+        await run(fetcher, "unpublish x.bin")
+    await until(lambda: holders(swarm, "x.bin") == {source.uplink.address})
+    await swarm.stop(fetcher)
+    database = Database(Disk(), swarm.directory / "f" / STATE_FILE)
+    assert database.load() == []
+    database.close()
+
+
+@ensureDeferred
+async def test_a_copy_of_an_own_share_that_is_cancelled(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No part file is left that nobody knows of; it would be in the way of the next attempt."""
+    peer = await swarm.peer("p")
+    path = swarm.file("x.bin", 3 * MIB)
+    await publish(peer, path)
+
+    def copy_late(*arguments: Any) -> ChunkSet:
+        stop: Event = arguments[-1]
+        stop.wait(20)
+        return copy_chunks(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("p2pfs.peer.downloads.copy_chunks", copy_late)
+        job, fetched = start_download(peer, "x.bin", swarm.directory / "copy")
+        await until(lambda: job.phase.startswith("copying"))
+        assert job.part_path.exists()
+        job.cancel()
+        with pytest.raises(Cancelled):
+            await fetched
+    assert not job.part_path.exists()
+    await download(peer, "x.bin", swarm.directory / "copy")
+    assert sha256(swarm.directory / "copy") == sha256(path)
+
+
+@ensureDeferred
+async def test_a_publish_that_cannot_be_recorded_is_none(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the next publish takes it for recorded, and a restart forgets it."""
+    peer = await swarm.peer("p")
+    path = swarm.file("x.bin", 10)
+
+    def refuse(self: Database, saved: Any, deleted: Any) -> None:
+        raise StorageProblem("The disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "write", refuse)
+        with pytest.raises(StorageProblem, match="The disk is full"):
+            await publish(peer, path)
+    assert len(peer.library) == 0
+    await publish(peer, path)
+    await swarm.stop(peer)
+    await swarm.peer("p")
+    await until(lambda: "x.bin" in swarm.tracker.directory)

@@ -1,0 +1,1 @@
+"""A fault test with real processes: a swarm that is killed, frozen and starved of disk space."""

@@ -1,0 +1,179 @@
+"""What happens when: drawn from a seed, so that a run can be repeated.
+
+Nothing here knows of processes or of the time. How the steps of a plan fall
+together with what the daemons do differs from run to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from random import Random
+
+from p2pfs.chunks import MIB
+
+TRACKER = "tracker"
+TREE = "a tree/"
+"""What the names of those files begin with that are also fetched as a whole directory."""
+
+SLOTS = 2
+"""Places in which a peer may put the same file."""
+
+LONG_RUN = 120.0
+"""Seconds from which on a run has a freeze that is longer than the patience of keep-alive."""
+
+LONG_FREEZE = 60.0
+
+
+class Act(str, Enum):
+    """What a step does: a fault, the end of one, or something that a user asks for."""
+
+    KILL = "kill"
+    STOP = "stop"
+    START = "start"
+    FREEZE = "freeze"
+    THAW = "thaw"
+    FILL = "fill"
+    CLEAR = "clear"
+    PUBLISH = "publish"
+    DOWNLOAD = "download"
+    CANCEL = "cancel"
+    UNPUBLISH = "unpublish"
+
+
+USER_ACTS = frozenset({Act.PUBLISH, Act.DOWNLOAD, Act.CANCEL, Act.UNPUBLISH})
+
+
+@dataclass(frozen=True)
+class SharedFile:
+    """A file that is published: its name on the network, its size in bytes, by whom first."""
+
+    name: str
+    size: int
+    publisher: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that happens ``at`` seconds after the start, to or by the daemon ``who``.
+
+    ``name`` is the file's; a download goes to the place numbered ``slot``.
+    """
+
+    at: float
+    act: Act
+    who: str = ""
+    name: str = ""
+    slot: int = 0
+    overwrite: bool = False
+
+    def __str__(self) -> str:
+        words = [f"{self.at:6.2f} s ", self.act.value, self.who, self.name]
+        return " ".join(word for word in words if word)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is drawn before a run begins.
+
+    ``small_state`` and ``small_downloads`` name the peers whose state, or whose
+    downloads, lie on the small disk; ``slow`` those that download at a limited rate.
+    """
+
+    seed: int
+    seconds: float
+    peers: tuple[str, ...]
+    small_state: frozenset[str]
+    small_downloads: frozenset[str]
+    slow: frozenset[str]
+    files: tuple[SharedFile, ...]
+    steps: tuple[Step, ...]
+
+
+def draw(seed: int, seconds: float, count: int) -> Plan:
+    """The plan for ``count`` peers and so many seconds; the same for the same arguments."""
+    random = Random(f"{seed} {float(seconds)} {count}")
+    peers = tuple(f"p{number}" for number in range(count))
+    files = tuple(_files(random, peers))
+    steps = [Step(0.0, Act.PUBLISH, file.publisher, file.name) for file in files]
+    frozen_long = random.choice(peers) if seconds >= LONG_RUN else ""
+    for daemon in (TRACKER, *peers):
+        steps += _faults(random, daemon, seconds, daemon == frozen_long)
+    steps += _disk_faults(random, seconds)
+    for peer in peers:
+        steps += _wishes(random, peer, seconds, files)
+    return Plan(
+        seed,
+        seconds,
+        peers,
+        small_state=frozenset(peers[1:3]),
+        small_downloads=frozenset(peers[1:4:2]),
+        slow=frozenset(peers[::2]),
+        files=files,
+        steps=tuple(sorted(steps, key=lambda step: step.at)),
+    )
+
+
+def _files(random: Random, peers: tuple[str, ...]) -> Iterator[SharedFile]:
+    sizes = {
+        "empty": 0,
+        "one byte.bin": 1,
+        "just over a chunk": MIB + 1,
+        "Übergröße ☃ mit Leerzeichen.bin": 3 * MIB + random.randrange(MIB),
+        "sub/dir/medium.bin": 20 * MIB + random.randrange(MIB),
+        "large.iso": 40 * MIB,
+        f"{TREE}nothing": 0,
+        f"{TREE}b/five": 5,
+        f"{TREE}b/ñandú.dat": 2 * MIB,
+        f"{TREE}c/more.dat": 8 * MIB + random.randrange(MIB),
+    }
+    for number, (name, size) in enumerate(sizes.items()):
+        yield SharedFile(name, size, peers[number % len(peers)])
+
+
+def _faults(random: Random, daemon: str, seconds: float, long_freeze: bool) -> Iterator[Step]:
+    """The faults of one daemon, one after the other; each ends within the run."""
+    now = random.uniform(1.0, 8.0)
+    if long_freeze:
+        yield Step(now, Act.FREEZE, daemon)
+        now += LONG_FREEZE
+        yield Step(now, Act.THAW, daemon)
+        now += random.uniform(1.0, 5.0)
+    while now < seconds - 1.0:
+        fault = random.choices([Act.KILL, Act.FREEZE, Act.STOP], [5, 3, 2])[0]
+        longest = 14.0 if fault is Act.FREEZE and random.random() < 0.2 else 4.0
+        end = min(now + random.uniform(0.1, longest), seconds)
+        yield Step(now, fault, daemon)
+        yield Step(end, Act.THAW if fault is Act.FREEZE else Act.START, daemon)
+        # Without a tracker there is little to go wrong, and peers are slow to come back to it.
+        now = end + random.uniform(2.0, 12.0) * (2.5 if daemon == TRACKER else 1.0)
+
+
+def _disk_faults(random: Random, seconds: float) -> Iterator[Step]:
+    now = random.uniform(2.0, 5.0)
+    while now < seconds - 1.0:
+        end = min(now + random.uniform(0.5, 5.0), seconds)
+        yield Step(now, Act.FILL)
+        yield Step(end, Act.CLEAR)
+        now = end + random.uniform(2.0, 8.0)
+
+
+def _wishes(
+    random: Random, peer: str, seconds: float, files: tuple[SharedFile, ...]
+) -> Iterator[Step]:
+    """What the users of one peer ask for."""
+    now = random.uniform(0.5, 2.0)
+    while now < seconds:
+        name = random.choice(files).name
+        act = random.choices([Act.DOWNLOAD, Act.UNPUBLISH, Act.PUBLISH], [8, 1, 1])[0]
+        if act is Act.DOWNLOAD:
+            if name.startswith(TREE) and random.random() < 0.5:
+                name = TREE
+            slot = 0 if random.random() < 0.8 else random.randrange(SLOTS)
+            yield Step(now, act, peer, name, slot, overwrite=random.random() < 0.3)
+            if random.random() < 0.25 and name != TREE:
+                yield Step(now + random.uniform(0.1, 1.5), Act.CANCEL, peer, name)
+        else:
+            yield Step(now, act, peer, name)
+        now += random.expovariate(0.7)

@@ -1,0 +1,1 @@
+"""Real ``twistd`` processes on this machine, for tests, benchmarks and the fault test."""
