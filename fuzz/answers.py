@@ -1,0 +1,127 @@
+"""A second opinion on framing and order: what may come back for what was sent."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from fuzz.faults import Fault, check
+from p2pfs import messages as m
+from p2pfs.wire import MESSAGE_TIMEOUT
+
+
+class Conversation:
+    """Watches what goes to one connection of an answering protocol, and what comes back.
+
+    It knows lines and their order, independently of `p2pfs.wire`.
+    """
+
+    def __init__(
+        self,
+        replies: Mapping[type[m.Message], type[m.Message]],
+        silent: tuple[type[m.Message], ...],
+        line_limit: int,
+    ) -> None:
+        """``replies`` has a reply for each request, ``silent`` what may stay without one."""
+        self._replies = replies
+        self._silent = silent
+        self._line_limit = line_limit
+        self._unanswered: deque[bytes] = deque()
+        self._line = bytearray()
+        self._begun = 0.0
+        self.breached = False
+        """True once the connection has to be closed: a line is too long, or takes too long."""
+
+    def said(self, data: bytes, now: float) -> None:
+        """Note what was sent to the protocol."""
+        for piece in _lines(data):
+            if not self._line:
+                self._begun = now
+            self._line += piece
+            whole = piece.endswith(b"\n")
+            # A \r before the end does not count.
+            if len(self._line) - whole > self._line_limit + 1:
+                self.breached = True
+            if whole:
+                if not self.breached:
+                    self._unanswered.append(bytes(self._line[:-1]))
+                self._line.clear()
+
+    def passed(self, now: float) -> None:
+        """Note what time it is."""
+        if self._line and now >= self._begun + MESSAGE_TIMEOUT:
+            self.breached = True
+
+    def take(self, heard: bytearray) -> None:
+        """Check the whole messages at the start of ``heard``, and remove them."""
+        while (end := heard.find(b"\n")) >= 0:
+            line = bytes(heard[:end])
+            message = _decoded(line)
+            length = self.payload_length(message)
+            if len(heard) < end + 1 + length:
+                return
+            payload = bytes(heard[end + 1 : end + 1 + length])
+            del heard[: end + 1 + length]
+            self._match(line, message)
+            self.check_content(message, payload)
+
+    def payload_length(self, message: m.Message) -> int:
+        """How many raw bytes follow a message; for subclasses."""
+        return 0
+
+    def check_content(self, message: m.Message, payload: bytes) -> None:
+        """Check what an answer says; for subclasses."""
+
+    def finished(self) -> None:
+        """All that is to come has come: only what needs no answer may be left."""
+        for line in self._unanswered:
+            check(self._may_be_silent(line), f"an answer to {line[:200]!r} never came")
+
+    def _match(self, line: bytes, message: m.Message) -> None:
+        while self._unanswered:
+            asked = self._unanswered.popleft()
+            if self._is_answer(asked, line, message):
+                return
+            check(self._may_be_silent(asked), f"{line[:200]!r} is no answer to {asked[:200]!r}")
+        breach = self.breached and isinstance(message, m.Error) and message.request is None
+        check(breach, f"{line[:200]!r} answers nothing")
+
+    def _is_answer(self, asked: bytes, line: bytes, message: m.Message) -> bool:
+        request = _decoded_or_none(asked)
+        if isinstance(request, m.PeerPingPong) and m.PeerPingPong in self._replies:
+            return line == asked
+        if isinstance(request, m.Error):
+            return False
+        if isinstance(message, m.Error):
+            return request is None or message.request == m.type_of(type(request))
+        return (
+            request is not None
+            and type(message) is self._replies.get(type(request))
+            and all(_same(name, request, message) for name in ("filename", "chunknum"))
+        )
+
+    def _may_be_silent(self, asked: bytes) -> bool:
+        return isinstance(_decoded_or_none(asked), self._silent)
+
+
+def _same(name: str, request: m.Message, reply: m.Message) -> bool:
+    return not hasattr(reply, name) or getattr(request, name) == getattr(reply, name)
+
+
+def _lines(data: bytes) -> list[bytes]:
+    *whole, rest = data.split(b"\n")
+    return [piece + b"\n" for piece in whole] + ([rest] if rest else [])
+
+
+def _decoded_or_none(line: bytes) -> m.Message | None:
+    try:
+        return m.decode(line)
+    except m.UndecodableMessage:
+        return None
+
+
+def _decoded(line: bytes) -> m.Message:
+    message = _decoded_or_none(line)
+    if message is None:
+        raise Fault(f"what was sent is no message of the protocol: {line[:200]!r}")
+    return message
