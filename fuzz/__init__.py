@@ -10,5 +10,8 @@ from pathlib import Path
 TARGETS = ("messages", "values", "tracker", "serving", "source", "tracker_client")
 """The modules of `fuzz.targets`; each has a function ``run`` that takes bytes."""
 
-CORPUS = Path(__file__).parent / "corpus"
+HERE = Path(__file__).parent
+"""This directory."""
+
+CORPUS = HERE / "corpus"
 """Inputs worth trying again, in a directory for each target."""

@@ -9,9 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fuzz import CORPUS, TARGETS
+from fuzz import CORPUS, HERE, TARGETS
 
-HERE = Path(__file__).parent
 MAX_LENGTH = 6000
 MEMORY_MIB = 1024
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 
 from fuzz.faults import Fault, check
@@ -26,7 +25,9 @@ class Conversation:
         self._replies = replies
         self._silent = silent
         self._line_limit = line_limit
-        self._unanswered: deque[bytes] = deque()
+        self._asked: list[tuple[bytes, m.Message | None]] = []
+        # How many of them may be done with. What may be silent leaves more than one possibility.
+        self._places = {0}
         self._line = bytearray()
         self._begun = 0.0
         self.breached = False
@@ -44,7 +45,8 @@ class Conversation:
                 self.breached = True
             if whole:
                 if not self.breached:
-                    self._unanswered.append(bytes(self._line[:-1]))
+                    line = bytes(self._line[:-1])
+                    self._asked.append((line, _decoded_or_none(line)))
                 self._line.clear()
 
     def passed(self, now: float) -> None:
@@ -74,22 +76,27 @@ class Conversation:
 
     def finished(self) -> None:
         """All that is to come has come: only what needs no answer may be left."""
-        for line in self._unanswered:
-            check(self._may_be_silent(line), f"an answer to {line[:200]!r} never came")
+        done = any(all(map(self._may_be_silent, self._asked[place:])) for place in self._places)
+        check(done, f"answers never came, to some of {self._asked[min(self._places) :]}"[:1000])
 
     def _match(self, line: bytes, message: m.Message) -> None:
-        while self._unanswered:
-            asked = self._unanswered.popleft()
-            if self._is_answer(asked, line, message):
-                return
-            check(self._may_be_silent(asked), f"{line[:200]!r} is no answer to {asked[:200]!r}")
+        places = set()
+        for place in self._places:
+            for number in range(place, len(self._asked)):
+                if self._is_answer(self._asked[number], line, message):
+                    places.add(number + 1)
+                if not self._may_be_silent(self._asked[number]):
+                    break
         breach = self.breached and isinstance(message, m.Error) and message.request is None
-        check(breach, f"{line[:200]!r} answers nothing")
+        check(bool(places) or breach, f"{line[:200]!r} answers nothing that was asked")
+        self._places = places or self._places
 
-    def _is_answer(self, asked: bytes, line: bytes, message: m.Message) -> bool:
-        request = _decoded_or_none(asked)
+    def _is_answer(
+        self, asked: tuple[bytes, m.Message | None], line: bytes, message: m.Message
+    ) -> bool:
+        asked_line, request = asked
         if isinstance(request, m.PeerPingPong) and m.PeerPingPong in self._replies:
-            return line == asked
+            return line == asked_line
         if isinstance(request, m.Error):
             return False
         if isinstance(message, m.Error):
@@ -100,8 +107,8 @@ class Conversation:
             and all(_same(name, request, message) for name in ("filename", "chunknum"))
         )
 
-    def _may_be_silent(self, asked: bytes) -> bool:
-        return isinstance(_decoded_or_none(asked), self._silent)
+    def _may_be_silent(self, asked: tuple[bytes, m.Message | None]) -> bool:
+        return isinstance(asked[1], self._silent)
 
 
 def _same(name: str, request: m.Message, reply: m.Message) -> bool:

@@ -121,8 +121,7 @@ class _Scene:
         for downloader in self._connected():
             downloader.connection.reads = True
         self._settle()
-        if self.limit.rate is not None:
-            self.limit.rate = None
+        if self.disturbed:
             self._run_out()
         for downloader in self._connected():
             if not downloader.connection.closing:
@@ -134,7 +133,8 @@ class _Scene:
 
     def _run_out(self) -> None:
         """Let pass what a rate limit had somebody wait for."""
-        for _ in range(len(self.clock.getDelayedCalls()) + 1):
+        self.limit.rate = None
+        for _ in range(10):
             self.clock.advance(1)
             self._settle()
 
