@@ -30,8 +30,8 @@ class Conversation:
         self._places = {0}
         self._line = bytearray()
         self._begun = 0.0
-        self.breached = False
-        """True once the connection has to be closed: a line is too long, or takes too long."""
+        self._too_long = False
+        self._late = False
 
     def said(self, data: bytes, now: float) -> None:
         """Note what was sent to the protocol."""
@@ -42,9 +42,9 @@ class Conversation:
             whole = piece.endswith(b"\n")
             # A \r before the end does not count.
             if len(self._line) - whole > self._line_limit + 1:
-                self.breached = True
+                self._too_long = True
             if whole:
-                if not self.breached:
+                if not self._too_long:
                     line = bytes(self._line[:-1])
                     self._asked.append((line, _decoded_or_none(line)))
                 self._line.clear()
@@ -52,7 +52,12 @@ class Conversation:
     def passed(self, now: float) -> None:
         """Note what time it is."""
         if self._line and now >= self._begun + MESSAGE_TIMEOUT:
-            self.breached = True
+            self._late = True
+
+    @property
+    def breached(self) -> bool:
+        """True when a line was too long or took too long, if it was read in time."""
+        return self._too_long or self._late
 
     def take(self, heard: bytearray) -> None:
         """Check the whole messages at the start of ``heard``, and remove them."""
