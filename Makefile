@@ -14,12 +14,13 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export FILE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint lint-style lint-format lint-types clean
+.PHONY: help demo test bench fuzz lint lint-style lint-format lint-types clean
 
 help:
 	@echo "make demo [FILE=path]  a tracker and four peers on this machine, one of them killed midway"
 	@echo "make test [ARGS=...]   all tests; ARGS go to pytest"
 	@echo "make bench [ARGS=...]  how fast it is, as ratios; ARGS go to the benchmarks (--help)"
+	@echo "make fuzz [ARGS=...]   arbitrary bytes against all that reads from the network (--help)"
 	@echo "make lint              linter, formatter and type checker"
 	@echo "make clean             remove the environment and everything generated"
 	@echo
@@ -35,6 +36,10 @@ bench: $(READY)
 	@$(BIN)/python -m pip -qq --disable-pip-version-check install --editable '.[bench]'
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+fuzz: $(READY)
+	@$(BIN)/python -m pip -qq --disable-pip-version-check install --editable '.[soak]'
+	@$(BIN)/python -m fuzz $(ARGS)
+
 lint: lint-style lint-format lint-types
 
 lint-style: $(READY)
@@ -44,12 +49,12 @@ lint-format: $(READY)
 	@$(BIN)/ruff format --check .
 
 lint-types: $(READY)
-	@$(BIN)/mypy p2pfs demo benchmarks
+	@$(BIN)/mypy p2pfs demo benchmarks fuzz
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info twisted/plugins/dropin.cache
+	rm -rf $(VENV) build dist *.egg-info twisted/plugins/dropin.cache fuzz/found
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find p2pfs twisted tests demo benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find p2pfs twisted tests demo benchmarks fuzz -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): setup.cfg setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and \
