@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from fuzz.faults import Fault, check
 from p2pfs import messages as m
@@ -58,6 +58,11 @@ class Conversation:
     def breached(self) -> bool:
         """True when a line was too long or took too long, if it was read in time."""
         return self._too_long or self._late
+
+    @property
+    def requests(self) -> Iterator[m.Message]:
+        """What was asked so far."""
+        return (request for _, request in self._asked if request is not None)
 
     def take(self, heard: bytearray) -> None:
         """Check the whole messages at the start of ``heard``, and remove them."""

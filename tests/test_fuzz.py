@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import get_args
 
 import pytest
@@ -17,7 +17,12 @@ from fuzz.replay import corpus, target
 from fuzz.script import MAX_STEPS, SEPARATOR, script, steps
 from fuzz.seeds import seeds
 from p2pfs import messages as m
+from p2pfs import names
 from p2pfs.chunks import FileInfo
+from p2pfs.peer.requests import Pending
+from p2pfs.peer.serving import ServingProtocol
+from p2pfs.peer.storage import PartFile
+from p2pfs.tracker.directory import Directory
 
 from .conftest import LoggedFailures
 
@@ -55,6 +60,48 @@ def test_any_bytes_can_be_run(name: str) -> None:
     run = target(name)
     for data in (b"", SEPARATOR * 9, bytes(range(256)), b">" * 50, script(*["+.999"] * 999)):
         run(data)
+
+
+def _echo_at_once(self: ServingProtocol, message: m.Message, line: bytes) -> None:
+    if isinstance(message, m.PeerPingPong):
+        self.send_bytes(line + b"\n")
+    else:
+        self._enqueue(message, len(line))
+
+
+def _shifted(part: PartFile, offset: int, pieces: Sequence[bytes], write=PartFile.write) -> None:
+    write(part, offset + 1, pieces)
+
+
+@pytest.mark.usefixtures("_small_collections")
+@pytest.mark.parametrize(
+    ("name", "place", "attribute", "planted"),
+    [
+        ("messages", m, "encode", m._encoder.encode),
+        ("values", names, "_objection", lambda name: None),
+        ("tracker", Directory, "leave", lambda self, peer: None),
+        ("serving", ServingProtocol, "message_received", _echo_at_once),
+        ("source", PartFile, "write", _shifted),
+        ("tracker_client", Pending, "fail", lambda self, error: None),
+    ],
+    ids=TARGETS,
+)
+def test_a_target_sees_a_defect(
+    name: str,
+    place: object,
+    attribute: str,
+    planted: object,
+    monkeypatch: pytest.MonkeyPatch,
+    logged_failures: LoggedFailures,
+) -> None:
+    """A target that cannot fail protects nothing: a defect planted is a fault with the corpus."""
+    monkeypatch.setattr(place, attribute, planted)
+    run = target(name)
+    with pytest.raises(Fault):  # noqa: PT012 - which of the files shows it does not matter
+        for file in corpus(name):
+            run(file.read_bytes())
+    gc.collect()
+    logged_failures.flush()
 
 
 def test_decoding_takes_memory_for_what_came() -> None:

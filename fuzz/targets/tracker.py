@@ -39,7 +39,7 @@ def run(data: bytes) -> None:
         scene = _Scene()
         for step in steps(data):
             scene.play(step)
-            check_directory(scene.factory)
+            scene.check_state()
         scene.end()
 
 
@@ -49,10 +49,15 @@ class _Peer(Conversation):
     def __init__(self, factory: TrackerFactory, host: str) -> None:
         super().__init__(_REPLIES, (m.Error, m.RequestChunkRegister), LINE_LIMIT)
         address = peer_at(host)
-        protocol = factory.buildProtocol(address)
-        protocol.line_limit = LINE_LIMIT
-        self.connection = Connection(protocol, address)
+        self.protocol = factory.buildProtocol(address)
+        self.protocol.line_limit = LINE_LIMIT
+        self.connection = Connection(self.protocol, address)
         self.always_read = True
+
+    def offered(self) -> set[str]:
+        """The files that this connection said to hold anything of."""
+        offers = m.RequestPublish | m.RequestChunkRegister
+        return {request.filename for request in self.requests if isinstance(request, offers)}
 
     def check_content(self, message: m.Message, payload: bytes) -> None:
         if isinstance(message, m.ReplyRegister):
@@ -89,9 +94,19 @@ class _Scene:
             if not peer.connection.closing:
                 peer.finished()
             peer.connection.hang_up()
-        check_directory(self.factory)
+        self.check_state()
         check(not list(self.directory) and not self.directory.peers, "nothing is left behind")
         check(not self.clock.getDelayedCalls(), "no timers are left")
+
+    def check_state(self) -> None:
+        """Check who holds what: nothing but what was said on the connection that is open."""
+        _check_directory(self.factory)
+        for peer in self._connected():
+            address = peer.protocol.address
+            held = self.directory.held_by(address) if address is not None else {}
+            check(
+                held.keys() <= peer.offered(), "a peer holds what it said, and not what others did"
+            )
 
     def _play_peer(self, step: Step, peer: _Peer) -> None:
         connection = peer.connection
@@ -126,7 +141,7 @@ class _Scene:
         return peer
 
 
-def check_directory(factory: TrackerFactory) -> None:
+def _check_directory(factory: TrackerFactory) -> None:
     """Check the invariants that `p2pfs.tracker.directory` states, and that peers are connected."""
     directory = factory.directory
     names, peers = list(directory), directory.peers
