@@ -21,6 +21,7 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
     """Each seed's target, name, and bytes."""
     for number, message in enumerate(_messages()):
         yield "messages", f"{number:02}-{m.type_of(type(message))}", m.encode(message)[:-1]
+    yield "messages", "long-type", b'{"type":"%s"}' % (b"X" * 150)
     for name, text in _values().items():
         yield "values", name, text
     for target, scripts in _scripts().items():
@@ -99,6 +100,7 @@ def _scripts() -> dict[str, dict[str, bytes]]:
 def _tracker() -> dict[str, bytes]:
     register, publish = m.RequestRegister(":6881"), m.RequestPublish("f", NINE)
     chunks = m.RequestChunkRegister("f", chunks=b"\xa0\x80", fileinfo=NINE)
+    rootless = m.RequestChunkRegister("h", chunks=b"\xa0\x80", fileinfo=FileInfo(9, 9, 1))
     some = m.RequestChunkRegister("g", chunknum=3, fileinfo=INFO)
     locate, listing = m.RequestFileLocation("f"), m.RequestFileList()
     nonsense = b'>0{"type":"NOTHING"}\n\r\n{"type":"REQUEST_PUBLISH"}\n'
@@ -107,6 +109,7 @@ def _tracker() -> dict[str, bytes]:
         "two-holders": script(
             say(0, register, publish), say(2, register, chunks, some), say(1, locate), "!0"
         ),
+        "bitfield": script(say(0, register, rootless)),
         "chunk-by-chunk": script(
             say(2, register, chunks, m.RequestChunkRegister("f", 4)), say(3, locate), "!2"
         ),

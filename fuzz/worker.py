@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import shlex
 import sys
 
 import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]  # is optional
@@ -11,7 +12,9 @@ import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]  #
 
 def main() -> None:
     """Fuzz a target until libFuzzer ends the process."""
-    target = sys.argv.pop(1)
+    _, target, *options = sys.argv
+    # A merge starts this program again, by a shell that is given this name as it is.
+    program = f"{shlex.quote(sys.executable)} -m fuzz.worker {target}"
     # The targets' own branches count as well: they tell apart what came out.
     with atheris.instrument_imports(include=["p2pfs", "fuzz.targets", "fuzz.answers"]):
         run = importlib.import_module(f"fuzz.targets.{target}").run
@@ -23,7 +26,7 @@ def main() -> None:
     def mutator(data: bytes, max_size: int, seed: int) -> bytes:
         return mutate(data, max_size, seed, atheris.Mutate)
 
-    atheris.Setup(sys.argv, run, custom_mutator=mutator)
+    atheris.Setup([program, *options], run, custom_mutator=mutator)
     atheris.Fuzz()
 
 

@@ -7,7 +7,7 @@ from p2pfs import messages as m
 from p2pfs.chunks import MAX_CHUNK_SIZE, MAX_CHUNKS, FileInfo
 from p2pfs.errors import MalformedMessage
 
-MOST_TEXT = 400
+MOST_TEXT = 250
 """Characters that the text of an error may have: it goes back to the sender, and to a log."""
 
 

@@ -104,9 +104,7 @@ class _Scene:
         for peer in self._connected():
             address = peer.protocol.address
             held = self.directory.held_by(address) if address is not None else {}
-            check(
-                held.keys() <= peer.offered(), "a peer holds what it said, and not what others did"
-            )
+            check(held.keys() <= peer.offered(), "a peer holds what it said itself")
 
     def _play_peer(self, step: Step, peer: _Peer) -> None:
         connection = peer.connection
