@@ -21,6 +21,15 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
     """Each seed's target, name, and bytes."""
     for number, message in enumerate(_messages()):
         yield "messages", f"{number:02}-{m.type_of(type(message))}", m.encode(message)[:-1]
+    # By chance no change comes to three numbers that agree and are too large.
+    yield (
+        "messages",
+        "too-many-chunks",
+        (
+            b'{"type":"REQUEST_PUBLISH","filename":"f","fileinfo":'
+            b'{"filesize":1000000000000000,"totalchunknum":1000000000000000,"chunksize":1}}'
+        ),
+    )
     yield "messages", "long-type", b'{"type":"%s"}' % (b"X" * 150)
     for name, text in _values().items():
         yield "values", name, text

@@ -39,13 +39,21 @@ def run(data: bytes) -> None:
         scene.end()
 
 
+class _Client(TrackerClient):
+    """Keeps the message that was read last, for `_Scene` to look at."""
+
+    last: m.Message | None = None
+
+    def message_received(self, message: m.Message, line: bytes) -> None:
+        self.last = message
+        super().message_received(message, line)
+
+
 class _Scene:
     def __init__(self) -> None:
         self.clock = StillReactor()
         connected: list[TrackerClient] = []
-        self.client = TrackerClient(
-            self.clock, "tracker:6880", SILENCE, KeepAlive(), connected.append
-        )
+        self.client = _Client(self.clock, "tracker:6880", SILENCE, KeepAlive(), connected.append)
         self.client.line_limit = LINE_LIMIT
         self.connection = Connection(self.client, peer_at("192.0.2.9"))
         check(connected == [self.client], "who waits for the connection is told")
@@ -85,20 +93,21 @@ class _Scene:
         if what == "r":
             return client.register(":6881").addCallback(_check_text)
         if what == "u":
-            return client.publish("f", INFO).addCallback(_check_done)
+            return client.publish("f", INFO).addCallback(self._check_done)
         if what == "w":
-            return client.unpublish("f").addCallback(_check_done)
+            return client.unpublish("f").addCallback(self._check_done)
         if what == "l":
             return client.locate("f").addCallback(_check_location)
         return Deferred.fromCoroutine(client.list_all("")).addCallback(_check_list)
 
+    def _check_done(self, _: None) -> None:
+        reply = self.client.last
+        right = isinstance(reply, m.ReplyPublish) and reply.result and reply.filename == "f"
+        check(right, "only a reply about the file is its success")
+
 
 def _check_text(address: str) -> None:
     check(isinstance(address, str), "an address is text")
-
-
-def _check_done(result: None) -> None:
-    check(result is None, "nothing but success is told")
 
 
 def _check_location(reply: m.ReplyFileLocation) -> None:
