@@ -119,6 +119,9 @@ def _tracker() -> dict[str, bytes]:
             say(0, register, publish), say(2, register, chunks, some), say(1, locate), "!0"
         ),
         "bitfield": script(say(0, register, rootless)),
+        "spare-bit": script(
+            say(0, register, m.RequestChunkRegister("h", chunks=b"\xa0\x90", fileinfo=NINE))
+        ),
         "chunk-by-chunk": script(
             say(2, register, chunks, m.RequestChunkRegister("f", 4)), say(3, locate), "!2"
         ),

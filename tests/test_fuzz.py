@@ -77,7 +77,7 @@ def _shifted(part: PartFile, offset: int, pieces: Sequence[bytes], write=PartFil
 @pytest.mark.parametrize(
     ("name", "place", "attribute", "planted"),
     [
-        ("messages", m, "encode", m._encoder.encode),
+        ("messages", m, "encode", lambda message: m._encoder.encode(message) + b"\n\n"),
         ("values", names, "_objection", lambda name: None),
         ("tracker", Directory, "leave", lambda self, peer: None),
         ("serving", ServingProtocol, "message_received", _echo_at_once),
