@@ -3,6 +3,9 @@
 PYTHON ?= python3
 FILE ?=
 ARGS ?=
+SEEDS ?= 3000
+
+PACKAGES := p2pfs demo benchmarks soak fuzz chaos daemons
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,13 +17,15 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export FILE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench chaos lint lint-style lint-format lint-types clean
+.PHONY: help demo test bench soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types clean
 
 help:
 	@echo "make demo [FILE=path]  a tracker and four peers on this machine, one of them killed midway"
 	@echo "make test [ARGS=...]   all tests; ARGS go to pytest"
 	@echo "make bench [ARGS=...]  how fast it is, as ratios; ARGS go to the benchmarks (--help)"
+	@echo "make soak [SEEDS=n]    random histories of simulated swarms with faults, and some fuzzing"
 	@echo "make chaos [ARGS=...]  real processes, killed, frozen and short of disk space for a minute"
+	@echo "make fuzz [ARGS=...]   arbitrary bytes against all that reads from the network (--help)"
 	@echo "make lint              linter, formatter and type checker"
 	@echo "make clean             remove the environment and everything generated"
 	@echo
@@ -39,6 +44,16 @@ bench: $(READY)
 chaos: $(READY)
 	@$(BIN)/python -m chaos $(ARGS)
 
+soak: $(READY) fuzz-tools
+	@$(BIN)/python -m soak --seeds $(SEEDS)
+	@$(BIN)/python -m fuzz --seconds 20
+
+fuzz: $(READY) fuzz-tools
+	@$(BIN)/python -m fuzz $(ARGS)
+
+fuzz-tools: $(READY)
+	@$(BIN)/python -m pip -qq --disable-pip-version-check install --editable '.[soak]'
+
 lint: lint-style lint-format lint-types
 
 lint-style: $(READY)
@@ -48,12 +63,12 @@ lint-format: $(READY)
 	@$(BIN)/ruff format --check .
 
 lint-types: $(READY)
-	@$(BIN)/mypy p2pfs demo benchmarks chaos daemons
+	@$(BIN)/mypy $(PACKAGES)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info twisted/plugins/dropin.cache
+	rm -rf $(VENV) build dist *.egg-info twisted/plugins/dropin.cache fuzz/found
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find p2pfs twisted tests demo benchmarks chaos daemons -name __pycache__ -prune -exec rm -rf {} +
+	find $(PACKAGES) twisted tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): setup.cfg setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and \

@@ -1,0 +1,123 @@
+"""A peer's connection to a tracker that answers anything, in any pieces, at any time.
+
+Steps: ``r.`` registers, ``u.`` publishes and ``w.`` unpublishes ``f``, ``k.``
+registers chunks of it, ``l.`` asks who has it, ``s.`` lists all files, ``x.n``
+cancels request n, ``>.…`` the tracker sends the rest, ``!.`` it hangs up, ``c.``
+the peer does, ``/.n`` has bytes arrive n at a time, ``+.n`` is n seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from fuzz.content import INFO
+from fuzz.faults import Fault, check, no_logged_failures
+from fuzz.promises import Promises
+from fuzz.script import Step, steps
+from fuzz.stage import Connection, StillReactor, peer_at, settle
+from p2pfs import messages as m
+from p2pfs.chunks import ChunkSet, FileInfo
+from p2pfs.errors import InvalidName
+from p2pfs.keepalive import KeepAlive
+from p2pfs.names import check_filename
+from p2pfs.peer.tracker_client import TrackerClient
+
+LINE_LIMIT = 1500
+"""Bytes of a line, so few that short scripts can reach the limit."""
+
+SILENCE = 30.0
+MAX_REQUESTS = 100
+
+
+def run(data: bytes) -> None:
+    """Play a script with a peer."""
+    with no_logged_failures():
+        scene = _Scene()
+        for step in steps(data):
+            scene.play(step)
+        scene.end()
+
+
+class _Client(TrackerClient):
+    """Keeps the message that was read last, for `_Scene` to look at."""
+
+    last: m.Message | None = None
+
+    def message_received(self, message: m.Message, line: bytes) -> None:
+        self.last = message
+        super().message_received(message, line)
+
+
+class _Scene:
+    def __init__(self) -> None:
+        self.clock = StillReactor()
+        connected: list[TrackerClient] = []
+        self.client = _Client(self.clock, "tracker:6880", SILENCE, KeepAlive(), connected.append)
+        self.client.line_limit = LINE_LIMIT
+        self.connection = Connection(self.client, peer_at("192.0.2.9"))
+        check(connected == [self.client], "who waits for the connection is told")
+        self.promises = Promises()
+
+    def play(self, step: Step) -> None:
+        """One step, and all that follows from it."""
+        match step.what:
+            case ">":
+                self.connection.deliver(step.rest)
+            case "k":
+                chunks = ChunkSet(INFO.totalchunknum, step.number((1 << INFO.totalchunknum) - 1))
+                self.client.register_chunks("f", INFO, chunks)
+            case "r" | "u" | "w" | "l" | "s" if self.promises.made < MAX_REQUESTS:
+                self.promises.add(self._ask(step.what))
+            case "x":
+                self.promises.cancel(step.number(MAX_REQUESTS))
+            case "!":
+                self.connection.hang_up()
+            case "c":
+                self.client.hang_up()
+            case "/":
+                self.connection.segment = step.number(4096) or 1
+            case "+":
+                self.clock.advance(step.number(600))
+        settle([self.connection])
+
+    def end(self) -> None:
+        """Close the connection: every request has an end, and nothing is left."""
+        self.connection.hang_up()
+        self.promises.check_kept()
+        check(not self.clock.getDelayedCalls(), "no timers are left")
+        self.promises.check_sent(self.connection.heard)
+
+    def _ask(self, what: str) -> Deferred[Any]:
+        client = self.client
+        if what == "r":
+            return client.register(":6881").addCallback(_check_text)
+        if what == "u":
+            return client.publish("f", INFO).addCallback(self._check_done)
+        if what == "w":
+            return client.unpublish("f").addCallback(self._check_done)
+        if what == "l":
+            return client.locate("f").addCallback(_check_location)
+        return Deferred.fromCoroutine(client.list_all("")).addCallback(_check_list)
+
+    def _check_done(self, _: None) -> None:
+        reply = self.client.last
+        right = isinstance(reply, m.ReplyPublish) and reply.result and reply.filename == "f"
+        check(right, "only a reply about the file is its success")
+
+
+def _check_text(address: str) -> None:
+    check(isinstance(address, str), "an address is text")
+
+
+def _check_location(reply: m.ReplyFileLocation) -> None:
+    check(reply.filename == "f", "a location is that of the file asked for")
+
+
+def _check_list(files: dict[str, FileInfo]) -> None:
+    for name in files:
+        try:
+            check_filename(name)
+        except InvalidName as error:  # an error of ours would pass for the tracker's
+            raise Fault("a list has no name that may not be used") from error
