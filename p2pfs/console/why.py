@@ -140,7 +140,8 @@ def _source_line(source: SourceState) -> str:
     if source.rate:
         parts.append(f"{size_text(source.rate)}/s")
     if source.error:
-        parts.append(f"last error: {source.error} ({_ago(source.error_seconds_ago)})")
+        error = source.error.removeprefix(f"{source.address}: ")
+        parts.append(f"last error: {error} ({_ago(source.error_seconds_ago)})")
     return f"{source.address}: {', '.join(parts)}"
 
 

@@ -256,7 +256,7 @@ class Download:
 
     def _note_progress(self, now: float) -> None:
         """Besides whole chunks: bytes that keep coming, and what this side is to be waited for."""
-        for at in (self._sourcing.flowed_at(now), self._hash_list.came_at):
+        for at in (self._sourcing.flowed_at, self._hash_list.came_at):
             if at is not None:
                 self._progress.progressed(at)
         if self._ledger.ours_to_finish or self._waits_for_disk or self._hash_list.recording:

@@ -173,12 +173,18 @@ _Story = tuple[int, int | None]
 
 def _under_way(facts: Facts) -> list[_Story]:
     """Chunks that are asked of the same source, with the same trouble before."""
+    # A chunk without a trouble of its own is told with that of its source.
+    errors = {source.address: source.error for source in facts.sources}
     alike: dict[tuple[str, bool, str], list[int]] = {}
     for chunknum, asked in facts.asked.items():
         trouble = facts.troubles.get(chunknum)
-        key = asked.source, asked.arrived, trouble.error if trouble else ""
+        error = trouble.error if trouble else errors.get(asked.source, "")
+        key = asked.source, asked.arrived, error
         alike.setdefault(key, []).append(chunknum)
-    return [(_bits(facts.total, chunknums), chunknums[0]) for chunknums in alike.values()]
+    return [
+        (_bits(facts.total, chunknums), max(chunknums, key=lambda c: c in facts.troubles))
+        for chunknums in alike.values()
+    ]
 
 
 def _waiting(facts: Facts) -> list[_Story]:

@@ -7,6 +7,9 @@ from collections import deque
 SPAN = 5.0
 """Seconds over which the rate is averaged."""
 
+_GRAIN = 0.05
+"""Seconds within which counts are added up, so that what is remembered is bounded."""
+
 
 class RateMeter:
     """Counts bytes and tells their rate over the last few seconds. Times are in seconds."""
@@ -20,7 +23,11 @@ class RateMeter:
         """Note ``length`` bytes."""
         if self._begun is None:
             self._begun = now
-        self._counts.append((now, length))
+        if self._counts and 0 <= now - self._counts[-1][0] < _GRAIN:
+            begun, before = self._counts[-1]
+            self._counts[-1] = begun, before + length
+        else:
+            self._counts.append((now, length))
         self._sum += length
         self._forget(now)
 

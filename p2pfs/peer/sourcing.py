@@ -71,7 +71,8 @@ class Sourcing:
         """The sources there is a connection to."""
         return [source for source in self._sources.values() if source.connected]
 
-    def flowed_at(self, now: float) -> float | None:
+    @property
+    def flowed_at(self) -> float | None:
         """When a source last delivered at the least rate at least; None if none did."""
         times = [
             source.connection.flowed_at

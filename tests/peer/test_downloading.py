@@ -181,11 +181,13 @@ def test_a_gap_in_our_own_running_is_nobodys_silence(scene: Scenes) -> None:
     one = scene()
     one.reachable = {address(1)}
     one.start(address(1))
+    first = one.sources[address(1)]
     one.run(1.0)
     one.clock.advance(8.6)
     one.run(8.0)
-    assert not one.sources[address(1)].aborted
+    assert not first.aborted
     one.run(4.0)
+    assert first.aborted
     assert "silent" in one.download.explain().sources[0].error
 
 

@@ -56,6 +56,21 @@ def test_chunks_with_the_same_story_are_told_together() -> None:
     assert (asked.asked, asked.rate, asked.count) == ("b", 1000, 2)
 
 
+def test_a_source_that_failed_before_is_told_once() -> None:
+    """Chunks asked of it are one group, whether they failed before or only their source did."""
+    source = SourceFacts("a", 0b11, "connected", error="a: it was silent", error_ago=2.0)
+    explanation = explain(
+        facts(
+            source,
+            total=2,
+            asked={0: AskedFacts("a", 1.0), 1: AskedFacts("a", 1.0)},
+            troubles={1: TroubleFacts("a: it was silent", 2.0, 3)},
+        )
+    )
+    [group] = explanation.groups
+    assert (group.chunks, group.error, group.attempts) == ("0-1", "a: it was silent", 3)
+
+
 def test_what_a_source_denied_is_told() -> None:
     """The tracker's word and the source's own are both shown."""
     source = SourceFacts("a", 0b11, "connected", denied=0b01, left=6.0, window=2)

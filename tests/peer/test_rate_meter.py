@@ -34,7 +34,7 @@ def test_only_the_last_seconds_count() -> None:
     assert meter.rate(20.0) == 500 / SPAN
 
 
-@given(st.lists(st.tuples(st.floats(0.01, 4), st.integers(0, 1000)), min_size=1, max_size=50))
+@given(st.lists(st.tuples(st.floats(0.06, 4), st.integers(0, 1000)), min_size=1, max_size=50))
 def test_the_rate_is_the_recent_bytes_over_the_span(steps: list[tuple[float, int]]) -> None:
     """It agrees with adding up by hand, whenever it is asked."""
     meter, now, counts = RateMeter(), 50.0, []
@@ -44,3 +44,12 @@ def test_the_rate_is_the_recent_bytes_over_the_span(steps: list[tuple[float, int
         counts.append((now, length))
         recent = sum(length for when, length in counts if when >= now - SPAN)
         assert meter.rate(now) == recent / max(min(SPAN, now - counts[0][0]), 0.1)
+
+
+def test_many_small_counts_are_added_up() -> None:
+    """What is remembered is bounded by time, not by how many pieces came."""
+    meter = RateMeter()
+    for piece in range(100_000):
+        meter.count(10, piece / 10_000)
+    assert len(meter._counts) <= 201
+    assert meter.rate(10.0) == pytest.approx(100_000, rel=0.02)

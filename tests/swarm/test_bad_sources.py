@@ -229,6 +229,61 @@ async def test_no_source_left_ends_with_the_missing_chunks(swarm: Swarm, join: J
     assert (swarm.directory / "copy").read_bytes() == DATA
 
 
+def _zeros(connection: ForeignConnection, request: dict[str, Any]) -> None:
+    connection.send_chunk(request, bytes(min(MIB, len(DATA) - request["chunknum"] * MIB)))
+
+
+def _short(connection: ForeignConnection, request: dict[str, Any]) -> None:
+    connection.send_chunk(request, b"short")
+
+
+def _another(connection: ForeignConnection, request: dict[str, Any]) -> None:
+    connection.send_chunk({**request, "chunknum": (request["chunknum"] + 1) % 6})
+
+
+def _unasked(connection: ForeignConnection, request: dict[str, Any]) -> None:
+    for _ in range(3):
+        connection.send_chunk(request)
+
+
+def _refuse(connection: ForeignConnection, request: dict[str, Any]) -> None:
+    connection.say(type="ERROR", request="PEER_REQUEST_CHUNK", message="I have none of it")
+
+
+def _hang_up(connection: ForeignConnection, request: dict[str, Any]) -> None:
+    connection.transport.abortConnection()
+
+
+@ensureDeferred
+@pytest.mark.parametrize(
+    ("answer", "digests", "banned", "words"),
+    [
+        (_zeros, None, True, "it sent a wrong chunk"),
+        (_short, None, True, "wrong length"),
+        (_another, None, True, "another chunk than was asked for"),
+        (_unasked, None, True, "another chunk than was asked for"),
+        (None, hash_list(bytes(len(DATA))), True, "does not match the root"),
+        (None, b"", True, "does not match the root"),
+        (_refuse, None, False, "I have none of it"),
+        (_hang_up, None, False, "it closed the connection"),
+    ],
+)
+async def test_who_lies_is_banned_and_who_fails_rests(
+    swarm: Swarm, join: Join, answer: Any, digests: bytes | None, banned: bool, words: str
+) -> None:
+    """Wrong content ends all dealings over that file; a false bitfield or a failure does not."""
+    await join(answer, digests=digests)
+    fetcher = await swarm.peer("fetcher", patience={"longest_rest": 60.0})
+    with pytest.raises(DownloadFailed):
+        await download(fetcher, NAME, swarm.directory / "copy")
+    failed = fetcher.downloads.failed.get(NAME)
+    assert failed is not None
+    assert failed.explanation is not None
+    [source] = failed.explanation.sources
+    assert (source.state == "banned") is banned
+    assert words in failed.error
+
+
 @ensureDeferred
 async def test_a_source_that_joins_midway_is_used(swarm: Swarm, join: Join) -> None:
     """A download that waits goes on as soon as somebody offers what is missing."""
