@@ -16,6 +16,7 @@ from p2pfs.addresses import is_loopback
 from p2pfs.keepalive import KeepAlive
 from p2pfs.testing.connecting import SimulatedPort
 from p2pfs.testing.disk import Drive, SimulatedDisk
+from p2pfs.testing.endings import end_coroutines
 from p2pfs.testing.links import Link
 from p2pfs.testing.reactor import HostReactor
 from p2pfs.testing.streams import WINDOW
@@ -67,13 +68,14 @@ class Host:
         self.tamper: Tamper | None = None
         """Changes segments that leave this host, if set."""
         self._ports = FIRST_FREE_PORT
-        self._ended: list[object] = []
+        self._kept: list[object] = []
         self._at_end: list[Callable[[], None]] = []
         self._begin_process()
 
     def _begin_process(self) -> None:
         self.reactor = HostReactor(self)
         self.disk = SimulatedDisk(self.drive)
+        self.keep(self.reactor)
 
     def free_port(self) -> int:
         """A port that was not used for long."""
@@ -85,6 +87,14 @@ class Host:
     def when_process_ends(self, call: Callable[[], None]) -> None:
         """Have something done, once, that a system does for a process that has ended."""
         self._at_end.append(call)
+
+    def keep(self, thing: object) -> None:
+        """Keep something of the present process until the network is closed.
+
+        What belonged to a process that was killed must not be collected: its
+        coroutines would be closed, and their clean-up would run.
+        """
+        self._kept.append(thing)
 
     # Faults
 
@@ -130,9 +140,15 @@ class Host:
         at_end, self._at_end = self._at_end, []
         for call in at_end:
             call()
-        # Were it collected, its coroutines would be closed, and their clean-up would run.
-        self._ended += [self.reactor, ends]
+        self.keep(ends)
         self._begin_process()
+
+    def close(self) -> list[object]:
+        """End the process for good; returns what was kept of it and of those before."""
+        self.kill()
+        self.tamper = None
+        kept, self._kept = self._kept, []
+        return kept
 
 
 class Network:
@@ -140,7 +156,8 @@ class Network:
 
     Everything in it, and everything on its hosts that goes by their reactors,
     happens on one timeline and in one order: the same calls with the same
-    ``random`` give the same history, event for event.
+    ``random`` give the same history, event for event. `close` it in the end, or
+    use it in a ``with`` statement.
     """
 
     def __init__(
@@ -215,6 +232,27 @@ class Network:
         """End a partition."""
         self._islands = []
         self.changed()
+
+    # The end
+
+    def close(self) -> None:
+        """End all processes, and let go of everything that belonged to them.
+
+        What they left undone is closed here, quietly: coroutines that were waiting
+        when their process ended. Their clean-up runs, but it has neither disk nor
+        network any more. A ``with`` statement does this at its end.
+        """
+        kept = [thing for host in self.hosts.values() for thing in host.close()]
+        kept += self.timeline.clear()
+        end_coroutines(kept, [self, *self.hosts.values()])
+        self.timeline.clear()
+        self.connections.clear()
+
+    def __enter__(self) -> Network:
+        return self
+
+    def __exit__(self, *of_exception: object) -> None:
+        self.close()
 
     # For hosts and connections
 
