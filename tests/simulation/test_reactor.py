@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import (
     HostnameEndpoint,
     TCP4ClientEndpoint,
@@ -20,10 +19,10 @@ from twisted.internet.error import (
     AlreadyCancelled,
     CannotListenError,
     ConnectError,
+    ConnectingCancelledError,
     ConnectionDone,
     ConnectionRefusedError,
     DNSLookupError,
-    UserError,
 )
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import (
@@ -287,7 +286,7 @@ def test_cancelling_a_connect(network: Network, a: Host, b: Host, after: float) 
     connecting = connectProtocol(TCP4ClientEndpoint(a.reactor, b.address, PORT), Notes(network))
     network.run(after)
     connecting.cancel()
-    assert isinstance(outcome_of(network, connecting), ConnectError | CancelledError | UserError)
+    assert isinstance(outcome_of(network, connecting), ConnectingCancelledError)
     network.run(5)
     assert all(notes.lost for notes in servers.made)
     assert not network.connections
