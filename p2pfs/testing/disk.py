@@ -84,10 +84,15 @@ class Drive:
         return EPOCH_NS + int((self._timeline.now + self.clock_offset) * SECOND_NS)
 
     def stamped(self, status: os.stat_result) -> os.stat_result:
-        """The status of a file with its simulated times, if it was written here last."""
+        """The status of a file with its simulated times.
+
+        A file that something else than this drive has written counts as written now,
+        when that is first seen.
+        """
         real, modified, changed = self._stamps.get(status.st_ino, (0, 0, 0))
         if real != status.st_mtime_ns:
-            return status
+            real, modified, changed = status.st_mtime_ns, self.time_ns(), self.time_ns()
+            self._stamps[status.st_ino] = real, modified, changed
         times = {"st_atime_ns": modified, "st_mtime_ns": modified, "st_ctime_ns": changed}
         # Python takes the exact times, which are not among the first ten, from the mapping.
         more: dict[str, Any] = {name: getattr(status, name) for name in _MORE} | times
@@ -95,8 +100,17 @@ class Drive:
 
     def stamp(self, place: Path | int) -> None:
         """A file was written just now."""
-        status, now = os.stat(place), self.time_ns()
-        self._stamps[status.st_ino] = status.st_mtime_ns, now, now
+        now = self.time_ns()
+        # So a later write by something else shows, however soon it comes.
+        os.utime(place, ns=(now, now))
+        self._stamps[os.stat(place).st_ino] = now, now, now
+
+    def renamed(self, place: Path) -> None:
+        """A file got or lost a name just now."""
+        status = os.stat(place)
+        real, modified, _ = self._stamps.get(status.st_ino, (0, 0, 0))
+        if real == status.st_mtime_ns:
+            self._stamps[status.st_ino] = real, modified, self.time_ns()
 
     def overwrites(self, path: Path, fd: int, offset: int, length: int) -> None:
         """Remember, for a power failure, what a write will replace."""
@@ -111,8 +125,12 @@ class Drive:
     def moved(self, source: Path, target: Path, replaced: bytes | None) -> None:
         """A file got another name, which is not safe before its directory is synced."""
         self._renamed.append((source, target, replaced))
+        self.forget(target)
         if source in self._unsynced:
             self._unsynced[target] = self._unsynced.pop(source)
+        if source in self._mapped:
+            self._mapped[target] = self._mapped.pop(source)
+        self.renamed(target)
 
     def forget(self, path: Path) -> None:
         """A file is gone."""
@@ -122,6 +140,10 @@ class Drive:
     def names_synced(self, directory: Path) -> None:
         """The names in a directory are safe."""
         self._renamed = [move for move in self._renamed if move[1].parent != directory]
+
+    def mapped(self, path: Path) -> None:
+        """A file is to be written as memory: until that is flushed, it is what it is."""
+        self._mapped.setdefault(path, path.read_bytes())
 
     def flushed(self, path: Path, content: bytes) -> None:
         """What is stored in mapped memory is safe."""
@@ -289,7 +311,7 @@ class SimulatedDisk(Disk):
         real, path = self._real(fd)
         mapping = super().map(real, length)
         self._maps[id(mapping)] = mapping, path
-        self.drive.flushed(path, b"")
+        self.drive.mapped(path)
         return mapping
 
     def flush(self, mapping: mmap.mmap) -> None:

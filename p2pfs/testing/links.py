@@ -12,8 +12,8 @@ class Flow(ABC):
     """What one connection wants to pass over a link, segment by segment."""
 
     @abstractmethod
-    def begin(self) -> int:
-        """The next segment begins to pass; its size in bytes."""
+    def begin(self) -> int | None:
+        """The next segment begins to pass; its size in bytes, or None if there is none left."""
 
     @abstractmethod
     def passed(self) -> bool:
@@ -28,38 +28,50 @@ class Link:
     """
 
     def __init__(self, timeline: Timeline, rate: float | None) -> None:
-        """``rate`` is in bytes a second and may be changed; None passes everything at once."""
-        self.rate = rate
+        """``rate`` is in bytes a second; None passes everything at once."""
         self.carried = 0
         """Bytes that have passed so far."""
         self._timeline = timeline
         self._turns: deque[Flow] = deque()
         self._busy = False
+        self.rate = rate
+
+    @property
+    def rate(self) -> float | None:
+        """Bytes a second, which may be changed; None passes everything at once."""
+        return self._rate
+
+    @rate.setter
+    def rate(self, rate: float | None) -> None:
+        if rate is not None and not rate > 0:
+            raise ValueError(f"{rate} is not a rate in bytes a second; None is no limit.")
+        self._rate = rate
 
     def join(self, flow: Flow) -> None:
-        """Let a flow take turns until it has nothing more; it must have a segment."""
+        """Let a flow take turns until it has nothing more."""
         self._turns.append(flow)
         if not self._busy:
             self._next()
 
     def _next(self) -> None:
-        while self._turns:
-            flow = self._turns.popleft()
+        turns = self._turns
+        while turns:
+            flow = turns.popleft()
             size = flow.begin()
+            if size is None:
+                continue
             self.carried += size
-            if self.rate is not None:
-                self._busy = True
-                self._timeline.after(size / self.rate, self._passed, flow)
-                return
             # A busy link cannot be entered a second time from what the flow does next.
             self._busy = True
+            if self._rate is not None:
+                self._timeline.after(size / self._rate, self._passed, flow)
+                return
             if flow.passed():
-                self._turns.append(flow)
+                turns.append(flow)
             self._busy = False
 
     def _passed(self, flow: Flow) -> None:
-        again = flow.passed()
-        if again:
+        if flow.passed():
             self._turns.append(flow)
         self._busy = False
         self._next()

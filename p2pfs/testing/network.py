@@ -7,22 +7,28 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
-from twisted.internet.address import IPv4Address
+from twisted.internet.abstract import isIPAddress
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import is_loopback
 from p2pfs.keepalive import KeepAlive
+from p2pfs.testing.connecting import SimulatedPort
 from p2pfs.testing.disk import Drive, SimulatedDisk
+from p2pfs.testing.endings import end_coroutines
 from p2pfs.testing.links import Link
 from p2pfs.testing.reactor import HostReactor
+from p2pfs.testing.streams import WINDOW
 from p2pfs.testing.timeline import Timeline
-from p2pfs.testing.transport import WINDOW, Connection, End, address_of
+from p2pfs.testing.transport import LOOPBACK, Connection, End, address_of
 
 _T = TypeVar("_T")
 
 FIRST_FREE_PORT = 32768
 """Where the ports begin that are given to those who ask for any."""
+
+LAST_PORT = 65535
 
 Tamper = Callable[[Connection, bytes], bytes]
 """Makes other bytes, as many, of a segment of a connection."""
@@ -62,22 +68,33 @@ class Host:
         self.tamper: Tamper | None = None
         """Changes segments that leave this host, if set."""
         self._ports = FIRST_FREE_PORT
-        self._ended: list[object] = []
+        self._kept: list[object] = []
         self._at_end: list[Callable[[], None]] = []
         self._begin_process()
 
     def _begin_process(self) -> None:
         self.reactor = HostReactor(self)
         self.disk = SimulatedDisk(self.drive)
+        self.keep(self.reactor)
 
     def free_port(self) -> int:
-        """A port that nobody had before."""
+        """A port that was not used for long."""
         self._ports += 1
-        return self._ports
+        if self._ports > LAST_PORT:
+            self._ports = FIRST_FREE_PORT
+        return self.free_port() if self._ports in self.reactor.ports else self._ports
 
     def when_process_ends(self, call: Callable[[], None]) -> None:
         """Have something done, once, that a system does for a process that has ended."""
         self._at_end.append(call)
+
+    def keep(self, thing: object) -> None:
+        """Keep something of the present process until the network is closed.
+
+        What belonged to a process that was killed must not be collected: its
+        coroutines would be closed, and their clean-up would run.
+        """
+        self._kept.append(thing)
 
     # Faults
 
@@ -97,14 +114,14 @@ class Host:
         ends = self.network.ends_of(self)
         for end in ends:
             end.vanish()
-            end.connection.suspect()
+        self.network.changed()
         self._end_process(ends)
         self.drive.power_failed(synced_only)
 
     def power_on(self) -> None:
         """Let the host be there again; its process is to be started anew."""
         self.is_up = True
-        self.network.retry()
+        self.network.changed()
 
     def freeze(self) -> None:
         """Stop the process as SIGSTOP does; its connections stay open."""
@@ -123,9 +140,15 @@ class Host:
         at_end, self._at_end = self._at_end, []
         for call in at_end:
             call()
-        # Were it collected, its coroutines would be closed, and their clean-up would run.
-        self._ended += [self.reactor, ends]
+        self.keep(ends)
         self._begin_process()
+
+    def close(self) -> list[object]:
+        """End the process for good; returns what was kept of it and of those before."""
+        self.kill()
+        self.tamper = None
+        kept, self._kept = self._kept, []
+        return kept
 
 
 class Network:
@@ -133,7 +156,8 @@ class Network:
 
     Everything in it, and everything on its hosts that goes by their reactors,
     happens on one timeline and in one order: the same calls with the same
-    ``random`` give the same history, event for event.
+    ``random`` give the same history, event for event. `close` it in the end, or
+    use it in a ``with`` statement.
     """
 
     def __init__(
@@ -169,6 +193,8 @@ class Network:
         latency: float = 0.0005,
     ) -> Host:
         """A new host; rates are in bytes a second (None: no limit), ``latency`` in seconds."""
+        if name in self.hosts:
+            raise ValueError(f"There is a host {name} already.")
         number = len(self.hosts) + 1
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         directory = self.directory / name
@@ -200,21 +226,40 @@ class Network:
     def partition(self, *islands: Iterable[Host]) -> None:
         """Let hosts of different islands not reach each other; the others are one more island."""
         self._islands = [frozenset(island) for island in islands]
-        for connection in self.connections:
-            if not connection.passable:
-                connection.suspect()
+        self.changed()
 
     def heal(self) -> None:
         """End a partition."""
         self._islands = []
-        self.retry()
+        self.changed()
 
-    def retry(self) -> None:
-        """Send again, on every connection, what was lost."""
-        for connection in list(self.connections):
-            connection.retry()
+    # The end
+
+    def close(self) -> None:
+        """End all processes, and let go of everything that belonged to them.
+
+        What they left undone is closed here, quietly: coroutines that were waiting
+        when their process ended. Their clean-up runs, but it has neither disk nor
+        network any more. A ``with`` statement does this at its end.
+        """
+        kept = [thing for host in self.hosts.values() for thing in host.close()]
+        kept += self.timeline.clear()
+        end_coroutines(kept, [self, *self.hosts.values()])
+        self.timeline.clear()
+        self.connections.clear()
+
+    def __enter__(self) -> Network:
+        return self
+
+    def __exit__(self, *of_exception: object) -> None:
+        self.close()
 
     # For hosts and connections
+
+    def changed(self) -> None:
+        """Other hosts can be reached than before."""
+        for connection in list(self.connections):
+            connection.examine()
 
     def reachable(self, one: Host, other: Host) -> bool:
         """Whether bytes get from one host to the other."""
@@ -228,30 +273,39 @@ class Network:
             return 0.0
         return one.latency + other.latency + self.site_latency(one, other)
 
+    def resolve(self, name: str) -> str | None:
+        """The address of a host by its name; an address is its own name."""
+        if is_loopback(name):
+            return LOOPBACK
+        if name in self.hosts:
+            return self.hosts[name].address
+        return name if isIPAddress(name) else None
+
     def host_at(self, address: str, asking: Host) -> Host | None:
         """The host that another one means by an address."""
         return asking if is_loopback(address) else self._by_address.get(address)
 
-    def named(self, name: str) -> Host | None:
-        """The host of that name or address."""
-        return self.hosts.get(name) or self._by_address.get(name)
-
     def ends_of(self, host: Host) -> list[End]:
-        """The ends of connections on a host that are still open."""
+        """The ends of connections on a host that its system knows of."""
         ends = [end for c in self.connections for end in (c.client, c.server)]
-        return [end for end in ends if end.host is host and not end.gone]
+        return [end for end in ends if end.host is host and not end.forgotten]
 
-    def established(self, connection: Connection, port: int | str) -> None:
+    def established(self, connection: Connection, port: SimulatedPort) -> None:
         """A connection to that port stands: give its ends their addresses."""
         client, server = connection.client, connection.server
-        own = client.host is server.host
-        client_host, server_host = (
-            ("127.0.0.1", "127.0.0.1") if own else (client.host.address, server.host.address)
-        )
-        client.local = server.remote = IPv4Address("TCP", client_host, client.host.free_port())
-        client.remote = server.local = address_of(server_host, port)
-        server.reactor = server.host.reactor
+        if isinstance(port.number, str):
+            client.remote = server.local = UNIXAddress(port.number)
+            client.local = server.remote = UNIXAddress(None)
+        else:
+            own = client.host is server.host
+            addresses = (LOOPBACK, LOOPBACK) if own else (client.host.address, server.host.address)
+            client.local = server.remote = address_of(addresses[0], client.host.free_port())
+            client.remote = server.local = address_of(addresses[1], port.number)
+        server.reactor = port.reactor
+        server.accept = port.accept
         self.connections[connection] = None
+        if port.reactor.is_dead:
+            server.vanish()
 
     def closed(self, end: End) -> None:
         """One end of a connection is gone."""

@@ -32,7 +32,6 @@ class Swarm:
         self.network = network
         self.daemons: dict[Host, Daemon] = {}
         """Those that run, by host."""
-        self._ended: list[Daemon] = []
 
     def start_tracker(self, host: Host, **settings: Any) -> TrackerService:
         """Start a tracker that knows nobody; ``settings`` are those of `TrackerSettings`."""
@@ -60,15 +59,17 @@ class Swarm:
 
     def stop(self, host: Host) -> Deferred[None]:
         """Stop the daemon of a host in good order."""
-        daemon = self.daemons.pop(host)
-        stopped = daemon.stopService()
-        self._ended.append(daemon)
-        return stopped
+        return self.daemons.pop(host).stopService()
 
     def _start(self, daemon: Daemon, host: Host) -> None:
-        daemon.startService()
-        self.daemons[host] = daemon
+        host.keep(daemon)
         host.when_process_ends(lambda: self._process_ended(daemon, host))
+        try:
+            daemon.startService()
+        except Exception:
+            host.kill()
+            raise
+        self.daemons[host] = daemon
 
     def _process_ended(self, daemon: Daemon, host: Host) -> None:
         if daemon.claim is not None:
@@ -76,7 +77,6 @@ class Swarm:
             daemon.claim = None
         if self.daemons.get(host) is daemon:
             del self.daemons[host]
-        self._ended.append(daemon)
 
     def _new_random(self) -> Random:
         return Random(self.network.random.getrandbits(64))

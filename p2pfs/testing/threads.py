@@ -60,7 +60,7 @@ class SimulatedThreads:
         host = self._reactor.host
         try:
             outcome = True, work(*args, **kwargs)
-        except BaseException:
+        except Exception:
             outcome = False, Failure()
         if told is not None:
             seconds = host.drive.take_time(host.network.timeline.now)

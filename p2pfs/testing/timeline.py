@@ -57,3 +57,8 @@ class Timeline:
                 return True
         self.now = end
         return False
+
+    def clear(self) -> list[object]:
+        """Forget all events that have not run; returns what they would have called."""
+        events, self._events = self._events, []
+        return [(call, args) for _, _, call, args in events]

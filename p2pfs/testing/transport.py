@@ -1,57 +1,44 @@
-"""A simulated TCP connection, and each end of it as Twisted's transport.
+"""A simulated connection, and each end of it as Twisted's transport.
 
-Bytes written wait in the sender, pass its uplink, take the latency, pass the
-receiver's downlink, and are delivered unless the receiver has paused; a window
-limits how many may be on their way or unread. So a slow reader slows the writer
-down, whose producer is paused in turn.
+An end behaves towards its protocol and producer as `twisted.internet.tcp` does, and
+towards the other end as Linux does: what the system has taken from a program still
+arrives after the program has closed the connection or died, unless it left something
+unread, which resets the connection.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.address import IPv4Address, UNIXAddress
-from twisted.internet.error import (
-    ConnectionAborted,
-    ConnectionDone,
-    ConnectionLost,
-    TimeoutError,
-)
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
     IConsumer,
+    IHalfCloseableProtocol,
     IProtocol,
     IPullProducer,
     IPushProducer,
     ITCPTransport,
 )
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from p2pfs.testing.links import Flow, Link
+from p2pfs.testing.streams import SOCKET_BUFFER, Arrivals, Mark, Segment, Stream
 
 if TYPE_CHECKING:  # a network makes connections, so it imports this module
     from p2pfs.testing.network import Host, Network
     from p2pfs.testing.reactor import HostReactor
 
-SEGMENT = 16 * 1024
-"""Most bytes that pass a link in one turn."""
-
-WINDOW = 256 * 1024
-"""Bytes of one direction of a connection that may be on their way or unread."""
-
-SOCKET_BUFFER = 64 * 1024
-"""Bytes that the system takes from a program before they leave the host."""
+LOOPBACK = "127.0.0.1"
+"""The address by which every host means itself."""
 
 UNANSWERED_SECONDS = 900.0
 """How long TCP sends again what nobody acknowledges, before it gives a connection up."""
-
-SEND_AGAIN_SECONDS = 0.2
-"""How long TCP waits before it sends again what was lost, once it gets through."""
-
-_END = b""
-"""Stands in the stream for its end."""
 
 
 class Connection:
@@ -59,11 +46,12 @@ class Connection:
 
     def __init__(self, network: Network, client: Host, server: Host) -> None:
         self.network = network
-        self.client = End(self, client)
-        self.server = End(self, server)
         self.is_cut = False
         self.latency = network.latency(client, server)
         """Seconds from one end to the other."""
+        own = client is server
+        self.client = End(self, client, own)
+        self.server = End(self, server, own)
 
     def other(self, end: End) -> End:
         """The other end."""
@@ -81,7 +69,7 @@ class Connection:
     def reset(self) -> None:
         """Break it as a middle box does: both ends are told at once."""
         for end in (self.client, self.server):
-            end.lose(ConnectionLost("the connection was reset"))
+            end.lose("the connection was reset")
 
     def stall(self) -> None:
         """Deliver nothing any more, with both ends still open, until `go_on`."""
@@ -94,209 +82,90 @@ class Connection:
             end.deliver_soon()
 
     def cut(self) -> None:
-        """Leave it half open: nothing passes any more, and no end is told."""
+        """Leave it half open, for good: nothing passes any more, and no end is told."""
         self.is_cut = True
-        self.suspect()
+        self.examine()
 
-    def suspect(self) -> None:
-        """Something may not get through any more: let keep-alive find out."""
+    def examine(self) -> None:
+        """Whether bytes get through may have changed: send what was lost, or begin to doubt."""
+        passable = self.passable
         for end in (self.client, self.server):
-            end.probe()
-
-    def retry(self) -> None:
-        """Something may get through again: send what was lost."""
-        for end in (self.client, self.server):
-            end.outgoing.send_again()
-
-
-class Stream(Flow):
-    """One direction of a connection, as the sender's uplink sees it."""
-
-    def __init__(self, connection: Connection, sender: End) -> None:
-        self._connection = connection
-        self._sender = sender
-        self._unsent: deque[memoryview] = deque()
-        self.unsent_bytes = 0
-        self._on_the_way = 0
-        self._sending = False
-        self._segment = b""
-        self._lost: deque[bytes] = deque()
-        self._attempt = 0
-        self._window = connection.network.window
-
-    def write(self, data: bytes) -> None:
-        """Take bytes to be sent."""
-        self._unsent.append(memoryview(data))
-        self.unsent_bytes += len(data)
-        self._send()
-
-    def finish(self) -> None:
-        """Tell the other end, behind all that was written, that there is no more."""
-        self._unsent.append(memoryview(_END))
-        self._send()
-
-    def discard(self) -> None:
-        """Forget what has not left yet."""
-        self._unsent.clear()
-        self.unsent_bytes = 0
-
-    def read(self, count: int) -> None:
-        """The receiver has taken so many bytes: word of it is on its way back."""
-        self._connection.network.timeline.after(self._connection.latency, self._read, count)
-
-    # Out of the sender
-
-    def begin(self) -> int:
-        piece = self._unsent[0]
-        self._segment = bytes(piece[:SEGMENT])
-        if len(piece) > SEGMENT:
-            self._unsent[0] = piece[SEGMENT:]
-        else:
-            self._unsent.popleft()
-        count = len(self._segment)
-        self.unsent_bytes -= count
-        self._on_the_way += count
-        return count
-
-    def passed(self) -> bool:
-        network = self._connection.network
-        segment = self._segment
-        if segment and self._sender.host.tamper is not None:
-            segment = self._sender.host.tamper(self._connection, segment)
-        network.timeline.after(self._connection.latency, self._arrive, segment)
-        self._sending = self._ready
-        if self.unsent_bytes <= SOCKET_BUFFER:
-            self._sender.drained()
-        return self._sending
-
-    @property
-    def _ready(self) -> bool:
-        return bool(self._unsent) and self._on_the_way < self._window
-
-    def _send(self) -> None:
-        if self._ready and not self._sending:
-            self._sending = True
-            self._sender.uplink(self._connection).join(self)
-
-    def _read(self, count: int) -> None:
-        self._on_the_way -= count
-        self._send()
-
-    # Into the receiver
-
-    def _arrive(self, segment: bytes) -> None:
-        if self._lost or not self._connection.passable:
-            self._lost.append(segment)
-            self._wait_for_answer()
-            return
-        receiver = self._connection.other(self._sender)
-        if receiver.gone:
-            # The receiver's system does not know the connection and says so.
-            latency = self._connection.latency
-            self._connection.network.timeline.after(latency, self._refused)
-        else:
-            receiver.arrived(segment)
-
-    def _refused(self) -> None:
-        if self._connection.passable:
-            self._sender.lose(ConnectionLost("the other side knows nothing of it"))
-
-    def send_again(self) -> None:
-        """Send what was lost, if it gets through."""
-        if self._lost and self._connection.passable:
-            self._attempt += 1
-            lost, self._lost = self._lost, deque()
-            for segment in lost:
-                self._connection.network.timeline.after(SEND_AGAIN_SECONDS, self._arrive, segment)
-
-    def _wait_for_answer(self) -> None:
-        if len(self._lost) == 1:
-            self._attempt += 1
-            timeline = self._connection.network.timeline
-            timeline.after(self._sender.patience, self._unanswered, self._attempt)
-
-    def _unanswered(self, attempt: int) -> None:
-        if attempt == self._attempt and self._lost:
-            self._sender.lose(TimeoutError())
-
-
-class Arrivals(Flow):
-    """One direction of a connection, as the receiver's downlink sees it."""
-
-    def __init__(self, end: End) -> None:
-        self._end = end
-        self._segments: deque[bytes] = deque()
-
-    def add(self, segment: bytes, link: Link) -> None:
-        """Let a segment pass the link."""
-        self._segments.append(segment)
-        if len(self._segments) == 1:
-            link.join(self)
-
-    def begin(self) -> int:
-        return len(self._segments[0])
-
-    def passed(self) -> bool:
-        # Its place in the queue is kept until it is handed over, or it would join twice.
-        segment = self._segments[0]
-        self._end.take(segment)
-        self._segments.popleft()
-        return bool(self._segments)
+            if passable:
+                end.trust()
+                end.outgoing.send_again()
+            else:
+                end.doubt()
 
 
 @implementer(ITCPTransport, IConsumer, IPushProducer)
 class End:
     """One end of a connection: the transport that its protocol sees."""
 
-    disconnecting = False
+    log = Logger()
+
     bufferSize = 64 * 1024
     """Bytes unsent at which a producer is paused, as of Twisted's transports."""
 
-    def __init__(self, connection: Connection, host: Host) -> None:
+    def __init__(self, connection: Connection, host: Host, own: bool) -> None:
+        """``own``: both ends are on the same host."""
         self.connection = connection
         self.host = host
         self.reactor: HostReactor = host.reactor
         self.protocol: IProtocol | None = None
         self.gone = False
-        """True once its system knows nothing of it any more."""
+        """True once its process has nothing to do with it any more."""
+        self.forgotten = False
+        """True once its system, too, knows nothing of it."""
         self.stalled = False
+        self.disconnecting = False
         self.local: Any = IPv4Address("TCP", host.address, 0)
         self.remote: Any = self.local
-        self.outgoing = Stream(connection, self)
-        self.on_lost: Any = None
-        """Called with the reason when the connection is lost, before the protocol hears of it."""
-        self._arrivals = Arrivals(self)
-        self._inbox: deque[bytes] = deque()
+        self.accept: Callable[[End], None] = End.abortConnection
+        """What becomes of the server's end once the connection stands."""
+        self.on_lost: Callable[[Failure], None] | None = None
+        """Called with the reason when the connection is lost, after the protocol was told."""
+        uplink, downlink = (host.loopback, host.loopback) if own else (host.uplink, host.downlink)
+        self.outgoing = Stream(connection, self, uplink)
+        self._arrivals = Arrivals(self, downlink)
+        self._inbox: deque[Segment] = deque()
         self._reading = True
         self._aborted = False
+        self._half_closing = False
         self._keep_alive = False
+        self._doubts = 0
+        self._in_doubt = False
         self._no_delay = False
         self._producer: IPushProducer | IPullProducer | None = None
         self._streaming = False
         self._producer_paused = False
+        self._look_due = False
 
-    # The network's side
+    # The network's side: what comes in
 
-    def uplink(self, connection: Connection) -> Link:
-        """The link by which it sends."""
-        other = connection.other(self)
-        return self.host.loopback if other.host is self.host else self.host.uplink
-
-    def open(self, protocol: IProtocol) -> None:
-        """Begin to deliver to a protocol."""
-        self.protocol = protocol
-        protocol.makeConnection(self)
+    def open(self, build: Callable[[IAddress], IProtocol | None]) -> None:
+        """Begin to deliver to a protocol; close if there is none to be had."""
+        try:
+            protocol = build(self.remote)
+        except Exception:
+            self.log.failure("No protocol for a connection from {remote}.", remote=self.remote)
+            protocol = None
+        self.protocol = protocol or Protocol()
+        self._call(self.protocol.makeConnection, self)
+        if protocol is None:
+            self.loseConnection()
         self.deliver_soon()
 
-    def arrived(self, segment: bytes) -> None:
+    def arrived(self, segment: Segment) -> None:
         """A segment has come to this host."""
-        other = self.connection.other(self)
-        link = self.host.loopback if other.host is self.host else self.host.downlink
-        self._arrivals.add(segment, link)
+        self._arrivals.add(segment)
 
-    def take(self, segment: bytes) -> None:
+    def take(self, segment: Segment) -> None:
         """A segment is to be delivered, once it is read."""
-        if not self.gone:
+        if self.gone:
+            return
+        if segment is Mark.BEGIN:
+            self.reactor.in_process(self.accept, self)
+        else:
             self._inbox.append(segment)
             self.reactor.in_process(self._deliver)
 
@@ -306,73 +175,138 @@ class End:
             self.reactor.soon(self._deliver)
 
     def _deliver(self) -> None:
-        while self._inbox and self._may_deliver():
-            data = self._inbox.popleft()
-            if data:
-                self.connection.other(self).outgoing.read(len(data))
-                cast(IProtocol, self.protocol).dataReceived(data)
+        inbox = self._inbox
+        while inbox and self._may_deliver():
+            segment = inbox.popleft()
+            protocol = cast(IProtocol, self.protocol)
+            if not isinstance(segment, Mark):
+                self.connection.other(self).outgoing.read(len(segment))
+                self._call(protocol.dataReceived, segment)
+            elif IHalfCloseableProtocol.providedBy(protocol):
+                self._call(protocol.readConnectionLost)
             else:
-                self.lose(ConnectionDone())
+                self._close(Failure(ConnectionDone()))
 
     def _may_deliver(self) -> bool:
         waits = self.stalled or self.protocol is None or not self._reading
-        return not (waits or self.gone or self._aborted)
+        return not (waits or self.gone or self.disconnecting)
 
-    def lose(self, reason: Exception) -> None:
-        """The connection is over; the protocol is told."""
-        if self.gone:
-            return
-        self.gone = True
-        self.outgoing.discard()
-        self._inbox.clear()
-        self.connection.network.closed(self)
-        self.reactor.in_process(self._tell_lost, reason)
+    def _call(self, call: Callable[..., object], *args: object) -> None:
+        """Call the protocol or producer; what it does not catch ends the connection."""
+        try:
+            call(*args)
+        except Exception:
+            self.log.failure("Unhandled error")
+            self._close(Failure())
+
+    # The network's side: the end
+
+    def lose(self, reason: str) -> None:
+        """The connection is broken; the protocol is told."""
+        if not self.gone:
+            self._forget()
+            self.reactor.soon(self._tell_lost, Failure(ConnectionLost(reason)))
 
     def vanish(self) -> None:
-        """The connection is over, and nobody is left to be told."""
+        """The host has lost its power: nobody is left to be told."""
+        self._forget()
+
+    def process_ended(self) -> None:
+        """The process this end belonged to is dead; its system closes the connection."""
+        if not self.gone:
+            self._leave()
+
+    def _close(self, reason: Failure) -> None:
+        """The program closes the connection; what the system has taken still arrives."""
+        if not self.gone:
+            self._leave()
+            self._tell_lost(reason)
+
+    def _leave(self) -> None:
+        unread = any(not isinstance(segment, Mark) for segment in self._inbox)
+        if unread or self.protocol is None:
+            self._forget()
+            self._reset_other_soon()
+            return
         self.gone = True
-        self.outgoing.discard()
+        self.outgoing.discard(keep=SOCKET_BUFFER)
+        if not self.outgoing.is_finished:
+            self.outgoing.mark(Mark.END)
         self._inbox.clear()
         self.connection.network.closed(self)
 
-    def drained(self) -> None:
-        """The system has room for more."""
-        waits = self._producer_paused or (self._producer is not None and not self._streaming)
-        if waits or self.disconnecting:
-            self.reactor.soon(self._drained)
+    def _forget(self) -> None:
+        self.gone = self.forgotten = True
+        self.outgoing.abandon()
+        self._inbox.clear()
+        self.connection.network.closed(self)
+
+    def _reset_other_soon(self) -> None:
+        connection = self.connection
+        connection.network.timeline.after(connection.latency, self._reset_other)
+
+    def _reset_other(self) -> None:
+        if self.connection.passable:
+            self.connection.other(self).lose("the other side broke it off")
+
+    def _tell_lost(self, reason: Failure) -> None:
+        producer, self._producer = self._producer, None
+        told: list[Callable[[], object]] = []
+        if producer is not None:
+            told.append(producer.stopProducing)
+        if self.protocol is not None:
+            protocol = self.protocol
+            told.append(lambda: protocol.connectionLost(reason))
+        if self.on_lost is not None:
+            on_lost = self.on_lost
+            told.append(lambda: on_lost(reason))
+        for tell in told:
+            try:
+                tell()
+            except Exception:
+                self.log.failure("Unhandled error")
+
+    # The network's side: whether anybody is there
 
     @property
     def patience(self) -> float:
         """Seconds until an other side that does not answer counts as gone."""
         return self.connection.network.keep_alive if self._keep_alive else UNANSWERED_SECONDS
 
-    def probe(self) -> None:
-        """Ask, if keep-alive is on, whether the other side is there, and wait for an answer."""
-        if self._keep_alive and not self.gone:
-            self.connection.network.timeline.after(self.patience, self._probed)
+    def doubt(self) -> None:
+        """Nothing gets through any more: let keep-alive, if it is on, find out."""
+        if not (self._in_doubt or self.gone):
+            self._in_doubt = True
+            self._doubts += 1
+            self._probe()
 
-    def _probed(self) -> None:
-        if not self.connection.passable or self.connection.other(self).gone:
-            self.lose(TimeoutError())
+    def trust(self) -> None:
+        """Something gets through again, and is answered if the other system knows how."""
+        if not self.connection.other(self).forgotten:
+            self._in_doubt = False
 
-    def _tell_lost(self, reason: Exception) -> None:
-        if self._producer is not None:
-            producer, self._producer = self._producer, None
-            producer.stopProducing()
-        failure = Failure(reason)
-        if self.protocol is not None:
-            self.protocol.connectionLost(failure)
-        if self.on_lost is not None:
-            self.on_lost(failure)
+    def _probe(self) -> None:
+        if self._keep_alive and self._in_doubt:
+            timeline = self.connection.network.timeline
+            timeline.after(self.patience, self._unanswered, self._doubts)
+
+    def _unanswered(self, doubt: int) -> None:
+        if self._in_doubt and doubt == self._doubts:
+            self.lose("nobody answers")
 
     # Twisted's side: writing
 
     def write(self, data: bytes) -> None:
-        if self.gone or self._aborted or self.disconnecting or not data:
+        if not isinstance(data, (bytes, memoryview)):
+            raise TypeError(f"Data must be bytes, not {type(data).__name__}.")
+        if self.gone or self._aborted or self.outgoing.is_finished or not data:
             return
-        self.outgoing.write(data)
-        full = self.outgoing.unsent_bytes > self.bufferSize + SOCKET_BUFFER
-        if full and self._producer is not None and self._streaming and not self._producer_paused:
+        self.outgoing.write(bytes(data))
+        if self._producer is None:
+            return
+        if not self._streaming:
+            self.drained()
+        elif self.outgoing.unsent_bytes > self.bufferSize + SOCKET_BUFFER:
             self._producer_paused = True
             cast(IPushProducer, self._producer).pauseProducing()
 
@@ -381,68 +315,64 @@ class End:
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         if self._producer is not None:
-            raise RuntimeError("A producer is registered already.")
+            raise RuntimeError(
+                f"Cannot register {producer}: {self._producer} was never unregistered."
+            )
         if self.gone:
             producer.stopProducing()
             return
-        self._producer, self._streaming, self._producer_paused = producer, streaming, False
+        self._producer, self._streaming = producer, streaming
         if not streaming:
             producer.resumeProducing()
 
     def unregisterProducer(self) -> None:
         self._producer = None
-        if self.disconnecting:
-            self.reactor.soon(self._drained)
+        self.drained()
 
-    def _drained(self) -> None:
-        if self.outgoing.unsent_bytes > SOCKET_BUFFER or self.gone:
+    def drained(self) -> None:
+        """The system may have room for more; see to who waits for that."""
+        wanted = self._producer is not None and (self._producer_paused or not self._streaming)
+        if not (wanted or self.disconnecting or self._half_closing) or self._look_due:
+            return
+        if self.outgoing.unsent_bytes <= SOCKET_BUFFER:
+            self._look_due = True
+            self.reactor.soon(self._look)
+
+    def _look(self) -> None:
+        self._look_due = False
+        if self.outgoing.unsent_bytes > SOCKET_BUFFER or self.gone or self._aborted:
             return
         if self._producer is not None and (self._producer_paused or not self._streaming):
             self._producer_paused = False
-            self._producer.resumeProducing()
-        elif self._producer is None and self.disconnecting and not self._aborted:
-            self.outgoing.finish()
-            self._close(ConnectionDone())
+            self._call(self._producer.resumeProducing)
+        elif self.disconnecting:
+            self._close(Failure(ConnectionDone()))
+        elif self._half_closing and not self.outgoing.is_finished:
+            self.outgoing.mark(Mark.END)
+            if IHalfCloseableProtocol.providedBy(self.protocol):
+                self._call(cast(Any, self.protocol).writeConnectionLost)
 
     def loseConnection(self) -> None:
         if not (self.gone or self.disconnecting):
             self.disconnecting = True
-            self.reactor.soon(self._drained)
+            self.drained()
 
     def loseWriteConnection(self) -> None:
-        self.loseConnection()
+        self._half_closing = True
+        self.drained()
 
     def abortConnection(self) -> None:
-        if self.gone or self._aborted:
-            return
-        self._aborted = True
-        self.disconnecting = True
-        self.outgoing.discard()
-        connection = self.connection
-        connection.network.timeline.after(connection.latency, self._reset_other)
-        self.reactor.soon(self._close, ConnectionAborted())
+        if not (self.gone or self._aborted):
+            self._aborted = True
+            self.disconnecting = True
+            self.outgoing.abandon()
+            self._reset_other_soon()
+            self.reactor.soon(self._abort)
 
-    def _close(self, reason: Exception) -> None:
-        """Like `lose`, but what is on its way already still arrives at the other end."""
+    def _abort(self) -> None:
         if not self.gone:
-            self.gone = True
-            self._inbox.clear()
-            self.connection.network.closed(self)
-            self._tell_lost(reason)
-
-    def _reset_other(self) -> None:
-        if self.connection.passable:
-            self.connection.other(self).lose(ConnectionLost("the other side aborted it"))
-
-    def process_ended(self) -> None:
-        """The process this end belonged to is dead; its system closes the connection."""
-        if self.gone:
-            return
-        self.outgoing.discard()
-        self.outgoing.finish()
-        self.gone = True
-        self._inbox.clear()
-        self.connection.network.closed(self)
+            self._forget()
+            self._tell_lost(Failure(ConnectionAborted()))
 
     # Twisted's side: reading, and what it is
 
@@ -450,7 +380,7 @@ class End:
         self._reading = False
 
     def resumeProducing(self) -> None:
-        if not self._reading and not self.gone:
+        if not (self._reading or self.gone or self.disconnecting):
             self._reading = True
             self.deliver_soon()
 
@@ -477,6 +407,7 @@ class End:
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
         self._keep_alive = bool(enabled)
+        self._probe()
 
 
 def address_of(host: str, port: int | str) -> IAddress:

@@ -1,0 +1,55 @@
+"""The last of simulated processes: coroutines that nothing will ever go on with."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+from collections.abc import Iterable
+from types import CodeType, CoroutineType, FunctionType, ModuleType
+from typing import Any
+
+from twisted.logger import Logger, LogPublisher
+
+# What leads out of a simulation, or nowhere.
+_FOREIGN = (ModuleType, type, CodeType, Logger, LogPublisher, str, bytes, int, float)
+
+
+def end_coroutines(roots: Iterable[object], beyond: Iterable[object]) -> int:
+    """Close the suspended coroutines that hang on ``roots``; returns how many there were.
+
+    Python closes a coroutine when it is collected: that runs its ``finally`` blocks at
+    no particular time, and complains when they wait for something. Here they run at
+    once, and what they raise concerns nobody: the process they belong to has ended.
+    What is ``beyond`` is left alone, with all that hangs on it alone.
+    """
+    found = [
+        coroutine
+        for coroutine in _reachable(roots, beyond)
+        if isinstance(coroutine, CoroutineType)
+        and inspect.getcoroutinestate(coroutine) == inspect.CORO_SUSPENDED
+    ]
+    for coroutine in found:
+        try:
+            coroutine.close()
+        except Exception:
+            # Among others "coroutine ignored GeneratorExit", from a clean-up that waits.
+            continue
+    return len(found)
+
+
+def _reachable(roots: Iterable[object], beyond: Iterable[object]) -> list[object]:
+    start = list(roots)
+    seen = {id(thing): thing for thing in beyond}
+    reached: list[object] = []
+    waiting: list[Any] = [start]
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen or isinstance(thing, _FOREIGN):
+            continue
+        seen[id(thing)] = thing
+        reached.append(thing)
+        if isinstance(thing, FunctionType):
+            waiting += [thing.__closure__, thing.__defaults__, thing.__kwdefaults__]
+        else:
+            waiting += gc.get_referents(thing)
+    return reached

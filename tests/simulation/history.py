@@ -1,0 +1,81 @@
+"""One history of a swarm with every kind of fault, and a digest of all that happened in it.
+
+Run as a program it prints the digest, so that two processes can be compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from p2pfs.errors import P2pfsError
+from p2pfs.testing import Connection, Host, Network, Swarm, download, publish
+
+CHUNK = 64 * 1024
+SIZE = 1_500_000
+
+
+def history(place: Path, seed: int) -> str:
+    """A digest of what every host sent and when, and of the files that came of it."""
+    seen = hashlib.sha256()
+    with Network(place, Random(seed)) as network:
+        swarm = Swarm(network)
+        hosts = [network.add_host(f"p{n}", 2e6, 2e6, 0.005) for n in range(5)]
+        tracker = network.add_host("tracker")
+
+        def watch(host: Host) -> None:
+            def note(connection: Connection, data: bytes) -> bytes:
+                seen.update(f"{network.timeline.now!r} {host.name} ".encode() + data)
+                return data
+
+            host.tamper = note
+
+        for host in (tracker, *hosts):
+            watch(host)
+        swarm.start_tracker(tracker)
+        peers = [swarm.start_peer(host, tracker, smallest_chunk=CHUNK) for host in hosts]
+        for n, name in enumerate(("one", "two", "three")):
+            path = hosts[0].directory / name
+            path.write_bytes(Random(n).randbytes(SIZE))
+            network.result_of(publish(peers[0], path), 10)
+
+        works = [
+            download(peer, name, host.directory / name)[1]
+            for name in ("one", "two", "three")
+            for peer, host in zip(peers[1:], hosts[1:], strict=True)
+        ]
+        outcomes: list[object] = []
+        for work in works:
+            work.addBoth(outcomes.append)
+        random = Random(seed)
+        for _ in range(4):
+            network.run(random.random())
+            network.partition(random.sample(hosts, 2))
+            network.run(random.random())
+            network.heal()
+            random.choice(list(network.connections)).reset()
+        hosts[4].power_off(synced_only=True)
+        network.run(0.5)
+        hosts[4].power_on()
+        again = swarm.start_peer(hosts[4], tracker, smallest_chunk=CHUNK)
+        network.run(1)
+        for name in ("one", "two", "three"):
+            try:
+                network.result_of(download(again, name, hosts[4].directory / name)[1], 120)
+            except P2pfsError:
+                seen.update(b"refused")
+        network.run(30)
+        for host in (*hosts, tracker):
+            network.result_of(swarm.stop(host), 30)
+        for host in hosts:
+            for name in ("one", "two", "three"):
+                seen.update((host.directory / name).read_bytes())
+        return f"{seen.hexdigest()} {network.timeline.passed} {network.timeline.now!r}"
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory(prefix="sim-") as directory:
+        print(history(Path(directory), int(sys.argv[1])))

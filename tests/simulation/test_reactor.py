@@ -1,0 +1,322 @@
+"""Time, threads, listening, connecting and names as a simulated host offers them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    UNIXClientEndpoint,
+    UNIXServerEndpoint,
+    clientFromString,
+    connectProtocol,
+    serverFromString,
+)
+from twisted.internet.error import (
+    AlreadyCalled,
+    AlreadyCancelled,
+    CannotListenError,
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionDone,
+    ConnectionRefusedError,
+    DNSLookupError,
+)
+from twisted.internet.error import TimeoutError as ConnectTimeout
+from twisted.internet.interfaces import (
+    IReactorPluggableNameResolver,
+    IReactorTCP,
+    IReactorTime,
+    IReactorUNIX,
+    ITCPTransport,
+)
+from twisted.internet.protocol import ClientFactory
+from twisted.internet.task import LoopingCall, deferLater
+from zope.interface.verify import verifyObject
+
+from p2pfs.testing import Host, Network
+from p2pfs.threads import in_thread
+from tests.conftest import LoggedFailures
+from tests.simulation.parts import PORT, Notes, Pair, Servers, outcome_of
+
+
+@pytest.fixture
+def a(network: Network) -> Host:
+    return network.add_host("a", latency=0.1)
+
+
+@pytest.fixture
+def b(network: Network) -> Host:
+    return network.add_host("b", latency=0.1)
+
+
+def test_interfaces(a: Host, b: Host) -> None:
+    """What Twisted looks for is there, with the arguments that it gives."""
+    for interface in (IReactorTime, IReactorTCP, IReactorUNIX, IReactorPluggableNameResolver):
+        verifyObject(interface, a.reactor)
+    verifyObject(ITCPTransport, Pair(a, b).client.transport)
+
+
+def test_timers(network: Network, a: Host) -> None:
+    """They fire in order and can be cancelled, put off and brought forward, as Twisted's."""
+    fired: list[tuple[str, float]] = []
+
+    def timer(name: str, seconds: float) -> Any:
+        return a.reactor.callLater(seconds, lambda: fired.append((name, a.reactor.seconds())))
+
+    timer("plain", 3)
+    cancelled = timer("cancelled", 1)
+    cancelled.cancel()
+    later = timer("reset later", 1)
+    later.reset(4)
+    sooner = timer("reset sooner", 9)
+    sooner.reset(2)
+    delayed = timer("delayed", 1)
+    delayed.delay(4)
+    to_and_fro = timer("to and fro", 6)
+    to_and_fro.reset(1)
+    to_and_fro.reset(6)
+    assert cancelled not in a.reactor.getDelayedCalls()
+    assert len(a.reactor.getDelayedCalls()) == 5
+    network.run(20)
+    assert fired == [
+        ("reset sooner", 2),
+        ("plain", 3),
+        ("reset later", 4),
+        ("delayed", 5),
+        ("to and fro", 6),
+    ]
+    assert a.reactor.getDelayedCalls() == []
+    with pytest.raises(AlreadyCalled):
+        delayed.cancel()
+    with pytest.raises(AlreadyCancelled):
+        cancelled.cancel()
+    with pytest.raises(AssertionError):
+        timer("in the past", -1)
+
+
+def test_what_a_timer_raises_is_logged(
+    network: Network, a: Host, logged_failures: LoggedFailures
+) -> None:
+    """And the others go on."""
+    fired: list[int] = []
+    a.reactor.callLater(1, lambda: 1 / 0)
+    a.reactor.callLater(1, fired.append, 1)
+    network.run(2)
+    assert fired == [1]
+    assert len(logged_failures.flush()) == 1
+
+
+def test_tools_of_twisted_work_on_it(network: Network, a: Host) -> None:
+    """Looping calls and delayed Deferreds go by its clock."""
+    assert network.result_of(deferLater(a.reactor, 5, lambda: "done"), 6) == "done"
+    calls: list[float] = []
+    loop = LoopingCall(lambda: calls.append(a.reactor.seconds()))
+    loop.clock = a.reactor
+    loop.start(2)
+    network.run(5)
+    loop.stop()
+    assert calls == [5, 7, 9]
+
+
+def test_threads_return_results_and_failures_in_order(network: Network, a: Host) -> None:
+    """Their work is done later, never at once, and one after the other."""
+    done: list[int] = []
+    works = [in_thread(a.reactor, done.append, n) for n in range(3)]
+    assert done == []
+    for work in works:
+        network.result_of(work, 1)
+    assert done == [0, 1, 2]
+    with pytest.raises(ZeroDivisionError):
+        network.result_of(in_thread(a.reactor, lambda: 1 / 0), 1)
+
+
+def test_a_result_that_does_not_come_is_an_error(network: Network, a: Host) -> None:
+    """`result_of` ends after the seconds it was given."""
+    with pytest.raises(TimeoutError, match="after 3 simulated seconds"):
+        network.result_of(deferLater(a.reactor, 5, lambda: "done"), 3)
+    assert network.timeline.now == 3
+
+
+def test_a_port_that_is_in_use(network: Network, a: Host) -> None:
+    """It cannot be listened at twice, but again when it is given up."""
+    port = a.reactor.listenTCP(PORT, Servers(None))
+    with pytest.raises(CannotListenError) as refused:
+        a.reactor.listenTCP(PORT, Servers(None))
+    assert "Address already in use" in str(refused.value)
+    network.result_of(port.stopListening(), 1)
+    network.result_of(port.stopListening(), 1)
+    a.reactor.listenTCP(PORT, Servers(None))
+
+
+def test_any_port_and_wrong_ports(a: Host) -> None:
+    """Port 0 is any that is free; wrong numbers and addresses of others fail as they do."""
+    free = {a.reactor.listenTCP(0, Servers(None)).getHost().port for _ in range(3)}
+    assert len(free) == 3
+    assert all(1024 < port < 65536 for port in free)
+    with pytest.raises(OverflowError):
+        a.reactor.listenTCP(65536, Servers(None))
+    with pytest.raises(CannotListenError):
+        a.reactor.listenTCP(PORT, Servers(None), interface="192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("interface", "by_loopback", "by_address", "by_others"),
+    [
+        ("", True, True, True),
+        ("0.0.0.0", True, True, True),
+        ("127.0.0.1", True, False, False),
+        ("localhost", True, False, False),
+        ("10.0.0.2", False, True, True),
+    ],
+)
+def test_interfaces_listened_at(
+    network: Network,
+    a: Host,
+    b: Host,
+    interface: str,
+    by_loopback: bool,
+    by_address: bool,
+    by_others: bool,
+) -> None:
+    """A port is reached at the address it was bound to; loopback is a host's own."""
+    b.reactor.listenTCP(PORT, Servers(lambda: Notes(network)), interface=interface)
+
+    def reached(host: Host, address: str) -> bool:
+        connecting = TCP4ClientEndpoint(host.reactor, address, PORT).connect(
+            Servers(lambda: Notes(network))
+        )
+        outcome = outcome_of(network, connecting)
+        assert isinstance(outcome, Notes | ConnectionRefusedError)
+        return isinstance(outcome, Notes)
+
+    assert reached(b, "127.0.0.1") == by_loopback
+    assert reached(b, "10.0.0.2") == by_address
+    assert reached(a, "10.0.0.2") == by_others
+    assert not reached(a, "127.0.0.1")
+
+
+def test_addresses_of_both_ends(network: Network, a: Host, b: Host) -> None:
+    """What one end calls its own address is the other's peer."""
+    for pair, host in ((Pair(a, b), b.address), (Pair(b, b, port=PORT + 1), "127.0.0.1")):
+        client, server = pair.client.transport, pair.server.transport
+        assert client.getPeer() == server.getHost()
+        assert client.getHost() == server.getPeer()
+        assert client.getPeer().host in (host, b.address)
+        assert client.getHost().port >= 32768
+
+
+def test_endpoints_by_name(network: Network, a: Host, b: Host) -> None:
+    """Hosts have names; an unknown one cannot be found, an address nobody has never answers."""
+    b.reactor.listenTCP(PORT, Servers(lambda: Notes(network)))
+    connected = connectProtocol(HostnameEndpoint(a.reactor, "b", PORT), Notes(network))
+    assert network.result_of(connected, 5).transport.getPeer().host == b.address
+    connected = connectProtocol(clientFromString(a.reactor, f"tcp:b:{PORT}"), Notes(network))
+    assert network.result_of(connected, 5).transport.getPeer().host == b.address
+    for endpoint in (
+        HostnameEndpoint(a.reactor, "nobody", PORT),
+        TCP4ClientEndpoint(a.reactor, "nobody", PORT),
+    ):
+        with pytest.raises(DNSLookupError):
+            network.result_of(connectProtocol(endpoint, Notes(network)), 5)
+    began = network.timeline.now
+    nobody = TCP4ClientEndpoint(a.reactor, "10.9.9.9", PORT, timeout=7)
+    with pytest.raises(ConnectTimeout):
+        network.result_of(connectProtocol(nobody, Notes(network)), 30)
+    assert network.timeline.now == pytest.approx(began + 7)
+
+
+def test_a_server_endpoint_by_string(network: Network, a: Host) -> None:
+    """Endpoint strings make ports of it."""
+    listening = serverFromString(a.reactor, f"tcp:{PORT}:interface=127.0.0.1").listen(Servers(None))
+    port = network.result_of(listening, 1)
+    assert (port.getHost().host, port.getHost().port) == ("127.0.0.1", PORT)
+
+
+def test_unix_sockets_are_a_hosts_own(network: Network, a: Host, b: Host) -> None:
+    """They are reached by their path, on the same host only, and take no time."""
+    path = str(a.directory / "socket")
+    servers = Servers(lambda: Notes(network))
+    network.result_of(UNIXServerEndpoint(a.reactor, path).listen(servers), 1)
+    with pytest.raises(CannotListenError):
+        a.reactor.listenUNIX(path, servers)
+    notes = network.result_of(
+        connectProtocol(UNIXClientEndpoint(a.reactor, path), Notes(network)), 0
+    )
+    assert notes.transport.getPeer().name.decode() == path
+    with pytest.raises(ConnectError):
+        network.result_of(connectProtocol(UNIXClientEndpoint(b.reactor, path), Notes(network)), 1)
+
+
+def test_refusing_by_no_protocol(network: Network, a: Host, b: Host) -> None:
+    """A factory that makes no protocol has the connection closed; the other side is told."""
+    refusing = Servers(lambda: None)
+    b.reactor.listenTCP(PORT, refusing)
+    notes = network.result_of(
+        connectProtocol(TCP4ClientEndpoint(a.reactor, b.address, PORT), Notes(network)), 5
+    )
+    network.run(1)
+    assert notes.lost.check(ConnectionDone)
+    assert not network.connections
+
+
+def test_a_factory_that_fails_harms_no_other(
+    network: Network, a: Host, b: Host, logged_failures: LoggedFailures
+) -> None:
+    """The exception is logged, that connection closed, and the next one is accepted."""
+    made = iter([lambda: 1 / 0, lambda: Notes(network)])
+    b.reactor.listenTCP(PORT, Servers(lambda: next(made)()))
+    one, other = Notes(network), Notes(network)
+    for notes in (one, other):
+        endpoint = TCP4ClientEndpoint(a.reactor, b.address, PORT)
+        network.result_of(connectProtocol(endpoint, notes), 5)
+        network.run(1)
+    assert one.lost is not None
+    assert other.lost is None
+    assert len(logged_failures.flush()) == 1
+
+
+@pytest.mark.parametrize("after", [0.0, 0.1, 0.3, 0.39])
+def test_cancelling_a_connect(network: Network, a: Host, b: Host, after: float) -> None:
+    """Before the round trip is over it fails, and the server is not left with a connection."""
+    servers = Servers(lambda: Notes(network))
+    b.reactor.listenTCP(PORT, servers)
+    connecting = connectProtocol(TCP4ClientEndpoint(a.reactor, b.address, PORT), Notes(network))
+    network.run(after)
+    connecting.cancel()
+    assert isinstance(outcome_of(network, connecting), ConnectingCancelledError)
+    network.run(5)
+    assert all(notes.lost for notes in servers.made)
+    assert not network.connections
+    assert a.reactor.getDelayedCalls() == []
+
+
+def test_a_connector_can_connect_again(network: Network, a: Host, b: Host) -> None:
+    """A client factory is told of failure and loss, and may try again with its connector."""
+    told: list[str] = []
+
+    class Again(ClientFactory):
+        noisy = False
+
+        def buildProtocol(self, addr: object) -> Notes:
+            told.append("connected")
+            return Notes(network)
+
+        def clientConnectionFailed(self, connector: Any, reason: Any) -> None:
+            told.append(reason.type.__name__)
+            b.reactor.listenTCP(PORT, servers)
+            connector.connect()
+
+        def clientConnectionLost(self, connector: Any, reason: Any) -> None:
+            told.append(f"lost: {reason.type.__name__}")
+
+    servers = Servers(lambda: Notes(network))
+    connector = a.reactor.connectTCP(b.address, PORT, Again())
+    network.run(5)
+    assert told == ["ConnectionRefusedError", "connected"]
+    connector.disconnect()
+    network.run(5)
+    assert told[2:] == ["lost: ConnectionDone"]
+    assert servers.made[0].lost is not None
