@@ -89,11 +89,15 @@ class RequestFileLocation(_Message, frozen=True):
 
 
 class ReplyFileLocation(_Message, frozen=True):
-    """``chunkinfo`` maps a peer's address to the bitfield of the chunks it holds."""
+    """``chunkinfo`` maps a peer's address to the bitfield of the chunks it holds.
+
+    ``holders`` is how many hold some of the file in all, when not all are named.
+    """
 
     filename: str
     fileinfo: FileInfo
     chunkinfo: dict[str, bytes]
+    holders: int | None = None
 
 
 class RequestChunkRegister(_Message, frozen=True):
