@@ -16,15 +16,14 @@ from p2pfs.chunks import ChunkSet
 class Roster:
     """Addresses, each with a bitfield, of which any few can be drawn at a fixed cost."""
 
-    __slots__ = ("_places", "addresses", "bitfields")
+    __slots__ = ("_places", "entries")
 
     def __init__(self) -> None:
-        self.addresses: list[str] = []
-        self.bitfields: list[bytes] = []
+        self.entries: list[tuple[str, bytes]] = []
         self._places: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return len(self.addresses)
+        return len(self.entries)
 
     def __contains__(self, peer: object) -> bool:
         return peer in self._places
@@ -32,38 +31,35 @@ class Roster:
     def get(self, peer: str) -> bytes | None:
         """The bitfield of a peer, or None when it is not in here."""
         place = self._places.get(peer)
-        return None if place is None else self.bitfields[place]
+        return None if place is None else self.entries[place][1]
 
     def put(self, peer: str, bitfield: bytes) -> None:
         """Add a peer, or give it another bitfield."""
-        place = self._places.setdefault(peer, len(self.addresses))
-        if place < len(self.addresses):
-            self.bitfields[place] = bitfield
+        place = self._places.get(peer)
+        if place is None:
+            self._places[peer] = len(self.entries)
+            self.entries.append((peer, bitfield))
         else:
-            self.addresses.append(peer)
-            self.bitfields.append(bitfield)
+            self.entries[place] = (peer, bitfield)
 
     def remove(self, peer: str) -> None:
         """Take a peer out; the last one takes its place."""
-        place = self._places.pop(peer)
-        last, bitfield = self.addresses.pop(), self.bitfields.pop()
-        if last != peer:
-            self.addresses[place] = last
-            self.bitfields[place] = bitfield
-            self._places[last] = place
+        place, last = self._places.pop(peer), self.entries.pop()
+        if last[0] != peer:
+            self.entries[place] = last
+            self._places[last[0]] = place
 
     def draw(self, count: int, random: Random, into: dict[str, bytes]) -> None:
         """Add ``count`` more peers by chance to a selection, or all when there are no more."""
-        addresses, bitfields, total = self.addresses, self.bitfields, len(self.addresses)
+        entries, total = self.entries, len(self.entries)
         if count >= total:
-            into.update(zip(addresses, bitfields, strict=True))
+            into.update(entries)
             return
         chance = random.random
         goal = len(into) + count
         # Who is drawn twice is replaced: few more draws than peers, when there are many.
         while len(into) < goal:
-            for place in [int(chance() * total) for _ in range(goal - len(into))]:
-                into[addresses[place]] = bitfields[place]
+            into.update([entries[int(chance() * total)] for _ in range(goal - len(into))])
 
 
 class Cover:
@@ -110,25 +106,27 @@ class Cover:
         wanted, self._covered, self._stale = self._covered, 0, False
         for peer in self._members:
             self._covered |= int.from_bytes(partial.get(peer) or b"", "big")
-        self._take(partial.addresses, partial, wanted & ~self._covered)
+        self._take(partial.entries, wanted & ~self._covered)
 
     def _remake(self, partial: Roster) -> None:
         wanted, self._covered, self._stale, self._changes = self._covered, 0, False, 0
         self._members = {}
-        counts = [int.from_bytes(b, "big").bit_count() for b in partial.bitfields]
-        order = sorted(range(len(counts)), key=counts.__getitem__, reverse=True)
-        self._take([partial.addresses[place] for place in order], partial, wanted)
+        self._take(sorted(partial.entries, key=_count, reverse=True), wanted)
 
-    def _take(self, peers: list[str], partial: Roster, missing: int) -> None:
+    def _take(self, entries: list[tuple[str, bytes]], missing: int) -> None:
         """Add those that hold something missing, until nothing is."""
-        for peer in peers:
+        for peer, bitfield in entries:
             if not missing:
                 return
-            bits = int.from_bytes(partial.get(peer) or b"", "big")
+            bits = int.from_bytes(bitfield, "big")
             if bits & missing:
                 self._members[peer] = None
                 self._covered |= bits
                 missing &= ~bits
+
+
+def _count(entry: tuple[str, bytes]) -> int:
+    return int.from_bytes(entry[1], "big").bit_count()
 
 
 class Holders(Mapping[str, ChunkSet]):
@@ -149,9 +147,9 @@ class Holders(Mapping[str, ChunkSet]):
         return len(self._whole) + (0 if self._partial is None else len(self._partial))
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._whole.addresses
-        if self._partial is not None:
-            yield from self._partial.addresses
+        for roster in (self._whole, self._partial):
+            if roster is not None:
+                yield from (peer for peer, _ in roster.entries)
 
     def __contains__(self, peer: object) -> bool:
         return peer in self._whole or self.has_part(peer)

@@ -211,7 +211,8 @@ class TrackerFactory(Factory):
         self.allow_announced_host = allow_announced_host
         self.keep_alive = keep_alive or KeepAlive()
         self.quotas = quotas or Quotas()
-        self.connections: set[TrackerProtocol] = set()
+        # In the order of their coming; a set would have another order in every process.
+        self.connections: dict[TrackerProtocol, None] = {}
         self.joined: dict[str, TrackerProtocol] = {}
         self.admission: Admission[TrackerProtocol] = Admission(self.quotas.connections)
         self.offences = Notices(reactor, self.log.warn)
@@ -223,7 +224,7 @@ class TrackerFactory(Factory):
             self.offences.note(host, TURNED_AWAY)
             return TurnedAway()
         connection = TrackerProtocol(self, host)
-        self.connections.add(connection)
+        self.connections[connection] = None
         evicted = self.admission.add(host, connection)
         if evicted is not None:
             victim, victims_host = evicted
@@ -250,7 +251,7 @@ class TrackerFactory(Factory):
 
     def forget(self, connection: TrackerProtocol) -> None:
         """Drop a connection that ended, and all that its peer held."""
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         self.admission.remove(connection)
         if connection.address is not None:
             del self.joined[connection.address]
