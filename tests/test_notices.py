@@ -51,10 +51,25 @@ def test_thousands_of_hosts_fill_neither_log_nor_memory() -> None:
     for number in range(1000):
         said.notices.note(str(number), "x.")
         assert len(said.notices) == min(number + 1, 10)
+    said.notices.note("0", "x.")
     assert said.lines == [f"{number}: x." for number in range(11)]
     said.clock.advance(WINDOW)
     for number in range(2000, 3000):
         said.notices.note(str(number), "x.")
         assert len(said.notices) == 10
     assert len(said.lines) == 22
-    assert said.lines[-1] == "2010: x. (989 more of various hosts were not logged before this.)"
+    assert said.lines[-1] == "2010: x. (990 more of various hosts were not logged before this.)"
+
+
+def test_the_host_that_was_quiet_longest_makes_room() -> None:
+    """One whose time began anew keeps its place, and a newcomer gets that of another."""
+    said = Said(hosts=2)
+    said.notices.note("a", "x.")
+    said.clock.advance(WINDOW / 2)
+    said.notices.note("b", "x.")
+    said.clock.advance(WINDOW / 2)
+    said.notices.note("a", "x.")
+    said.clock.advance(WINDOW / 2)
+    for host in ("c", "d", "a"):
+        said.notices.note(host, "x.")
+    assert said.lines == ["a: x.", "b: x.", "a: x.", "c: x.", "d: x."]

@@ -77,14 +77,20 @@ def test_a_hold_between_turns_stops_the_next_one() -> None:
 
 
 def test_a_release_between_turns_does_not_overtake() -> None:
-    """Holding and releasing from elsewhere is no way to have more than one's turn."""
+    """Holding and releasing from elsewhere is no way to have more than one's turn, or read on."""
     protocol, transport, clock = connection()
-    transport.deliver(named("a") * MANY)
+    line = named("a" * 50)
+    count = 2 * RECEIVE_SIZE // len(line)
+    transport.deliver(line * count)
+    transport.deliver(line)
+    assert transport.producerState == "paused"
     protocol.hold_input()
     protocol.release_input()
     assert len(protocol.received) == LINES_PER_TURN
+    assert transport.producerState == "paused"
     clock.advance(0)
-    assert len(protocol.received) == MANY
+    assert len(protocol.received) == count + 1
+    assert transport.producerState == "producing"
 
 
 def test_a_line_that_waits_for_its_turn_is_not_late() -> None:

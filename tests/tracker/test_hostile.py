@@ -86,7 +86,6 @@ def test_the_memory_of_a_peers_record_is_bounded() -> None:
         assert results == sorted(results, reverse=True)
         peer.ask(type="REQUEST_UNPUBLISH", filename="0" + "x" * 1000)
         assert publish(peer, "0" + "x" * 1000, info)["result"]
-        assert publish(peer, "small" * 100)["result"] or True
     peers[0].hang_up()
     again = tracker.join("192.0.2.0")
     assert publish(again, "1" + "x" * 1000, info)["result"]
@@ -167,6 +166,15 @@ def test_a_silent_connection_is_closed() -> None:
     assert visitor.lost
     assert not peer.lost
     assert not tracker.clock.getDelayedCalls()
+
+
+def test_a_visitor_that_leaves_is_not_watched_on() -> None:
+    """Connections that come and go without joining leave no timers."""
+    tracker = MemoryTracker()
+    for _ in range(10):
+        tracker.connect().hang_up()
+    assert not tracker.clock.getDelayedCalls()
+    assert len(tracker.factory.admission) == 0
 
 
 def test_what_is_no_request_does_not_break_a_silence() -> None:
