@@ -24,6 +24,7 @@ from benchmarks import (
     one_to_one,
     publishing,
     small_files,
+    tracker_load,
 )
 from benchmarks.problems import BenchmarkFailed, Skipped
 from benchmarks.report import Report
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[Settings], Report]] = {
     "many_shares": many_shares.run,
     "small_files": small_files.run,
     "memory": memory.run,
+    "tracker_load": tracker_load.run,
 }
 
 
@@ -48,7 +50,7 @@ def main() -> int:
     options = _options()
     names = options.name or list(BENCHMARKS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    settings = Settings(options.runs, options.dir, options.size_mib, options.files)
+    settings = Settings(options.runs, options.dir, options.size_mib, options.files, options.peers)
     machine = _machine()
     print(", ".join(f"{key} {value}" for key, value in machine.items()))
     if not on_tmpfs(options.dir):
@@ -85,6 +87,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--size-mib", type=int, help="move so many MiB instead of the usual size")
     parser.add_argument("--files", type=int, help="make so many files instead of the usual number")
+    parser.add_argument("--peers", type=int, help="connect so many peers instead of 5,000")
     parser.add_argument("--json", type=Path, help="write everything to this file too")
     options = parser.parse_args()
     for name in options.name:
@@ -92,8 +95,9 @@ def _options() -> argparse.Namespace:
             parser.error(f"there is no benchmark '{name}'; there are {', '.join(BENCHMARKS)}")
     if any(value is not None and value < 1 for value in (options.runs, options.size_mib)):
         parser.error("--runs and --size-mib are at least 1")
-    if options.files is not None and options.files < 1:
-        parser.error("--files is at least 1")
+    for name, value in (("--files", options.files), ("--peers", options.peers)):
+        if value is not None and value < 1:
+            parser.error(f"{name} is at least 1")
     options.dir = options.dir.absolute()
     if not options.dir.is_dir():
         parser.error(f"{options.dir} is no directory")

@@ -35,6 +35,7 @@ class Settings:
     directory: Path
     size_mib: int | None = None
     files: int | None = None
+    peers: int | None = None
 
     def size(self, usual_mib: int) -> int:
         """Bytes to move, unless told otherwise so many MiB."""

@@ -91,7 +91,7 @@ class RequestFileLocation(_Message, frozen=True):
 class ReplyFileLocation(_Message, frozen=True):
     """``chunkinfo`` maps a peer's address to the bitfield of the chunks it holds.
 
-    ``holders``: how many there are in all, when not all are named.
+    ``holders`` is how many hold some of the file in all, when not all are named.
     """
 
     filename: str

@@ -31,6 +31,9 @@ from p2pfs.messages import (
 RECEIVE_SIZE = 256 * 1024
 """How many bytes one recv() may take; Twisted's 64 KiB costs more calls for bulk data."""
 
+LINES_PER_TURN = 128
+"""Lines of one connection that are handled before the others have their turn."""
+
 MESSAGE_TIMEOUT = 60.0
 """Seconds a line may take from its first byte to its end."""
 
@@ -50,9 +53,13 @@ class MessageProtocol(Protocol):
     reading and the handling of lines already read, so that the answers to
     pipelined requests never pile up; `writable` tells a sender of bulk data when
     to go on. A side that reads nothing for ``stall_timeout`` seconds is cut off.
+
+    Fairness: of the lines that came in, `LINES_PER_TURN` are handled at a time, and
+    the rest in the reactor's next turns. So no flood of tiny lines holds up others.
     """
 
     line_limit = CONTROL_LINE_LIMIT
+    receive_size = RECEIVE_SIZE
     message_timeout = MESSAGE_TIMEOUT
     stall_timeout = STALL_TIMEOUT
 
@@ -66,6 +73,7 @@ class MessageProtocol(Protocol):
         self._holds = 0
         self._reading_paused = False
         self._in_loop = False
+        self._next_turn: IDelayedCall | None = None
         self._raw_left = 0
         self._raw_received: Callable[[bytes], None] = _ignore
         self._message_timer: IDelayedCall | None = None
@@ -158,9 +166,7 @@ class MessageProtocol(Protocol):
         self._holds -= 1
         if self._holds == 0 and not self.closed:
             self._handle_buffer()
-            if self._reading_paused and not self._holds:
-                self._reading_paused = False
-                cast(IPushProducer, self.transport).resumeProducing()
+            self._resume_reading()
 
     def restart_message_timeout(self) -> None:
         """Give the line under way its full time again."""
@@ -189,7 +195,7 @@ class MessageProtocol(Protocol):
         if ITCPTransport.providedBy(transport):
             # Otherwise a payload waits for the acknowledgement of its header, some 40 ms.
             transport.setTcpNoDelay(True)
-        transport.bufferSize = RECEIVE_SIZE  # type: ignore[attr-defined]  # of FileDescriptor
+        transport.bufferSize = self.receive_size  # type: ignore[attr-defined]  # of FileDescriptor
         cast(IConsumer, transport).registerProducer(self, True)
         peer = transport.getPeer()
         if isinstance(peer, IPv4Address | IPv6Address):
@@ -203,7 +209,8 @@ class MessageProtocol(Protocol):
         if data:
             self._buffer += data
             self._handle_buffer()
-            if self._holds and len(self._buffer) >= RECEIVE_SIZE and not self._reading_paused:
+            waiting = self._holds or self._next_turn is not None
+            if waiting and len(self._buffer) >= self.receive_size and not self._reading_paused:
                 self._reading_paused = True
                 cast(IPushProducer, self.transport).pauseProducing()
 
@@ -211,6 +218,9 @@ class MessageProtocol(Protocol):
         self.closed = True
         self.restart_message_timeout()
         self._stop_stall_timer()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
         self._unregister()
         self._buffer.clear()
         self.resumeProducing()
@@ -246,22 +256,39 @@ class MessageProtocol(Protocol):
     # Inside
 
     def _handle_buffer(self) -> None:
-        if self._in_loop:
+        if self._in_loop or self._next_turn is not None:
             return
         self._in_loop = True
+        lines = LINES_PER_TURN
         try:
             while self._buffer and not (self._holds or self._ending or self.closed):
-                if not (self._handle_raw() if self._raw_left else self._handle_line()):
+                if self._raw_left:
+                    self._handle_raw()
+                elif lines == 0:
+                    self._next_turn = self.reactor.callLater(0, self._go_on)
                     break
+                elif not self._handle_line():
+                    break
+                else:
+                    lines -= 1
         finally:
             self._in_loop = False
         self._set_message_timer()
 
-    def _handle_raw(self) -> bool:
+    def _go_on(self) -> None:
+        self._next_turn = None
+        self._handle_buffer()
+        self._resume_reading()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused and not self._holds and self._next_turn is None:
+            self._reading_paused = False
+            cast(IPushProducer, self.transport).resumeProducing()
+
+    def _handle_raw(self) -> None:
         data = bytes(memoryview(self._buffer)[: self._raw_left])
         del self._buffer[: len(data)]
         self._take_raw(data)
-        return True
 
     def _take_raw(self, data: bytes) -> bytes:
         """Deliver the part of ``data`` that belongs to the payload; return the rest."""
@@ -297,7 +324,8 @@ class MessageProtocol(Protocol):
 
     def _set_message_timer(self) -> None:
         """A begun message has a deadline; between messages there is none."""
-        begun = bool(self._buffer) and not (self._holds or self._ending or self.closed)
+        ours = self._holds or self._next_turn is not None  # who keeps the other side waiting
+        begun = bool(self._buffer) and not (ours or self._ending or self.closed)
         if begun and self._message_timer is None:
             self._message_timer = self.reactor.callLater(self.message_timeout, self._too_slow)
         elif not begun:

@@ -76,11 +76,12 @@ class History:
 
     def run(self) -> Report:
         """Let it happen; the report says what went wrong."""
-        globalLogPublisher.addObserver(self._logged)
+        observer: Any = self._logged
+        globalLogPublisher.addObserver(observer)
         try:
             self._run()
         finally:
-            globalLogPublisher.removeObserver(self._logged)
+            globalLogPublisher.removeObserver(observer)
             self._network.close()
         self._report.seconds = self._network.timeline.now
         self._report.events = self._network.timeline.passed
@@ -194,8 +195,8 @@ class History:
     @staticmethod
     def _expected(failure: Failure) -> P2pfsError:
         failure.trap(P2pfsError)
-        error: P2pfsError = failure.value
-        return error
+        assert isinstance(failure.value, P2pfsError)
+        return failure.value
 
     def _tolerate(self, work: Deferred[Any]) -> None:
         """What a user asked for may be refused, but only in words."""

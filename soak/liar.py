@@ -23,10 +23,11 @@ MAX_PADDING = 70_000
 class _JsonLines(LineOnlyReceiver):
     delimiter = b"\n"
     MAX_LENGTH = 1 << 23
+    transport: Any
 
     def say(self, **message: Any) -> None:
         """Send one message."""
-        self.sendLine(json.dumps(message).encode())
+        self.transport.write(json.dumps(message).encode() + b"\n")
 
 
 class _Claims(_JsonLines):
@@ -69,7 +70,7 @@ class _Lies(_JsonLines):
         request = json.loads(line)
         match request["type"]:
             case "PEER_PING_PONG":
-                self.sendLine(line)
+                self.transport.write(line + b"\n")
             case "PEER_REQUEST_DIGESTS":
                 self._random.choice([self._false_list, self._refuse, self._nothing])(request)
             case "PEER_REQUEST_CHUNK":

@@ -83,9 +83,10 @@ def test_a_message_arrives_however_it_is_cut(end: bytes) -> None:
 
 def test_pipelined_messages_arrive_in_order() -> None:
     """Many lines in one segment are handled one by one, in order."""
-    protocol, transport, _ = connection()
+    protocol, transport, clock = connection()
     names = [str(number) for number in range(500)]
     transport.deliver(b"".join(map(named, names)))
+    clock.advance(0)
     assert protocol.received == names
 
 

@@ -58,7 +58,7 @@ def test_holds_nest() -> None:
 
 def test_a_hold_released_while_handling_keeps_the_order() -> None:
     """A handler that holds and releases neither recurses nor overtakes."""
-    protocol, transport, _ = connection()
+    protocol, transport, clock = connection()
 
     def hold_and_release() -> None:
         protocol.hold_input()
@@ -67,6 +67,7 @@ def test_a_hold_released_while_handling_keeps_the_order() -> None:
     protocol.on_message = hold_and_release
     names = [str(number) for number in range(2000)]
     transport.deliver(b"".join(map(named, names)))
+    clock.advance(0)
     assert protocol.received == names
 
 

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs import messages as m
+from p2pfs.admission import EVICTED, TURNED_AWAY, Admission, TurnedAway, host_of
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
+from p2pfs.notices import Notices
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.file_sender import FileSender, can_send_files
 from p2pfs.peer.library import Holding, Library
@@ -33,7 +35,7 @@ IDLE_TIMEOUT = 300.0
 """Seconds after which a connection that asks for nothing is closed."""
 
 MAX_CONNECTIONS = 256
-"""Downloaders served at the same time; further ones are turned away."""
+"""Connections served at the same time; when there are more, hosts share them."""
 
 
 class ServingProtocol(MessageProtocol):
@@ -61,6 +63,7 @@ class ServingProtocol(MessageProtocol):
         self._start_idle_timer()
 
     def message_received(self, message: m.Message, line: bytes) -> None:
+        self._serving.admission.touch(self)
         is_ping = isinstance(message, m.PeerPingPong)
         self._enqueue(line + b"\n" if is_ping else message, len(line))
 
@@ -84,7 +87,7 @@ class ServingProtocol(MessageProtocol):
     def closing(self, reason: Failure) -> None:
         self._queue.clear()
         self._stop_idle_timer()
-        self._serving.connections.discard(self)
+        self._serving.forget(self)
 
     def _enqueue(self, item: m.Message | bytes, size: int) -> None:
         self._queue.append((item, size))
@@ -261,6 +264,7 @@ class ServingProtocol(MessageProtocol):
 class ServingFactory(Factory):
     """What all connections of a serving peer share: the library, and what it sent so far."""
 
+    log = Logger()
     noisy = False
 
     def __init__(
@@ -276,16 +280,30 @@ class ServingFactory(Factory):
         self.reactor = reactor
         self.changed = changed
         self.uploaded = 0
-        self.connections: set[ServingProtocol] = set()
+        self.connections: dict[ServingProtocol, None] = {}
         self._disk = disk
+        self.admission: Admission[ServingProtocol] = Admission(MAX_CONNECTIONS)
+        self._offences = Notices(reactor, self.log.warn)
         self._library = library
 
-    def buildProtocol(self, addr: object) -> ServingProtocol | None:
-        if len(self.connections) >= MAX_CONNECTIONS:
-            return None
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        host = host_of(addr)
+        if not self.admission.has_room(host):
+            self._offences.note(host, TURNED_AWAY)
+            return TurnedAway()
         connection = ServingProtocol(self)
-        self.connections.add(connection)
+        self.connections[connection] = None
+        evicted = self.admission.add(host, connection)
+        if evicted is not None:
+            victim, victims_host = evicted
+            self._offences.note(victims_host, EVICTED)
+            victim.abort()
         return connection
+
+    def forget(self, connection: ServingProtocol) -> None:
+        """Drop a connection that ended."""
+        self.connections.pop(connection, None)
+        self.admission.remove(connection)
 
     def holding(self, filename: str, root: str | None) -> Holding:
         """What this peer holds under that name; raises `Refused` when it is not that content."""

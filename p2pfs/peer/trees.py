@@ -34,7 +34,7 @@ class TreeJob:
     already_there: int = 0
     bytes_there: int = 0
     errors: list[P2pfsError] = field(default_factory=list)
-    running: set[Job] = field(default_factory=set)
+    running: dict[Job, None] = field(default_factory=dict)
     cancelled: bool = False
 
     @property
@@ -131,11 +131,11 @@ class Trees:
     ) -> None:
         await in_thread(self._reactor, make_directory, target.parent)
         job, fetched = self._downloads.start(name, target, overwrite, pool)
-        tree.running.add(job)
+        tree.running[job] = None
         try:
             result = await fetched
         finally:
-            tree.running.discard(job)
+            tree.running.pop(job)
         tree.fetched.append(result)
 
 

@@ -10,69 +10,96 @@ Invariants:
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
+
+from sortedcontainers import SortedList  # type: ignore[import-untyped]  # it has no annotations
 
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidFileInfo, NotFound, Refused
 from p2pfs.names import check_filename
+from p2pfs.tracker.holders import Holders
+from p2pfs.tracker.ledger import Ledger
+from p2pfs.tracker.quotas import OverQuota, Quotas
+
+SELECTION = 64
+"""Holders that a location names when there are more."""
+_SELECTION_BYTES = 256 << 10
+"""Bytes of a location's line beyond which it names fewer, unless it takes them to cover all."""
+_FEWEST = 8
+"""Holders that a location names at least, however long their bitfields are."""
 
 _ENTRY_OVERHEAD = 192
 """Bytes that a file list's entry takes on a line beside its name, rounded up."""
-_HOLDER_OVERHEAD = 16
-"""Bytes that a holder takes on a line beside its address and bitfield, rounded up."""
+_HOLDER_OVERHEAD = 16 + 260
+"""Bytes that a holder takes on a line beside its bitfield: the longest address, rounded up."""
 
 
-@dataclass
 class ListedFile:
-    """A file on the network and the chunks each of its holders has, by address."""
+    """A file on the network, and who holds which chunks of it."""
 
-    info: FileInfo
-    holders: dict[str, ChunkSet] = field(default_factory=dict)
+    __slots__ = ("holders", "info", "name")
+
+    def __init__(self, name: str, info: FileInfo) -> None:
+        self.name = name
+        self.info = info
+        self.holders = Holders(info.totalchunknum)
 
     @property
     def whole_copies(self) -> int:
         """How many holders have every chunk."""
-        return sum(chunks.whole for chunks in self.holders.values())
+        return self.holders.whole_copies
+
+
+@dataclass(frozen=True)
+class Location:
+    """Holders of a file with their bitfields; ``holders`` counts all when not all are named."""
+
+    info: FileInfo
+    chunkinfo: dict[str, bytes]
+    holders: int | None
 
 
 class Directory:
     """The peers that joined and the files they hold. Peers are known by their address."""
 
-    def __init__(self) -> None:
+    def __init__(self, quotas: Quotas | None = None) -> None:
+        """What would go beyond the quotas, by default the usual ones, is refused."""
+        self._quotas = quotas or Quotas()
+        self._ledger = Ledger(self._quotas)
         self._files: dict[str, ListedFile] = {}
-        self._names: list[str] = []
-        self._held_by: dict[str, set[str]] = {}
+        self._names = SortedList()
+        # Dictionaries stand for sets where the order has effects: that of a set of strings
+        # is another in every process.
+        self._held_by: dict[str, dict[str, ListedFile]] = {}
 
     def join(self, peer: str) -> None:
         """Add a peer that holds nothing yet."""
-        self._held_by.setdefault(peer, set())
+        self._held_by.setdefault(peer, {})
+        self._ledger.open(peer)
 
     def leave(self, peer: str) -> None:
         """Forget a peer as a holder of everything."""
-        for name in self._held_by.pop(peer, set()):
-            self._drop_holder(peer, name)
+        for listed in self._held_by.pop(peer, {}).values():
+            self._drop_holder(peer, listed)
+        self._ledger.close(peer)
 
     def publish(self, peer: str, name: str, info: FileInfo) -> None:
         """Make ``peer`` a holder of every chunk of a file.
 
-        Raises `Refused` when another content is listed under that name, and
-        `InvalidName`.
+        Raises `Refused` when another content is listed under that name, `OverQuota`
+        and `InvalidName`.
         """
-        listed = self._listed_as(name, info)
-        # One full set serves all whole holders: `add_chunks` replaces it, never changes it.
-        whole = next((c for c in listed.holders.values() if c.whole), None)
-        listed.holders[peer] = whole or ChunkSet.full(info.totalchunknum)
-        self._held_by[peer].add(name)
+        self._held_as(peer, name, info).holders.add_whole(peer)
 
     def unpublish(self, peer: str, name: str) -> None:
         """Make ``peer`` a holder of nothing of a file; raises `NotFound` when it is none."""
-        if name not in self._held_by[peer]:
+        listed = self._held_by[peer].pop(name, None)
+        if listed is None:
             raise NotFound("You hold nothing of that file; publish it first.")
-        self._held_by[peer].discard(name)
-        self._drop_holder(peer, name)
+        self._ledger.remove(peer, listed.name, listed.info)
+        self._drop_holder(peer, listed)
 
     def add_chunks(
         self,
@@ -85,8 +112,9 @@ class Directory:
         """Record that ``peer`` holds one chunk, or those of a bitfield, beside what it held.
 
         With ``info`` a file is listed that is not known yet. Raises `NotFound`,
-        `Refused` for another content, `InvalidFileInfo` for chunks outside the
-        file and when neither or both of ``chunknum`` and ``bitfield`` are given.
+        `Refused` for another content, `OverQuota`, and `InvalidFileInfo` for chunks
+        outside the file and when neither or both of ``chunknum`` and ``bitfield`` are
+        given.
         """
         if (chunknum is None) == (bitfield is None):
             raise InvalidFileInfo("Give either chunknum or chunks.")
@@ -99,10 +127,8 @@ class Directory:
             chunks = ChunkSet.of(total, [chunknum or 0])
         if not chunks.bits:
             return
-        listed = self._listed_as(name, info)
-        held = listed.holders.get(peer)
-        listed.holders[peer] = ChunkSet(total, chunks.bits | (held.bits if held else 0))
-        self._held_by[peer].add(name)
+        listed = self._held_as(peer, name, info)
+        listed.holders.add(peer, bitfield or chunks.to_bitfield())
 
     def __getitem__(self, name: str) -> ListedFile:
         """A listed file; raises `NotFound`."""
@@ -124,7 +150,8 @@ class Directory:
 
     def held_by(self, peer: str) -> dict[str, ChunkSet]:
         """What a peer holds, by filename."""
-        return {name: self._files[name].holders[peer] for name in sorted(self._held_by[peer])}
+        held = self._held_by[peer]
+        return {name: held[name].holders[peer] for name in sorted(held)}
 
     def list_page(
         self, prefix: str, after: str, room: int, entries: int = 5_000
@@ -135,9 +162,8 @@ class Directory:
         second value is True when there is more behind it.
         """
         page: dict[str, FileInfo] = {}
-        start = max(bisect_left(self._names, prefix), bisect_right(self._names, after))
-        for index in range(start, len(self._names)):
-            name = self._names[index]
+        first = max(prefix, after)
+        for name in self._names.irange(first, inclusive=(first > after, True)):
             if not name.startswith(prefix):
                 break
             # JSON may escape a character of a name with a backslash: twice the size at most.
@@ -147,50 +173,50 @@ class Directory:
             page[name] = self._files[name].info
         return page, False
 
-    def locate(self, name: str, room: int, random: Random) -> dict[str, ChunkSet]:
+    def locate(self, name: str, room: int, random: Random) -> Location:
         """The holders of a file with their chunks; raises `NotFound`.
 
-        When they would take more than ``room`` bytes of line, a random selection
-        that still covers every chunk that is held, as far as it fits.
+        When there are many, a selection by chance that still covers every chunk
+        that is held, as far as ``room`` bytes of line allow. What this takes does
+        not depend on how many there are.
         """
         listed = self[name]
         entry = 4 * ((listed.info.totalchunknum + 23) // 24) + _HOLDER_OVERHEAD
-        if sum(len(peer) + entry for peer in listed.holders) <= room:
-            return dict(listed.holders)
-        peers = list(listed.holders)
-        random.shuffle(peers)
-        covered = 0
-        first: list[str] = []
-        others: list[str] = []
-        for peer in peers:
-            news = listed.holders[peer].bits & ~covered
-            covered |= news
-            (first if news else others).append(peer)
-        selection: dict[str, ChunkSet] = {}
-        for peer in first + others:
-            room -= len(peer) + entry
-            if room < 0:
-                break
-            selection[peer] = listed.holders[peer]
-        return selection
+        most = room // entry
+        size = min(SELECTION, max(_FEWEST, _SELECTION_BYTES // entry), most)
+        selection = listed.holders.select(size, most, random)
+        count = len(listed.holders)
+        return Location(listed.info, selection, None if count == len(selection) else count)
 
-    def _listed_as(self, name: str, info: FileInfo) -> ListedFile:
-        """The file of that name with that content, newly listed if need be."""
-        listed = self._files.get(name)
+    def _held_as(self, peer: str, name: str, info: FileInfo) -> ListedFile:
+        """The file of that name and content, newly listed if need be, noted as held by ``peer``.
+
+        The caller adds the peer to its holders.
+        """
+        listed, held = self._files.get(name), self._held_by[peer]
         if listed is None:
             check_filename(name)
-            listed = self._files[name] = ListedFile(info)
-            insort(self._names, name)
-        elif listed.info != info:
+            if len(self._files) >= self._quotas.names:
+                raise OverQuota(
+                    f"This tracker lists {len(self._files)} files, which is all it may; "
+                    "try again later, or use another."
+                )
+            self._ledger.add(peer, name, info)
+            listed = self._files[name] = held[name] = ListedFile(name, info)
+            self._names.add(name)
+            return listed
+        if listed.info != info:
             raise Refused(
                 "Another content is listed under that name; choose another name, or have the "
                 "present one unpublished."
             )
+        if name not in held:
+            self._ledger.add(peer, listed.name, info)
+            held[listed.name] = listed  # its own string, so that a name is kept once
         return listed
 
-    def _drop_holder(self, peer: str, name: str) -> None:
-        listed = self._files[name]
-        del listed.holders[peer]
-        if not listed.holders:
-            del self._files[name]
-            del self._names[bisect_left(self._names, name)]
+    def _drop_holder(self, peer: str, listed: ListedFile) -> None:
+        listed.holders.remove(peer)
+        if not len(listed.holders):
+            del self._files[listed.name]
+            self._names.remove(listed.name)

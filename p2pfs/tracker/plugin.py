@@ -7,6 +7,8 @@ from random import Random
 
 from p2pfs.daemon import Daemon, DaemonOptions, run_under_twistd
 from p2pfs.paths import default_state_directory
+from p2pfs.tracker.descriptors import connections_possible
+from p2pfs.tracker.quotas import Quotas
 from p2pfs.tracker.service import DEFAULT_LISTEN, TrackerService, TrackerSettings
 
 
@@ -49,6 +51,7 @@ def make_service(options: Options) -> Daemon:
             ssh=options["ssh"],
             authorized_keys=options.path("authorized-keys"),
             allow_announced_host=bool(options["allow-announced-host"]),
+            quotas=Quotas(connections=min(Quotas.connections, connections_possible())),
         )
         return TrackerService(reactor, settings, Random())
 

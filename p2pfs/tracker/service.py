@@ -16,6 +16,7 @@ from p2pfs.keepalive import KeepAlive
 from p2pfs.listening import NONE
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.protocol import TrackerFactory
+from p2pfs.tracker.quotas import Quotas
 
 DEFAULT_LISTEN = "tcp:6880:interface=127.0.0.1"
 
@@ -30,18 +31,24 @@ class TrackerSettings:
     authorized_keys: Path | None = None
     allow_announced_host: bool = False
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
+    quotas: Quotas = field(default_factory=Quotas)
 
 
 class TrackerService(Daemon):
     """A tracker: accepts peers and answers them from its directory."""
 
     def __init__(self, reactor: Any, settings: TrackerSettings, random: Random) -> None:
-        """``random`` chooses which holders are named when not all fit a reply."""
+        """``random`` chooses which holders are named when there are many."""
         super().__init__(reactor, settings.state)
         self.settings = settings
-        self.directory = Directory()
+        self.directory = Directory(settings.quotas)
         self.factory = TrackerFactory(
-            reactor, self.directory, random, settings.allow_announced_host, settings.keep_alive
+            reactor,
+            self.directory,
+            random,
+            settings.allow_announced_host,
+            settings.keep_alive,
+            settings.quotas,
         )
 
     def open(self) -> None:

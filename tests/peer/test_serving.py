@@ -275,18 +275,6 @@ def test_an_idle_connection_is_closed(serving: Serving) -> None:
     done(serving)
 
 
-def test_too_many_connections_are_turned_away(
-    serving: Serving, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """There is a limit, and an ended connection makes room."""
-    monkeypatch.setattr(serving_module, "MAX_CONNECTIONS", 2)
-    one, two = serving.connect(), serving.connect()
-    assert serving.factory.buildProtocol(None) is None
-    one.hang_up()
-    three = serving.connect()
-    done(serving, two, three)
-
-
 def test_the_frame_is_not_the_transport_buffer() -> None:
     """The tests of back-pressure rely on one frame being more than the transport buffers."""
     assert FRAME > BUFFER_SIZE

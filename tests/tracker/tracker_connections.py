@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.protocol import TrackerFactory
+from p2pfs.tracker.quotas import Quotas
 from tests.memory_transport import MemoryTransport
 
 ROOT = "ab" * 32
@@ -20,10 +21,13 @@ OTHER = {"filesize": 11, "totalchunknum": 6, "chunksize": 2, "root": ROOT}
 class MemoryTracker:
     """A tracker without a network: `connect` is a peer's connection to it."""
 
-    def __init__(self, allow_announced_host: bool = False) -> None:
+    def __init__(self, allow_announced_host: bool = False, **quotas: Any) -> None:
         self.clock = Clock()
-        self.directory = Directory()
-        self.factory = TrackerFactory(self.clock, self.directory, Random(1), allow_announced_host)
+        self.quotas = Quotas(**quotas)
+        self.directory = Directory(self.quotas)
+        self.factory = TrackerFactory(
+            self.clock, self.directory, Random(1), allow_announced_host, quotas=self.quotas
+        )
 
     def connect(self, host: str = "192.0.2.7") -> MemoryTransport:
         """A connection from that host."""

@@ -1,0 +1,155 @@
+"""Who is let in when a listening side is full: room is shared between hosts.
+
+Many connections of one host do not keep others out: for a newcomer, the idlest
+connection of the host that has the most makes room, as long as that host has
+more than the newcomer's would.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Generic, TypeVar, cast
+
+from twisted.internet.interfaces import IAddress, INegotiated, ITCPTransport
+from twisted.internet.protocol import Protocol
+
+from p2pfs.addresses import plain_host
+from p2pfs.messages import Error, encode
+
+C = TypeVar("C", bound=Hashable)
+
+TURNED_AWAY = "was turned away: all connections are in use."
+EVICTED = "lost its idlest connection to a host with fewer: all are in use."
+"""What the log says of a host."""
+
+FULL = "All connections are in use here; try again later."
+"""What a newcomer is told for whom there is no room."""
+
+
+def host_of(address: IAddress | None) -> str:
+    """Whom a connection counts for: an IPv4 address, an IPv6 network, or '' for this machine.
+
+    Whoever has one IPv6 address commonly has all 2^64 of its network.
+    """
+    host = getattr(address, "host", None)
+    if not isinstance(host, str):
+        return ""
+    host = plain_host(host)
+    try:
+        is_ipv6 = isinstance(ip_address(host), IPv6Address)
+    except ValueError:
+        return host
+    return str(ip_network(f"{host.partition('%')[0]}/64", strict=False)) if is_ipv6 else host
+
+
+class _Host(Generic[C]):
+    """The connections of one host, idlest first: those that may go first, and the others."""
+
+    __slots__ = ("settled", "strangers")
+
+    def __init__(self) -> None:
+        self.strangers: OrderedDict[C, None] = OrderedDict()
+        self.settled: OrderedDict[C, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.strangers) + len(self.settled)
+
+
+class Admission(Generic[C]):
+    """Keeps count of the connections of each host. Every operation takes a fixed time."""
+
+    def __init__(self, limit: int) -> None:
+        """At most ``limit`` connections are open at a time."""
+        self._limit = limit
+        self._hosts: dict[str, _Host[C]] = {}
+        self._host_of: dict[C, str] = {}
+        # The hosts by how many connections they have; and the highest such number.
+        self._by_count: dict[int, OrderedDict[str, None]] = {}
+        self._most = 0
+
+    def __len__(self) -> int:
+        return len(self._host_of)
+
+    def __contains__(self, connection: object) -> bool:
+        return connection in self._host_of
+
+    def has_room(self, host: str) -> bool:
+        """Whether a newcomer of that host may come in, be it at another host's expense."""
+        if len(self._host_of) < self._limit:
+            return True
+        mine = len(self._hosts[host]) if host in self._hosts else 0
+        return self._most > mine + 1
+
+    def add(self, host: str, connection: C) -> tuple[C, str] | None:
+        """Count a newcomer for whom there `has_room`; returns who is to be closed, of which host.
+
+        The connection returned is not counted any more.
+        """
+        evicted = None
+        if len(self._host_of) >= self._limit:
+            largest = next(iter(self._by_count[self._most]))
+            record = self._hosts[largest]
+            victim = next(iter(record.strangers or record.settled))
+            self.remove(victim)
+            evicted = victim, largest
+        record = self._hosts.setdefault(host, _Host())
+        record.strangers[connection] = None
+        self._host_of[connection] = host
+        self._recount(host, len(record) - 1, len(record))
+        return evicted
+
+    def touch(self, connection: C) -> None:
+        """A connection is busy: it becomes the last of its host to be closed."""
+        host = self._host_of.get(connection)
+        if host is None:
+            return
+        record = self._hosts[host]
+        if len(record) > 1:
+            kind = record.strangers if connection in record.strangers else record.settled
+            kind.move_to_end(connection)
+
+    def settle(self, connection: C) -> None:
+        """Have a connection go only after all of its host that have not settled."""
+        host = self._host_of.get(connection)
+        if host is not None and self._hosts[host].strangers.pop(connection, True) is None:
+            self._hosts[host].settled[connection] = None
+
+    def remove(self, connection: C) -> None:
+        """Count a connection no more; nothing happens if it is not counted."""
+        host = self._host_of.pop(connection, None)
+        if host is None:
+            return
+        record = self._hosts[host]
+        kind = record.strangers if connection in record.strangers else record.settled
+        del kind[connection]
+        if not len(record):
+            del self._hosts[host]
+        self._recount(host, len(record) + 1, len(record))
+
+    def _recount(self, host: str, before: int, after: int) -> None:
+        if before:
+            hosts = self._by_count[before]
+            del hosts[host]
+            if not hosts:
+                del self._by_count[before]
+        if after:
+            self._by_count.setdefault(after, OrderedDict())[host] = None
+        # Counts change by one, so the highest does too.
+        self._most = after if before == self._most and before not in self._by_count else self._most
+        self._most = max(self._most, after)
+
+
+class TurnedAway(Protocol):
+    """A connection for which there is no room: told so where that takes no waiting, and closed."""
+
+    def connectionMade(self) -> None:
+        transport = self.transport
+        assert transport is not None
+        if INegotiated.providedBy(transport):
+            # TLS: a handshake that the other side never ends would keep the connection open.
+            cast(ITCPTransport, transport).abortConnection()
+            return
+        transport.write(encode(Error(None, FULL)))
+        transport.loseConnection()

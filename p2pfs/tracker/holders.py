@@ -1,0 +1,248 @@
+"""Who holds a file, whole or in part, and a few of them that cover all there is.
+
+Bitfields are kept as they go over the wire: the first chunk is the most
+significant bit. As whole numbers they are read in that order too, which sets
+of bits do not mind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from random import Random
+
+from p2pfs.chunks import ChunkSet
+
+
+class Roster:
+    """Addresses, each with a bitfield, of which any few can be drawn at a fixed cost."""
+
+    __slots__ = ("_places", "entries")
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, bytes]] = []
+        self._places: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __contains__(self, peer: object) -> bool:
+        return peer in self._places
+
+    def get(self, peer: str) -> bytes | None:
+        """The bitfield of a peer, or None when it is not in here."""
+        place = self._places.get(peer)
+        return None if place is None else self.entries[place][1]
+
+    def put(self, peer: str, bitfield: bytes) -> None:
+        """Add a peer, or give it another bitfield."""
+        place = self._places.get(peer)
+        if place is None:
+            self._places[peer] = len(self.entries)
+            self.entries.append((peer, bitfield))
+        else:
+            self.entries[place] = (peer, bitfield)
+
+    def remove(self, peer: str) -> None:
+        """Take a peer out; the last one takes its place."""
+        place, last = self._places.pop(peer), self.entries.pop()
+        if last[0] != peer:
+            self.entries[place] = last
+            self._places[last[0]] = place
+
+    def draw(self, count: int, random: Random, into: dict[str, bytes]) -> None:
+        """Add ``count`` more peers by chance to a selection, or all when there are no more."""
+        entries, total = self.entries, len(self.entries)
+        if count >= total:
+            into.update(entries)
+            return
+        chance = random.random
+        goal = len(into) + count
+        # Who is drawn twice is replaced: few more draws than peers, when there are many.
+        while len(into) < goal:
+            into.update([entries[int(chance() * total)] for _ in range(goal - len(into))])
+
+
+class Cover:
+    """Some partial holders that together hold every chunk that any of them holds.
+
+    A holder that brings something new belongs to it at once. When one of its
+    members goes, others are looked for as late as the cover is needed. A cover
+    that grew large is made anew, but never more often than all holders changed.
+    """
+
+    __slots__ = ("_changes", "_covered", "_members", "_stale")
+
+    LARGE = 32
+
+    def __init__(self) -> None:
+        self._members: dict[str, None] = {}
+        self._covered = 0
+        self._stale = False
+        self._changes = 0
+
+    def gained(self, peer: str, bitfield: bytes) -> None:
+        """A holder has more than it had."""
+        self._changes += 1
+        bits = int.from_bytes(bitfield, "big")
+        if bits & ~self._covered:
+            self._members[peer] = None
+            self._covered |= bits
+
+    def lost(self, peer: str) -> None:
+        """A holder is none any more."""
+        if peer in self._members:
+            del self._members[peer]
+            self._stale = True
+
+    def members(self, partial: Roster) -> dict[str, None]:
+        """The holders that cover everything in ``partial``, which is of the same file."""
+        if len(self._members) > self.LARGE and self._changes >= len(partial):
+            self._remake(partial)
+        elif self._stale:
+            self._mend(partial)
+        return self._members
+
+    def _mend(self, partial: Roster) -> None:
+        wanted, self._covered, self._stale = self._covered, 0, False
+        for peer in self._members:
+            self._covered |= int.from_bytes(partial.get(peer) or b"", "big")
+        self._take(partial.entries, wanted & ~self._covered)
+
+    def _remake(self, partial: Roster) -> None:
+        wanted, self._covered, self._stale, self._changes = self._covered, 0, False, 0
+        self._members = {}
+        self._take(sorted(partial.entries, key=_count, reverse=True), wanted)
+
+    def _take(self, entries: list[tuple[str, bytes]], missing: int) -> None:
+        """Add those that hold something missing, until nothing is."""
+        for peer, bitfield in entries:
+            if not missing:
+                return
+            bits = int.from_bytes(bitfield, "big")
+            if bits & missing:
+                self._members[peer] = None
+                self._covered |= bits
+                missing &= ~bits
+
+
+def _count(entry: tuple[str, bytes]) -> int:
+    return int.from_bytes(entry[1], "big").bit_count()
+
+
+class Holders(Mapping[str, ChunkSet]):
+    """The holders of one file and the chunks that each has, by address."""
+
+    __slots__ = ("_cover", "_full", "_partial", "_total", "_whole")
+
+    def __init__(self, total: int) -> None:
+        """Nobody holds any of the file's ``total`` chunks yet."""
+        self._total = total
+        self._full = ChunkSet.full(total).to_bitfield()
+        self._whole = Roster()
+        # Most files are only ever held whole.
+        self._partial: Roster | None = None
+        self._cover: Cover | None = None
+
+    def __len__(self) -> int:
+        return len(self._whole) + (0 if self._partial is None else len(self._partial))
+
+    def __iter__(self) -> Iterator[str]:
+        for roster in (self._whole, self._partial):
+            if roster is not None:
+                yield from (peer for peer, _ in roster.entries)
+
+    def __contains__(self, peer: object) -> bool:
+        return peer in self._whole or self.has_part(peer)
+
+    def __getitem__(self, peer: str) -> ChunkSet:
+        bitfield = self._bitfield(peer)
+        if bitfield is None:
+            raise KeyError(peer)
+        return ChunkSet.from_bitfield(self._total, bitfield)
+
+    @property
+    def whole_copies(self) -> int:
+        """How many holders have every chunk."""
+        return len(self._whole)
+
+    def has_part(self, peer: object) -> bool:
+        """Whether a peer holds some chunks and lacks others."""
+        return self._partial is not None and peer in self._partial
+
+    def add_whole(self, peer: str) -> None:
+        """Record that a peer holds every chunk."""
+        if self.has_part(peer):
+            self._remove_part(peer)
+        self._whole.put(peer, self._full)
+
+    def add(self, peer: str, bitfield: bytes) -> None:
+        """Record that a peer holds these chunks beside those it held."""
+        held = self._bitfield(peer)
+        if held is not None:
+            bits = int.from_bytes(held, "big") | int.from_bytes(bitfield, "big")
+            bitfield = bits.to_bytes(len(held), "big")
+            if bitfield == held:
+                return
+        if bitfield == self._full:
+            self.add_whole(peer)
+            return
+        if self._partial is None or self._cover is None:
+            self._partial, self._cover = Roster(), Cover()
+        self._partial.put(peer, bitfield)
+        self._cover.gained(peer, bitfield)
+
+    def remove(self, peer: str) -> None:
+        """Record that a peer, which held something, holds nothing any more."""
+        if peer in self._whole:
+            self._whole.remove(peer)
+        else:
+            self._remove_part(peer)
+
+    def select(self, size: int, most: int, random: Random) -> dict[str, bytes]:
+        """All holders, or ``size`` by chance when there are more, with their bitfields.
+
+        They cover every chunk that is held. When that takes more than ``size``
+        there are more of them, up to ``most``.
+        """
+        selection: dict[str, bytes] = {}
+        whole, partial, cover = self._whole, self._partial, self._cover
+        if partial is None or cover is None or not len(partial):
+            whole.draw(min(size, most), random, selection)
+        elif len(whole):
+            # A whole copy covers everything; partial ones share the load.
+            parts = min(len(partial), size // 2)
+            whole.draw(size - parts, random, selection)
+            partial.draw(size - len(selection), random, selection)
+        elif len(partial) <= size:
+            partial.draw(size, random, selection)
+        else:
+            partial.draw(size // 2, random, selection)
+            self._complete(selection, cover.members(partial), partial, most)
+            if len(selection) < size:
+                partial.draw(size - len(selection), random, selection)
+        return selection
+
+    @staticmethod
+    def _complete(
+        selection: dict[str, bytes], members: dict[str, None], partial: Roster, most: int
+    ) -> None:
+        """Add members of the cover that have what those selected so far lack."""
+        covered = 0
+        for bitfield in selection.values():
+            covered |= int.from_bytes(bitfield, "big")
+        for peer in members:
+            bitfield = partial.get(peer) or b""
+            bits = int.from_bytes(bitfield, "big")
+            if bits & ~covered and len(selection) < most:
+                selection[peer] = bitfield
+                covered |= bits
+
+    def _bitfield(self, peer: str) -> bytes | None:
+        if peer in self._whole:
+            return self._full
+        return None if self._partial is None else self._partial.get(peer)
+
+    def _remove_part(self, peer: str) -> None:
+        if self._partial is not None and self._cover is not None:
+            self._partial.remove(peer)
+            self._cover.lost(peer)

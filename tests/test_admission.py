@@ -1,0 +1,130 @@
+"""Room that is short is shared between hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+
+from p2pfs.admission import Admission, host_of
+
+LIMIT = 6
+
+
+class Model(RuleBasedStateMachine):
+    """The counts beside lists of connections, the idlest first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.admission: Admission[int] = Admission(LIMIT)
+        self.number = 0
+        self.strangers: dict[str, list[int]] = {}
+        self.settled: dict[str, list[int]] = {}
+
+    def count(self, host: str) -> int:
+        return len(self.strangers.get(host, [])) + len(self.settled.get(host, []))
+
+    @property
+    def everybody(self) -> dict[int, list[int]]:
+        """All connections, and the list that each is in."""
+        kinds = [*self.strangers.values(), *self.settled.values()]
+        return {connection: kind for kind in kinds for connection in kind}
+
+    @rule(host=st.sampled_from("abc"))
+    def come(self, host: str) -> None:
+        most = max(map(self.count, "abc"))
+        full = len(self.everybody) == LIMIT
+        assert self.admission.has_room(host) == (not full or most > self.count(host) + 1)
+        if not self.admission.has_room(host):
+            return
+        self.number += 1
+        evicted = self.admission.add(host, self.number)
+        assert (evicted is not None) == full
+        if evicted is not None:
+            victim, victims_host = evicted
+            assert self.count(victims_host) == most
+            strangers, settled = (d.get(victims_host, []) for d in (self.strangers, self.settled))
+            assert victim == (strangers or settled)[0]
+            (strangers or settled).pop(0)
+        self.strangers.setdefault(host, []).append(self.number)
+
+    @precondition(lambda self: self.everybody)
+    @rule(data=st.data())
+    def touch(self, data: Any) -> None:
+        connection = data.draw(st.sampled_from(sorted(self.everybody)))
+        self.admission.touch(connection)
+        kind = self.everybody[connection]
+        kind.remove(connection)
+        kind.append(connection)
+
+    @precondition(lambda self: self.everybody)
+    @rule(data=st.data())
+    def settle(self, data: Any) -> None:
+        connection = data.draw(st.sampled_from(sorted(self.everybody)))
+        self.admission.settle(connection)
+        for host, strangers in self.strangers.items():
+            if connection in strangers:
+                strangers.remove(connection)
+                self.settled.setdefault(host, []).append(connection)
+
+    @precondition(lambda self: self.everybody)
+    @rule(data=st.data())
+    def go(self, data: Any) -> None:
+        connection = data.draw(st.sampled_from(sorted(self.everybody)))
+        self.admission.remove(connection)
+        self.everybody[connection].remove(connection)
+
+    @rule()
+    def somebody_uncounted(self) -> None:
+        """What is said of a connection that was evicted already changes nothing."""
+        self.admission.touch(0)
+        self.admission.settle(0)
+        self.admission.remove(0)
+
+    @invariant()
+    def agrees(self) -> None:
+        assert len(self.admission) == len(self.everybody) <= LIMIT
+        assert all(connection in self.admission for connection in self.everybody)
+
+
+class TestAdmission(Model.TestCase):  # type: ignore[misc]  # hypothesis makes the class
+    """Whoever comes and goes, the largest host makes room, with its idlest, and only then."""
+
+    settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+
+
+def test_thousands_of_one_host_do_not_lock_out_others() -> None:
+    """Everybody else gets in, one after the other, until all hosts have the same."""
+    admission: Admission[tuple[str, int]] = Admission(1000)
+    for number in range(5000):
+        if admission.has_room("greedy"):
+            admission.add("greedy", ("greedy", number))
+    for number in range(999):
+        host = f"host {number}"
+        assert admission.has_room(host)
+        evicted = admission.add(host, (host, 0))
+        assert evicted is not None
+        assert evicted[1] == "greedy"
+    assert not admission.has_room("one too many")
+    assert not admission.has_room("greedy")
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        (IPv4Address("TCP", "192.0.2.1", 5), "192.0.2.1"),
+        (IPv6Address("TCP", "::ffff:192.0.2.1", 5), "192.0.2.1"),
+        (IPv6Address("TCP", "2001:db8::1", 5), "2001:db8::/64"),
+        (IPv6Address("TCP", "2001:db8::2:1", 5), "2001:db8::/64"),
+        (IPv6Address("TCP", "fe80::1%eth0", 5), "fe80::/64"),
+        (UNIXAddress(None), ""),
+        (None, ""),
+    ],
+)
+def test_an_ipv6_network_is_one_host(address: Any, host: str) -> None:
+    """Who has one of its addresses has them all, and gets no more room for it."""
+    assert host_of(address) == host
