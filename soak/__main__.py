@@ -13,6 +13,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from twisted.logger import globalLogBeginner
+
 from soak.history import History, Report
 from soak.plan import draw
 
@@ -26,15 +28,17 @@ def run_seed(seed: int, keep_log: bool = False) -> Report:
     where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     directory = Path(tempfile.mkdtemp(prefix="p2pfs-", dir=where))
     try:
-        history = History(draw(seed), directory)
-        report = history.run()
-        if seed % MEMORY_CHECK_EVERY == 0:
-            history.check_memory()
+        report = History(draw(seed), directory, seed % MEMORY_CHECK_EVERY == 0).run()
     finally:
         shutil.rmtree(directory)
     if not (keep_log or report.problems):
         report.log.clear()
     return report
+
+
+def _prepare() -> None:
+    """Keep no log events but those that a history asks for."""
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
 
 
 def parse_seeds(text: str) -> Iterable[int]:
@@ -61,7 +65,7 @@ def main() -> int:
     began = time.monotonic()
     failed = delivered = 0
     context = get_context("spawn")
-    with ProcessPoolExecutor(options.workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(options.workers, context, _prepare) as pool:
         reports = pool.map(run_seed, seeds, [options.log] * len(seeds), chunksize=4)
         for seed, report in zip(seeds, reports, strict=True):
             delivered += report.delivered

@@ -21,9 +21,10 @@ from fuzz.stage import Connection, StillReactor, peer_at, settle
 from p2pfs import messages as m
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import MalformedMessage
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rate_limit import RateLimit
-from p2pfs.peer.serving import ServingFactory
+from p2pfs.peer.serving import ServingFactory, ServingProtocol
 from p2pfs.peer.storage import FileChanged, PartFile, Stamp
 
 LINE_LIMIT = 1500
@@ -59,7 +60,7 @@ class _Downloader(Conversation):
     def __init__(self, factory: ServingFactory, held: dict[str, ChunkSet]) -> None:
         super().__init__(_REPLIES, (m.Error,), LINE_LIMIT)
         protocol = factory.buildProtocol(None)
-        assert protocol is not None
+        assert isinstance(protocol, ServingProtocol)
         protocol.line_limit = LINE_LIMIT
         self.connection = Connection(protocol, peer_at("192.0.2.7"))
         self.always_read = True
@@ -87,9 +88,9 @@ class _Scene:
         self.clock = StillReactor()
         self.limit = RateLimit()
         self.library = Library()
-        self.factory = ServingFactory(self.clock, self.library, self._changed, self.limit)
+        self.factory = ServingFactory(self.clock, Disk(), self.library, self._changed, self.limit)
         self.path = place / "f"
-        self.part = PartFile.open(place / "part", len(DATA), fresh=True)
+        self.part = PartFile.open(Disk(), place / "part", len(DATA), fresh=True)
         self.disturbed = False
         self.downloaders: dict[int, _Downloader] = {}
         self._fill(place)

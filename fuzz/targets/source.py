@@ -26,6 +26,7 @@ from p2pfs import messages as m
 from p2pfs.addresses import Address
 from p2pfs.chunks import HashList, parse_digest
 from p2pfs.errors import MalformedMessage
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import SourceConnection
@@ -82,7 +83,7 @@ class _Scene:
     def __init__(self, fd: int) -> None:
         self.clock = StillReactor()
         self.fd = fd
-        self.part = PartFile(Path("memory"), INFO.filesize, fd)
+        self.part = PartFile(Disk(), Path("memory"), INFO.filesize, fd)
         self.asked: Counter[int] = Counter()
         self.limit = RateLimit()
         address = Address("192.0.2.9", 6881)

@@ -16,7 +16,7 @@ from p2pfs import messages as m
 from p2pfs.addresses import parse_address
 from p2pfs.chunks import ChunkSet
 from p2pfs.tracker.directory import Directory
-from p2pfs.tracker.protocol import TrackerFactory
+from p2pfs.tracker.protocol import TrackerFactory, TrackerProtocol
 
 HOSTS = ("192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2", "2001:db8::3")
 """Where the connections come from: two of them from the same host."""
@@ -49,7 +49,9 @@ class _Peer(Conversation):
     def __init__(self, factory: TrackerFactory, host: str) -> None:
         super().__init__(_REPLIES, (m.Error, m.RequestChunkRegister), LINE_LIMIT)
         address = peer_at(host)
-        self.protocol = factory.buildProtocol(address)
+        protocol = factory.buildProtocol(address)
+        assert isinstance(protocol, TrackerProtocol)
+        self.protocol = protocol
         self.protocol.line_limit = LINE_LIMIT
         self.connection = Connection(self.protocol, address)
         self.always_read = True

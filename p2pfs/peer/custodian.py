@@ -21,7 +21,7 @@ from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.salvage import salvage
-from p2pfs.peer.storage import FileChanged
+from p2pfs.peer.storage import FileChanged, remove
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import end_of
 from p2pfs.threads import in_thread
@@ -166,7 +166,7 @@ class Custodian:
             return
         if self._library.get(holding.name) is not holding:  # it was given up meanwhile
             if self._library.get(holding.name) is None:
-                await in_thread(self._reactor, self._disk.unlink, journal)
+                await self._remove_journal(journal)
             return
         if found.finished is not None:
             assert holding.target is not None
@@ -185,13 +185,20 @@ class Custodian:
         except StorageProblem as error:
             self.log.warn("{error}", error=str(error))
         else:
-            await in_thread(self._reactor, self._disk.unlink, journal)
+            await self._remove_journal(journal)
         if self._library.get(holding.name) is not holding:
             return
         try:
             await self._uplink.announce(holding)
         except P2pfsError:
             return  # without a tracker; joining one announces everything
+
+    async def _remove_journal(self, journal: Path) -> None:
+        """What it says is on record; left there, it would only be read in vain."""
+        try:
+            await in_thread(self._reactor, remove, self._disk, journal)
+        except StorageProblem as error:
+            self.log.warn("{error}", error=str(error))
 
     async def _look(self) -> None:
         shares = [h for h in self._library if h.is_share]

@@ -29,7 +29,7 @@ from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.sources import SourcePool
-from p2pfs.peer.storage import PartFile, already_exists
+from p2pfs.peer.storage import PartFile, already_exists, remove
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
@@ -160,19 +160,13 @@ class Downloads:
             if recorder is not None:
                 await recorder.stop()
             holding.part = None
-            if recorder is not None and not finished:
-                if holding.chunks.bits:
-                    await recorder.settle()
-                else:
-                    await self._discard(holding)
-                    recorder.forget()
+            if not finished:
+                await self._leave(holding, recorder)
             part.close()
-            if recorder is None and not finished:
-                # Nobody would know whose it is, and copying it again is quick.
-                await in_thread(self._reactor, self._disk.unlink, part.path)
         if recorder is not None:
             self._uplink.flush()
-            await self._records.save(holding)
+            # Without this record a restart finds the whole file, and makes up for it.
+            await self._records.save(holding).addErrback(warn_not_recorded)
             recorder.forget()
             if not holding.info.totalchunknum:
                 # Without chunks to register, only publishing makes a holder of it.
@@ -186,6 +180,21 @@ class Downloads:
             self._reactor.seconds() - job.started,
             {str(address): count for address, count in download.received.items()},
         )
+
+    async def _leave(self, holding: Holding, recorder: DownloadRecorder | None) -> None:
+        """Leave what came to be gone on with, or nothing if nothing came."""
+        try:
+            if recorder is None:
+                # Nobody would know whose it is, and copying it again is quick.
+                await in_thread(self._reactor, remove, self._disk, holding.path)
+            elif holding.chunks.bits:
+                await recorder.settle()
+            else:
+                await self._discard(holding)
+                recorder.forget()
+        except StorageProblem as error:
+            # What the download ended for is to be told, not this.
+            self.log.warn("{error}", error=str(error))
 
     def _recorder(self, holding: Holding, part: PartFile) -> DownloadRecorder | None:
         """A copy of a file that this peer shares anyway needs no record."""
@@ -289,8 +298,8 @@ class Downloads:
         """Give up an unfinished download, with its part file."""
         self._library.discard(unfinished)
         await self._uplink.withdraw(unfinished)
+        await in_thread(self._reactor, remove, self._disk, unfinished.path)
         await self._records.delete(unfinished.name)
-        await in_thread(self._reactor, self._disk.unlink, unfinished.path)
 
 
 def _check_target(job: Job, resumed: bool) -> None:

@@ -68,7 +68,6 @@ class Journal:
 
     def __init__(self, disk: Disk, path: Path, status: os.stat_result, chunks: ChunkSet) -> None:
         """Begin a journal for a part file of that status, with these chunks; raises OSError."""
-        self.path = path
         self._disk = disk
         self._lock = Lock()
         header = _HEADER.pack(_MAGIC, disk.boot_id(), status.st_size, 0, status.st_ctime_ns)
@@ -97,11 +96,9 @@ class Journal:
         """Force the journal onto the disk."""
         self._disk.flush(self._map)
 
-    def close(self, remove: bool) -> None:
-        """Close it; ``remove`` it when the download's state is on record elsewhere."""
+    def close(self) -> None:
+        """Close it; its file stays."""
         self._map.close()
-        if remove:
-            self._disk.unlink(self.path)
 
 
 def read_journal(path: Path, total: int) -> Traces | None:

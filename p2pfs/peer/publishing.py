@@ -30,7 +30,7 @@ from p2pfs.peer.hashing import FileHasher
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.records import Records
-from p2pfs.peer.storage import Stamp, explained
+from p2pfs.peer.storage import Stamp, explained, remove
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
@@ -122,16 +122,16 @@ class Publisher:
     async def unpublish(self, name: str) -> None:
         """Share a file no more; of an unfinished download, discard the part file too.
 
-        Raises `NotFound`.
+        Raises `NotFound`, and `StorageProblem` when that cannot be put on record.
         """
         holding = self._library[name]
         if holding.part is not None:
             raise AlreadyExists(f"'{name}' is being downloaded just now; cancel that first.")
         self._library.discard(holding)
-        await self._records.delete(name)
-        if not holding.is_share:
-            await in_thread(self._reactor, self._disk.unlink, holding.path)
         await self._uplink.withdraw(holding)
+        if not holding.is_share:
+            await in_thread(self._reactor, remove, self._disk, holding.path)
+        await self._records.delete(name)
 
     async def stop(self) -> None:
         """Cancel what is under way and wait for its end."""

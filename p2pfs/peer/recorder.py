@@ -19,7 +19,7 @@ from p2pfs.peer.disk import Disk
 from p2pfs.peer.journal import Journal
 from p2pfs.peer.library import Holding
 from p2pfs.peer.records import Records, warn_not_recorded
-from p2pfs.peer.storage import PartFile, explained
+from p2pfs.peer.storage import PartFile, explained, remove
 from p2pfs.threads import in_thread
 
 SYNC_SECONDS = 2.0
@@ -129,7 +129,11 @@ class DownloadRecorder:
         """Remove the journal: the record says everything."""
         journal, self._part.journal = self._part.journal, None
         if journal is not None:
-            journal.close(remove=True)
+            journal.close()
+            try:
+                remove(self._disk, self._path)
+            except StorageProblem as error:
+                self.log.warn("{error}", error=str(error))
 
     def _new_journal(self) -> Journal:
         with explained("write", self._path):

@@ -214,6 +214,12 @@ class PartFile:
         self._disk.close(self._fd)
 
 
+def remove(disk: Disk, path: Path) -> None:
+    """Remove a file, if it is there; raises `StorageProblem`."""
+    with explained("remove", path):
+        disk.unlink(path)
+
+
 def _rename_unless_exists(disk: Disk, source: Path, target: Path) -> None:
     try:
         # Unlike a rename, a link never replaces what is there.

@@ -42,7 +42,7 @@ class Crashed:
         for number in range(6):
             part.write(number * CHUNK, [chunk(number)])
             part.journal.verified(number)
-        part.journal.close(remove=False)
+        part.journal.close()
         part.close()
         on_record = ChunkSet.of(TOTAL, range(4))
         self.holding = Holding("x", info, hashes, on_record, self.path, target=directory / "x")
@@ -147,7 +147,7 @@ def test_a_resumed_download_begins_a_new_journal(crashed: Crashed, tmp_path: Pat
     """It starts from the chunks there are, and from the part file as it is."""
     part = PartFile.open(Disk(), crashed.path, TOTAL * CHUNK, fresh=False)
     journal = Journal(Disk(), crashed.journal, part.status(), ChunkSet.of(TOTAL, [7]))
-    journal.close(remove=False)
+    journal.close()
     part.close()
     again = replace(crashed.holding, chunks=ChunkSet(TOTAL))
     read = read_journal(crashed.journal, TOTAL)
