@@ -7,7 +7,7 @@ import sys
 from p2pfs.chunks import FileInfo
 from p2pfs.tracker.quotas import OverQuota, Quotas
 
-HOLDING_BYTES = 1024
+HOLDING_BYTES = 2048
 """What a holding takes beside name and bitfields: tables, and the file's own record, rounded up."""
 
 _BITFIELDS = 3
