@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,12 +18,10 @@ from p2pfs.console.command import CommandSet
 from p2pfs.console.control import ControlService
 from p2pfs.console.control_messages import SOCKET_NAME
 from p2pfs.console.ssh import ConsoleSSHFactory, ssh_factory
+from p2pfs.descriptors import allow_many
 from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import listen
 from p2pfs.state_directory import StateDirectory
-
-OPEN_FILES = 65_536
-"""Open files a daemon asks the system to allow it, where that allows so many."""
 
 
 class Daemon(MultiService):
@@ -155,14 +152,6 @@ class DaemonOptions(Options):
         return None if value is None else Path(value).expanduser().absolute()
 
 
-def _allow_many_files() -> None:
-    """Raise the soft limit of open files: every connection is one, and 1024 are soon used up."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
 def _keep_steady_time() -> None:
     """Have the reactor go by a clock that nobody sets.
 
@@ -177,7 +166,7 @@ def _keep_steady_time() -> None:
 
 def run_under_twistd(name: str, build: Callable[[], Daemon]) -> Daemon:
     """Build and open a daemon for twistd; a problem becomes one line and exit status 1."""
-    _allow_many_files()
+    allow_many()
     _keep_steady_time()
     try:
         daemon = build()

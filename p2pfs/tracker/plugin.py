@@ -6,8 +6,8 @@ import os
 from random import Random
 
 from p2pfs.daemon import Daemon, DaemonOptions, run_under_twistd
+from p2pfs.descriptors import connections_possible
 from p2pfs.paths import default_state_directory
-from p2pfs.tracker.descriptors import connections_possible
 from p2pfs.tracker.quotas import Quotas
 from p2pfs.tracker.service import DEFAULT_LISTEN, TrackerService, TrackerSettings
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from p2pfs.errors import P2pfsError
 from p2pfs.testing import Connection, Host, Network, Swarm, download, publish
 
 CHUNK = 64 * 1024
@@ -23,7 +22,7 @@ def history(place: Path, seed: int) -> str:
     seen = hashlib.sha256()
     with Network(place, Random(seed)) as network:
         swarm = Swarm(network)
-        hosts = [network.add_host(f"p{n}", 2e6, 2e6, 0.005) for n in range(5)]
+        hosts = [network.add_host(f"p{n}", 5e5, 5e5, 0.005) for n in range(5)]
         tracker = network.add_host("tracker")
 
         def watch(host: Host) -> None:
@@ -37,6 +36,7 @@ def history(place: Path, seed: int) -> str:
             watch(host)
         swarm.start_tracker(tracker)
         peers = [swarm.start_peer(host, tracker, smallest_chunk=CHUNK) for host in hosts]
+        network.run(1)
         for n, name in enumerate(("one", "two", "three")):
             path = hosts[0].directory / name
             path.write_bytes(Random(n).randbytes(SIZE))
@@ -57,17 +57,18 @@ def history(place: Path, seed: int) -> str:
             network.run(random.random())
             network.heal()
             random.choice(list(network.connections)).reset()
-        hosts[4].power_off(synced_only=True)
+        hosts[4].kill()
         network.run(0.5)
-        hosts[4].power_on()
         again = swarm.start_peer(hosts[4], tracker, smallest_chunk=CHUNK)
         network.run(1)
         for name in ("one", "two", "three"):
-            try:
-                network.result_of(download(again, name, hosts[4].directory / name)[1], 120)
-            except P2pfsError:
-                seen.update(b"refused")
-        network.run(30)
+            network.result_of(download(again, name, hosts[4].directory / name)[1], 120)
+        network.run(60)
+        hosts[3].power_off(synced_only=True)
+        network.run(60)
+        hosts[3].power_on()
+        swarm.start_peer(hosts[3], tracker, smallest_chunk=CHUNK)
+        network.run(5)
         for host in (*hosts, tracker):
             network.result_of(swarm.stop(host), 30)
         for host in hosts:

@@ -48,6 +48,7 @@ def test_publish_and_download(swarm: Swarm) -> None:
     """Real services do it, in simulated time that the links dictate."""
     one = host(swarm, "one")
     peer = swarm.start_peer(one, tracker(swarm))
+    swarm.network.run(1)
     began = swarm.network.timeline.now
     fetched = swarm.network.result_of(download(peer, "f", one.directory / "f")[1], 60)
     assert (one.directory / "f").read_bytes() == CONTENT

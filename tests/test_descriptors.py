@@ -1,4 +1,4 @@
-"""How many connections a tracker may have of the system."""
+"""How many connections a daemon may have of the system."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import sys
 
 import pytest
 
-from p2pfs.tracker.descriptors import SPARE
+from p2pfs.descriptors import SPARE
 
 SCRIPT = """
 import resource
-from p2pfs.tracker.descriptors import connections_possible
+from p2pfs.descriptors import allow_many, connections_possible
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, {hard}))
+allow_many()
 print(connections_possible(), *resource.getrlimit(resource.RLIMIT_NOFILE))
 """
 
