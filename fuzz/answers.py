@@ -60,6 +60,11 @@ class Conversation:
         return self._too_long or self._late
 
     @property
+    def may_be_ended(self) -> bool:
+        """True when the protocol may end the connection, saying why."""
+        return self.breached
+
+    @property
     def requests(self) -> Iterator[m.Message]:
         """What was asked so far."""
         return (request for _, request in self._asked if request is not None)
@@ -97,8 +102,9 @@ class Conversation:
                     places.add(number + 1)
                 if not self._may_be_silent(self._asked[number]):
                     break
-        breach = self.breached and isinstance(message, m.Error) and message.request is None
-        check(bool(places) or breach, f"{line[:200]!r} answers nothing that was asked")
+        farewell = isinstance(message, m.Error) and message.request is None
+        expected = bool(places) or (farewell and self.may_be_ended)
+        check(expected, f"{line[:200]!r} answers nothing that was asked")
         self._places = places or self._places
 
     def _is_answer(

@@ -17,6 +17,7 @@ from p2pfs.addresses import parse_address
 from p2pfs.chunks import ChunkSet
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.protocol import TrackerFactory, TrackerProtocol
+from p2pfs.tracker.quotas import Quotas
 
 HOSTS = ("192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2", "2001:db8::3")
 """Where the connections come from: two of them from the same host."""
@@ -55,6 +56,25 @@ class _Peer(Conversation):
         self.protocol.line_limit = LINE_LIMIT
         self.connection = Connection(self.protocol, address)
         self.always_read = True
+        self._heard_at = factory.reactor.seconds()
+        self._was_silent = False
+
+    def said(self, data: bytes, now: float) -> None:
+        self._note_silence(now)
+        self._heard_at = now
+        super().said(data, now)
+
+    def passed(self, now: float) -> None:
+        self._note_silence(now)
+        super().passed(now)
+
+    def _note_silence(self, now: float) -> None:
+        # What is said of it may wait for long to be read.
+        self._was_silent |= now >= self._heard_at + Quotas.silence
+
+    @property
+    def may_be_ended(self) -> bool:
+        return super().may_be_ended or self._was_silent
 
     def offered(self) -> set[str]:
         """The files that this connection said to hold anything of."""

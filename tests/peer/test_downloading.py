@@ -17,6 +17,7 @@ from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
 from p2pfs.messages import ReplyFileLocation
+from p2pfs.peer.disk import Disk
 from p2pfs.peer.downloading import Download
 from p2pfs.peer.library import Holding
 from p2pfs.peer.rate_limit import RateLimit
@@ -48,7 +49,7 @@ class Scene:
         self.sources: dict[str, MemoryTransport] = {}
         self.reachable: set[str] = set()
         self._fd = os.memfd_create("part")
-        part = PartFile(Path("x.part"), len(DATA), self._fd)
+        part = PartFile(Disk(), Path("x.part"), len(DATA), self._fd)
         self.holding = Holding(
             "x", INFO, HashList(4, bytes(HASHES)), ChunkSet(4), Path("x.part"), part=part
         )
