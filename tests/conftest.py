@@ -32,6 +32,9 @@ class LoggedFailures:
 def _reactor_runs() -> None:
     """Have the reactor's own readers there before the first test's are counted."""
     pytest_twisted.blockon(deferLater(reactor, 0))
+    # What was imported is not garbage: looking through it after every test takes minutes.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -51,7 +51,7 @@ class TreeJob:
     def cancel(self) -> None:
         """Stop all its files."""
         self.cancelled = True
-        for job in self.running:
+        for job in list(self.running):
             job.cancel()
 
 
