@@ -31,11 +31,13 @@ class Timeline:
 
     def at(self, time: float, call: Callable[..., None], *args: Any) -> None:
         """Have ``call`` called at a time; a time that is over means next."""
-        heappush(self._events, (max(time, self.now), next(self._number), call, args))
+        if time < self.now:
+            time = self.now
+        heappush(self._events, (time, next(self._number), call, args))
 
     def after(self, seconds: float, call: Callable[..., None], *args: Any) -> None:
-        """Have ``call`` called so many seconds from now."""
-        self.at(self.now + seconds, call, *args)
+        """Have ``call`` called so many seconds from now, which are none or more."""
+        heappush(self._events, (self.now + seconds, next(self._number), call, args))
 
     def run(self, seconds: float, stop: Callable[[], bool] | None = None) -> bool:
         """Let ``seconds`` pass, or less if ``stop`` says so after an event.
@@ -46,8 +48,9 @@ class Timeline:
         end = self.now + seconds
         if stop is not None and stop():
             return True
-        while self._events and self._events[0][0] <= end:
-            self.now, _, call, args = heappop(self._events)
+        events = self._events
+        while events and events[0][0] <= end:
+            self.now, _, call, args = heappop(events)
             self.passed += 1
             try:
                 call(*args)
@@ -60,5 +63,6 @@ class Timeline:
 
     def clear(self) -> list[object]:
         """Forget all events that have not run; returns what they would have called."""
-        events, self._events = self._events, []
-        return [(call, args) for _, _, call, args in events]
+        calls: list[object] = [event[2:] for event in self._events]
+        self._events.clear()
+        return calls

@@ -158,12 +158,30 @@ def test_a_link_to_a_finished_file_is_undone_as_a_rename(host: Host) -> None:
 
 def test_an_unsynced_file_under_a_replaced_name_harms_no_other(host: Host) -> None:
     """What a file that was replaced held is not put into the one that has its name."""
-    target = written(host, "target", b"AAAAAA", sync=False)
-    new = written(host, "new", b"bbbbbb", sync=True)
-    host.disk.replace(new, target)
+    for n in range(10):
+        target = written(host, f"target{n}", b"AAAAAA", sync=True)
+        fd = host.disk.open(target, os.O_RDWR)
+        host.disk.write(fd, [b"BBBBBB"], 0)
+        new = written(host, f"new{n}", b"cccccc", sync=True)
+        host.disk.replace(new, target)
+        host.disk.sync_directory(host.directory)
+        host.power_off(synced_only=True)
+        assert target.read_bytes() == b"cccccc"
+
+
+def test_a_new_name_is_a_change_and_memory_goes_with_it(network: Network, host: Host) -> None:
+    """The time of change tells of a rename, and that of writing not; flushed bytes move."""
+    path = written(host, "journal", b"0000", sync=True)
+    mapping = host.disk.map(host.disk.open(path, os.O_RDWR), 4)
+    network.run(1)
+    target = host.directory / "moved"
+    host.disk.replace(path, target)
     host.disk.sync_directory(host.directory)
+    status = host.disk.status(target)
+    assert status.st_ctime_ns == status.st_mtime_ns + 1_000_000_000
+    mapping[0:1] = b"1"
     host.power_off(synced_only=True)
-    assert target.read_bytes() == b"bbbbbb"
+    assert target.read_bytes() == b"0000"
 
 
 def test_mapped_memory_is_lost_unless_it_was_flushed(host: Host) -> None:
@@ -206,6 +224,8 @@ def test_what_others_write_shows_however_soon(network: Network, host: Host) -> N
     path = written(host, "f", b"1", sync=True)
     before = host.disk.status(path)
     assert host.disk.status(path).st_mtime_ns == before.st_mtime_ns
+    # The real time stamp is the simulated one, so no write of others has the same.
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
     network.run(1)
     path.write_bytes(b"2")
     after = host.disk.status(path)

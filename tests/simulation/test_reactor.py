@@ -21,6 +21,7 @@ from twisted.internet.error import (
     ConnectError,
     ConnectingCancelledError,
     ConnectionDone,
+    ConnectionLost,
     ConnectionRefusedError,
     DNSLookupError,
 )
@@ -76,8 +77,8 @@ def test_timers(network: Network, a: Host) -> None:
     delayed = timer("delayed", 1)
     delayed.delay(4)
     to_and_fro = timer("to and fro", 6)
-    to_and_fro.reset(1)
-    to_and_fro.reset(6)
+    to_and_fro.reset(1)  # so it is put off before it is due, past the time it had first
+    network.timeline.after(0.5, to_and_fro.reset, 7.5)
     assert cancelled not in a.reactor.getDelayedCalls()
     assert len(a.reactor.getDelayedCalls()) == 5
     network.run(20)
@@ -86,7 +87,7 @@ def test_timers(network: Network, a: Host) -> None:
         ("plain", 3),
         ("reset later", 4),
         ("delayed", 5),
-        ("to and fro", 6),
+        ("to and fro", 8),
     ]
     assert a.reactor.getDelayedCalls() == []
     with pytest.raises(AlreadyCalled):
@@ -156,6 +157,9 @@ def test_any_port_and_wrong_ports(a: Host) -> None:
     free = {a.reactor.listenTCP(0, Servers(None)).getHost().port for _ in range(3)}
     assert len(free) == 3
     assert all(1024 < port < 65536 for port in free)
+    taken = max(free) + 1
+    a.reactor.listenTCP(taken, Servers(None))
+    assert a.reactor.listenTCP(0, Servers(None)).getHost().port != taken
     with pytest.raises(OverflowError):
         a.reactor.listenTCP(65536, Servers(None))
     with pytest.raises(CannotListenError):
@@ -320,3 +324,66 @@ def test_a_connector_can_connect_again(network: Network, a: Host, b: Host) -> No
     network.run(5)
     assert told[2:] == ["lost: ConnectionDone"]
     assert servers.made[0].lost is not None
+
+
+def test_an_answer_that_is_lost_is_asked_for_again(network: Network, a: Host, b: Host) -> None:
+    """A partition may swallow the second half of the round trip as well as the first."""
+    servers = Servers(lambda: Notes(network))
+    b.reactor.listenTCP(PORT, servers)
+    connecting = connectProtocol(TCP4ClientEndpoint(a.reactor, b.address, PORT), Notes(network))
+    network.run(0.3)
+    network.partition([a])
+    network.run(0.2)
+    assert servers.made == []
+    network.heal()
+    notes = network.result_of(connecting, 5)
+    assert notes.times["made"] > 1
+    assert notes.lost is None
+    network.run(1)
+    assert len(servers.made) == 1
+
+
+@pytest.mark.parametrize("after", [0.3, 0.5])
+def test_a_server_killed_during_the_set_up_resets(
+    network: Network, a: Host, b: Host, after: float
+) -> None:
+    """It has answered, but nobody has accepted: the client is connected, and told."""
+    b.reactor.listenTCP(PORT, Servers(lambda: Notes(network)))
+    connecting = connectProtocol(TCP4ClientEndpoint(a.reactor, b.address, PORT), Notes(network))
+    network.run(after)
+    b.kill()
+    notes = network.result_of(connecting, 5)
+    network.run(1)
+    assert notes.lost.check(ConnectionLost)
+    assert not network.connections
+
+
+def test_a_client_that_gave_up_while_it_was_frozen(network: Network, a: Host, b: Host) -> None:
+    """Its timeout comes first when it thaws, and the connection that stood is aborted."""
+    servers = Servers(lambda: Notes(network))
+    b.reactor.listenTCP(PORT, servers)
+    endpoint = TCP4ClientEndpoint(a.reactor, b.address, PORT, timeout=0.3)
+    connecting = connectProtocol(endpoint, Notes(network))
+    a.freeze()
+    network.run(5)
+    a.thaw()
+    with pytest.raises(ConnectTimeout):
+        network.result_of(connecting, 1)
+    network.run(1)
+    assert [notes.lost is not None for notes in servers.made] == [True]
+
+
+def test_a_port_given_up_before_it_accepts_resets(network: Network, a: Host, b: Host) -> None:
+    """Who waits to be accepted while nobody does is turned away with the port."""
+    servers = Servers(lambda: Notes(network))
+    port = b.reactor.listenTCP(PORT, servers)
+    b.reactor.callLater(0, port.stopListening)
+    b.freeze()
+    connecting = connectProtocol(TCP4ClientEndpoint(a.reactor, b.address, PORT), Notes(network))
+    notes = network.result_of(connecting, 5)
+    network.run(1)
+    assert notes.lost is None
+    b.thaw()
+    network.run(1)
+    assert notes.lost.check(ConnectionLost)
+    assert servers.made == []
