@@ -51,7 +51,8 @@ def test_a_crowd_is_looked_at_from_beginning_to_end(tmp_path: Path) -> None:
         shares = [share for _, share in curve]
         assert shares == sorted(shares)
         assert shares[-1] == 1.0
-    assert outcome.copies_of_source + 3 >= 4 * (1 - 1 / 16)  # what all have, somebody sent
+    assert outcome.overhead >= 0  # what all have, somebody sent
+    assert outcome.copies_of_source >= 1
 
 
 def test_the_picture_has_a_line_for_each_peer() -> None:
