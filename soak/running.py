@@ -10,12 +10,9 @@ from pathlib import Path
 
 from twisted.logger import globalLogBeginner
 
-from soak.history import History, Report
+from soak.history import History
 from soak.plan import draw
-
-MEMORY_CHECK_EVERY = 10
-"""Of so many histories one is searched for connections kept in memory, which takes time."""
-
+from soak.report import Report
 
 def run_seed(seed: int, keep_log: bool = False) -> Report:
     """The history of a seed, in a directory that is gone afterwards."""
@@ -23,7 +20,7 @@ def run_seed(seed: int, keep_log: bool = False) -> Report:
     where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     directory = Path(tempfile.mkdtemp(prefix="p2pfs-", dir=where))
     try:
-        report = History(draw(seed), directory, seed % MEMORY_CHECK_EVERY == 0).run()
+        report = History(draw(seed), directory).run()
     finally:
         shutil.rmtree(directory)
     if not (keep_log or report.problems):
