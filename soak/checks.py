@@ -12,7 +12,7 @@ from p2pfs.peer.library import Holding
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.storage import PART_SUFFIX
 from p2pfs.testing import Host, Swarm
-from soak.truth import DOWNLOADS, Truth, name_of
+from soak.truth import DOWNLOADS, Truth
 
 SECONDS_OF_A_RECORD = 5
 """Looks, one a second, after which a verified chunk must survive a power failure."""
@@ -69,7 +69,7 @@ class FileChecks:
         if self._finals.get(path) == state or path in truth.unknowable or path in truth.foreign:
             return
         self._finals[path] = state
-        if not truth.is_version(name_of(host, path), path.read_bytes()):
+        if not truth.may_be(host, path, path.read_bytes()):
             self._problem(f"{path} is not what was published.")
 
     def told(self, host: Host, path: Path) -> None:

@@ -90,7 +90,11 @@ class EndChecks:
     def check_memory(self) -> None:
         """No daemon keeps a connection of the past in memory."""
         network = self._network
-        beyond = [network, network.timeline, *network.hosts.values()]
+        ends = [end for c in network.connections for end in (c.client, c.server)]
+        # What belonged to a process that was killed is kept by the simulation, not by a daemon.
+        dead = [end for end in ends if end.reactor.is_dead]
+        beyond = [network, network.timeline, *network.hosts.values(), *dead]
+        beyond += [end.reactor for end in dead]
         kept = {
             thing
             for thing in reachable([*self._swarm.daemons.values()], beyond)

@@ -146,7 +146,7 @@ class Faults:
         self._hold(host, random.choice(["read", "write", "sync"]), seconds)
 
     def slow_drive(self, host: Host, seconds: float, random: Random) -> None:
-        """The drive is slow for a while."""
+        """The drive is slow for a while, and in no hurry to begin."""
         self._hold(host, "slow", seconds)
 
     def _hold(self, host: Host, what: str, seconds: float) -> None:
@@ -166,6 +166,7 @@ class Faults:
         drive.full = "full" in on
         drive.failing = frozenset(kind for kind in ("read", "write", "sync") if kind in on)
         drive.rate, drive.seek = (50e3, 0.02) if "slow" in on else (None, 0.0)
+        drive.disorder = 0.5 if "slow" in on else 0.0
 
     def jump_clock(self, host: Host, seconds: float, random: Random) -> None:
         """The clock is set to another time."""

@@ -29,6 +29,8 @@ class Truth:
         """Bytes were flipped on their way at some time."""
         self.foreign: dict[Path, bytes] = {}
         """Files of somebody else, which no peer may touch."""
+        self._replaceable: dict[Path, bytes] = {}
+        """Those that may be overwritten, as a user said, but may as well still be there."""
         self.told: dict[Path, bytes] = {}
         """Files of which a user was told that they are there, with their contents."""
 
@@ -36,9 +38,10 @@ class Truth:
         """That content is published under the name."""
         self._versions.setdefault(name, []).append(content)
 
-    def is_version(self, name: str, content: bytes) -> bool:
-        """Whether somebody published that."""
-        if content in self._versions.get(name, []):
+    def may_be(self, host: Host, path: Path, content: bytes) -> bool:
+        """Whether a file under its final name may have that content."""
+        name = name_of(host, path)
+        if content in self._versions.get(name, []) or content == self._replaceable.get(path):
             return True
         # Who restarts publishes a share of his anew that somebody scribbled into.
         return name in self._scribbled_names and b"scribble" in content
@@ -66,8 +69,9 @@ class Truth:
         """A download to that place begins."""
         self.told.pop(target, None)
         if overwrite:
-            self.foreign.pop(target, None)
-            self.foreign.pop(target.with_name(target.name + PART_SUFFIX), None)
+            for path in (target, target.with_name(target.name + PART_SUFFIX)):
+                if path in self.foreign:
+                    self._replaceable[path] = self.foreign.pop(path)
 
     def _in_use(self, host: Host, path: Path) -> bool:
         peer = self._swarm.daemons.get(host)

@@ -125,7 +125,10 @@ class Users:
 
     def _occupy(self, host: Host, act: Occupy) -> None:
         path = host.directory / DOWNLOADS / (act.name + act.suffix)
-        if host.is_up and not path.exists():
+        peer = self._swarm.daemons.get(host)
+        # A part file that a peer misses it would find there: that is not somebody else's place.
+        owned = not isinstance(peer, PeerService) or peer.library.get(act.name) is not None
+        if host.is_up and not path.exists() and not (act.suffix and owned):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(b"somebody else's")
             self._truth.foreign[path] = path.read_bytes()

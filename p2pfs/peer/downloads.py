@@ -190,8 +190,10 @@ class Downloads:
             elif holding.chunks.bits:
                 await recorder.settle()
             else:
-                await self._discard(holding)
-                recorder.forget()
+                try:
+                    await self._discard(holding)
+                finally:
+                    recorder.forget()
         except StorageProblem as error:
             # What the download ended for is to be told, not this.
             self.log.warn("{error}", error=str(error))
@@ -253,7 +255,12 @@ class Downloads:
             holding.stamp = None
             if not resumed:
                 self._library.add(holding)
-            await self._records.save(holding)
+            try:
+                await self._records.save(holding)
+            except StorageProblem:
+                if not resumed:  # or it would pass for the owner of a part file that comes to be
+                    self._library.discard(holding)
+                raise
         try:
             holding.part = await in_thread(
                 self._reactor, PartFile.open, self._disk, holding.path, info.filesize, not resumed
