@@ -99,10 +99,13 @@ class FileChecks:
 
     def check_claim(self, host: Host, held: Holding) -> None:
         """The chunks that a peer claims lie on its disk, and are right."""
+        path = held.path
+        if held.target is not None and not path.exists() and held.target.exists():
+            path = held.target  # just renamed, and the download does not know it yet
         if held.path in self._truth.unknowable or not held.chunks.bits:
             return
         try:
-            state = _state(held.path)
+            state = _state(path)
         except OSError:
             state = 0, 0
         before, seen = self._claims.get(held.path, (state, 0))
@@ -113,7 +116,7 @@ class FileChecks:
         if not new:
             return
         try:
-            fd = os.open(held.path, os.O_RDONLY)
+            fd = os.open(path, os.O_RDONLY)
         except OSError:
             if not held.is_share:
                 self._problem(f"{host.name} claims chunks of {held.path}, which is not there.")

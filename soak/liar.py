@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.protocols.basic import LineOnlyReceiver
 
+from p2pfs.messages import UndecodableMessage, decode
 from p2pfs.testing import Host
 from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
 
@@ -71,6 +72,10 @@ class _Lies(_JsonLines):
         self._sizes = sizes
 
     def lineReceived(self, line: bytes) -> None:
+        try:
+            decode(line)
+        except UndecodableMessage:
+            return  # its bytes were flipped on their way
         request = json.loads(line)
         match request["type"]:
             case "PEER_PING_PONG":
@@ -102,7 +107,7 @@ class _Lies(_JsonLines):
 
     def _length(self, request: dict[str, Any]) -> int:
         """The length that the chunk asked for should have."""
-        size, chunk_size = self._sizes[request["filename"]]
+        size, chunk_size = self._sizes.get(request["filename"], (1, 1))
         return max(1, min(chunk_size, size - request["chunknum"] * chunk_size))
 
     def _wrong_bytes(self, request: dict[str, Any]) -> None:

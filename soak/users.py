@@ -92,7 +92,7 @@ class Users:
 
     def fetch(self, host: Host, peer: PeerService, name: str, overwrite: bool = False) -> Attempt:
         """Begin a download."""
-        attempt = Attempt(host, name, self._network.timeline.now)
+        attempt = Attempt(host, name, self._network.timeline.now, overwrite)
         self.attempts.append(attempt)
         target = host.directory / DOWNLOADS / name
         target.parent.mkdir(exist_ok=True)
@@ -128,7 +128,8 @@ class Users:
         peer = self._swarm.daemons.get(host)
         # A part file that a peer misses it would find there: that is not somebody else's place.
         owned = not isinstance(peer, PeerService) or peer.library.get(act.name) is not None
-        if host.is_up and not path.exists() and not (act.suffix and owned):
+        may_go = any(a.goes_on and a.overwrite and a.host is host for a in self.attempts)
+        if host.is_up and not (path.exists() or may_go or (act.suffix and owned)):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(b"somebody else's")
             self._truth.foreign[path] = path.read_bytes()

@@ -24,6 +24,7 @@ class Attempt:
     host: Host
     name: str
     began: float
+    overwrite: bool = False
     job: Job | None = None
     ended: float | None = None
     outcome: Fetched | TreeJob | P2pfsError | None = None

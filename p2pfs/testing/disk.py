@@ -20,6 +20,7 @@ SECOND_NS = 1_000_000_000
 EPOCH_NS = 1_800_000_000 * SECOND_NS
 """What the clock of a drive shows when simulated time begins."""
 
+
 _MORE = ("st_blksize", "st_blocks", "st_rdev")
 """What a status has beside its first ten values and the exact times."""
 
