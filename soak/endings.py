@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from p2pfs.peer.library import Holding
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.service import JOURNALS, PeerService
 from p2pfs.peer.storage import PART_SUFFIX
 from p2pfs.testing import Connection, Host, Network, Swarm
 from p2pfs.testing.endings import reachable
 from p2pfs.testing.swarm import PEER_PORT
+from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.service import TrackerService
 from soak.truth import DOWNLOADS, Truth, name_of
 
@@ -47,9 +49,7 @@ class EndChecks:
                 self._problem(f"{host.name} has not joined again.")
                 continue
             expected[peer.uplink.address] = {
-                held.name: held.chunks
-                for held in peer.library
-                if not held.refusal and (held.chunks.bits or held.announced_whole)
+                held.name: held.chunks for held in peer.library if _is_to_be_listed(held, directory)
             }
         if set(directory.peers) != set(expected):
             self._problem(f"The tracker knows {directory.peers}, there are {[*expected]}.")
@@ -123,3 +123,10 @@ class EndChecks:
         ]
         if left:
             self._problem(f"Connections are left: {left}.")
+
+
+def _is_to_be_listed(held: Holding, directory: Directory) -> bool:
+    """False for what is held but not claimed, and for another content than is listed already."""
+    if held.name in directory and directory[held.name].info != held.info:
+        return False
+    return not held.refusal and bool(held.chunks.bits or held.announced_whole)

@@ -71,10 +71,10 @@ class History:
         globalLogPublisher.addObserver(listener)
         try:
             self._run()
+            return self._writer.end()
         finally:
             globalLogPublisher.removeObserver(listener)
             self._network.close()
-        return self._writer.end()
 
     def _run(self) -> None:
         network, users = self._network, self._users

@@ -141,16 +141,37 @@ class Plan:
         return list(dict.fromkeys(published))
 
 
+@dataclass(frozen=True)
+class Scale:
+    """How large everything is that a plan draws: chunks in KiB, rates in bytes a second."""
+
+    chunk_sizes: tuple[int, ...]
+    chunks: tuple[int, ...]
+    """How many a file may have."""
+    rates: tuple[float, ...]
+    latencies: tuple[float, ...] = (0.0005, 0.02, 0.2)
+    most_peers: int = 7
+    most_files: int = 3
+
+
+SMALL = Scale((1, 16, 64), (0, 1, 2, 3, 9, 30), (100e3, 500e3, 5e6))
+LARGE = Scale((2048,), (2, 3), (2e6, 5e6))
+"""With chunks that a thread writes in several jobs, of a megabyte each."""
+HUGE = Scale((2048,), (24,), (40e6,), (0.0005,), most_peers=3, most_files=1)
+"""With files that are put on record for their size before it is time for that."""
+
+
 def draw(seed: int) -> Plan:
     """The plan of that seed."""
     random = Random(seed)
-    # A large chunk is written by several jobs of a thread, which takes a megabyte at a time.
-    chunk_size = random.choice([1, 1, 1, 1, 16, 16, 16, 64, 64, 64, 2048]) * KIB
-    peers = [_host(random, f"p{number}", chunk_size) for number in range(random.randint(2, 7))]
-    liars = [_host(random, f"liar{n}", chunk_size) for n in range(random.choice([0, 0, 0, 1, 2]))]
+    scale = random.choices([SMALL, LARGE, HUGE], [90, 9, 1])[0]
+    chunk_size = random.choice(scale.chunk_sizes) * KIB
+    peers = [_host(random, f"p{n}", scale) for n in range(random.randint(2, scale.most_peers))]
+    liars = [_host(random, f"liar{n}", scale) for n in range(random.choice([0, 0, 0, 1, 2]))]
     names = [host.name for host in peers]
     acts: list[tuple[float, Act]] = []
-    files = [_file(random, number, chunk_size) for number in range(random.randint(1, 3))]
+    count = random.randint(1, scale.most_files)
+    files = [_file(random, number, chunk_size, scale) for number in range(count)]
     for file in files:
         acts += _life_of(random, file, names)
     if random.random() < 0.2:
@@ -220,16 +241,15 @@ def _faults(random: Random, names: list[str], wishes: list[float]) -> list[tuple
     return acts
 
 
-def _host(random: Random, name: str, chunk_size: int) -> HostPlan:
-    up = random.choice([100e3, 500e3, 5e6] if chunk_size <= 64 * KIB else [2e6, 5e6])
+def _host(random: Random, name: str, scale: Scale) -> HostPlan:
+    up = random.choice(scale.rates)
     down = up * random.choice([1, 1, 4])
     limits = [random.choice([None, None, None, None, int(up / 2), int(up / 8)]) for _ in range(2)]
-    return HostPlan(name, up, down, random.choice([0.0005, 0.02, 0.2]), *limits)
+    return HostPlan(name, up, down, random.choice(scale.latencies), *limits)
 
 
-def _file(random: Random, number: int, chunk_size: int) -> FilePlan:
-    counts = [0, 1, 2, 3, 9, 30] if chunk_size <= 64 * KIB else [2, 3]
-    chunks = random.choice(counts)
+def _file(random: Random, number: int, chunk_size: int, scale: Scale) -> FilePlan:
+    chunks = random.choice(scale.chunks)
     size = max(0, chunks * chunk_size + random.choice([-1, 0, 0, 1, chunk_size // 2]))
     name = random.choice([f"f{number}", f"{TREE}ü {number}"])
     return FilePlan(name, size, random.getrandbits(16))

@@ -33,19 +33,24 @@ class Writer:
         self.report = Report(seed)
         self._timeline = timeline
         self._directory = str(directory)
+        self._over = False
 
     def say(self, text: str) -> None:
         """Something happened."""
+        if self._over:
+            return
         self.report.log.append(f"{self._timeline.now:9.3f} {self._without_directory(text)}")
 
     def problem(self, text: str) -> None:
         """Something is wrong."""
+        if self._over:
+            return
         text = self._without_directory(text)
         self.report.problems.append(f"{self._timeline.now:.1f} s: {text}")
 
     def end(self) -> Report:
-        """The report of a history that is over."""
-        report = self.report
+        """The report of a history that is over; nothing is added any more."""
+        report, self._over = self.report, True
         report.seconds, report.events = self._timeline.now, self._timeline.passed
         lines = [*report.log, *report.problems, f"{report.seconds!r} {report.events}"]
         report.digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()

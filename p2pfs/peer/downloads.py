@@ -26,7 +26,7 @@ from p2pfs.peer.failed_downloads import FailedDownload, FailedDownloads
 from p2pfs.peer.hashing import copy_chunks
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.library import Holding, Library
-from p2pfs.peer.recorder import DownloadRecorder
+from p2pfs.peer.recorder import DownloadRecorder, journal_path
 from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import PartFile, already_exists, remove
@@ -306,6 +306,8 @@ class Downloads:
         self._library.discard(unfinished)
         await self._uplink.withdraw(unfinished)
         await in_thread(self._reactor, remove, self._disk, unfinished.path)
+        journal = journal_path(self._journals, unfinished.name)
+        await in_thread(self._reactor, remove, self._disk, journal)
         await self._records.delete(unfinished.name)
 
 
