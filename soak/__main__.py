@@ -4,49 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
-from twisted.logger import globalLogBeginner
-
-from soak.history import History, Report
-from soak.plan import draw
-
-MEMORY_CHECK_EVERY = 10
-"""Of so many histories one is searched for connections kept in memory, which takes time."""
-
-
-def run_seed(seed: int, keep_log: bool = False) -> Report:
-    """The history of a seed, in a directory that is gone afterwards."""
-    # In memory if possible: what is synced is simulated anyway.
-    where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    directory = Path(tempfile.mkdtemp(prefix="p2pfs-", dir=where))
-    try:
-        report = History(draw(seed), directory, seed % MEMORY_CHECK_EVERY == 0).run()
-    finally:
-        shutil.rmtree(directory)
-    if not (keep_log or report.problems):
-        report.log.clear()
-    return report
-
-
-def _prepare() -> None:
-    """Keep no log events but those that a history asks for."""
-    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
-
-
-def parse_seeds(text: str) -> Iterable[int]:
-    """``300`` is the seeds 0 to 299, ``7:9`` 7 and 8, ``42,43`` just these."""
-    if "," in text:
-        return [int(part) for part in text.split(",") if part]
-    first, colon, end = text.partition(":")
-    return range(int(first), int(end)) if colon else range(int(text))
+# Other processes import what they are to run by its name: it cannot lie in here.
+from soak.running import keep_quiet, parse_seeds, run_seed
 
 
 def main() -> int:
@@ -65,7 +29,7 @@ def main() -> int:
     began = time.monotonic()
     failed = delivered = 0
     context = get_context("spawn")
-    with ProcessPoolExecutor(options.workers, context, _prepare) as pool:
+    with ProcessPoolExecutor(options.workers, context, keep_quiet) as pool:
         reports = pool.map(run_seed, seeds, [options.log] * len(seeds), chunksize=4)
         for seed, report in zip(seeds, reports, strict=True):
             delivered += report.delivered

@@ -8,6 +8,7 @@ from random import Random
 from p2pfs.testing import Connection, Host, Network
 from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
 from soak.plan import Fault
+from soak.truth import DOWNLOADS, Truth
 
 FLIP_SECONDS = 5.0
 FLIP_SHARE = 0.03
@@ -21,11 +22,18 @@ class Faults:
     def __init__(
         self,
         network: Network,
+        truth: Truth,
         restart: Callable[[Host], None],
         stop: Callable[[Host], None],
+        ends: Callable[[Host, str], None],
     ) -> None:
-        """``restart`` starts a host's daemon anew, ``stop`` stops it in good order."""
+        """``restart`` starts a host's daemon anew, ``stop`` stops it in good order.
+
+        ``ends`` is called just before a fault of the named kind ends a host's process.
+        """
         self._network = network
+        self._truth = truth
+        self._ends = ends
         self._restart = restart
         self._stop = stop
         self._holds: dict[tuple[Host, str], int] = {}
@@ -43,6 +51,7 @@ class Faults:
 
     def kill(self, host: Host, seconds: float, random: Random) -> None:
         """The process dies, and is started again later."""
+        self._ends(host, "kill")
         host.kill()
         self._after(seconds, self._restart, host)
 
@@ -53,11 +62,13 @@ class Faults:
 
     def power_off(self, host: Host, seconds: float, random: Random) -> None:
         """The host vanishes; its disk has everything when it comes back."""
+        self._ends(host, "power failure")
         host.power_off()
         self._after(seconds, self._power_on, host)
 
     def lose_unsynced(self, host: Host, seconds: float, random: Random) -> None:
         """The host vanishes; its disk has lost what was not synced."""
+        self._ends(host, "power failure")
         host.power_off(synced_only=True)
         self._after(seconds, self._power_on, host)
 
@@ -117,6 +128,7 @@ class Faults:
             return bytes(flipped)
 
         host.tamper = tamper
+        self._truth.flipped = True
 
         def end() -> None:
             host.tamper = None
@@ -134,7 +146,7 @@ class Faults:
         self._hold(host, random.choice(["read", "write", "sync"]), seconds)
 
     def slow_drive(self, host: Host, seconds: float, random: Random) -> None:
-        """The drive is slow for a while."""
+        """The drive is slow for a while, and in no hurry to begin."""
         self._hold(host, "slow", seconds)
 
     def _hold(self, host: Host, what: str, seconds: float) -> None:
@@ -154,6 +166,7 @@ class Faults:
         drive.full = "full" in on
         drive.failing = frozenset(kind for kind in ("read", "write", "sync") if kind in on)
         drive.rate, drive.seek = (50e3, 0.02) if "slow" in on else (None, 0.0)
+        drive.disorder = 0.5 if "slow" in on else 0.0
 
     def jump_clock(self, host: Host, seconds: float, random: Random) -> None:
         """The clock is set to another time."""
@@ -161,10 +174,11 @@ class Faults:
 
     def scribble(self, host: Host, seconds: float, random: Random) -> None:
         """Somebody else writes into a file below the host's directory for downloads."""
-        files = sorted(p for p in (host.directory / "got").rglob("*") if p.is_file())
+        files = sorted(p for p in (host.directory / DOWNLOADS).rglob("*") if p.is_file())
         if not files:
             return
         path = random.choice(files)
         with path.open("r+b") as file:
             file.seek(random.randrange(path.stat().st_size + 1))
             file.write(b"scribble")
+        self._truth.scribble(host, path)

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.protocols.basic import LineOnlyReceiver
 
+from p2pfs.messages import UndecodableMessage, decode
 from p2pfs.testing import Host
 from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
 
@@ -33,8 +34,10 @@ class _JsonLines(LineOnlyReceiver):
 class _Claims(_JsonLines):
     """Its connection to the tracker."""
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, sizes: dict[str, tuple[int, int]]) -> None:
+        """``sizes`` takes up the size of each file, and that of its chunks."""
         self._reactor = reactor
+        self._sizes = sizes
         self._timer: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
@@ -47,6 +50,7 @@ class _Claims(_JsonLines):
             return
         for name, info in message["filelist"].items():
             total = info["totalchunknum"]
+            self._sizes[name] = info["filesize"], info["chunksize"]
             bits = ((1 << total) - 1) << (-total % 8)
             everything = base64.b64encode(bits.to_bytes((total + 7) // 8, "big")).decode()
             self.say(type="REQUEST_CHUNK_REGISTER", filename=name, chunks=everything)
@@ -63,10 +67,15 @@ class _Claims(_JsonLines):
 class _Lies(_JsonLines):
     """A downloader's connection to it."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, sizes: dict[str, tuple[int, int]]) -> None:
         self._random = random
+        self._sizes = sizes
 
     def lineReceived(self, line: bytes) -> None:
+        try:
+            decode(line)
+        except UndecodableMessage:
+            return  # its bytes were flipped on their way
         request = json.loads(line)
         match request["type"]:
             case "PEER_PING_PONG":
@@ -96,16 +105,23 @@ class _Lies(_JsonLines):
         )
         self.transport.write(data)
 
+    def _length(self, request: dict[str, Any]) -> int:
+        """The length that the chunk asked for should have."""
+        size, chunk_size = self._sizes.get(request["filename"], (1, 1))
+        return max(1, min(chunk_size, size - request["chunknum"] * chunk_size))
+
     def _wrong_bytes(self, request: dict[str, Any]) -> None:
-        """Chunks of all sizes in use, with matching digests of their own."""
-        size = self._random.choice([1 << 10, 1 << 14, 1 << 16])
+        """A chunk of the right length, with a matching digest of its own."""
+        size = self._length(request)
         self._reply(request, self._random.randbytes(size), size)
 
     def _too_long(self, request: dict[str, Any]) -> None:
         self._reply(request, b"x", 1 << 40)
 
     def _cut_short(self, request: dict[str, Any]) -> None:
-        self._reply(request, b"x" * 100, self._random.choice([1 << 10, 1 << 14, 1 << 16]))
+        """Some wrong bytes of the right length, and no more."""
+        size = self._length(request)
+        self._reply(request, b"x" * self._random.randrange(size), size)
         self.transport.loseConnection()
 
     def _unasked(self, request: dict[str, Any]) -> None:
@@ -136,17 +152,19 @@ class _Lies(_JsonLines):
 def start_liar(host: Host, tracker: Host, random: Random) -> None:
     """Let one be at work on a host until its process is ended."""
 
+    sizes: dict[str, tuple[int, int]] = {}
+
     class Lying(Factory):
         noisy = False
 
         def buildProtocol(self, addr: object) -> Protocol:
-            return _Lies(random)
+            return _Lies(random, sizes)
 
     class Claiming(ClientFactory):
         noisy = False
 
         def buildProtocol(self, addr: object) -> Protocol:
-            return _Claims(host.reactor)
+            return _Claims(host.reactor, sizes)
 
         def clientConnectionLost(self, connector: Any, reason: Any) -> None:
             host.reactor.callLater(1.0, connector.connect)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from p2pfs.errors import P2pfsError
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.service import PeerService
+from p2pfs.peer.trees import TreeJob
 from p2pfs.testing import Host, Network, Swarm
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.service import TrackerService
@@ -23,9 +24,10 @@ class Attempt:
     host: Host
     name: str
     began: float
+    overwrite: bool = False
     job: Job | None = None
     ended: float | None = None
-    outcome: Fetched | P2pfsError | None = None
+    outcome: Fetched | TreeJob | P2pfsError | None = None
     """None while it goes on, and for ever if its peer was killed."""
     died: bool = False
     cancelled: bool = False

@@ -26,7 +26,7 @@ from p2pfs.peer.failed_downloads import FailedDownload, FailedDownloads
 from p2pfs.peer.hashing import copy_chunks
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.library import Holding, Library
-from p2pfs.peer.recorder import DownloadRecorder
+from p2pfs.peer.recorder import DownloadRecorder, journal_path
 from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import PartFile, already_exists, remove
@@ -190,8 +190,10 @@ class Downloads:
             elif holding.chunks.bits:
                 await recorder.settle()
             else:
-                await self._discard(holding)
-                recorder.forget()
+                try:
+                    await self._discard(holding)
+                finally:
+                    recorder.forget()
         except StorageProblem as error:
             # What the download ended for is to be told, not this.
             self.log.warn("{error}", error=str(error))
@@ -253,7 +255,12 @@ class Downloads:
             holding.stamp = None
             if not resumed:
                 self._library.add(holding)
-            await self._records.save(holding)
+            try:
+                await self._records.save(holding)
+            except StorageProblem:
+                if not resumed:  # or it would pass for the owner of a part file that comes to be
+                    self._library.discard(holding)
+                raise
         try:
             holding.part = await in_thread(
                 self._reactor, PartFile.open, self._disk, holding.path, info.filesize, not resumed
@@ -299,6 +306,8 @@ class Downloads:
         self._library.discard(unfinished)
         await self._uplink.withdraw(unfinished)
         await in_thread(self._reactor, remove, self._disk, unfinished.path)
+        journal = journal_path(self._journals, unfinished.name)
+        await in_thread(self._reactor, remove, self._disk, journal)
         await self._records.delete(unfinished.name)
 
 

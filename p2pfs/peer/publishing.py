@@ -29,6 +29,7 @@ from p2pfs.peer.disk import Disk
 from p2pfs.peer.hashing import FileHasher
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.machine import Machine
+from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.records import Records
 from p2pfs.peer.storage import Stamp, explained, remove
 from p2pfs.peer.uplink import Uplink
@@ -87,16 +88,19 @@ class Publisher:
         records: Records,
         uplink: Uplink,
         private: Path,
+        journals: Path,
         smallest_chunk: int,
     ) -> None:
         """Nothing below ``private`` is ever shared: the state directory, with keys in it.
 
+        ``journals`` is the directory where running downloads keep theirs.
         ``smallest_chunk`` is in bytes, see `FileInfo.of_size`.
         """
         self._disk = machine.disk
         self._background = machine.background
         self._smallest_chunk = smallest_chunk
         self._private = private.resolve()
+        self._journals = journals
         self._reactor = reactor
         self._library = library
         self._records = records
@@ -131,6 +135,9 @@ class Publisher:
         await self._uplink.withdraw(holding)
         if not holding.is_share:
             await in_thread(self._reactor, remove, self._disk, holding.path)
+            # It is still there when the download could not be put on record in the end.
+            journal = journal_path(self._journals, name)
+            await in_thread(self._reactor, remove, self._disk, journal)
         await self._records.delete(name)
 
     async def stop(self) -> None:
@@ -206,6 +213,8 @@ class Publisher:
                 if self._library.discard(holding):
                     await self._uplink.withdraw(holding)
                 raise
+            if self._library.get(name) is not holding:
+                raise Refused(f"'{name}' was not published: it was unpublished meanwhile.")
         else:
             holding = known
             publication.hashed(stamp.size)

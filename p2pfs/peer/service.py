@@ -72,6 +72,7 @@ class PeerService(Daemon):
             self.records,
             self.uplink,
             settings.state,
+            journals,
             settings.smallest_chunk,
         )
         self.custodian = Custodian(

@@ -38,7 +38,8 @@ class Drive:
 
     Attributes may be set at any time: ``full`` refuses whatever needs room,
     ``failing`` refuses the named kinds of calls, ``rate`` (bytes a second) and
-    ``seek`` (seconds a call) make it slow, ``clock_offset`` (seconds) makes its
+    ``seek`` (seconds a call) make it slow, ``disorder`` (seconds) lets pieces of work
+    wait by chance, so that others overtake them, ``clock_offset`` (seconds) makes its
     clock go wrong. The time stamps of files written here are simulated too.
     """
 
@@ -47,6 +48,7 @@ class Drive:
         self.failing: frozenset[Literal["read", "write", "sync"]] = frozenset()
         self.rate: float | None = None
         self.seek = 0.0
+        self.disorder = 0.0
         self.clock_offset = 0.0
         self.boots = 1
         self._timeline = timeline
@@ -78,6 +80,10 @@ class Drive:
         pending, self._pending = self._pending, 0.0
         self._busy_until = max(self._busy_until, now) + pending
         return self._busy_until - now
+
+    def draw_wait(self) -> float:
+        """Seconds that the next piece of work waits before it is done."""
+        return self._random.uniform(0.0, self.disorder) if self.disorder else 0.0
 
     def time_ns(self) -> int:
         """What its clock shows."""

@@ -24,7 +24,7 @@ def end_coroutines(roots: Iterable[object], beyond: Iterable[object]) -> int:
     """
     found = [
         coroutine
-        for coroutine in _reachable(roots, beyond)
+        for coroutine in reachable(roots, beyond)
         if isinstance(coroutine, CoroutineType)
         and inspect.getcoroutinestate(coroutine) == inspect.CORO_SUSPENDED
     ]
@@ -37,7 +37,8 @@ def end_coroutines(roots: Iterable[object], beyond: Iterable[object]) -> int:
     return len(found)
 
 
-def _reachable(roots: Iterable[object], beyond: Iterable[object]) -> list[object]:
+def reachable(roots: Iterable[object], beyond: Iterable[object]) -> list[object]:
+    """All objects that hang on ``roots``, without those ``beyond`` and what hangs on these."""
     start = list(roots)
     seen = {id(thing): thing for thing in beyond}
     reached: list[object] = []

@@ -1,4 +1,4 @@
-"""Threads of a simulated process: their work is done in the one real thread, in order."""
+"""Threads of a simulated process: their work is done in the one real thread, piece by piece."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _R = TypeVar("_R")
 class SimulatedThreads:
     """Does each piece of work in one go; its result comes after the time that its disk took.
 
+    A drive in disorder has some pieces wait before they are done, and others overtake them.
+
     It is Twisted's thread pool to `deferToThreadPool`, and `BackgroundThreads` to a peer.
     """
 
@@ -36,7 +38,10 @@ class SimulatedThreads:
         **kwargs: Any,
     ) -> None:
         """Do ``work``, and tell whether it returned and what, as of `ThreadPool`."""
-        self._reactor.soon(self._work, told, work, args, kwargs)
+        reactor = self._reactor
+        wait = reactor.host.drive.draw_wait()
+        arguments = self._work, told, work, args, kwargs
+        reactor.host.network.timeline.after(wait, reactor.in_process, *arguments)
 
     def run(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_R]:
         """Do something; the Deferred has its result."""

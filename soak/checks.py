@@ -1,0 +1,177 @@
+"""What must hold while a history goes on, looked after every second."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from p2pfs.peer.library import Holding
+from p2pfs.peer.service import PeerService
+from p2pfs.peer.storage import PART_SUFFIX
+from p2pfs.testing import Host, Swarm
+from soak.truth import DOWNLOADS, Truth
+
+SECONDS_OF_A_RECORD = 5
+"""Looks, one a second, after which a verified chunk must survive a power failure."""
+
+
+@dataclass
+class _Progress:
+    """How many chunks an unfinished download had at the last looks, while its host was sound."""
+
+    counts: deque[int] = field(default_factory=lambda: deque(maxlen=SECONDS_OF_A_RECORD))
+    root: str | None = None
+    sound: bool = True
+    end: str = ""
+    """What its process ended by: a kind of fault."""
+
+
+class FileChecks:
+    """Watches the files of all peers: what they have, claim, were told to have, and keep."""
+
+    def __init__(
+        self, swarm: Swarm, hosts: Sequence[Host], truth: Truth, problem: Callable[[str], None]
+    ) -> None:
+        self._swarm = swarm
+        self._hosts = hosts
+        self._truth = truth
+        self._problem = problem
+        self._finals: dict[Path, tuple[int, int]] = {}
+        self._claims: dict[Path, tuple[tuple[int, int], int]] = {}
+        self._progress: dict[Path, _Progress] = {}
+
+    def look(self) -> None:
+        """What must hold at any time."""
+        for host in self._hosts:
+            peer = self._swarm.daemons.get(host)
+            if isinstance(peer, PeerService) and host.is_up:
+                for held in peer.library:
+                    self.check_claim(host, held)
+                    if not held.is_share:
+                        self._note_progress(host, held)
+        self.check_foreign()
+
+    # Files under their final names
+
+    def check_finals(self, hosts: Iterable[Host]) -> None:
+        """Every file under its final name is one that was published: whole, or not there."""
+        for host in hosts:
+            for path in (host.directory / DOWNLOADS).rglob("*"):
+                if path.suffix != PART_SUFFIX and path.is_file():
+                    self.check_final(host, path)
+
+    def check_final(self, host: Host, path: Path) -> None:
+        """The same for one file, unless it is as it was when last checked."""
+        truth, state = self._truth, _state(path)
+        if self._finals.get(path) == state or path in truth.unknowable or path in truth.foreign:
+            return
+        self._finals[path] = state
+        if not truth.may_be(host, path, path.read_bytes()):
+            self._problem(f"{path} is not what was published.")
+
+    def told(self, host: Host, path: Path) -> None:
+        """A user was told that a file is there."""
+        if path in self._truth.foreign:
+            self._problem(f"{path} was somebody else's, and is said to be downloaded.")
+        self.check_final(host, path)
+        self._truth.told[path] = path.read_bytes()
+
+    def check_told(self, host: Host) -> None:
+        """What a user was told to have is there, also after a power failure."""
+        for path, content in self._truth.told.items():
+            if path.is_relative_to(host.directory) and (
+                not path.exists() or path.read_bytes() != content
+            ):
+                self._problem(f"{path} was said to be downloaded, and is not there any more.")
+
+    def check_foreign(self) -> None:
+        """What lay in the way of a download is as it was."""
+        for path, content in self._truth.foreign.items():
+            if not path.exists() or path.read_bytes() != content:
+                self._problem(f"{path} was somebody else's, and was touched.")
+                self._truth.foreign.pop(path)
+                return
+
+    # What peers claim
+
+    def check_claim(self, host: Host, held: Holding) -> None:
+        """The chunks that a peer claims lie on its disk, and are right."""
+        path = held.path
+        if held.target is not None and not path.exists() and held.target.exists():
+            path = held.target  # just renamed, and the download does not know it yet
+        if held.path in self._truth.unknowable or not held.chunks.bits:
+            return
+        try:
+            state = _state(path)
+        except OSError:
+            state = 0, 0
+        before, seen = self._claims.get(held.path, (state, 0))
+        new = held.chunks.bits & ~(seen if before == state or held.part is not None else 0)
+        if held.is_share and (before != state or held.stamp is None):
+            new = 0  # it was changed, which is noticed when it is read, and by a look now and then
+        self._claims[held.path] = state, held.chunks.bits
+        if not new:
+            return
+        try:
+            fd = os.open(path, os.O_RDONLY)
+        except OSError:
+            if not held.is_share:
+                self._problem(f"{host.name} claims chunks of {held.path}, which is not there.")
+            return
+        try:
+            for chunknum in held.chunks:
+                if new >> chunknum & 1:
+                    self._check_chunk(host, held, chunknum, fd)
+        finally:
+            os.close(fd)
+
+    def _check_chunk(self, host: Host, held: Holding, chunknum: int, fd: int) -> None:
+        offset, length = held.info.offset(chunknum), held.info.length(chunknum)
+        piece = os.pread(fd, length, offset)
+        if len(piece) != length or not self._truth.is_right(held.name, offset, piece):
+            self._problem(f"{host.name} claims chunk {chunknum} of {held.path}, which is wrong.")
+
+    # What outlives a crash
+
+    def _note_progress(self, host: Host, held: Holding) -> None:
+        if held.part is None:
+            return
+        progress = self._progress.setdefault(held.path, _Progress(root=held.info.root))
+        if progress.root != held.info.root or progress.end:
+            progress = self._progress[held.path] = _Progress(root=held.info.root)
+        drive = host.drive
+        progress.sound &= not (drive.full or drive.failing or drive.rate)
+        if not host.is_frozen:
+            progress.counts.append(len(held.chunks))
+
+    def ends(self, host: Host, kind: str) -> None:
+        """The process of a host is ended by a fault of that kind."""
+        self.look()
+        for path, progress in self._progress.items():
+            if path.is_relative_to(host.directory) and not progress.end:
+                progress.end = kind
+
+    def salvaged(self, path: Path, right: int, wrong: int) -> None:
+        """A peer found so much of an unfinished download after its last end."""
+        progress = self._progress.pop(path, None)
+        if progress is None or not progress.end or not progress.sound:
+            return
+        if path in self._truth.scribbled or path in self._truth.foreign:
+            return
+        if progress.end == "kill":
+            kept = progress.counts[-1] if progress.counts else 0
+            if wrong:
+                self._problem(f"After SIGKILL {wrong} chunks on record are wrong in {path}.")
+        else:
+            full = len(progress.counts) == SECONDS_OF_A_RECORD
+            kept = min(progress.counts) if full else 0
+        if right < kept:
+            self._problem(f"{path} had {kept} chunks, and {right} after a {progress.end}.")
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size

@@ -1,0 +1,87 @@
+"""What a history knows of files and no peer does: what they are, and who else wrote into them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from p2pfs.peer.service import PeerService
+from p2pfs.peer.storage import PART_SUFFIX
+from p2pfs.testing import Host, Swarm
+
+DOWNLOADS = "got"
+"""Below a host's directory: where its downloads go."""
+SHARES = "own"
+"""The same for files of its own that it publishes."""
+
+
+class Truth:
+    """The contents that files may have."""
+
+    def __init__(self, swarm: Swarm) -> None:
+        self._swarm = swarm
+        self._versions: dict[str, list[bytes]] = {}
+        self._scribbled_names: set[str] = set()
+        self.unknowable: set[Path] = set()
+        """Files that somebody else wrote into at a time at which no peer can tell."""
+        self.scribbled: set[Path] = set()
+        """All files that somebody else wrote into, part files by their own names."""
+        self.flipped = False
+        """Bytes were flipped on their way at some time."""
+        self.foreign: dict[Path, bytes] = {}
+        """Files of somebody else, which no peer may touch."""
+        self._replaceable: dict[Path, bytes] = {}
+        """Those that may be overwritten, as a user said, but may as well still be there."""
+        self.told: dict[Path, bytes] = {}
+        """Files of which a user was told that they are there, with their contents."""
+
+    def published(self, name: str, content: bytes) -> None:
+        """That content is published under the name."""
+        self._versions.setdefault(name, []).append(content)
+
+    def may_be(self, host: Host, path: Path, content: bytes) -> bool:
+        """Whether a file under its final name may have that content."""
+        name = name_of(host, path)
+        if content in self._versions.get(name, []) or content == self._replaceable.get(path):
+            return True
+        # Who restarts publishes a share of his anew that somebody scribbled into.
+        return name in self._scribbled_names and b"scribble" in content
+
+    def is_right(self, name: str, offset: int, piece: bytes) -> bool:
+        """Whether a file of that name may have these bytes at that place."""
+        end = offset + len(piece)
+        if any(version[offset:end] == piece for version in self._versions.get(name, [])):
+            return True
+        return name in self._scribbled_names
+
+    def scribble(self, host: Host, path: Path) -> None:
+        """Somebody else has written into a file below a host's directory for downloads."""
+        self.scribbled.add(path)
+        self.told.pop(path, None)
+        if path in self.foreign:
+            self.foreign[path] = path.read_bytes()
+        if path.suffix != PART_SUFFIX:
+            self.unknowable.add(path)
+            self._scribbled_names.add(name_of(host, path))
+        elif self._in_use(host, path):
+            self.unknowable |= {path, path.with_suffix("")}
+
+    def begun(self, target: Path, overwrite: bool) -> None:
+        """A download to that place begins."""
+        self.told.pop(target, None)
+        if overwrite:
+            for path in (target, target.with_name(target.name + PART_SUFFIX)):
+                if path in self.foreign:
+                    self._replaceable[path] = self.foreign.pop(path)
+
+    def _in_use(self, host: Host, path: Path) -> bool:
+        peer = self._swarm.daemons.get(host)
+        if not isinstance(peer, PeerService):
+            return False
+        return any(job.part_path == path for job in peer.downloads.jobs)
+
+
+def name_of(host: Host, path: Path) -> str:
+    """The name on the network of what lies below a host's directory for downloads."""
+    return path.relative_to(host.directory / DOWNLOADS).as_posix()
+
+
