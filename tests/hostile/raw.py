@@ -18,6 +18,9 @@ from tests.swarm.harness import until
 HOSTILE = "127.0.0.66"
 """The host that attackers come from."""
 
+AT_A_TIME = 40
+"""Connections attempted at the same time; a port's queue has 50 places."""
+
 
 class RawClient(Protocol):
     """A connection that sends bytes as they are, and keeps the lines that come."""
@@ -75,11 +78,14 @@ async def connect(port: int, host: str = HOSTILE) -> RawClient:
 
 
 async def crowd(port: int, count: int, host: str = HOSTILE) -> list[RawClient]:
-    """Many connections at once."""
+    """Many connections, made as many at a time as a port's queue holds."""
     endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port, 10, (host, 0))
-    clients: list[RawClient] = await gatherResults(
-        [connectProtocol(endpoint, RawClient()) for _ in range(count)]
-    )
+    clients: list[RawClient] = []
+    while len(clients) < count:
+        some = min(AT_A_TIME, count - len(clients))
+        clients += await gatherResults(
+            [connectProtocol(endpoint, RawClient()) for _ in range(some)]
+        )
     return clients
 
 
@@ -100,7 +106,9 @@ def buffered(connection: Any) -> int:
 class Lying(ForeignSource):
     """A source that answers one kind of request with what is no answer to it."""
 
-    def __init__(self, data: bytes, instead_of: str, lie: Callable[[LyingConnection, dict[str, Any]], None]) -> None:
+    def __init__(
+        self, data: bytes, instead_of: str, lie: Callable[[LyingConnection, dict[str, Any]], None]
+    ) -> None:
         super().__init__(data)
         self.instead_of = instead_of
         self.lie = lie
