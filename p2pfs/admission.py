@@ -116,6 +116,12 @@ class Admission(Generic[C]):
         if host is not None and self._hosts[host].strangers.pop(connection, True) is None:
             self._hosts[host].settled[connection] = None
 
+    def unsettle(self, connection: C) -> None:
+        """Undo a `settle`: it may go first again, but after those of its host that may already."""
+        host = self._host_of.get(connection)
+        if host is not None and self._hosts[host].settled.pop(connection, True) is None:
+            self._hosts[host].strangers[connection] = None
+
     def remove(self, connection: C) -> None:
         """Count a connection no more; nothing happens if it is not counted."""
         host = self._host_of.pop(connection, None)

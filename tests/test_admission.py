@@ -128,3 +128,15 @@ def test_thousands_of_one_host_do_not_lock_out_others() -> None:
 def test_an_ipv6_network_is_one_host(address: Any, host: str) -> None:
     """Who has one of its addresses has them all, and gets no more room for it."""
     assert host_of(address) == host
+
+
+def test_who_is_at_work_goes_last() -> None:
+    """Of a host, those that wait for nothing make room first; at rest again, they are the last."""
+    admission: Admission[str] = Admission(4)
+    for connection in "abcd":
+        admission.add("crowd", connection)
+    admission.settle("a")
+    assert admission.add("x", "1") == ("b", "crowd")
+    admission.unsettle("a")
+    admission.unsettle("gone")
+    assert admission.add("y", "2") == ("c", "crowd")

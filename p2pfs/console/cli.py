@@ -125,7 +125,14 @@ def _print_error(error: P2pfsError, as_json: bool) -> None:
 
 
 def _print_json(data: object) -> None:
-    print(msgspec.json.format(msgspec.json.encode(data)).decode())
+    text = msgspec.json.format(msgspec.json.encode(data)).decode()
+    # Whatever a terminal does not show is inside of strings, and stays what it is when escaped.
+    print("".join(c if c == "\n" or c.isprintable() else _json_escape(c) for c in text))
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import UsageProblem
+from p2pfs.printable import printable
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Progress:
     """How far a running command is.
 
     ``done`` and ``total`` are bytes; ``note`` is a short remark such as
-    "4 sources" or what the command waits for.
+    "4 sources" or what the command waits for. Both texts are made fit for a terminal.
     """
 
     label: str
@@ -31,13 +32,23 @@ class Progress:
     total: int
     note: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", printable(self.label))
+        object.__setattr__(self, "note", printable(self.note))
+
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command came to: ``data`` for scripts (plain JSON values), ``lines`` for people."""
+    """What a command came to: ``data`` for scripts (plain JSON values), ``lines`` for people.
+
+    The lines are made fit for a terminal: names in them are of other people's choice.
+    """
 
     data: Any = None
     lines: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lines", [printable(line) for line in self.lines])
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.errors import Cancelled, P2pfsError, UsageProblem
+from p2pfs.printable import printable
 
 
 class Problem(NamedTuple):
@@ -31,7 +32,8 @@ def problem_of(failure: Failure, command: str, log: Logger) -> Problem:
     """
     error = failure.value
     if isinstance(error, P2pfsError):
-        return Problem(type(error).__name__, " ".join(str(error).split()) or type(error).__name__)
+        sentence = printable(" ".join(str(error).split()))
+        return Problem(type(error).__name__, sentence or type(error).__name__)
     if isinstance(error, CancelledError):
         return Problem(Cancelled.__name__, f"'{command}' was cancelled.")
     log.failure("The command {command} failed unexpectedly", failure, command=command)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from p2pfs.printable import printable
+
 
 class ProgressLike(Protocol):
     """Progress as a command reports it or as it comes over the control socket."""
@@ -57,7 +59,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty: str 
     """Lines of aligned columns, numbers to the right; ``empty`` alone when there are no rows."""
     if not rows:
         return [empty] if empty else []
-    cells = [list(headings), *([str(cell) for cell in row] for row in rows)]
+    cells = [list(headings), *([printable(str(cell)) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(headings))]
     to_right = [
         all(isinstance(row[column], int) for row in rows) for column in range(len(headings))

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from p2pfs.errors import P2pfsError, Refused
 from p2pfs.messages import Error, Message, PeerReplyChunk, UndecodableMessage, type_of
 from p2pfs.peer.delivery_watch import DeliveryWatch
+from p2pfs.printable import printable
 from p2pfs.wire import MessageProtocol
 
 _M = TypeVar("_M")
@@ -19,6 +20,11 @@ _M = TypeVar("_M")
 
 MAX_COMPLAINTS = 16
 """Lines that make no sense here, before the connection is given up."""
+
+
+def said(text: str) -> str:
+    """What the other side says, short and fit for a terminal and a log line."""
+    return printable(text[:300])[:300]
 
 
 class Pending:
@@ -205,9 +211,9 @@ class RequestProtocol(MessageProtocol):
         for queue in self._queues.values():
             if queue and type_of(type(queue[0].request)) == error.request:
                 self._watch.answered(self.reactor.seconds())
-                queue.popleft().fail(Refused(_printable(error.message)))
+                queue.popleft().fail(Refused(said(error.message)))
                 return
-        self.give_up(f"it sent an error: {_printable(error.message)}")
+        self.give_up(f"it sent an error: {said(error.message)}")
 
     def _waiting(self) -> bool:
         return self._arriving is not None or any(self._queues.values())
@@ -225,8 +231,3 @@ class RequestProtocol(MessageProtocol):
             self._look_later()
         else:
             self.give_up(fault)
-
-
-def _printable(text: str) -> str:
-    """What the other side said, made fit for a terminal and a log line."""
-    return "".join(c if c.isprintable() else "?" for c in text[:300])

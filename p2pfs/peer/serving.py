@@ -44,9 +44,10 @@ class ServingProtocol(MessageProtocol):
     log = Logger()
     line_limit = m.SERVING_LINE_LIMIT
 
-    def __init__(self, factory: ServingFactory) -> None:
+    def __init__(self, factory: ServingFactory, host: str) -> None:
         super().__init__(factory.reactor)
         self._serving = factory
+        self.host = host
         # What to answer, with the size of its line in bytes. Bytes are sent as they are, behind
         # earlier answers: a ping's line, or a complaint.
         self._queue: deque[tuple[m.Message | bytes, int]] = deque()
@@ -68,11 +69,14 @@ class ServingProtocol(MessageProtocol):
         self._enqueue(line + b"\n" if is_ping else message, len(line))
 
     def undecodable_received(self, error: m.UndecodableMessage) -> None:
+        # What it was is not repeated in the log: it is for the other side to choose.
+        self._serving.offences.note(self.host, "sends lines that are no messages of the protocol.")
         # Queued, because sent at once it would end up inside a raw payload.
         answer = m.encode(m.Error(error.request, str(error)))
         self._enqueue(answer, len(answer))
 
     def refuse(self, error: m.Error) -> None:
+        self._serving.offences.note(self.host, error.message)
         # Behind what was asked before, as above, and nothing is taken after it.
         self._refused = True
         self.hold_input()
@@ -98,6 +102,7 @@ class ServingProtocol(MessageProtocol):
             self.hold_input()
         if self.at_work is None:
             self._stop_idle_timer()
+            self._serving.admission.settle(self)
             self.at_work = Deferred()
             Deferred.fromCoroutine(self._work()).addErrback(self._broken).addCallback(self._worked)
 
@@ -114,6 +119,7 @@ class ServingProtocol(MessageProtocol):
                 self.release_input()
             await self._answer(item)
             await self.writable()
+            self._serving.admission.touch(self)
 
     def _broken(self, failure: Failure) -> None:
         self.log.failure("Serving a peer failed.", failure=failure)
@@ -121,6 +127,7 @@ class ServingProtocol(MessageProtocol):
 
     def _worked(self, _: None) -> None:
         done, self.at_work = self.at_work, None
+        self._serving.admission.unsettle(self)
         if self._refused:
             self.close()
         if not self.closed:
@@ -168,7 +175,7 @@ class ServingProtocol(MessageProtocol):
             raise Refused("The file was changed or removed; this peer shares it no more.") from None
         except StorageProblem as error:
             # The other side has no business with paths on this machine.
-            self.log.warn("{error}", error=error)
+            self._serving.unreadable.note(self.host, f"asked for what cannot be read: {error}")
             raise Refused("This peer cannot read the file at present.") from None
 
     async def _send_base64(
@@ -283,20 +290,21 @@ class ServingFactory(Factory):
         self.connections: dict[ServingProtocol, None] = {}
         self._disk = disk
         self.admission: Admission[ServingProtocol] = Admission(MAX_CONNECTIONS)
-        self._offences = Notices(reactor, self.log.warn)
+        self.offences = Notices(reactor, self.log.warn)
+        self.unreadable = Notices(reactor, self.log.warn)
         self._library = library
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         host = host_of(addr)
         if not self.admission.has_room(host):
-            self._offences.note(host, TURNED_AWAY)
+            self.offences.note(host, TURNED_AWAY)
             return TurnedAway()
-        connection = ServingProtocol(self)
+        connection = ServingProtocol(self, host)
         self.connections[connection] = None
         evicted = self.admission.add(host, connection)
         if evicted is not None:
             victim, victims_host = evicted
-            self._offences.note(victims_host, EVICTED)
+            self.offences.note(victims_host, EVICTED)
             victim.abort()
         return connection
 

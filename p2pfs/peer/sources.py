@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
-from p2pfs.errors import SourceFailed
+from p2pfs.errors import Refused, SourceFailed
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.source import SourceConnection, SourceFactory
@@ -178,6 +178,10 @@ class SourcePool:
             raise SourceFailed(f"{address}: cannot be reached ({reason})") from None
         try:
             return ReadySource(connection, await connection.ping())
+        except Refused as error:
+            # Whoever listens there, it is no peer: every peer answers a ping.
+            connection.abort()
+            raise SourceFailed(f"{address}: it does not answer a ping ({error})") from None
         except BaseException:
             connection.abort()
             raise

@@ -18,6 +18,7 @@ from p2pfs.peer.picker import Picker
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.sources import ReadySource, Source, SourcePool
 from p2pfs.peer.surroundings import Surroundings
+from p2pfs.printable import printable
 
 HEARTBEAT = 0.2
 """Seconds between looks at what no event tells."""
@@ -152,7 +153,9 @@ class Sourcing:
 
     def ban(self, source: Source, error: str) -> None:
         """A source sent something wrong: do not ask it for this file again."""
-        self.log.warn("Banned for {name}: {error}", name=self._holding.name, error=error)
+        if not source.banned:  # several chunks in flight may be wrong
+            name = printable(self._holding.name)
+            self.log.warn("Banned for {name}: {error}", name=name, error=error)
         source.ban(error, self._reactor.seconds())
         self._picker.forget(str(source.address))
 

@@ -8,12 +8,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from p2pfs import messages as m
+from p2pfs.addresses import parse_address
 from p2pfs.chunks import ChunkSet, FileInfo
-from p2pfs.errors import InvalidName, P2pfsError, Refused, TrackerUnavailable
+from p2pfs.errors import InvalidAddress, InvalidName, P2pfsError, Refused, TrackerUnavailable
 from p2pfs.keepalive import KeepAlive
 from p2pfs.names import check_filename
 from p2pfs.peer.delivery_watch import LEAST_RATE
-from p2pfs.peer.requests import Pending, RequestProtocol
+from p2pfs.peer.requests import Pending, RequestProtocol, said
 
 
 class TrackerClient(RequestProtocol):
@@ -56,7 +57,15 @@ class TrackerClient(RequestProtocol):
     def register(self, address: str) -> Deferred[str]:
         """Join the network; fires with the address as recorded."""
         reply = self.ask(m.RequestRegister(address), m.ReplyRegister)
-        return reply.addCallback(lambda reply: reply.address)
+        return reply.addCallback(self._recorded)
+
+    def _recorded(self, reply: m.ReplyRegister) -> str:
+        try:
+            return str(parse_address(reply.address))
+        except InvalidAddress:
+            reason = "it recorded what is no address"
+            self.give_up(reason)
+            raise self.connection_error(reason) from None
 
     def publish(self, filename: str, info: FileInfo) -> Deferred[None]:
         """Offer a whole file; fails with `Refused` when the tracker will not list it."""
@@ -95,7 +104,7 @@ class TrackerClient(RequestProtocol):
 
 def _check_result(reply: m.ReplyPublish) -> None:
     if not reply.result:
-        raise Refused(reply.message or "The tracker refused without a reason.")
+        raise Refused(said(reply.message) or "The tracker refused without a reason.")
 
 
 def _is_valid(name: str) -> bool:

@@ -74,10 +74,10 @@ class Directory:
         # is another in every process.
         self._held_by: dict[str, dict[str, ListedFile]] = {}
 
-    def join(self, peer: str) -> None:
-        """Add a peer that holds nothing yet."""
+    def join(self, peer: str, host: str | None = None) -> None:
+        """Add a peer that holds nothing yet, one of a host's, or by default on its own."""
         self._held_by.setdefault(peer, {})
-        self._ledger.open(peer)
+        self._ledger.open(peer, peer if host is None else host)
 
     def leave(self, peer: str) -> None:
         """Forget a peer as a holder of everything."""

@@ -14,53 +14,90 @@ _BITFIELDS = 3
 """The holder's own, that of a whole copy, and that of all partial ones together."""
 
 
+class _Account:
+    """What a peer, or a host with some peers, is charged for."""
+
+    __slots__ = ("bytes", "names", "peers")
+
+    def __init__(self) -> None:
+        self.names = 0
+        self.bytes = 0
+        self.peers = 0
+
+    def charge(self, names: int, cost: int) -> None:
+        """Add so many names and bytes, or take them off."""
+        self.names += names
+        self.bytes += cost
+
+
 class Ledger:
-    """Reckons up names and bytes, each peer's and all; refuses what exceeds the quotas.
+    """Reckons up names and bytes, each peer's, each host's and all; refuses what is too much.
 
     What several peers hold is charged to each: any of them can be the last.
     """
 
     def __init__(self, quotas: Quotas) -> None:
         self._quotas = quotas
-        self._names: dict[str, int] = {}
-        self._bytes: dict[str, int] = {}
+        self._peers: dict[str, tuple[_Account, str]] = {}
+        self._hosts: dict[str, _Account] = {}
         self._total = 0
 
-    def open(self, peer: str) -> None:
-        """A peer that holds nothing yet; nothing changes for one that is known."""
-        self._names.setdefault(peer, 0)
-        self._bytes.setdefault(peer, 0)
+    def open(self, peer: str, host: str) -> None:
+        """A peer on that host, which holds nothing yet; nothing changes for one that is known."""
+        if peer not in self._peers:
+            self._peers[peer] = _Account(), host
+            self._hosts.setdefault(host, _Account()).peers += 1
 
     def close(self, peer: str) -> None:
         """A peer that holds nothing any more."""
-        self._names.pop(peer, None)
-        self._total -= self._bytes.pop(peer, 0)
+        account, host = self._peers.pop(peer, (None, ""))
+        if account is None:
+            return
+        self._total -= account.bytes
+        of_host = self._hosts[host]
+        of_host.charge(-account.names, -account.bytes)
+        of_host.peers -= 1
+        if not of_host.peers:
+            del self._hosts[host]
 
     def add(self, peer: str, name: str, info: FileInfo) -> None:
         """Charge a peer for one more file; raises `OverQuota`, and then charges nothing."""
         quotas, cost = self._quotas, _cost(name, info)
-        if self._names[peer] >= quotas.names_per_peer:
+        account, host = self._peers[peer]
+        of_host = self._hosts[host]
+        if account.names >= quotas.names_per_peer:
             raise OverQuota(
-                f"You hold {self._names[peer]} files, which is all that a peer may at this "
+                f"You hold {account.names} files, which is all that a peer may at this "
                 "tracker; unpublish some first."
             )
-        if self._bytes[peer] + cost > quotas.memory_per_peer:
+        if account.bytes + cost > quotas.memory_per_peer:
             raise OverQuota(
                 "What you hold takes up all the memory that a peer may at this tracker; "
                 "unpublish something first."
             )
+        if of_host.names >= quotas.names_per_host:
+            raise OverQuota(
+                f"The peers of your host hold {of_host.names} files, which is all that a host may "
+                "at this tracker; unpublish some first."
+            )
+        if of_host.bytes + cost > quotas.memory_per_host:
+            raise OverQuota(
+                "What the peers of your host hold takes up all the memory that a host may at this "
+                "tracker; unpublish something first."
+            )
         if self._total + cost > quotas.memory:
             raise OverQuota("This tracker's memory is full; try again later, or use another.")
-        self._names[peer] += 1
-        self._bytes[peer] += cost
-        self._total += cost
+        self._charge(account, of_host, 1, cost)
 
     def remove(self, peer: str, name: str, info: FileInfo) -> None:
         """Undo an `add`."""
-        cost = _cost(name, info)
-        self._names[peer] -= 1
-        self._bytes[peer] -= cost
-        self._total -= cost
+        account, host = self._peers[peer]
+        self._charge(account, self._hosts[host], -1, -_cost(name, info))
+
+    def _charge(self, account: _Account, of_host: _Account, names: int, cost: int) -> None:
+        account.charge(names, cost)
+        of_host.charge(names, cost)
+        self._total += cost
 
 
 def _cost(name: str, info: FileInfo) -> int:

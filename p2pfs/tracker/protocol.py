@@ -246,7 +246,7 @@ class TrackerFactory(Factory):
         connection.address = address
         self.joined[address] = connection
         self.admission.settle(connection)
-        self.directory.join(address)
+        self.directory.join(address, connection.host)
         self.comings.note(connection.host, f"{address} joined.")
 
     def forget(self, connection: TrackerProtocol) -> None:

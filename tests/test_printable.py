@@ -1,0 +1,57 @@
+"""Names and messages of other people's choice, on a terminal."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from p2pfs.console.cli import _print_json
+from p2pfs.console.command import Answer, Progress
+from p2pfs.console.rendering import table
+from p2pfs.printable import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("invoice\u202efdp.exe", r"invoice\u202efdp.exe"),
+        ("\u2066a\u2069", r"\u2066a\u2069"),
+        ("pay\u200bpal", r"pay\u200bpal"),
+        ("\ufeffa", r"\ufeffa"),
+        ("a\x1b[2Jb\n", r"a\u001b[2Jb\u000a"),
+        ("a\u2028b", r"a\u2028b"),
+        ("tag\U000e0041", r"tag\U000e0041"),
+        ("half\udc80", r"half\udc80"),
+    ],
+)
+def test_what_moves_the_text_or_is_not_seen_is_spelled_out(text: str, shown: str) -> None:
+    """A name can neither turn round nor erase what stands beside it."""
+    assert printable(text) == shown
+    assert printable(shown) == shown
+
+
+@pytest.mark.parametrize("text", ["Grüße €.txt", "データ\u3000一覧", "a\u00a0b", "\u0440\u0430\u0443\u0440\u0430l", ""])
+def test_what_can_be_read_stays(text: str) -> None:
+    """Letters of any script, and spaces of any width. Those that look alike are other names."""
+    assert printable(text) == text
+
+
+def test_every_way_to_the_terminal_is_guarded() -> None:
+    """Lines of an answer, cells of a table (with its columns in place), and progress."""
+    name = "a\u202eb"
+    assert Answer(name, [name]).lines == [r"a\u202eb"]
+    assert Answer(name, [name]).data == name
+    assert table(["x", "y"], [(name, 1)]) == ["x         y", r"a\u202eb  1"]
+    progress = Progress(name, 1, 2, name)
+    assert (progress.label, progress.note) == (r"a\u202eb", r"a\u202eb")
+
+
+def test_json_is_the_same_value_and_safe_to_look_at(capsys: pytest.CaptureFixture[str]) -> None:
+    """A script reads the name as it is, and a terminal does not obey it."""
+    data = {"näme": "a\u202eb\U000e0041\n\x9b"}
+    _print_json(data)
+    out = capsys.readouterr().out
+    assert json.loads(out) == data
+    assert out.replace("\n", "").isprintable()
+    assert "näme" in out
