@@ -83,5 +83,3 @@ class Truth:
 def name_of(host: Host, path: Path) -> str:
     """The name on the network of what lies below a host's directory for downloads."""
     return path.relative_to(host.directory / DOWNLOADS).as_posix()
-
-

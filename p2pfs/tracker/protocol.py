@@ -24,6 +24,9 @@ from p2pfs.wire import MessageProtocol
 _REPLY_ROOM = m.CONTROL_LINE_LIMIT - 64 * m.KIB
 """Bytes of a reply's line that its entries may take; the rest is for names and other fields."""
 
+_ROUNDING = 0.001
+"""Seconds by which a timer may seem early: a clock's rounding must not set it without end."""
+
 _COMINGS = 20
 """Lines in the log that say who of a host joined and left, before it is only counted."""
 
@@ -131,7 +134,7 @@ class TrackerProtocol(MessageProtocol):
         self._silence = None
         patience = self.tracker.quotas.silence
         left = self._last_asked + patience - self.reactor.seconds()
-        if left > 0:
+        if left > _ROUNDING:
             self._watch(left)
         else:
             text = f"Nothing was asked for {patience:g} s, and no peer has joined; connect again."
