@@ -84,7 +84,7 @@ class EndChecks:
             # A kill leaves the part file of a copy of an own share: such a copy has no record.
             share = peer.library.get(name_of(host, path.with_suffix("")))
             is_copy = share is not None and share.path != path.with_suffix("")
-            if not (path in parts or path in self._truth.foreign or is_copy):
+            if not (path in parts or self._truth.is_foreign(path) or is_copy):
                 self._problem(f"{host.name} left {path}, which nobody will go on with.")
 
     def check_memory(self) -> None:

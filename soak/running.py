@@ -14,6 +14,7 @@ from soak.history import History
 from soak.plan import draw
 from soak.report import Report
 
+
 def run_seed(seed: int, keep_log: bool = False) -> Report:
     """The history of a seed, in a directory that is gone afterwards."""
     # In memory if possible: what is synced is simulated anyway.

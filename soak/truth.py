@@ -38,6 +38,10 @@ class Truth:
         """That content is published under the name."""
         self._versions.setdefault(name, []).append(content)
 
+    def is_foreign(self, path: Path) -> bool:
+        """Whether somebody else's file lies there, or lay there until a user gave it up."""
+        return path in self.foreign or path in self._replaceable
+
     def may_be(self, host: Host, path: Path, content: bytes) -> bool:
         """Whether a file under its final name may have that content."""
         name = name_of(host, path)
@@ -83,5 +87,3 @@ class Truth:
 def name_of(host: Host, path: Path) -> str:
     """The name on the network of what lies below a host's directory for downloads."""
     return path.relative_to(host.directory / DOWNLOADS).as_posix()
-
-
