@@ -76,8 +76,8 @@ class FileChecks:
         """A user was told that a file is there."""
         if path in self._truth.foreign:
             self._problem(f"{path} was somebody else's, and is said to be downloaded.")
+        self._truth.fetched(path)
         self.check_final(host, path)
-        self._truth.told[path] = path.read_bytes()
 
     def check_told(self, host: Host) -> None:
         """What a user was told to have is there, also after a power failure."""

@@ -91,10 +91,10 @@ class EndChecks:
         """No daemon keeps a connection of the past in memory."""
         network = self._network
         ends = [end for c in network.connections for end in (c.client, c.server)]
-        # What belonged to a process that was killed is kept by the simulation, not by a daemon.
-        dead = [end for end in ends if end.reactor.is_dead]
-        beyond = [network, network.timeline, *network.hosts.values(), *dead]
-        beyond += [end.reactor for end in dead]
+        # The far side of a half-open connection is kept by the simulation, not by a daemon.
+        beyond: list[object] = [network, network.timeline, *network.hosts.values()]
+        beyond += [end for end in ends if end.gone or end.reactor.is_dead]
+        beyond += [end.reactor for end in ends if end.reactor.is_dead]
         kept = {
             thing
             for thing in reachable([*self._swarm.daemons.values()], beyond)

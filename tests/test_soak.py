@@ -138,7 +138,7 @@ class Stage:
         problem, peers = self.writer.problem, [self.source, self.host]
         self.files = FileChecks(self.swarm, peers, self.truth, problem)
         self.end = EndChecks(self.network, self.swarm, self.tracker, peers, self.truth, problem)
-        self.witness = Witness(self.network, self.swarm, self.tracker)
+        self.witness = Witness(self.network, self.swarm, self.tracker, self.truth)
         self.listener = Listener(self.network, self.truth, self.files, {"peer"}, self.writer)
         self.network.run(1)
         shared = self.source.directory / "f"
