@@ -14,8 +14,11 @@ from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.service import TrackerService
 from soak.truth import Truth
 
-WINDOW = 60
-"""Seconds for which it is remembered who could have given what: the patience of a download."""
+WINDOW = 45
+"""Seconds in which a download that all could have given what it lacks should have got it.
+
+That is longer than a source rests after failures, and than a denial is believed.
+"""
 
 
 @dataclass(eq=False)
