@@ -21,6 +21,7 @@ def main() -> int:
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes to use")
     parser.add_argument("--log", action="store_true", help="print what happened in each")
+    parser.add_argument("--digest", action="store_true", help="print a digest of each")
     options = parser.parse_args()
     try:
         seeds = list(parse_seeds(options.seeds))
@@ -34,6 +35,8 @@ def main() -> int:
         for seed, report in zip(seeds, reports, strict=True):
             delivered += report.delivered
             failed += bool(report.problems)
+            if options.digest:
+                print(seed, report.digest)
             if report.problems or options.log:
                 print("\n".join([f"--- seed {seed}", *report.log, *report.problems]))
             if report.problems:

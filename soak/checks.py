@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from p2pfs.peer.library import Holding
 from p2pfs.peer.service import PeerService
@@ -29,6 +30,23 @@ class _Progress:
     """What its process ended by: a kind of fault."""
 
 
+class _Claim(NamedTuple):
+    """What a peer claimed at the last look of a file in that state, and whether it wrote to it."""
+
+    state: tuple[int, int]
+    in_use: bool
+    bits: int
+
+    def changed(self, before: _Claim | None) -> bool:
+        """The file is not what it was."""
+        return before is not None and before.state != self.state
+
+    def new(self, before: _Claim | None) -> int:
+        """The chunks to be looked at: all of a download that goes on with what was there."""
+        known = before is not None and (before.in_use or not self.in_use)
+        return self.bits & ~(before.bits if before is not None and known else 0)
+
+
 class FileChecks:
     """Watches the files of all peers: what they have, claim, were told to have, and keep."""
 
@@ -40,7 +58,7 @@ class FileChecks:
         self._truth = truth
         self._problem = problem
         self._finals: dict[Path, tuple[int, int]] = {}
-        self._claims: dict[Path, tuple[tuple[int, int], int]] = {}
+        self._claims: dict[Path, _Claim] = {}
         self._progress: dict[Path, _Progress] = {}
 
     def look(self) -> None:
@@ -76,8 +94,8 @@ class FileChecks:
         """A user was told that a file is there."""
         if path in self._truth.foreign:
             self._problem(f"{path} was somebody else's, and is said to be downloaded.")
+        self._truth.fetched(path)
         self.check_final(host, path)
-        self._truth.told[path] = path.read_bytes()
 
     def check_told(self, host: Host) -> None:
         """What a user was told to have is there, also after a power failure."""
@@ -108,11 +126,12 @@ class FileChecks:
             state = _state(path)
         except OSError:
             state = 0, 0
-        before, seen = self._claims.get(held.path, (state, 0))
-        new = held.chunks.bits & ~(seen if before == state or held.part is not None else 0)
-        if held.is_share and (before != state or held.stamp is None):
-            new = 0  # it was changed, which is noticed when it is read, and by a look now and then
-        self._claims[held.path] = state, held.chunks.bits
+        claim = _Claim(state, held.part is not None, held.chunks.bits)
+        before = self._claims.get(held.path)
+        self._claims[held.path] = claim
+        if claim.changed(before) and not claim.in_use:
+            return  # by somebody else, which is noticed when it is read, and by a look now and then
+        new = claim.new(before)
         if not new:
             return
         try:

@@ -84,17 +84,17 @@ class EndChecks:
             # A kill leaves the part file of a copy of an own share: such a copy has no record.
             share = peer.library.get(name_of(host, path.with_suffix("")))
             is_copy = share is not None and share.path != path.with_suffix("")
-            if not (path in parts or path in self._truth.foreign or is_copy):
+            if not (path in parts or self._truth.is_foreign(path) or is_copy):
                 self._problem(f"{host.name} left {path}, which nobody will go on with.")
 
     def check_memory(self) -> None:
         """No daemon keeps a connection of the past in memory."""
         network = self._network
         ends = [end for c in network.connections for end in (c.client, c.server)]
-        # What belonged to a process that was killed is kept by the simulation, not by a daemon.
-        dead = [end for end in ends if end.reactor.is_dead]
-        beyond = [network, network.timeline, *network.hosts.values(), *dead]
-        beyond += [end.reactor for end in dead]
+        # The far side of a half-open connection is kept by the simulation, not by a daemon.
+        beyond: list[object] = [network, network.timeline, *network.hosts.values()]
+        beyond += [end for end in ends if end.gone or end.reactor.is_dead]
+        beyond += [end.reactor for end in ends if end.reactor.is_dead]
         kept = {
             thing
             for thing in reachable([*self._swarm.daemons.values()], beyond)

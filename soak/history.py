@@ -13,7 +13,6 @@ from p2pfs.errors import P2pfsError
 from p2pfs.peer.job import Fetched
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm
-from p2pfs.tracker.service import TrackerService
 from soak.checks import FileChecks
 from soak.endings import EndChecks
 from soak.faults import RESTART_SECONDS, Faults
@@ -51,7 +50,7 @@ class History:
         problem = self._writer.problem
         self._truth = Truth(self._swarm)
         self._files = FileChecks(self._swarm, self._peers, self._truth, problem)
-        self._witness = Witness(self._network, self._swarm, self._tracker)
+        self._witness = Witness(self._network, self._swarm, self._tracker, self._truth)
         self._end = EndChecks(
             self._network, self._swarm, self._tracker, self._peers, self._truth, problem
         )
@@ -177,8 +176,7 @@ class History:
 
     def _last_round(self) -> None:
         """With all faults gone, everybody gets what anybody has whole."""
-        tracker = self._swarm.daemons.get(self._tracker)
-        if not isinstance(tracker, TrackerService):
+        if self._tracker not in self._swarm.daemons:
             self._writer.problem("The tracker does not run any more.")
             return
         last: list[Attempt] = []
@@ -188,9 +186,8 @@ class History:
                 self._writer.problem(f"{host.name} does not run any more.")
                 continue
             for name in self.plan.names:
-                whole = name in tracker.directory and tracker.directory[name].whole_copies
                 held = peer.library.get(name)
-                if whole and not (held is not None and held.is_share):
+                if self._witness.can_be_had(name) and not (held is not None and held.is_share):
                     last.append(self._users.fetch(host, peer, name, overwrite=True))
         self._network.run(LONGEST_DOWNLOAD, lambda: not any(a.goes_on for a in last))
         for attempt in last:

@@ -108,7 +108,8 @@ class _Lies(_JsonLines):
     def _length(self, request: dict[str, Any]) -> int:
         """The length that the chunk asked for should have."""
         size, chunk_size = self._sizes.get(request["filename"], (1, 1))
-        return max(1, min(chunk_size, size - request["chunknum"] * chunk_size))
+        left: int = size - request["chunknum"] * chunk_size
+        return max(1, min(chunk_size, left))
 
     def _wrong_bytes(self, request: dict[str, Any]) -> None:
         """A chunk of the right length, with a matching digest of its own."""

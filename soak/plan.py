@@ -176,7 +176,7 @@ def draw(seed: int) -> Plan:
         acts += _life_of(random, file, names)
     if random.random() < 0.2:
         acts.append((random.uniform(2.0, 40.0), FetchTree(random.choice(names))))
-    acts += _faults(random, names, [at for at, act in acts if isinstance(act, Fetch)])
+    acts += _faults(random, names, acts)
     acts.sort(key=lambda item: item[0])
     over = max(at + (act.seconds if isinstance(act, Fault) else 0.0) for at, act in acts)
     return Plan(seed, chunk_size, peers, liars, acts, over + 1.0)
@@ -215,7 +215,10 @@ def _wish(random: Random, peer: str, name: str) -> list[tuple[float, Act]]:
         acts.append((cancelled, Cancel(peer, name)))
         if random.random() < 0.3:  # give up what came
             acts.append((cancelled + random.uniform(0.5, 3.0), Unpublish(peer, name)))
-        acts.append((began + random.uniform(5.0, 15.0), Fetch(peer, name)))
+        elif random.random() < 0.3:  # what came is not left alone
+            scribble = Fault("scribble", peer, 0.0, random.getrandbits(32))
+            acts.append((cancelled + random.uniform(0.5, 3.0), scribble))
+        acts.append((cancelled + random.uniform(4.0, 15.0), Fetch(peer, name)))
     elif random.random() < 0.3:  # once more, should something have ended the first
         acts.append((began + random.uniform(5.0, 40.0), Fetch(peer, name)))
     if random.random() < 0.1:
@@ -224,16 +227,20 @@ def _wish(random: Random, peer: str, name: str) -> list[tuple[float, Act]]:
     return acts
 
 
-def _faults(random: Random, names: list[str], wishes: list[float]) -> list[tuple[float, Act]]:
-    """Some that come at any time, and some that come while something is downloaded."""
+def _faults(
+    random: Random, names: list[str], wishes: list[tuple[float, Act]]
+) -> list[tuple[float, Act]]:
+    """Some at any time, and some while something is downloaded; more of them where it is from."""
     acts: list[tuple[float, Act]] = []
+    begun = [at for at, act in wishes if isinstance(act, Fetch)]
+    publishers = [act.peer for _, act in wishes if isinstance(act, Publish)]
     for _ in range(random.choice([0, 1, 2, 3, 5, 8])):
-        host = random.choice([*names, *names, *names, TRACKER])
+        host = random.choice([*names, *names, *publishers, TRACKER])
         kind = random.choice([*LASTING, *MOMENTARY])
         seconds = random.choice([0.5, 3.0, 12.0, 30.0, 70.0]) if kind in LASTING else 0.0
         at = random.uniform(0.0, 40.0)
-        if wishes and random.random() < 0.4:
-            at = random.choice(wishes) + random.uniform(0.0, 6.0)
+        if begun and random.random() < 0.4:
+            at = random.choice(begun) + random.uniform(0.0, 6.0)
         fault = Fault(kind, host, seconds * random.uniform(0.5, 1.5), random.getrandbits(32))
         acts.append((at, fault))
         if kind == "kill" and random.random() < 0.3:  # while nobody looks

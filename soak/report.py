@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Writer:
     """Writes a report while the history goes on."""
 
     def __init__(self, timeline: Timeline, directory: Path, seed: int) -> None:
-        """``directory`` is left out of all texts: it has another name every time."""
+        """``directory`` is left out of all texts."""
         self.report = Report(seed)
         self._timeline = timeline
         self._directory = str(directory)
@@ -39,13 +40,13 @@ class Writer:
         """Something happened."""
         if self._over:
             return
-        self.report.log.append(f"{self._timeline.now:9.3f} {self._without_directory(text)}")
+        self.report.log.append(f"{self._timeline.now:9.3f} {self._repeatable(text)}")
 
     def problem(self, text: str) -> None:
         """Something is wrong."""
         if self._over:
             return
-        text = self._without_directory(text)
+        text = self._repeatable(text)
         self.report.problems.append(f"{self._timeline.now:.1f} s: {text}")
 
     def end(self) -> Report:
@@ -56,5 +57,6 @@ class Writer:
         report.digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
         return report
 
-    def _without_directory(self, text: str) -> str:
-        return text.replace(self._directory + "/", "")
+    def _repeatable(self, text: str) -> str:
+        """The text without what is another every time."""
+        return re.sub(" at 0x[0-9a-f]+", "", text.replace(self._directory + "/", ""))

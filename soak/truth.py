@@ -38,6 +38,10 @@ class Truth:
         """That content is published under the name."""
         self._versions.setdefault(name, []).append(content)
 
+    def is_foreign(self, path: Path) -> bool:
+        """Whether somebody else's file lies there, or lay there until a user gave it up."""
+        return path in self.foreign or path in self._replaceable
+
     def may_be(self, host: Host, path: Path, content: bytes) -> bool:
         """Whether a file under its final name may have that content."""
         name = name_of(host, path)
@@ -60,10 +64,22 @@ class Truth:
         if path in self.foreign:
             self.foreign[path] = path.read_bytes()
         if path.suffix != PART_SUFFIX:
-            self.unknowable.add(path)
             self._scribbled_names.add(name_of(host, path))
         elif self._in_use(host, path):
             self.unknowable |= {path, path.with_suffix("")}
+
+    def is_spoiled(self, host: Host, name: str) -> bool:
+        """Whether a host may give wrong bytes of a file without being able to know it."""
+        return host.directory / DOWNLOADS / name in self.unknowable
+
+    def fetched(self, target: Path) -> None:
+        """A download has come to its final name, and a user was told so."""
+        part = target.with_name(target.name + PART_SUFFIX)
+        if part not in self.unknowable:
+            self.unknowable.discard(target)
+        self.unknowable.discard(part)
+        self.scribbled.discard(part)
+        self.told[target] = target.read_bytes()
 
     def begun(self, target: Path, overwrite: bool) -> None:
         """A download to that place begins."""

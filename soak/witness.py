@@ -12,9 +12,13 @@ from p2pfs.peer.trees import TreeJob
 from p2pfs.testing import Host, Network, Swarm
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.service import TrackerService
+from soak.truth import Truth
 
-WINDOW = 60
-"""Seconds for which it is remembered who could have given what: the patience of a download."""
+WINDOW = 45
+"""Seconds in which a download that all could have given what it lacks should have got it.
+
+That is longer than a source rests after failures, and than a denial is believed.
+"""
 
 
 @dataclass(eq=False)
@@ -34,7 +38,7 @@ class Attempt:
     disk_failed: bool = False
     """The disk had a fault meanwhile."""
     suspects: set[Host] = field(default_factory=set)
-    """Hosts whose bytes to or from this one were changed on their way."""
+    """Hosts whose bytes were changed, on their way or in a part file that was in use."""
     samples: deque[dict[Host, int]] = field(default_factory=lambda: deque(maxlen=WINDOW))
     """For each of the last seconds, the chunks (bits) each honest peer could have given."""
 
@@ -47,8 +51,9 @@ class Attempt:
 class Witness:
     """Looks at a swarm every second."""
 
-    def __init__(self, network: Network, swarm: Swarm, tracker: Host) -> None:
+    def __init__(self, network: Network, swarm: Swarm, tracker: Host, truth: Truth) -> None:
         self._network = network
+        self._truth = truth
         self._swarm = swarm
         self._tracker = tracker
 
@@ -56,7 +61,11 @@ class Witness:
         """Note who could give what to a download that goes on."""
         host = attempt.host
         attempt.disk_failed |= bool(host.drive.full or host.drive.failing or host.drive.rate)
-        attempt.suspects |= {h for h in self._network.hosts.values() if h.tamper is not None}
+        attempt.suspects |= {
+            other
+            for other in self._network.hosts.values()
+            if other.tamper is not None or self._truth.is_spoiled(other, attempt.name)
+        }
         holding = attempt.job.holding if attempt.job else None
         if holding is None:
             return
@@ -89,6 +98,19 @@ class Witness:
                 given &= sample[other]
             offered |= given
         return not holding.chunks.missing.bits & ~offered
+
+    def can_be_had(self, name: str) -> bool:
+        """Whether some peer shares the whole file, and the tracker lists that."""
+        tracker = self._swarm.daemons.get(self._tracker)
+        if not isinstance(tracker, TrackerService) or name not in tracker.directory:
+            return False
+        whole = {a for a, chunks in tracker.directory[name].holders.items() if chunks.whole}
+        return any(
+            isinstance(peer, PeerService)
+            and peer.uplink.address in whole
+            and not self._truth.is_spoiled(host, name)
+            for host, peer in self._swarm.daemons.items()
+        )
 
     def _directory(self, host: Host) -> Directory | None:
         tracker = self._swarm.daemons.get(self._tracker)

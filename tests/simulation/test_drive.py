@@ -95,6 +95,16 @@ def test_a_slow_drive_takes_its_time_one_call_after_the_other(network: Network, 
     assert ends == [pytest.approx(2.5), pytest.approx(5.0)]
 
 
+def test_a_drive_in_disorder_lets_work_be_overtaken(network: Network, host: Host) -> None:
+    """What was asked for first may be done last, as with real threads."""
+    host.drive.disorder = 1.0
+    done: list[int] = []
+    for number in range(20):
+        in_thread(host.reactor, done.append, number)
+    network.run(2)
+    assert sorted(done) == list(range(20)) != done
+
+
 def test_without_power_only_what_was_synced_is_left(network: Network, host: Host) -> None:
     """Unsynced bytes may be gone, each write by itself; synced ones never are."""
     outcomes = set()

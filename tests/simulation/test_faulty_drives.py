@@ -1,0 +1,129 @@
+"""What becomes of a peer's wishes while its drive is slow, full or failing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from p2pfs.errors import AlreadyExists, Cancelled, Refused, StorageProblem
+from p2pfs.peer.recorder import journal_path
+from p2pfs.peer.service import JOURNALS, PeerService
+from p2pfs.testing import Host, Network, Swarm, download, publish
+from tests.simulation.history import CHUNK
+from tests.simulation.parts import outcome_of
+
+CONTENT = Random(1).randbytes(500_000)
+
+
+class Peers:
+    """A source with a file, and a peer with a slow link that wants it."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.swarm = Swarm(network)
+        tracker = network.add_host("tracker")
+        self.swarm.start_tracker(tracker)
+        self.source_host = network.add_host("source")
+        self.host = network.add_host("peer", up=1e6, down=20e3)
+        self.source = self.start(self.source_host)
+        self.peer = self.start(self.host)
+        self.target = self.host.directory / "f"
+        network.run(1)
+        shared = self.source_host.directory / "f"
+        shared.write_bytes(CONTENT)
+        network.result_of(publish(self.source, shared), 10)
+
+    def start(self, host: Host) -> PeerService:
+        tracker = self.network.hosts["tracker"]
+        return self.swarm.start_peer(host, tracker, smallest_chunk=CHUNK)
+
+    @property
+    def journal(self) -> Path:
+        return journal_path(self.host.directory / "state" / JOURNALS, "f")
+
+
+@pytest.fixture
+def peers(network: Network) -> Peers:
+    """See there."""
+    return Peers(network)
+
+
+def test_a_download_that_cannot_be_put_on_record_owns_no_part_file(peers: Peers) -> None:
+    """Somebody's file that appears in its place later is not taken for its own."""
+    peers.host.drive.full = True
+    outcome = outcome_of(peers.network, download(peers.peer, "f", peers.target)[1], 10)
+    assert isinstance(outcome, StorageProblem)
+    peers.host.drive.full = False
+    foreign = peers.target.with_name("f.part")
+    foreign.write_bytes(b"mine")
+    outcome = outcome_of(peers.network, download(peers.peer, "f", peers.target)[1], 60)
+    assert isinstance(outcome, AlreadyExists)
+    assert foreign.read_bytes() == b"mine"
+
+
+def test_a_download_without_chunks_leaves_no_journal_on_a_full_drive(peers: Peers) -> None:
+    """Even when its record cannot be removed; nobody else would ever remove it."""
+    peers.network.partition([peers.source_host])
+    job, fetched = download(peers.peer, "f", peers.target)
+    peers.network.run(2)
+    assert peers.journal.exists()
+    peers.host.drive.full = True
+    job.cancel()
+    assert isinstance(outcome_of(peers.network, fetched, 30), Cancelled)
+    assert not peers.journal.exists()
+
+
+def unfinished_without_record(peers: Peers) -> None:
+    """Have a download end whose last record could not be written, so its journal stays."""
+    job, fetched = download(peers.peer, "f", peers.target)
+    peers.network.run(5)
+    assert job.done
+    peers.host.drive.full = True
+    job.cancel()
+    outcome_of(peers.network, fetched, 30)
+    peers.host.drive.full = False
+    assert peers.journal.exists()
+
+
+def test_what_is_given_up_leaves_no_journal(peers: Peers) -> None:
+    """Unpublishing an unfinished download removes all that there is of it."""
+    unfinished_without_record(peers)
+    peers.network.result_of(Deferred.fromCoroutine(peers.peer.publisher.unpublish("f")), 10)
+    assert not peers.journal.exists()
+    assert not peers.target.with_name("f.part").exists()
+
+
+def test_what_another_content_replaces_leaves_no_journal(peers: Peers) -> None:
+    """A download of what took the name gives the unfinished one up, even if it fails itself."""
+    unfinished_without_record(peers)
+    peers.network.partition([peers.host])
+    peers.network.run(60)  # until the tracker has forgotten what the peer holds of it
+    peers.network.result_of(Deferred.fromCoroutine(peers.source.publisher.unpublish("f")), 10)
+    other = peers.source_host.directory / "other"
+    other.write_bytes(b"")
+    peers.network.result_of(publish(peers.source, other, "f"), 10)
+    peers.network.heal()
+    peers.network.run(30)
+    peers.target.write_bytes(b"in the way")
+    outcome = outcome_of(peers.network, download(peers.peer, "f", peers.target)[1], 30)
+    assert isinstance(outcome, AlreadyExists)
+    assert not peers.journal.exists()
+
+
+def test_what_is_unpublished_while_it_is_recorded_is_not_listed(peers: Peers) -> None:
+    """The tracker would otherwise name a holder that holds nothing."""
+    path = peers.host.directory / "g"
+    path.write_bytes(b"content")
+    peers.host.drive.seek = 2.0
+    published = publish(peers.peer, path)
+    peers.network.run(0.1)
+    while peers.peer.library.get("g") is None:
+        peers.network.run(0.1)
+    unpublished = Deferred.fromCoroutine(peers.peer.publisher.unpublish("g"))
+    assert isinstance(outcome_of(peers.network, published, 30), Refused)
+    peers.network.result_of(unpublished, 30)
+    peers.network.run(5)
+    assert "g" not in peers.swarm.daemons[peers.network.hosts["tracker"]].directory  # type: ignore[attr-defined]  # a tracker's

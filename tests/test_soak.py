@@ -1,0 +1,419 @@
+"""Random histories: some of them, that they are repeatable, and that their checks can fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from twisted.python.failure import Failure
+
+from p2pfs.chunks import ChunkSet, FileInfo, HashList
+from p2pfs.errors import DownloadFailed
+from p2pfs.peer.downloading import Download
+from p2pfs.peer.library import Holding
+from p2pfs.peer.service import PeerService
+from p2pfs.peer.storage import Stamp
+from p2pfs.testing import Host, Network, Swarm, download, publish
+from soak.checks import FileChecks
+from soak.endings import EndChecks
+from soak.listener import Listener
+from soak.plan import Fault, draw
+from soak.report import Writer
+from soak.running import parse_seeds, run_seed
+from soak.truth import DOWNLOADS, Truth
+from soak.witness import WINDOW, Attempt, Witness
+
+HISTORIES = 300
+CONTENT = Random(1).randbytes(300_000)
+
+# A defect for the process that runs a history: wrong chunks are as good as right ones.
+PLANTED = """
+import sys
+from p2pfs.peer.downloading import Download
+from soak.__main__ import main
+from soak.running import run_seed
+import soak.__main__
+def planted(seed, keep_log):
+    Download._is_right = lambda *args: True
+    return run_seed(seed, keep_log)
+class Here:
+    def __init__(self, *args): pass
+    def __enter__(self): return self
+    def __exit__(self, *args): pass
+    def map(self, call, *values, chunksize): return map(planted, *values)
+soak.__main__.ProcessPoolExecutor = Here
+sys.exit(main())
+"""
+
+
+def run_soak(*words: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
+    """Run ``python`` with these words."""
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+    return subprocess.run(
+        [sys.executable, *words], env=environment, capture_output=True, text=True, timeout=110
+    )
+
+
+# The histories
+
+
+def test_many_histories_go_well() -> None:
+    """What was promised holds, whatever happens in whichever order."""
+    done = run_soak("-m", "soak", "--seeds", str(HISTORIES))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{HISTORIES} histories" in done.stdout
+
+
+def test_a_seed_gives_the_same_history_everywhere() -> None:
+    """Event for event, in this process and in those that hash otherwise: a seed is a repeat."""
+    seeds = [3, 4, 5, 6]
+    here = [f"{seed} {run_seed(seed).digest}" for seed in seeds]
+    assert len({line.split()[1] for line in here}) == len(seeds)
+    for hash_seed in ("1", "2"):
+        done = run_soak(
+            "-m", "soak", "--digest", "--seeds", "3:7", "--workers", "1", hash_seed=hash_seed
+        )
+        assert done.stdout.splitlines()[:-1] == here, done.stderr
+
+
+def test_a_plan_is_drawn_from_its_seed_alone() -> None:
+    """Drawing one, or another in between, changes none; different seeds differ."""
+    plans = [draw(seed) for seed in range(50)]
+    assert plans == [draw(seed) for seed in range(50)]
+    assert len({repr(plan) for plan in plans}) == 50
+    assert {type(act).__name__ for plan in plans for _, act in plan.acts} == {
+        "Publish", "Unpublish", "Fetch", "FetchTree", "Cancel", "Occupy", "Fault",
+    }  # fmt: skip
+    kinds = {
+        act.kind for seed in range(300) for _, act in draw(seed).acts if isinstance(act, Fault)
+    }
+    assert len(kinds) == 15
+
+
+def test_a_history_that_goes_wrong_says_how_to_repeat_it() -> None:
+    """One command, and the problem with its time; the exit status tells, too."""
+    done = run_soak("-c", PLANTED, "--seeds", "0:40", "--workers", "1")
+    assert done.returncode == 1, done.stdout + done.stderr
+    [first, *_] = [line for line in done.stdout.splitlines() if line.startswith("repeat it with: ")]
+    command, _, seeds = first.partition("SEEDS=")
+    assert command == "repeat it with: make soak "
+    begin, _, end = seeds.partition(":")
+    assert int(end) == int(begin) + 1
+    assert "which is wrong" in done.stdout or "is not what was published" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("3", [0, 1, 2]), ("7:9", [7, 8]), ("42,7", [42, 7]), ("42,", [42])]
+)
+def test_seeds_are_read(text: str, seeds: list[int]) -> None:
+    """As the help has it."""
+    assert list(parse_seeds(text)) == seeds
+
+
+# The checks
+
+
+class Stage:
+    """A tracker, a source that shares a file of 300,000 bytes, and a peer that has nothing."""
+
+    def __init__(self, directory: Path) -> None:
+        self.network = Network(directory, Random(1))
+        self.swarm = Swarm(self.network)
+        hosts = [self.network.add_host(name, 1e6, 1e6) for name in ("tracker", "source", "peer")]
+        self.tracker, self.source, self.host = hosts
+        for host in hosts:
+            (host.directory / DOWNLOADS).mkdir()
+        self.swarm.start_tracker(self.tracker)
+        self.sharing = self.start(self.source)
+        self.peer = self.start(self.host)
+        self.truth = Truth(self.swarm)
+        self.truth.published("f", CONTENT)
+        self.writer = Writer(self.network.timeline, directory, 0)
+        problem, peers = self.writer.problem, [self.source, self.host]
+        self.files = FileChecks(self.swarm, peers, self.truth, problem)
+        self.end = EndChecks(self.network, self.swarm, self.tracker, peers, self.truth, problem)
+        self.witness = Witness(self.network, self.swarm, self.tracker, self.truth)
+        self.listener = Listener(self.network, self.truth, self.files, {"peer"}, self.writer)
+        self.network.run(1)
+        shared = self.source.directory / "f"
+        shared.write_bytes(CONTENT)
+        self.network.result_of(publish(self.sharing, shared), 10)
+        self.target = self.host.directory / DOWNLOADS / "f"
+
+    def start(self, host: Host) -> PeerService:
+        return self.swarm.start_peer(host, self.tracker, smallest_chunk=16384)
+
+    def fetch(self) -> None:
+        """Have the peer download the file."""
+        self.network.result_of(download(self.peer, "f", self.target)[1], 60)
+        self.network.run(1)
+
+    def check(self) -> None:
+        """All that may be checked while everything runs."""
+        self.files.look()
+        self.files.check_finals([self.source, self.host])
+        self.files.check_told(self.host)
+        self.end.check_directory()
+        self.end.check_idle()
+        self.end.check_memory()
+
+    @property
+    def problems(self) -> str:
+        return "\n".join(self.writer.report.problems)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """See there."""
+    stage = Stage(tmp_path)
+    yield stage
+    stage.network.close()
+
+
+def test_what_is_right_is_no_problem(stage: Stage) -> None:
+    """Or else no history would ever go well."""
+    stage.fetch()
+    stage.files.told(stage.host, stage.target)
+    stage.check()
+    for host in (stage.source, stage.host, stage.tracker):
+        stage.network.result_of(stage.swarm.stop(host), 30)
+    stage.network.run(5)
+    stage.end.check_nothing_left()
+    assert not stage.problems
+
+
+def break_final(stage: Stage) -> None:
+    stage.target.write_bytes(CONTENT[:-1])
+
+
+def lose_told(stage: Stage) -> None:
+    stage.fetch()
+    stage.files.told(stage.host, stage.target)
+    stage.target.unlink()
+
+
+def touch_foreign(stage: Stage) -> None:
+    stage.truth.foreign[stage.target] = b"mine"
+    stage.fetch()
+
+
+def claim_wrong_chunk(stage: Stage) -> None:
+    info = shared_info(stage)
+    path = stage.target.with_name("f.part")
+    path.write_bytes(bytes(info.filesize))
+    total = info.totalchunknum
+    chunks = ChunkSet.of(total, [3])
+    holding = Holding("f", info, HashList(total), chunks, path, target=stage.target)
+    stage.peer.library.add(holding)
+
+
+def shared_info(stage: Stage) -> FileInfo:
+    return stage.sharing.library["f"].info
+
+
+def claim_what_is_gone(stage: Stage) -> None:
+    claim_wrong_chunk(stage)
+    stage.target.with_name("f.part").unlink()
+
+
+def claim_more_than_the_tracker_knows(stage: Stage) -> None:
+    stage.fetch()
+    address = stage.peer.uplink.address
+    assert address is not None
+    directory(stage).unpublish(address, "f")
+
+
+def directory(stage: Stage):  # type: ignore[no-untyped-def]  # the tracker's, whatever its type
+    return stage.swarm.daemons[stage.tracker].directory  # type: ignore[attr-defined]  # as above
+
+
+def claim_less_than_the_tracker_knows(stage: Stage) -> None:
+    stage.sharing.library.discard(stage.sharing.library["f"])
+
+
+def forget_to_leave(stage: Stage) -> None:
+    directory(stage).join("10.9.9.9:6881")
+
+
+def leave_part_file(stage: Stage) -> None:
+    stage.target.with_name("f.part").write_bytes(b"")
+
+
+def leave_journal(stage: Stage) -> None:
+    journals = stage.host.directory / "state" / "unfinished"
+    journals.mkdir()
+    (journals / "x.journal").write_bytes(b"")
+
+
+def leave_file_open(stage: Stage) -> None:
+    stage.host.disk.open(stage.source.directory / "f", os.O_RDONLY)
+
+
+def leave_connection(stage: Stage) -> None:
+    pool = stage.peer.downloads.new_pool()
+    stage.peer.downloads.start("f", stage.target, False, pool)
+    stage.network.run(30)
+
+
+def keep_connection(stage: Stage) -> None:
+    stage.network.run(1)
+    [connection, *_] = stage.network.connections
+    stage.peer.kept = connection  # type: ignore[attr-defined]  # a leak is no attribute
+    connection.reset()
+    stage.network.run(20)
+
+
+@pytest.mark.parametrize(
+    ("violate", "problem"),
+    [
+        (break_final, "is not what was published"),
+        (lose_told, "is not there any more"),
+        (touch_foreign, "was touched"),
+        (claim_wrong_chunk, "claims chunk 3"),
+        (claim_what_is_gone, "which is not there"),
+        (claim_more_than_the_tracker_knows, "The tracker says"),
+        (claim_less_than_the_tracker_knows, "The tracker says"),
+        (forget_to_leave, "The tracker knows"),
+        (leave_part_file, "which nobody will go on with"),
+        (leave_journal, "left the journal"),
+        (leave_file_open, "has files open"),
+        (leave_connection, "has a connection to a source left"),
+        (keep_connection, "are kept in memory"),
+    ],
+)
+def test_a_check_sees_its_violation(
+    stage: Stage, violate: Callable[[Stage], None], problem: str
+) -> None:
+    """Each check of a running swarm goes red on what it is for."""
+    violate(stage)
+    stage.check()
+    assert problem in stage.problems
+
+
+def test_what_is_left_after_the_stop_is_seen(stage: Stage) -> None:
+    """Timers, open files, ports and connections, of daemons that were not stopped here."""
+    stage.host.disk.open(stage.source.directory / "f", os.O_RDONLY)
+    stage.end.check_nothing_left()
+    for what in ("left timers", "left files open", "left ports open", "Connections are left"):
+        assert what in stage.problems
+
+
+def test_a_foreign_file_is_not_said_to_be_downloaded(stage: Stage) -> None:
+    """Whatever is in it."""
+    stage.fetch()
+    stage.truth.foreign[stage.target] = CONTENT
+    stage.files.told(stage.host, stage.target)
+    assert "is said to be downloaded" in stage.problems
+
+
+def unfinished(stage: Stage) -> Holding:
+    """A download under way, looked at for a while."""
+    job, _ = download(stage.peer, "f", stage.target)
+    stage.host.downlink.rate = 20e3
+    for _ in range(12):
+        stage.network.run(1)
+        stage.files.look()
+    assert job.holding is not None
+    assert 1 < len(job.holding.chunks) < job.holding.info.totalchunknum
+    return job.holding
+
+
+@pytest.mark.parametrize(
+    ("end", "right", "wrong", "problem"),
+    [
+        ("kill", 0, 0, "after a kill"),
+        ("kill", 99, 1, "are wrong"),
+        ("power failure", 0, 0, "after a power failure"),
+    ],
+)
+def test_what_a_crash_undoes_is_seen(
+    stage: Stage, end: str, right: int, wrong: int, problem: str
+) -> None:
+    """After a crash a download has what it had, or what it had seconds before."""
+    holding = unfinished(stage)
+    stage.files.ends(stage.host, end)
+    stage.files.salvaged(holding.path, right, wrong)
+    assert problem in stage.problems
+
+
+def test_a_salvage_that_keeps_all_is_no_problem(stage: Stage) -> None:
+    """Nor is one after the drive was at fault, or somebody wrote into the file."""
+    holding = unfinished(stage)
+    stage.files.ends(stage.host, "kill")
+    stage.files.salvaged(holding.path, len(holding.chunks), 0)
+    holding = replace(holding)
+    stage.files.look()
+    stage.files.ends(stage.host, "kill")
+    stage.truth.scribbled.add(holding.path)
+    stage.files.salvaged(holding.path, 0, 3)
+    assert not stage.problems
+
+
+def banned(stage: Stage, host: Host) -> None:
+    """What the log has when a source is banned."""
+    text = "Banned for {name}: {error}"
+    error = f"{host.address}:6881: it sent a wrong chunk"
+    stage.listener({"log_format": text, "log_source": stage, "name": "f", "error": error})  # type: ignore[typeddict-item]  # events have no type
+
+
+def test_who_is_honest_is_not_banned(stage: Stage) -> None:
+    """Unless bytes were flipped on their way, or in its part file."""
+    banned(stage, stage.source)
+    assert "is honest" in stage.problems
+    stage.writer.report.problems.clear()
+    stage.truth.flipped = True
+    banned(stage, stage.source)
+    assert not stage.problems
+
+
+def test_who_was_banned_is_not_asked_again(stage: Stage) -> None:
+    """Only what was in flight to it may make it banned once more."""
+    for _ in range(2):
+        banned(stage, stage.host)
+    assert not stage.problems
+    banned(stage, stage.host)
+    assert "asked again after it was banned" in stage.problems
+
+
+def test_a_logged_failure_is_a_problem(stage: Stage) -> None:
+    """Failures are for programmers; users get sentences."""
+    stage.listener({"log_format": "Oh.", "log_failure": Failure(ValueError("defect"))})
+    assert "A failure was logged: " in stage.problems
+    assert "defect" in stage.problems
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_a_download_may_only_starve_without_sources(stage: Stage, offered: bool) -> None:
+    """When all it lacked could be had for as long as it is patient, it should have had it."""
+    attempt = Attempt(stage.host, "f", 0.0)
+    attempt.job, fetched = download(stage.peer, "f", stage.target)
+    fetched.addErrback(lambda failure: failure.trap(DownloadFailed))
+    stage.network.run(0.1)
+    stage.host.downlink.rate = 1.0
+    for _ in range(WINDOW + 5):
+        stage.network.run(1)
+        if not offered:
+            stage.source.drive.full = True
+        stage.witness.look(attempt)
+    assert stage.witness.could_have_finished(attempt) is offered
+
+
+def test_a_hanging_download_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that neither ends nor fails is found at the end of its history."""
+    monkeypatch.setattr(Download, "_starved", lambda self: DownloadFailed("never"))
+    monkeypatch.setattr("p2pfs.peer.downloading.Download._stop", lambda self, outcome: None)
+    problems = [problem for seed in range(5) for problem in run_seed(seed).problems]
+    assert any("hangs." in problem for problem in problems)
+
+
+def test_a_stamp_is_of_the_simulated_clock(stage: Stage) -> None:
+    """The checks read the disk past it; they would otherwise change what the peers see."""
+    holding = stage.sharing.library["f"]
+    stage.files.look()
+    assert holding.stamp == Stamp.of(stage.source.disk.status(holding.path))
