@@ -31,7 +31,9 @@ def test_what_moves_the_text_or_is_not_seen_is_spelled_out(text: str, shown: str
     assert printable(shown) == shown
 
 
-@pytest.mark.parametrize("text", ["Grüße €.txt", "データ\u3000一覧", "a\u00a0b", "\u0440\u0430\u0443\u0440\u0430l", ""])
+@pytest.mark.parametrize(
+    "text", ["Grüße €.txt", "データ\u3000一覧", "a\u00a0b", "\u0440\u0430\u0443\u0440\u0430l", ""]
+)
 def test_what_can_be_read_stays(text: str) -> None:
     """Letters of any script, and spaces of any width. Those that look alike are other names."""
     assert printable(text) == text

@@ -129,7 +129,7 @@ class SourcePool:
         self._reactor = reactor
         self._patience = patience
         self._ready: dict[Address, ReadySource] = {}
-        self._attempts: dict[Address, Deferred[None]] = {}
+        self._attempts: dict[Address, Deferred[Any]] = {}
         self._waiters: dict[Address, list[Deferred[ReadySource]]] = {}
 
     def get(self, address: Address) -> Deferred[ReadySource]:
