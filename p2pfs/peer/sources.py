@@ -129,7 +129,7 @@ class SourcePool:
         self._reactor = reactor
         self._patience = patience
         self._ready: dict[Address, ReadySource] = {}
-        self._attempts: dict[Address, Deferred[None]] = {}
+        self._attempts: dict[Address, Deferred[Any]] = {}
         self._waiters: dict[Address, list[Deferred[ReadySource]]] = {}
 
     def get(self, address: Address) -> Deferred[ReadySource]:
@@ -144,7 +144,9 @@ class SourcePool:
         self._waiters.setdefault(address, []).append(waiter)
         if address not in self._attempts:
             attempt = Deferred.fromCoroutine(self._open(address))
-            self._attempts[address] = attempt.addBoth(self._opened, address)
+            # Noted first: it may have failed at once, as for a host name that cannot be one.
+            self._attempts[address] = attempt
+            attempt.addBoth(self._opened, address)
         return waiter
 
     def close(self) -> Deferred[None]:
@@ -173,7 +175,7 @@ class SourcePool:
             connection = cast(SourceConnection, await endpoint.connect(SourceFactory(make)))
         except ConnectingCancelledError:
             raise CancelledError from None  # as when it is cancelled at any other moment
-        except (ConnectError, DNSLookupError, OSError) as error:
+        except (ConnectError, DNSLookupError, OSError, ValueError) as error:
             reason = getattr(error, "osError", None) or error
             raise SourceFailed(f"{address}: cannot be reached ({reason})") from None
         try:

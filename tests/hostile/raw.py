@@ -112,6 +112,8 @@ class Lying(ForeignSource):
         super().__init__(data)
         self.instead_of = instead_of
         self.lie = lie
+        self.lies = 0
+        """How often it lied."""
 
     def buildProtocol(self, addr: object) -> LyingConnection:
         connection = LyingConnection(self)
@@ -124,9 +126,13 @@ class LyingConnection(ForeignConnection):
 
     source: Lying
 
+    def connectionLost(self, reason: Any = None) -> None:
+        self.connected = 0
+
     def lineReceived(self, line: bytes) -> None:
         request = json.loads(line)
         if request["type"] == self.source.instead_of:
+            self.source.lies += 1
             self.source.lie(self, request)
         elif request["type"] != "ERROR":
             super().lineReceived(line)

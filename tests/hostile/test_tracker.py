@@ -175,7 +175,7 @@ async def test_a_line_without_end(honest: Honest, log: LogLines, beginning: byte
 
 @ensureDeferred
 async def test_floods_of_requests_leave_others_their_turn(honest: Honest) -> None:
-    """An honest request is answered within a few of the reactor's turns."""
+    """An honest request is answered after five times what each may send in a turn, at most."""
     await honest.share("f", b"12345")
     clients = await crowd(honest.swarm.port, 20)
     visitor = await connect(honest.swarm.port, "127.0.0.77")
@@ -183,17 +183,11 @@ async def test_floods_of_requests_leave_others_their_turn(honest: Honest) -> Non
     for client in clients:
         client.send(line * 20 * LINES_PER_TURN)
     await until(lambda: any(client.lines for client in clients))
-    turns = 0
+    before = sum(len(client.lines) for client in clients)
     visitor.say(**BARRIER)
-
-    def answered() -> bool:
-        nonlocal turns
-        turns += 1
-        return bool(visitor.lines)
-
-    await until(answered)
-    assert turns < 12
-    assert any(len(client.lines) < 20 * LINES_PER_TURN for client in clients)
+    await until(lambda: visitor.lines)
+    meanwhile = sum(len(client.lines) for client in clients) - before
+    assert meanwhile <= 5 * LINES_PER_TURN * len(clients)
     await disperse([*clients, visitor])
     await honest.transfer()
 
@@ -355,9 +349,8 @@ async def test_one_host_with_many_peers_has_the_share_of_a_host(
     await honest.transfer()
     assert sum("was told" in line for line in log.of(HOSTILE)) == 1
     # What a peer held is its host's to use again.
+    await clients[0].hang_up()
+    await until(lambda: len(swarm.tracker.directory.peers) == 21)
+    more = {"type": "REQUEST_PUBLISH", "filename": "more", "fileinfo": INFO}
+    assert (await clients[-1].ask(**more))["result"]
     await disperse(clients)
-    again = await connect(swarm.port)
-    await until(lambda: len(swarm.tracker.directory.peers) == 2)
-    await register(again)
-    assert (await again.ask(type="REQUEST_PUBLISH", filename="x", fileinfo=INFO))["result"]
-    await again.hang_up()
