@@ -16,6 +16,9 @@ from p2pfs.names import check_filename
 from p2pfs.peer.delivery_watch import LEAST_RATE
 from p2pfs.peer.requests import Pending, RequestProtocol, said
 
+MOST_LISTED = 2_000_000
+"""Files of one list that are taken in: twice as many as a tracker has, by default."""
+
 
 class TrackerClient(RequestProtocol):
     """One connection to a tracker. Requests fail with `Refused` or `TrackerUnavailable`."""
@@ -85,7 +88,10 @@ class TrackerClient(RequestProtocol):
         return self.ask(m.RequestFileLocation(filename), m.ReplyFileLocation)
 
     async def list_all(self, prefix: str) -> dict[str, FileInfo]:
-        """All files whose names begin with ``prefix``, however many replies that takes."""
+        """All files whose names begin with ``prefix``, however many replies that takes.
+
+        Raises `Refused` when they are more than `MOST_LISTED`.
+        """
         files: dict[str, FileInfo] = {}
         after = ""
         while True:
@@ -94,6 +100,11 @@ class TrackerClient(RequestProtocol):
             last = max(page.filelist, default="")
             if not page.more or last <= after:
                 return files
+            if len(files) > MOST_LISTED:
+                raise Refused(
+                    f"The tracker lists more than {MOST_LISTED:,} files; ask for what is below "
+                    "one name."
+                )
             after = last
 
     def _error_received(self, error: m.Error) -> None:
