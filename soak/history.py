@@ -60,7 +60,12 @@ class History:
             self._network, self._swarm, self._truth, self._files, self._witness, self._writer
         )
         self._faults = Faults(
-            self._network, self._truth, self._start, self._stop_and_start, self._files.ends
+            self._network,
+            self._truth,
+            self._start,
+            self._stop_and_start,
+            self._files.ends,
+            plan.slow_drive,
         )
         liars = {host.name for host in self._liars}
         self._listener = Listener(self._network, self._truth, self._files, liars, self._writer)
