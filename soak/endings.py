@@ -77,14 +77,15 @@ class EndChecks:
         state, unfinished = host.directory / "state", [h for h in peer.library if not h.is_share]
         journals = {journal_path(state / JOURNALS, held.name) for held in unfinished}
         for journal in (state / JOURNALS).glob("*"):
-            if journal not in journals:
+            if journal not in journals | self._truth.unremovable:
                 self._problem(f"{host.name} left the journal of no unfinished download.")
         parts = {held.path for held in unfinished}
         for path in (host.directory / DOWNLOADS).rglob(f"*{PART_SUFFIX}"):
             # A kill leaves the part file of a copy of an own share: such a copy has no record.
             share = peer.library.get(name_of(host, path.with_suffix("")))
             is_copy = share is not None and share.path != path.with_suffix("")
-            if not (path in parts or self._truth.is_foreign(path) or is_copy):
+            known = path in parts or path in self._truth.unremovable
+            if not (known or self._truth.is_foreign(path) or is_copy):
                 self._problem(f"{host.name} left {path}, which nobody will go on with.")
 
     def check_memory(self) -> None:

@@ -26,14 +26,17 @@ class Faults:
         restart: Callable[[Host], None],
         stop: Callable[[Host], None],
         ends: Callable[[Host, str], None],
+        slow_drive: float,
     ) -> None:
         """``restart`` starts a host's daemon anew, ``stop`` stops it in good order.
 
         ``ends`` is called just before a fault of the named kind ends a host's process.
+        ``slow_drive`` is what a slow one moves, in bytes a second.
         """
         self._network = network
         self._truth = truth
         self._ends = ends
+        self._slow_drive = slow_drive
         self._restart = restart
         self._stop = stop
         self._holds: dict[tuple[Host, str], int] = {}
@@ -165,7 +168,7 @@ class Faults:
         drive = host.drive
         drive.full = "full" in on
         drive.failing = frozenset(kind for kind in ("read", "write", "sync") if kind in on)
-        drive.rate, drive.seek = (50e3, 0.02) if "slow" in on else (None, 0.0)
+        drive.rate, drive.seek = (self._slow_drive, 0.02) if "slow" in on else (None, 0.0)
         drive.disorder = 0.5 if "slow" in on else 0.0
 
     def jump_clock(self, host: Host, seconds: float, random: Random) -> None:

@@ -22,6 +22,7 @@ from soak.plan import TRACKER, Act, Fault, HostPlan, Plan
 from soak.report import Report, Writer
 from soak.truth import DOWNLOADS, Truth
 from soak.users import Users
+from soak.watch import Watch
 from soak.witness import Attempt, Witness
 
 RETRY_SECONDS = 5.0
@@ -54,11 +55,17 @@ class History:
         self._end = EndChecks(
             self._network, self._swarm, self._tracker, self._peers, self._truth, problem
         )
+        self._watch = Watch(self._network, self._swarm, self._tracker, self._peers, problem)
         self._users = Users(
             self._network, self._swarm, self._truth, self._files, self._witness, self._writer
         )
         self._faults = Faults(
-            self._network, self._truth, self._start, self._stop_and_start, self._files.ends
+            self._network,
+            self._truth,
+            self._start,
+            self._stop_and_start,
+            self._files.ends,
+            plan.slow_drive,
         )
         liars = {host.name for host in self._liars}
         self._listener = Listener(self._network, self._truth, self._files, liars, self._writer)
@@ -164,6 +171,7 @@ class History:
                 self._witness.look(attempt)
         if not self._over:
             self._files.look()
+            self._watch.look()
             self._network.timeline.after(1.0, self._look)
 
     def _check_ended(self) -> None:

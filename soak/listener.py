@@ -43,6 +43,9 @@ class Listener:
             self._banned(event["log_source"], event["error"])
         elif format.startswith("The unfinished "):
             self._files.salvaged(Path(event["path"]), event["right"], event["wrong"])
+        error = str(event.get("error") or "")
+        if error.startswith("Cannot remove "):
+            self._truth.unremovable.add(Path(error[len("Cannot remove ") :].rpartition(": ")[0]))
 
     def _banned(self, sourcing: object, error: str) -> None:
         """Liars are banned once, but for what is in flight to them; others never."""

@@ -130,6 +130,8 @@ class Plan:
     hosts: list[HostPlan]
     liars: list[HostPlan]
     """Hosts of peers that claim chunks and send something else."""
+    slow_drive: float
+    """What a slow drive moves, in bytes a second."""
     acts: list[tuple[float, Act]] = field(default_factory=list)
     end: float = 0.0
     """When all faults are over."""
@@ -152,12 +154,14 @@ class Scale:
     latencies: tuple[float, ...] = (0.0005, 0.02, 0.2)
     most_peers: int = 7
     most_files: int = 3
+    slow_drive: float = 50e3
+    """What a slow drive moves a second."""
 
 
 SMALL = Scale((1, 16, 64), (0, 1, 2, 3, 9, 30), (100e3, 500e3, 5e6))
-LARGE = Scale((2048,), (2, 3), (2e6, 5e6))
+LARGE = Scale((2048,), (2, 3), (2e6, 5e6), slow_drive=500e3)
 """With chunks that a thread writes in several jobs, of a megabyte each."""
-HUGE = Scale((2048,), (24,), (40e6,), (0.0005,), most_peers=3, most_files=1)
+HUGE = Scale((2048,), (24,), (40e6,), (0.0005,), most_peers=3, most_files=1, slow_drive=5e6)
 """With files that are put on record for their size before it is time for that."""
 
 
@@ -179,7 +183,7 @@ def draw(seed: int) -> Plan:
     acts += _faults(random, names, acts)
     acts.sort(key=lambda item: item[0])
     over = max(at + (act.seconds if isinstance(act, Fault) else 0.0) for at, act in acts)
-    return Plan(seed, chunk_size, peers, liars, acts, over + 1.0)
+    return Plan(seed, chunk_size, peers, liars, scale.slow_drive, acts, over + 1.0)
 
 
 def _life_of(random: Random, file: FilePlan, names: list[str]) -> list[tuple[float, Act]]:

@@ -25,6 +25,8 @@ class Truth:
         """Files that somebody else wrote into at a time at which no peer can tell."""
         self.scribbled: set[Path] = set()
         """All files that somebody else wrote into, part files by their own names."""
+        self.unremovable: set[Path] = set()
+        """Files that a peer tried in vain to remove, and said so in its log."""
         self.flipped = False
         """Bytes were flipped on their way at some time."""
         self.foreign: dict[Path, bytes] = {}

@@ -61,9 +61,13 @@ class Ledger:
 
     @property
     def ours_to_finish(self) -> bool:
-        """True while something waits for this side: for its disk, or for it to read on."""
+        """True while something waits for this side: for its disk, or for it to read on.
+
+        What there is to be read of a source that denies its chunks may be more denials.
+        """
         return any(
-            asked.arrived or asked.connection.input_held for asked in self.in_flight.values()
+            asked.arrived or (asked.connection.input_held and not asked.source.denied)
+            for asked in self.in_flight.values()
         )
 
     def burdens(self, now: float) -> list[tuple[Burden, SourceConnection]]:

@@ -1,14 +1,15 @@
-"""What becomes of a peer's wishes while its drive is slow, full or failing."""
+"""What becomes of a peer's wishes when its drive, or what it is told, is at fault."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 
-from p2pfs.errors import AlreadyExists, Cancelled, Refused, StorageProblem
+from p2pfs.errors import AlreadyExists, Cancelled, DownloadFailed, Refused, StorageProblem
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.service import JOURNALS, PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
@@ -36,9 +37,9 @@ class Peers:
         shared.write_bytes(CONTENT)
         network.result_of(publish(self.source, shared), 10)
 
-    def start(self, host: Host) -> PeerService:
-        tracker = self.network.hosts["tracker"]
-        return self.swarm.start_peer(host, tracker, smallest_chunk=CHUNK)
+    def start(self, host: Host, **settings: Any) -> PeerService:
+        settings.setdefault("smallest_chunk", CHUNK)
+        return self.swarm.start_peer(host, self.network.hosts["tracker"], **settings)
 
     @property
     def journal(self) -> Path:
@@ -127,3 +128,22 @@ def test_what_is_unpublished_while_it_is_recorded_is_not_listed(peers: Peers) ->
     peers.network.result_of(unpublished, 30)
     peers.network.run(5)
     assert "g" not in peers.swarm.daemons[peers.network.hosts["tracker"]].directory  # type: ignore[attr-defined]  # a tracker's
+
+
+def test_refusals_at_a_limited_rate_are_no_progress(peers: Peers) -> None:
+    """A download ends when its only source has another content by now, whatever it says to that."""
+    network, many = peers.network, CONTENT[:50_000]
+    source_host, host = (network.add_host(name, up=1e6, down=1e6) for name in ("many", "limited"))
+    source = peers.start(source_host, smallest_chunk=1024)
+    peer = peers.start(host, download_rate=4000)
+    network.run(1)
+    path = source_host.directory / "g"
+    path.write_bytes(many)
+    network.result_of(publish(source, path), 10)
+    _, fetched = download(peer, "g", host.directory / "g")
+    network.run(1)
+    network.result_of(Deferred.fromCoroutine(source.publisher.unpublish("g")), 10)
+    other = source_host.directory / "other"
+    other.write_bytes(many[::-1])
+    publish(source, other, "g").addErrback(lambda failure: failure.trap(Refused))
+    assert isinstance(outcome_of(network, fetched, 150), DownloadFailed)

@@ -1,0 +1,61 @@
+"""What must hold of processes and of the tracker at any time, looked after every second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from p2pfs.testing import Host, Network, Swarm
+from p2pfs.testing.swarm import PEER_PORT
+from p2pfs.tracker.service import TrackerService
+from p2pfs.wire import MessageProtocol
+
+GRACE_SECONDS = 10.0
+"""Beyond the patience of keep-alive, for a tracker to forget a host that vanished."""
+
+
+class Watch:
+    """Looks for timers of what is over, and for peers that the tracker should have forgotten."""
+
+    def __init__(
+        self,
+        network: Network,
+        swarm: Swarm,
+        tracker: Host,
+        peers: Sequence[Host],
+        problem: Callable[[str], None],
+    ) -> None:
+        self._network = network
+        self._swarm = swarm
+        self._tracker = tracker
+        self._peers = peers
+        self._problem = problem
+        self._seen_at: dict[Host, float] = {}
+
+    def look(self) -> None:
+        """What must hold at any time."""
+        for host in (*self._peers, self._tracker):
+            self._check_timers(host)
+        service = self._swarm.daemons.get(self._tracker)
+        if isinstance(service, TrackerService) and not self._tracker.is_frozen:
+            for host in self._peers:
+                self._check_vanished(host, service)
+        else:
+            self._seen_at.clear()
+
+    def _check_timers(self, host: Host) -> None:
+        """A connection that is closed waits for nothing any more."""
+        for call in host.reactor.getDelayedCalls():
+            owner = getattr(call.func, "__self__", None)
+            if isinstance(owner, MessageProtocol) and owner.closed:
+                self._problem(f"{host.name} has a timer of a closed connection: {call}")
+
+    def _check_vanished(self, host: Host, service: TrackerService) -> None:
+        """Who cannot be reached for long is listed no more."""
+        now = self._network.timeline.now
+        if self._network.reachable(host, self._tracker):
+            self._seen_at[host] = now
+        patience = self._network.keep_alive + GRACE_SECONDS
+        if now - self._seen_at.setdefault(host, now) > patience:
+            self._seen_at[host] = now
+            if f"{host.address}:{PEER_PORT}" in service.directory.peers:
+                self._problem(f"{host.name} is out of reach, and the tracker still lists it.")
