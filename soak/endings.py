@@ -74,6 +74,9 @@ class EndChecks:
     def _check_idle_peer(self, host: Host, peer: PeerService) -> None:
         if host.disk.open_files:
             self._problem(f"{host.name} has files open: {host.disk.open_files}")
+        for held in peer.library:
+            if (host, held.name) in self._truth.unshared:
+                self._problem(f"{host.name} has '{held.name}', which its user unpublished.")
         state, unfinished = host.directory / "state", [h for h in peer.library if not h.is_share]
         journals = {journal_path(state / JOURNALS, held.name) for held in unfinished}
         for journal in (state / JOURNALS).glob("*"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from p2pfs.peer.service import PeerService
@@ -25,6 +27,9 @@ class Truth:
         """Files that somebody else wrote into at a time at which no peer can tell."""
         self.scribbled: set[Path] = set()
         """All files that somebody else wrote into, part files by their own names."""
+        self.unshared: set[tuple[Host, str]] = set()
+        """What peers were told to share no more, and have not been told to share since."""
+        self._wanted: Counter[tuple[Host, str]] = Counter()
         self.unremovable: set[Path] = set()
         """Files that a peer tried in vain to remove, and said so in its log."""
         self.flipped = False
@@ -36,8 +41,9 @@ class Truth:
         self.told: dict[Path, bytes] = {}
         """Files of which a user was told that they are there, with their contents."""
 
-    def published(self, name: str, content: bytes) -> None:
-        """That content is published under the name."""
+    def published(self, host: Host, name: str, content: bytes) -> None:
+        """A host's peer is told to publish that content under the name."""
+        self._want(host, name)
         self._versions.setdefault(name, []).append(content)
 
     def is_foreign(self, path: Path) -> bool:
@@ -83,13 +89,37 @@ class Truth:
         self.scribbled.discard(part)
         self.told[target] = target.read_bytes()
 
-    def begun(self, target: Path, overwrite: bool) -> None:
+    def begun(self, host: Host, target: Path, overwrite: bool) -> None:
         """A download to that place begins."""
+        self._want(host, name_of(host, target))
         self.told.pop(target, None)
         if overwrite:
             for path in (target, target.with_name(target.name + PART_SUFFIX)):
                 if path in self.foreign:
                     self._replaceable[path] = self.foreign.pop(path)
+
+    def begun_below(self, host: Host, prefix: str) -> None:
+        """A download of everything whose names begin so begins; nothing may be overwritten."""
+        for wanting, name in list(self._wanted):
+            if wanting is host and name.startswith(prefix):
+                self._want(host, name)
+        for path in list(self.told):
+            if path.is_relative_to(host.directory / DOWNLOADS / prefix):
+                self.begun(host, path, False)
+
+    def unsharing(self, host: Host, name: str) -> Callable[[object], None]:
+        """A peer is told to share something no more; the result is to be called when it has."""
+        wanted = self._wanted[host, name]
+
+        def done(_: object) -> None:
+            if self._wanted[host, name] == wanted:
+                self.unshared.add((host, name))
+
+        return done
+
+    def _want(self, host: Host, name: str) -> None:
+        self._wanted[host, name] += 1
+        self.unshared.discard((host, name))
 
     def _in_use(self, host: Host, path: Path) -> bool:
         peer = self._swarm.daemons.get(host)

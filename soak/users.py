@@ -66,7 +66,7 @@ class Users:
                 case Publish(_, file):
                     self._publish(host, peer, file)
                 case Unpublish(_, name):
-                    self._tolerate(Deferred.fromCoroutine(peer.publisher.unpublish(name)))
+                    self._unpublish(host, peer, name)
                 case Fetch(_, name, overwrite):
                     self.fetch(host, peer, name, overwrite)
                 case FetchTree():
@@ -87,8 +87,12 @@ class Users:
         content = Random(file.content).randbytes(file.size)
         if not path.exists():
             path.write_bytes(content)
-        self._truth.published(file.name, content)
+        self._truth.published(host, file.name, content)
         self._tolerate(publish(peer, path, file.name))
+
+    def _unpublish(self, host: Host, peer: PeerService, name: str) -> None:
+        work = Deferred.fromCoroutine(peer.publisher.unpublish(name))
+        self._tolerate(work.addCallback(self._truth.unsharing(host, name)))
 
     def fetch(self, host: Host, peer: PeerService, name: str, overwrite: bool = False) -> Attempt:
         """Begin a download."""
@@ -101,7 +105,7 @@ class Users:
         except P2pfsError as error:
             self._ended(error, attempt)
         else:
-            self._truth.begun(target, overwrite)
+            self._truth.begun(host, target, overwrite)
             fetched.addErrback(_expected).addCallback(self._ended, attempt)
             fetched.addErrback(self._defect)
         return attempt
@@ -110,9 +114,7 @@ class Users:
         attempt = Attempt(host, TREE, self._network.timeline.now)
         self.attempts.append(attempt)
         target = host.directory / DOWNLOADS / TREE
-        for path in list(self._truth.told):
-            if path.is_relative_to(target):
-                self._truth.begun(path, False)
+        self._truth.begun_below(host, TREE)
         _, fetched = peer.trees.start(TREE, target, False)
         fetched.addErrback(_expected).addCallback(self._tree_ended, attempt)
         fetched.addErrback(self._defect)

@@ -137,7 +137,7 @@ class Stage:
         self.sharing = self.start(self.source)
         self.peer = self.start(self.host)
         self.truth = Truth(self.swarm)
-        self.truth.published("f", CONTENT)
+        self.truth.published(self.source, "f", CONTENT)
         self.writer = Writer(self.network.timeline, directory, 0)
         problem, peers = self.writer.problem, [self.source, self.host]
         self.files = FileChecks(self.swarm, peers, self.truth, problem)
@@ -267,6 +267,10 @@ def leave_connection(stage: Stage) -> None:
     stage.network.run(30)
 
 
+def share_again(stage: Stage) -> None:
+    stage.truth.unshared.add((stage.source, "f"))
+
+
 def leave_timer(stage: Stage) -> None:
     protocol = MessageProtocol(stage.host.reactor)
     protocol.closed = True
@@ -303,6 +307,7 @@ def keep_connection(stage: Stage) -> None:
         (leave_journal, "left the journal"),
         (leave_file_open, "has files open"),
         (leave_connection, "has a connection to a source left"),
+        (share_again, "which its user unpublished"),
         (leave_timer, "a timer of a closed connection"),
         (keep_vanished, "is out of reach"),
         (keep_connection, "are kept in memory"),

@@ -132,13 +132,15 @@ class Publisher:
         if holding.part is not None:
             raise AlreadyExists(f"'{name}' is being downloaded just now; cancel that first.")
         self._library.discard(holding)
-        await self._uplink.withdraw(holding)
+        withdrawn = self._uplink.withdraw(holding)
         if not holding.is_share:
             await in_thread(self._reactor, remove, self._disk, holding.path)
             # It is still there when the download could not be put on record in the end.
             journal = journal_path(self._journals, name)
             await in_thread(self._reactor, remove, self._disk, journal)
-        await self._records.delete(name)
+        await withdrawn
+        if self._library.get(name) is None:  # or else it is held anew, and on record
+            await self._records.delete(name)
 
     async def stop(self) -> None:
         """Cancel what is under way and wait for its end."""

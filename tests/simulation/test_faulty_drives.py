@@ -147,3 +147,21 @@ def test_refusals_at_a_limited_rate_are_no_progress(peers: Peers) -> None:
     other.write_bytes(many[::-1])
     publish(source, other, "g").addErrback(lambda failure: failure.trap(Refused))
     assert isinstance(outcome_of(network, fetched, 150), DownloadFailed)
+
+
+def test_what_is_published_while_it_is_unpublished_stays_on_record(peers: Peers) -> None:
+    """The tracker may take its time to answer; the share that is there by then is another."""
+    path = peers.host.directory / "g"
+    path.write_bytes(b"content")
+    peers.network.result_of(publish(peers.peer, path), 10)
+    peers.host.uplink.rate = peers.host.downlink.rate = 100.0
+    unpublished = Deferred.fromCoroutine(peers.peer.publisher.unpublish("g"))
+    peers.network.run(0.1)
+    assert not unpublished.called
+    published = publish(peers.peer, path)
+    peers.network.result_of(unpublished, 60)
+    peers.network.result_of(published, 60)
+    peers.host.kill()
+    peer = peers.start(peers.host)
+    peers.network.run(5)
+    assert peer.library["g"].is_share
