@@ -205,9 +205,9 @@ class RequestProtocol(MessageProtocol):
         for queue in self._queues.values():
             if queue and type_of(type(queue[0].request)) == error.request:
                 self._watch.answered(self.reactor.seconds())
-                queue.popleft().fail(Refused(_printable(error.message)))
+                queue.popleft().fail(Refused(printable(error.message)))
                 return
-        self.give_up(f"it sent an error: {_printable(error.message)}")
+        self.give_up(f"it sent an error: {printable(error.message)}")
 
     def _waiting(self) -> bool:
         return self._arriving is not None or any(self._queues.values())
@@ -227,6 +227,6 @@ class RequestProtocol(MessageProtocol):
             self.give_up(fault)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """What the other side said, made fit for a terminal and a log line."""
     return "".join(c if c.isprintable() else "?" for c in text[:300])
