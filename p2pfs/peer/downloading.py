@@ -76,7 +76,7 @@ class Download:
         self._picker = Picker(holding.chunks, around.random)
         self._ledger = Ledger()
         self._sourcing = Sourcing(around, pool, holding, self._picker, self._fill, self._crashed)
-        self._wishes = Wishes(holding, self._picker, self._sourcing, self._fetch)
+        self._wishes = Wishes(holding, self._picker, self._sourcing, self._may_ask, self._fetch)
         self._hash_list = HashListFetch(around, self._sourcing, holding, recorder, self._blame)
         self._progress = ProgressClock(around.reactor.seconds(), HEARTBEAT)
         # In the order in which they began: a set's would differ from run to run.
@@ -236,7 +236,7 @@ class Download:
             while self._may_ask() and (choice := self._picker.pick()) is not None:
                 name, chunknum = choice
                 self._fetch(self._sourcing[name], chunknum)
-            # What is offered cannot be put off, so no offers are asked for while there is no room.
+            # What is offered while there is no room is declined, and wanted again later.
             if self._may_ask():
                 self._wishes.tell()
 

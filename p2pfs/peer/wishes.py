@@ -37,9 +37,14 @@ class Wishes:
         holding: Holding,
         picker: Picker,
         sourcing: Sourcing,
+        may_ask: Callable[[], bool],
         fetch: Callable[[Source, int], None],
     ) -> None:
-        """``fetch`` is called with a source and a chunk that it offered, in flight by then."""
+        """``may_ask`` says whether there is room for one more chunk.
+
+        ``fetch`` is called with a source and a chunk that it offered, in flight by then.
+        """
+        self._may_ask = may_ask
         self._holding = holding
         self._picker = picker
         self._sourcing = sourcing
@@ -111,7 +116,7 @@ class Wishes:
             return False
         if source.denied >> chunknum & 1 or view.in_flight >= told.room:
             return False
-        if not self._picker.take(str(source.address), chunknum):
+        if not self._may_ask() or not self._picker.take(str(source.address), chunknum):
             return False
         self._fetch(source, chunknum)
         return True
