@@ -122,7 +122,16 @@ class Error(_Message, frozen=True):
 
 
 class PeerPingPong(_Message, frozen=True):
-    """Sent back exactly as it came; the fields a peer puts in are its own affair."""
+    """Sent back exactly as it came; the fields a peer puts in are its own affair.
+
+    With ``turns``, whoever asks understands `PeerTurns` and `PeerOffer`.
+    """
+
+    turns: bool = False
+
+
+class PeerTurns(_Message, frozen=True):
+    """Sent before the answer to a ping with ``turns``: the source understands `PeerWant`."""
 
 
 class PeerRequestChunk(_Message, frozen=True):
@@ -142,6 +151,32 @@ class PeerReplyChunk(_Message, frozen=True):
     digest: str
     data: str | None = None
     length: int | None = None
+
+
+class PeerWant(_Message, frozen=True):
+    """A downloader wants these chunks (``chunks``, a bitfield), ``room`` of them at a time.
+
+    It replaces what was wanted of the file before. Answered with offers, when it is its turn.
+    """
+
+    filename: str
+    chunks: bytes
+    room: int
+    root: str | None = None
+
+
+class PeerOffer(_Message, frozen=True):
+    """A downloader's turn: it may request this chunk, or else says `PeerHave`."""
+
+    filename: str
+    chunknum: int
+
+
+class PeerHave(_Message, frozen=True):
+    """A downloader wants this chunk no more: it is here, or on its way from elsewhere. No reply."""
+
+    filename: str
+    chunknum: int
 
 
 class PeerRequestDigests(_Message, frozen=True):
@@ -172,6 +207,10 @@ Message: TypeAlias = (
     | RequestChunkRegister
     | Error
     | PeerPingPong
+    | PeerTurns
+    | PeerWant
+    | PeerOffer
+    | PeerHave
     | PeerRequestChunk
     | PeerReplyChunk
     | PeerRequestDigests

@@ -55,6 +55,17 @@ def test_a_crowd_is_looked_at_from_beginning_to_end(tmp_path: Path) -> None:
     assert outcome.copies_of_source >= 1
 
 
+def test_a_crowd_shares_the_work(tmp_path: Path) -> None:
+    """The source sends little more than one copy, nobody gets a chunk twice, no line is idle long.
+
+    Served all at the same time, with chunks asked for in advance, they take twice the bound.
+    """
+    outcome = simulate(Crowd(8, 48, 128 << 10, 1e6, 0.001), tmp_path, 1)
+    assert outcome.copies_of_source < 1.5
+    assert outcome.overhead < 0.03
+    assert outcome.ratio(outcome.ends[-1]) < 1.4
+
+
 def test_the_picture_has_a_line_for_each_peer() -> None:
     """It is a drawing that a browser can read, with the bound in it."""
     svg = picture("a < b", [[(0.0, 0.0), (2.0, 1.0)], [(0.0, 0.0), (3.0, 1.0)]], 1.5, 3.0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 from fuzz.answers import Conversation
@@ -88,7 +89,9 @@ class _Scene:
         self.clock = StillReactor()
         self.limit = RateLimit()
         self.library = Library()
-        self.factory = ServingFactory(self.clock, Disk(), self.library, self._changed, self.limit)
+        self.factory = ServingFactory(
+            self.clock, Disk(), self.library, self._changed, self.limit, Random(1)
+        )
         self.path = place / "f"
         self.part = PartFile.open(Disk(), place / "part", len(DATA), fresh=True)
         self.disturbed = False

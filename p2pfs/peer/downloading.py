@@ -44,6 +44,7 @@ from p2pfs.peer.source import SourceConnection, WrongChunk
 from p2pfs.peer.sources import Source, SourcePool
 from p2pfs.peer.sourcing import HEARTBEAT, Sourcing
 from p2pfs.peer.surroundings import Surroundings
+from p2pfs.peer.wishes import Wishes
 
 
 class Download:
@@ -75,6 +76,7 @@ class Download:
         self._picker = Picker(holding.chunks, around.random)
         self._ledger = Ledger()
         self._sourcing = Sourcing(around, pool, holding, self._picker, self._fill, self._crashed)
+        self._wishes = Wishes(holding, self._picker, self._sourcing, self._may_ask, self._fetch)
         self._hash_list = HashListFetch(around, self._sourcing, holding, recorder, self._blame)
         self._progress = ProgressClock(around.reactor.seconds(), HEARTBEAT)
         # In the order in which they began: a set's would differ from run to run.
@@ -131,6 +133,7 @@ class Download:
         info, length = self._holding.info, self._holding.info.length(chunknum)
         sink = ChunkSink(self._reactor, self._part, info.offset(chunknum), length)
         self._ledger.asked(chunknum, source, connection, length, self._reactor.seconds())
+        self._wishes.taken(chunknum)
         self._track(
             connection.fetch(self._holding.name, info, chunknum, sink)
             .addCallback(self._check, sink, source, chunknum)
@@ -170,9 +173,11 @@ class Download:
         self._progress.progressed(now)
         self._holding.hashes[chunknum] = digest
         self._holding.chunks.add(chunknum)
+        self._wishes.kept(asked.connection, chunknum)
         if self._recorder is not None:
             self._recorder.kept(chunknum)
         self._around.uplink.register_chunk(self._holding, chunknum)
+        self._around.gained()
 
     def _reroute(
         self,
@@ -231,6 +236,9 @@ class Download:
             while self._may_ask() and (choice := self._picker.pick()) is not None:
                 name, chunknum = choice
                 self._fetch(self._sourcing[name], chunknum)
+            # What is offered while there is no room is declined, and wanted again later.
+            if self._may_ask():
+                self._wishes.tell()
 
     @property
     def _waits_for_disk(self) -> bool:
@@ -251,6 +259,7 @@ class Download:
             self._stop(Failure(self._starved()))
             return
         self._hash_list.look_after(now)
+        self._wishes.probe()
         self._fill()
         self._relieve(now)
 
@@ -336,6 +345,7 @@ class Download:
         self._stopping = True
         self._outcome = outcome
         self._sourcing.stop()
+        self._wishes.stop()
         if self._heart.running:
             self._heart.stop()
         for chain in list(self._chains):

@@ -37,6 +37,8 @@ class SourceFacts(msgspec.Struct, frozen=True):
     in_flight: int = 0
     window: int = 0
     rate: float = 0.0
+    takes_turns: bool = False
+    """True when it offers chunks when it is this peer's turn, rather than being asked for them."""
 
 
 class AskedFacts(msgspec.Struct, frozen=True):
@@ -302,6 +304,8 @@ def _next_at(facts: Facts, source: SourceFacts, bits: int) -> str:
             return "waits for the disk"
         if source.in_flight >= source.window:
             return f"waits for window room at {source.address} ({source.in_flight} under way)"
+        if source.takes_turns:
+            return f"waits for its turn at {source.address}"
         return f"is about to be asked of {source.address}"
     if not facts.may_connect:
         return "waits for a free connection"

@@ -7,11 +7,12 @@ many sources costs microseconds a choice.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from p2pfs.chunks import ChunkSet
+from p2pfs.peer.bit_columns import count, fewest, random_bit
 
 MIN_WINDOW = 2
 """Requests in flight to every source: one being sent, one waiting, so that it is never idle."""
@@ -32,6 +33,8 @@ class PickerSource:
     round_trip: float = 0.0
     in_flight: int = 0
     chunk_seconds: float | None = None
+    chooses: bool = False
+    """True when it chooses itself what to send of what is wanted."""
 
     @property
     def window(self) -> int:
@@ -71,10 +74,13 @@ class Picker:
             view.chunks = chunks
             self._planes = None
 
-    def set_ready(self, source: str, round_trip: float) -> None:
-        """A connection to the source stands; its round trip takes that many seconds."""
+    def set_ready(self, source: str, round_trip: float, chooses: bool = False) -> None:
+        """A connection to the source stands; its round trip takes that many seconds.
+
+        One that ``chooses`` is never picked: what it begins to send is to be taken with `take`.
+        """
         view = self._sources[source]
-        view.ready, view.round_trip = True, round_trip
+        view.ready, view.round_trip, view.chooses = True, round_trip, chooses
 
     def set_away(self, source: str) -> None:
         """There is no connection to the source (any more); what it holds is still known."""
@@ -99,22 +105,34 @@ class Picker:
         free = [
             (name, view)
             for name, view in self._sources.items()
-            if view.ready and view.in_flight < view.window and view.chunks & self._wanted
+            if view.ready
+            and not view.chooses
+            and view.in_flight < view.window
+            and view.chunks & self._wanted
         ]
         if not free:
             return None
         reachable = 0
         for _, view in free:
             reachable |= view.chunks
-        chunknum = self._random_bit(self._rarest(reachable & self._wanted))
+        chunknum = random_bit(self._rarest(reachable & self._wanted), self._random)
         name, view = min(
             ((name, view) for name, view in free if view.chunks >> chunknum & 1),
             key=lambda item: item[1].cost,
         )
-        view.in_flight += 1
-        self._wanted &= ~(1 << chunknum)
-        self._in_flight[chunknum] = view
+        self._begin(view, chunknum)
         return name, chunknum
+
+    def take(self, source: str, chunknum: int) -> bool:
+        """A source begins to send a chunk of its choice: in flight if it is missing.
+
+        False when it is of no use: it is in flight, or done.
+        """
+        view = self._sources.get(source)
+        if view is None or not self._wanted >> chunknum & 1:
+            return False
+        self._begin(view, chunknum)
+        return True
 
     def succeeded(self, chunknum: int, seconds: float) -> None:
         """A chunk in flight is done; the source was busy with it for that long."""
@@ -154,6 +172,11 @@ class Picker:
                 return None
             longest = max(longest, min(seconds))
         return longest
+
+    def _begin(self, view: PickerSource, chunknum: int) -> None:
+        view.in_flight += 1
+        self._wanted &= ~(1 << chunknum)
+        self._in_flight[chunknum] = view
 
     def _landed(self, chunknum: int) -> PickerSource:
         view = self._in_flight.pop(chunknum)
@@ -197,38 +220,5 @@ class Picker:
     def _rarest(self, candidates: int) -> int:
         """Those of the candidates (bits, not 0) that the fewest known sources hold."""
         if self._planes is None:
-            self._planes = _count([view.chunks for view in self._sources.values()])
-        for plane in reversed(self._planes):
-            rarer = candidates & ~plane
-            if rarer:
-                candidates = rarer
-        return candidates
-
-    def _random_bit(self, bits: int) -> int:
-        """The number of a bit of ``bits`` (not 0), each as likely as the others."""
-        count = bits.bit_count()
-        if count <= 64:
-            for _ in range(self._random.randrange(count)):
-                bits &= bits - 1
-            return (bits & -bits).bit_length() - 1
-        # Many: throwing at the whole range hits one soon.
-        while True:
-            position = self._random.randrange(bits.bit_length())
-            if bits >> position & 1:
-                return position
-
-
-def _count(bitfields: Iterable[int]) -> list[int]:
-    """Add up bitfields column by column: plane *k* has bit *k* of every chunk's count.
-
-    This is bit-slicing: a ripple-carry adder that works on all chunks at once.
-    """
-    planes: list[int] = []
-    for carry in bitfields:
-        for k, plane in enumerate(planes):
-            planes[k], carry = plane ^ carry, plane & carry
-            if not carry:
-                break
-        if carry:
-            planes.append(carry)
-    return planes
+            self._planes = count([view.chunks for view in self._sources.values()])
+        return fewest(candidates, self._planes)

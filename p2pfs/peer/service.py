@@ -78,6 +78,9 @@ class PeerService(Daemon):
         self.custodian = Custodian(
             reactor, disk, self.library, self.records, self.uplink, journals, self._publish_again
         )
+        self.serving = ServingFactory(
+            reactor, disk, self.library, self.custodian.changed, self.limits["upload"], random
+        )
         around = Surroundings(
             reactor,
             random,
@@ -85,14 +88,12 @@ class PeerService(Daemon):
             settings.max_sources,
             self.limits["download"],
             self.uplink,
+            self.serving.make_offers,
         )
         self.downloads = Downloads(
             around, disk, self.library, self.records, self.custodian, journals
         )
         self.trees = Trees(reactor, self.downloads, self.library, self.uplink)
-        self.serving = ServingFactory(
-            reactor, disk, self.library, self.custodian.changed, self.limits["upload"]
-        )
         self._begun: Deferred[None] | None = None
 
     def open(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from random import Random
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall
@@ -15,6 +16,7 @@ from twisted.python.failure import Failure
 
 from p2pfs import messages as m
 from p2pfs.admission import EVICTED, TURNED_AWAY, Admission, TurnedAway, host_of
+from p2pfs.chunks import ChunkSet
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
 from p2pfs.notices import Notices
 from p2pfs.peer.disk import Disk
@@ -22,6 +24,7 @@ from p2pfs.peer.file_sender import FileSender, can_send_files
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.storage import ChunkReader, FileChanged
+from p2pfs.peer.upload_turns import MOST_WISHES, UploadTurns, Wish
 from p2pfs.threads import in_thread
 from p2pfs.wire import MessageProtocol
 
@@ -33,6 +36,9 @@ MAX_QUEUE = 64
 
 IDLE_TIMEOUT = 300.0
 """Seconds after which a connection that asks for nothing is closed."""
+
+LOOK_SECONDS = 0.5
+"""Between looks whether it has become anybody's turn because others are late."""
 
 MAX_CONNECTIONS = 256
 """Connections served at the same time; when there are more, hosts share them."""
@@ -65,8 +71,29 @@ class ServingProtocol(MessageProtocol):
 
     def message_received(self, message: m.Message, line: bytes) -> None:
         self._serving.admission.touch(self)
-        is_ping = isinstance(message, m.PeerPingPong)
-        self._enqueue(line + b"\n" if is_ping else message, len(line))
+        turns = self._serving.turns
+        match message:
+            case m.PeerPingPong(knows_turns):
+                greeting = m.encode(m.PeerTurns()) if knows_turns else b""
+                self._enqueue(greeting + line + b"\n", len(line))
+            case m.PeerWant(filename):
+                try:
+                    self._serving.want(self, message)
+                except P2pfsError as error:
+                    answer = m.encode(m.Error(m.type_of(m.PeerWant), str(error), filename))
+                    self._enqueue(answer, len(answer))
+            case m.PeerHave(filename, chunknum):
+                turns.has(self, filename, chunknum, self.reactor.seconds())
+                self._serving.make_offers()
+            case m.PeerRequestChunk(filename, chunknum):
+                turns.asked(self, filename, chunknum)
+                self._enqueue(message, len(line))
+            case _:
+                self._enqueue(message, len(line))
+
+    def offer(self, filename: str, chunknum: int) -> None:
+        """Tell the downloader that it is its turn; before what else waits, not inside a payload."""
+        self._enqueue(m.encode(m.PeerOffer(filename, chunknum)), 0, first=True)
 
     def undecodable_received(self, error: m.UndecodableMessage) -> None:
         # What it was is not repeated in the log: it is for the other side to choose.
@@ -93,8 +120,11 @@ class ServingProtocol(MessageProtocol):
         self._stop_idle_timer()
         self._serving.forget(self)
 
-    def _enqueue(self, item: m.Message | bytes, size: int) -> None:
-        self._queue.append((item, size))
+    def _enqueue(self, item: m.Message | bytes, size: int, first: bool = False) -> None:
+        if first:
+            self._queue.appendleft((item, size))
+        else:
+            self._queue.append((item, size))
         self._queued_bytes += size
         full = len(self._queue) >= MAX_QUEUE or self._queued_bytes >= self.line_limit
         if full and not self._queue_full:
@@ -156,6 +186,9 @@ class ServingProtocol(MessageProtocol):
             request = m.type_of(type(item))
             named = getattr(item, "filename", None), getattr(item, "chunknum", None)
             self.send(m.Error(request, str(error), *named))
+            if isinstance(item, m.PeerRequestChunk):
+                self._serving.turns.failed(self, item.filename, item.chunknum)
+                self._serving.make_offers()
 
     async def _send_chunk(self, request: m.PeerRequestChunk) -> None:
         holding = self._serving.holding(request.filename, request.root)
@@ -281,8 +314,12 @@ class ServingFactory(Factory):
         library: Library,
         changed: Callable[[Holding, FileChanged], None],
         limit: RateLimit,
+        random: Random,
     ) -> None:
-        """``changed`` is told of a holding whose file is no longer what was published."""
+        """``changed`` is told of a holding whose file is no longer what was published.
+
+        ``random`` breaks ties between those whose turn it could be.
+        """
         self.limit = limit
         self.reactor = reactor
         self.changed = changed
@@ -293,6 +330,41 @@ class ServingFactory(Factory):
         self.offences = Notices(reactor, self.log.warn)
         self.unreadable = Notices(reactor, self.log.warn)
         self._library = library
+        self.turns = UploadTurns(random)
+        self._next_look: IDelayedCall | None = None
+
+    def want(self, connection: ServingProtocol, message: m.PeerWant) -> None:
+        """Note what a downloader wants; raises `P2pfsError` when there will be no offers of it."""
+        holding = self.holding(message.filename, message.root)
+        chunks = ChunkSet.from_bitfield(holding.info.totalchunknum, message.chunks).bits
+        now = self.reactor.seconds()
+        room = min(message.room, MAX_QUEUE)
+        if not self.turns.want(connection, message.filename, message.root, chunks, room, now):
+            raise Refused(f"One connection may want chunks of {MOST_WISHES} files at a time.")
+        self.make_offers()
+
+    def make_offers(self) -> None:
+        """Offer chunks to those whose turn it is; to be called when that may have changed."""
+        now = self.reactor.seconds()
+        while (choice := self.turns.next(self._held, now)) is not None:
+            wish, chunknum = choice
+            cast(ServingProtocol, wish.receiver).offer(wish.filename, chunknum)
+        if self.turns.idle:
+            if self._next_look is not None:
+                self._next_look.cancel()
+                self._next_look = None
+        elif self._next_look is None:
+            self._next_look = self.reactor.callLater(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._next_look = None
+        self.make_offers()
+
+    def _held(self, wish: Wish) -> int:
+        try:
+            return self.holding(wish.filename, wish.root).chunks.bits
+        except Refused:
+            return 0
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         host = host_of(addr)
@@ -311,6 +383,8 @@ class ServingFactory(Factory):
     def forget(self, connection: ServingProtocol) -> None:
         """Drop a connection that ended."""
         self.connections.pop(connection, None)
+        self.turns.forget(connection)
+        self.make_offers()
         self.admission.remove(connection)
 
     def holding(self, filename: str, root: str | None) -> Holding:

@@ -11,12 +11,15 @@ from twisted.python.failure import Failure
 
 from p2pfs import messages as m
 from p2pfs.addresses import Address
-from p2pfs.chunks import DIGEST_SIZE, FileInfo, HashList, parse_digest
+from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList, parse_digest
 from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.rate_meter import RateMeter
-from p2pfs.peer.requests import Pending, RequestProtocol
+from p2pfs.peer.requests import Pending, RequestProtocol, said
 from p2pfs.peer.sink import ChunkSink
+
+PROBE_SECONDS = 5.0
+"""Of silence, after which a source that owes nothing but offers is asked for a sign of life."""
 
 
 class WrongChunk(SourceFailed):
@@ -51,6 +54,11 @@ class SourceConnection(RequestProtocol):
         self.address = address
         self.received = 0
         """Bytes that have come, of whatever kind."""
+        self.takes_turns = False
+        """True once the source has said that it offers chunks when it is a downloader's turn."""
+        # For each file of which something is wanted: who takes offers, and who takes a refusal.
+        self._takers: dict[str, tuple[Callable[[int], bool], Callable[[str], None]]] = {}
+        self._heard_at = reactor.seconds()
         self._meter = RateMeter()
         self._limit = limit
         self._waiting_turn: IDelayedCall | None = None
@@ -58,6 +66,7 @@ class SourceConnection(RequestProtocol):
     def dataReceived(self, data: bytes) -> None:
         now = self.reactor.seconds()
         self.received += len(data)
+        self._heard_at = now
         self._meter.count(len(data), now)
         super().dataReceived(data)
         wait = self._limit.spend(len(data), now)
@@ -77,6 +86,7 @@ class SourceConnection(RequestProtocol):
         if self._waiting_turn is not None:
             self._waiting_turn.cancel()
             self._waiting_turn = None
+        self._takers.clear()
         super().closing(reason)
 
     def connection_error(self, reason: str) -> P2pfsError:
@@ -85,7 +95,7 @@ class SourceConnection(RequestProtocol):
     def ping(self) -> Deferred[float]:
         """Fires with the round trip time in seconds."""
         sent = self.reactor.seconds()
-        pong = self.ask(m.PeerPingPong(), m.PeerPingPong)
+        pong = self.ask(m.PeerPingPong(turns=True), m.PeerPingPong)
         return pong.addCallback(lambda _: self.reactor.seconds() - sent)
 
     def fetch(
@@ -101,6 +111,58 @@ class SourceConnection(RequestProtocol):
         pending = _ChunkPending(request, sink)
         self.enqueue(pending, m.PeerReplyChunk)
         return pending.answered
+
+    def want(
+        self,
+        filename: str,
+        info: FileInfo,
+        chunks: ChunkSet,
+        room: int,
+        take: Callable[[int], bool],
+        refused: Callable[[str], None],
+    ) -> None:
+        """Tell a source that takes turns what is wanted of a file, ``room`` chunks at a time.
+
+        ``take`` is called with the number of each chunk that it offers; it calls `fetch`, or
+        returns False. ``refused`` is called with the reason when it offers nothing of the file.
+        """
+        self._takers[filename] = take, refused
+        self.send(m.PeerWant(filename, chunks.to_bitfield(), room, info.root))
+
+    def want_nothing(self, filename: str, info: FileInfo) -> None:
+        """Take no more offers of a file."""
+        if self._takers.pop(filename, None) is not None:
+            nothing = ChunkSet(info.totalchunknum)
+            self.send(m.PeerWant(filename, nothing.to_bitfield(), 0, info.root))
+
+    def have(self, filename: str, chunknum: int) -> None:
+        """Tell a source that takes turns that a chunk is wanted no more."""
+        self.send(m.PeerHave(filename, chunknum))
+
+    def probe(self) -> None:
+        """Ask for a sign of life, if nothing is due and nothing has come for a while.
+
+        When there is none, the connection ends as it does when an answer does not come.
+        """
+        quiet = self.reactor.seconds() - self._heard_at >= PROBE_SECONDS
+        if quiet and not self.open_requests and not self.closed:
+            # Whoever has to know of the end learns it from `ended`.
+            self.ping().addErrback(lambda failure: failure.trap(P2pfsError))
+
+    def message_received(self, message: m.Message, line: bytes) -> None:
+        match message:
+            case m.PeerTurns():
+                self.takes_turns = True
+            case m.PeerOffer(filename, chunknum) if self.takes_turns:
+                taker = self._takers.get(filename)
+                if taker is None or not taker[0](chunknum):
+                    self.have(filename, chunknum)
+            case m.Error(request, text, str(filename)) if request == m.type_of(m.PeerWant):
+                taker = self._takers.pop(filename, None)
+                if taker is not None:
+                    taker[1](said(text))
+            case _:
+                super().message_received(message, line)
 
     def fetch_hash_list(self, filename: str, info: FileInfo) -> Deferred[HashList]:
         """Ask for the hash list behind ``info.root``.

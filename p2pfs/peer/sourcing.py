@@ -124,7 +124,9 @@ class Sourcing:
         """Take over what the tracker says, except about sources that are just at work."""
         # Often at first, when others begin too and soon have something to give.
         now = self._reactor.seconds()
-        self._next_refresh = now + min(self._patience.refresh, max(HEARTBEAT, now - self._begun))
+        self._next_refresh = now + min(
+            self._patience.refresh, max(HEARTBEAT, (now - self._begun) / 2)
+        )
         named = self._named_in(location)
         for address, bits in named.items():
             source = self._sources.setdefault(address, Source(address))
@@ -149,6 +151,13 @@ class Sourcing:
     def denied(self, source: Source, chunknum: int, error: str) -> None:
         """A source says that it does not have a chunk."""
         source.deny(1 << chunknum, error, self._reactor.seconds())
+        self._tell_picker(source)
+
+    def denied_all(self, source: Source, error: str) -> None:
+        """A source says that it offers nothing of this file."""
+        source.deny(
+            ChunkSet.full(self._holding.info.totalchunknum).bits, error, self._reactor.seconds()
+        )
         self._tell_picker(source)
 
     def ban(self, source: Source, error: str) -> None:
@@ -285,7 +294,7 @@ class Sourcing:
             return
         source.connection, source.received_then = ready.connection, 0
         self._tell_picker(source)
-        self._picker.set_ready(str(source.address), ready.round_trip)
+        self._picker.set_ready(str(source.address), ready.round_trip, ready.connection.takes_turns)
         closed = "it closed the connection"
         ended = ready.connection.ended()
         ended.addCallback(lambda _: self.lost(source, ready.connection, closed))
@@ -331,4 +340,5 @@ class Sourcing:
             view.in_flight if view else 0,
             view.window if view else 0,
             connection.rate() if connection is not None else 0.0,
+            view is not None and view.chooses,
         )

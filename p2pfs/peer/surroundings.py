@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -21,3 +22,5 @@ class Surroundings:
     max_sources: int
     limit: RateLimit
     uplink: Uplink
+    gained: Callable[[], None] = lambda: None
+    """Called when there is one more chunk to serve."""

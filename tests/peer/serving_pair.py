@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from p2pfs.addresses import Address
@@ -34,6 +35,7 @@ class Serving:
             self.library,
             lambda holding, error: self.changes.append((holding, error)),
             RateLimit(),
+            Random(1),
         )
 
     def connect(self, stuck: bool = False) -> MemoryTransport:

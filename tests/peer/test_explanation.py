@@ -56,6 +56,12 @@ def test_chunks_with_the_same_story_are_told_together() -> None:
     assert (asked.asked, asked.rate, asked.count) == ("b", 1000, 2)
 
 
+def test_a_turn_is_waited_for() -> None:
+    """Nothing is asked of a source that takes turns until it offers something."""
+    explanation = explain(facts(SourceFacts("a", 0b11, "connected", window=2, takes_turns=True)))
+    assert stories(explanation)["0-1"] == ["waits for its turn at a"]
+
+
 def test_a_source_that_failed_before_is_told_once() -> None:
     """Chunks asked of it are one group, whether they failed before or only their source did."""
     source = SourceFacts("a", 0b11, "connected", error="a: it was silent", error_ago=2.0)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.picker import MAX_WINDOW, MIN_WINDOW, Picker, _count
+from p2pfs.peer.bit_columns import count
+from p2pfs.peer.picker import MAX_WINDOW, MIN_WINDOW, Picker
 
 
 def picker(total: int, sources: dict[str, set[int]], seed: int = 1, done: Any = ()) -> Picker:
@@ -36,7 +37,7 @@ def drain(made: Picker, seconds: float = 0.1) -> list[tuple[str, int]]:
 @given(st.lists(st.integers(0, (1 << 20) - 1), max_size=40))
 def test_counting_by_bit_slicing_is_counting(bitfields: list[int]) -> None:
     """Plane k has bit k of how many bitfields have each bit."""
-    planes = _count(bitfields)
+    planes = count(bitfields)
     for bit in range(20):
         counted = sum((plane >> bit & 1) << k for k, plane in enumerate(planes))
         assert counted == sum(bits >> bit & 1 for bits in bitfields)

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -58,7 +59,12 @@ class Server:
         self.path = folder / "f"
         self.library.add(shared(self.path, self.data, CHUNK))
         self.factory = ServingFactory(
-            reactor, Disk(), self.library, lambda *change: self.changes.append(change), RateLimit()
+            reactor,
+            Disk(),
+            self.library,
+            lambda *change: self.changes.append(change),
+            RateLimit(),
+            Random(1),
         )
         self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
 

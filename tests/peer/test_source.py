@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -278,7 +279,7 @@ async def test_chunks_over_tcp_with_real_threads(tmp_path: Path) -> None:
     holding = shared(tmp_path / "f", data, chunksize)
     library = Library()
     library.add(holding)
-    serving = ServingFactory(reactor, Disk(), library, lambda *_: None, RateLimit())
+    serving = ServingFactory(reactor, Disk(), library, lambda *_: None, RateLimit(), Random(1))
     port = reactor.listenTCP(0, serving, interface="127.0.0.1")
     address = Address("127.0.0.1", port.getHost().port)
     endpoint = TCP4ClientEndpoint(reactor, *address)

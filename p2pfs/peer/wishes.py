@@ -1,0 +1,131 @@
+"""What a download tells the sources that take turns, and what it makes of their offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from p2pfs.chunks import ChunkSet
+from p2pfs.peer.library import Holding
+from p2pfs.peer.picker import Picker, PickerSource
+from p2pfs.peer.source import SourceConnection
+from p2pfs.peer.sources import Source
+from p2pfs.peer.sourcing import Sourcing
+
+AHEAD = 1
+"""Offers beyond a source's window: an offer waits for the payload that is going out."""
+
+
+@dataclass
+class _Told:
+    """What one source believes: the chunks (bits) wanted, and how many at a time."""
+
+    chunks: int
+    room: int
+
+
+class Wishes:
+    """What the sources of one download that take turns were told.
+
+    Nothing is in flight before such a source has offered it and is asked for it, so a source
+    that is busy with others holds up no chunk that another could send.
+    """
+
+    def __init__(
+        self,
+        holding: Holding,
+        picker: Picker,
+        sourcing: Sourcing,
+        may_ask: Callable[[], bool],
+        fetch: Callable[[Source, int], None],
+    ) -> None:
+        """``may_ask`` says whether there is room for one more chunk.
+
+        ``fetch`` is called with a source and a chunk that it offered, in flight by then.
+        """
+        self._may_ask = may_ask
+        self._holding = holding
+        self._picker = picker
+        self._sourcing = sourcing
+        self._fetch = fetch
+        self._told: dict[SourceConnection, _Told] = {}
+
+    def tell(self) -> None:
+        """Tell all that do not know it what is wanted."""
+        wanted = self._picker.missing().bits
+        if not wanted:
+            return
+        for source in self._sourcing.connected:
+            connection, view = source.connection, self._picker.standing(str(source.address))
+            if connection is not None and view is not None and view.ready and view.chooses:
+                self._tell(source, connection, view, wanted & ~source.denied)
+
+    def _tell(
+        self, source: Source, connection: SourceConnection, view: PickerSource, wanted: int
+    ) -> None:
+        told, room = self._told.get(connection), view.window + AHEAD
+        known = 0 if told is None else told.chunks
+        if not wanted & ~known and (told is None or told.room == room):
+            return
+        if told is None:
+            self._forget_closed()
+        self._told[connection] = _Told(wanted, room)
+        info = self._holding.info
+        connection.want(
+            self._holding.name,
+            info,
+            ChunkSet(info.totalchunknum, wanted),
+            room,
+            partial(self._offered, source, connection),
+            partial(self._refused, source, connection),
+        )
+
+    def taken(self, chunknum: int) -> None:
+        """A chunk was asked for: it is wanted no more of those that believe it is."""
+        bit = 1 << chunknum
+        for connection, told in self._told.items():
+            if told.chunks & bit:
+                told.chunks &= ~bit
+                connection.have(self._holding.name, chunknum)
+
+    def kept(self, connection: SourceConnection, chunknum: int) -> None:
+        """A chunk is here: who sent it in its turn may go on to the next."""
+        if connection in self._told:
+            connection.have(self._holding.name, chunknum)
+
+    def probe(self) -> None:
+        """Make sure that those who owe nothing but offers are still there."""
+        for connection in self._told:
+            connection.probe()
+
+    def stop(self) -> None:
+        """Want nothing any more."""
+        for connection in self._told:
+            connection.want_nothing(self._holding.name, self._holding.info)
+        self._told.clear()
+
+    def _offered(self, source: Source, connection: SourceConnection, chunknum: int) -> bool:
+        told = self._told.get(connection)
+        if told is None or not 0 <= chunknum < self._holding.info.totalchunknum:
+            return False
+        # It will not offer it again unless it is told anew.
+        told.chunks &= ~(1 << chunknum)
+        view = self._picker.standing(str(source.address))
+        if view is None or source.connection is not connection:
+            return False
+        if source.denied >> chunknum & 1 or view.in_flight >= told.room:
+            return False
+        if not self._may_ask() or not self._picker.take(str(source.address), chunknum):
+            return False
+        self._fetch(source, chunknum)
+        return True
+
+    def _refused(self, source: Source, connection: SourceConnection, error: str) -> None:
+        self._told.pop(connection, None)
+        if source.connection is connection:
+            self._sourcing.denied_all(source, error)
+
+    def _forget_closed(self) -> None:
+        for connection in [each for each in self._told if each.closed]:
+            del self._told[connection]

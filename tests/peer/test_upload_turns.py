@@ -1,0 +1,200 @@
+"""Whose turn it is to be sent a chunk, and which one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from p2pfs.peer.upload_turns import LANES, LATE, LONGEST_WAIT, MOST_WISHES, UploadTurns, Wish
+
+ALL = (1 << 40) - 1
+
+
+class Scene:
+    """A serving peer that holds everything, and receivers a, b, c and so on."""
+
+    def __init__(self, receivers: int, room: int = 3, chunks: int = ALL) -> None:
+        self.turns = UploadTurns(Random(1))
+        self.now = 0.0
+        self.held = ALL
+        self.names = [chr(ord("a") + number) for number in range(receivers)]
+        for name in self.names:
+            self.want(name, chunks, room)
+
+    def want(self, name: str, chunks: int = ALL, room: int = 3) -> None:
+        """A receiver wants chunks of the file f."""
+        assert self.turns.want(name, "f", None, chunks, room, self.now)
+
+    def offers(self) -> list[tuple[str, int]]:
+        """All offers that can be made now."""
+        made = []
+        while (offer := self.turns.next(self._held, self.now)) is not None:
+            made.append((str(offer[0].receiver), offer[1]))
+        return made
+
+    def _held(self, wish: Wish) -> int:
+        return self.held
+
+    def has(self, name: str, chunknum: int, asked: bool = True) -> None:
+        """A receiver has a chunk; or, if it never asked for it, it does not want it."""
+        if asked:
+            self.turns.asked(name, "f", chunknum)
+        self.turns.has(name, "f", chunknum, self.now)
+
+
+def test_a_few_at_a_time_each_to_another() -> None:
+    """All who ask are not served at the same time; a chunk that is there makes room for one."""
+    scene = Scene(12)
+    first = scene.offers()
+    assert len(first) == LANES == len({name for name, _ in first})
+    assert scene.offers() == []
+    scene.has(*first[0])
+    assert len(scene.offers()) == 1
+
+
+def test_everything_is_given_away_once_before_anything_twice() -> None:
+    """A source's line is what a crowd has least of."""
+    scene = Scene(8)
+    sent = []
+    while len(sent) < 40:
+        for offer in scene.offers():
+            sent.append(offer[1])
+            scene.has(*offer)
+    assert len(set(sent[:40])) == 40
+
+
+def test_those_who_come_and_go_get_something_else_each() -> None:
+    """What one took away another can have of it, even if nobody seems to have it."""
+    scene = Scene(0)
+    scene.held = 0b1111
+    scene.want("stays", 0b10000)
+    given = []
+    for number in range(4):
+        name = f"passes {number}"
+        scene.want(name, 0b1111, room=1)
+        given += [chunknum for _, chunknum in scene.offers()]
+        scene.turns.forget(name)
+    assert sorted(given) == [0, 1, 2, 3]
+
+
+def test_what_most_want_comes_first() -> None:
+    """That is what the fewest have, as far as this peer can know."""
+    scene = Scene(LANES, chunks=0b11110)
+    scene.want("a", 0b11111)
+    scene.want("z", 0b00011)
+    for name in scene.names:
+        scene.turns.has(name, "f", 4, 0.0)
+        scene.turns.has(name, "f", 3, 0.0)
+        scene.turns.has(name, "f", 2, 0.0)
+    assert scene.offers()[0][1] == 1
+
+
+def test_who_is_alone_has_all_its_room() -> None:
+    """Lanes are there to take turns; with nobody to take them with, the line must be full."""
+    scene = Scene(1, room=LANES + 4)
+    assert len(scene.offers()) == LANES + 4
+
+
+def test_only_what_is_held_is_offered_and_more_once_there_is_more() -> None:
+    """A wish stands until it is fulfilled, whatever this peer has when it comes."""
+    scene = Scene(2)
+    scene.held = 0
+    assert scene.offers() == []
+    scene.held = 0b100
+    assert sorted(scene.offers()) == [("a", 2), ("b", 2)]
+
+
+def test_a_declined_offer_goes_to_another() -> None:
+    """Who has the chunk from elsewhere gives the lane back at once, and is not offered it again."""
+    scene = Scene(2, chunks=0b1)
+    offered = scene.offers()
+    assert len(offered) == 2
+    scene.has("a", 0, asked=False)
+    assert scene.offers() == []
+
+
+def test_a_chunk_that_is_wanted_again_is_offered_again() -> None:
+    """A wish that is told anew replaces the old one, but for what is under way."""
+    scene = Scene(1, chunks=0b1)
+    assert scene.offers() == [("a", 0)]
+    scene.want("a", 0b1)
+    assert scene.offers() == []
+    scene.turns.failed("a", "f", 0)
+    scene.want("a", 0b1)
+    assert scene.offers() == [("a", 0)]
+
+
+def test_receivers_that_never_say_what_they_have_do_not_hold_the_lanes() -> None:
+    """Hostile, or slow: others have their turn after a while, and they have no second one."""
+    scene = Scene(LANES)
+    held_up = {name for name, _ in scene.offers()}
+    scene.want("z")
+    assert scene.offers() == []
+    scene.now = LONGEST_WAIT + 0.1
+    assert {name for name, _ in scene.offers()} == {"z"}
+    assert len(held_up) == LANES
+
+
+def test_a_lane_much_later_than_usual_is_not_waited_for() -> None:
+    """Its receiver is the bottleneck; this peer's line would be idle."""
+    scene = Scene(LANES + 2)
+    first = scene.offers()
+    scene.now = 2.0
+    scene.has(*first[0])
+    assert len(scene.offers()) == 1
+    scene.now = 2.0 * LATE - 0.1
+    assert scene.offers() == []
+    scene.now = 2.0 * LATE + 0.1
+    assert scene.offers()
+
+
+@pytest.mark.parametrize("patient", [1, 3])
+def test_nobody_waits_for_ever_for_its_turn(patient: int) -> None:
+    """A line too slow for all in turn is shared by all: each must see that something comes."""
+    scene = Scene(LANES)
+    scene.offers()
+    for number in range(patient):
+        scene.want(f"late {number}")
+    scene.now = LONGEST_WAIT + 0.1
+    assert len(scene.offers()) == patient
+
+
+def test_a_receiver_that_is_gone_leaves_its_lanes() -> None:
+    """A connection that ends holds nothing up, and nothing of it is kept."""
+    scene = Scene(LANES)
+    scene.offers()
+    scene.want("z")
+    assert scene.offers() == []
+    scene.turns.forget("a")
+    assert [name for name, _ in scene.offers()] == ["z"]
+    for name in [*scene.names, "z"]:
+        scene.turns.forget(name)
+    assert scene.turns.idle
+
+
+def test_who_wants_nothing_any_more_is_offered_nothing() -> None:
+    """A download that ended does not hold a turn."""
+    scene = Scene(2)
+    scene.want("a", 0)
+    assert {name for name, _ in scene.offers()} == {"b"}
+
+
+@pytest.mark.parametrize("chunknum", [-1, 40, 1 << 80])
+def test_a_hint_outside_the_file_means_nothing(chunknum: int) -> None:
+    """Whatever number comes, what is wanted stays as it was, and nothing huge is computed."""
+    scene = Scene(1, room=1)
+    scene.turns.has("a", "f", chunknum, 0.0)
+    scene.turns.has("nobody", "f", chunknum, 0.0)
+    assert Counter(name for name, _ in scene.offers()) == {"a": 1}
+
+
+def test_one_receiver_may_not_fill_the_memory() -> None:
+    """Wishes are kept for so many files of one receiver, and no more."""
+    turns = UploadTurns(Random(1))
+    told = [turns.want("a", f"f{number}", None, 1, 1, 0.0) for number in range(MOST_WISHES + 1)]
+    assert told == [True] * MOST_WISHES + [False]
+    assert turns.want("b", "f", None, 1, 1, 0.0)
+    assert turns.want("a", "f0", None, 0, 0, 0.0)
+    assert turns.want("a", "f", None, 1, 1, 0.0)
