@@ -70,6 +70,14 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
         {"type": "ERROR", "request": "A", "message": "x", "filename": "f", "chunknum": 0},
     ),
     (m.PeerPingPong(), {"type": "PEER_PING_PONG"}),
+    (m.PeerPingPong(turns=True), {"type": "PEER_PING_PONG", "turns": True}),
+    (m.PeerTurns(), {"type": "PEER_TURNS"}),
+    (
+        m.PeerWant("f", b"\xc0", 2, ROOT),
+        {"type": "PEER_WANT", "filename": "f", "chunks": "wA==", "room": 2, "root": ROOT},
+    ),
+    (m.PeerOffer("f", 1), {"type": "PEER_OFFER", "filename": "f", "chunknum": 1}),
+    (m.PeerHave("f", 1), {"type": "PEER_HAVE", "filename": "f", "chunknum": 1}),
     (
         m.PeerRequestChunk("f", 0),
         {"type": "PEER_REQUEST_CHUNK", "filename": "f", "chunknum": 0},
