@@ -10,22 +10,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
-from twisted.internet.interfaces import IAddress, INegotiated, ITCPTransport
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import IAddress
 
 from p2pfs.addresses import plain_host
-from p2pfs.messages import Error, encode
 
 C = TypeVar("C", bound=Hashable)
-
-TURNED_AWAY = "was turned away: all connections are in use."
-EVICTED = "lost its idlest connection to a host with fewer: all are in use."
-"""What the log says of a host."""
-
-FULL = "All connections are in use here; try again later."
-"""What a newcomer is told for whom there is no room."""
 
 
 def host_of(address: IAddress | None) -> str:
@@ -145,17 +136,3 @@ class Admission(Generic[C]):
         # Counts change by one, so the highest does too.
         self._most = after if before == self._most and before not in self._by_count else self._most
         self._most = max(self._most, after)
-
-
-class TurnedAway(Protocol):
-    """A connection for which there is no room: told so where that takes no waiting, and closed."""
-
-    def connectionMade(self) -> None:
-        transport = self.transport
-        assert transport is not None
-        if INegotiated.providedBy(transport):
-            # TLS: a handshake that the other side never ends would keep the connection open.
-            cast(ITCPTransport, transport).abortConnection()
-            return
-        transport.write(encode(Error(None, FULL)))
-        transport.loseConnection()

@@ -8,14 +8,12 @@ from random import Random
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs import messages as m
-from p2pfs.admission import EVICTED, TURNED_AWAY, Admission, TurnedAway, host_of
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
 from p2pfs.notices import Notices
@@ -25,6 +23,7 @@ from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.storage import ChunkReader, FileChanged
 from p2pfs.peer.upload_turns import MOST_WISHES, UploadTurns, Wish
+from p2pfs.reception import Reception
 from p2pfs.threads import in_thread
 from p2pfs.wire import MessageProtocol
 
@@ -301,11 +300,10 @@ class ServingProtocol(MessageProtocol):
         self.close()
 
 
-class ServingFactory(Factory):
+class ServingFactory(Reception[ServingProtocol]):
     """What all connections of a serving peer share: the library, and what it sent so far."""
 
     log = Logger()
-    noisy = False
 
     def __init__(
         self,
@@ -323,11 +321,9 @@ class ServingFactory(Factory):
         self.limit = limit
         self.reactor = reactor
         self.changed = changed
+        super().__init__(reactor, MAX_CONNECTIONS)
         self.uploaded = 0
-        self.connections: dict[ServingProtocol, None] = {}
         self._disk = disk
-        self.admission: Admission[ServingProtocol] = Admission(MAX_CONNECTIONS)
-        self.offences = Notices(reactor, self.log.warn)
         self.unreadable = Notices(reactor, self.log.warn)
         self._library = library
         self.turns = UploadTurns(random)
@@ -366,26 +362,14 @@ class ServingFactory(Factory):
         except Refused:
             return 0
 
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        host = host_of(addr)
-        if not self.admission.has_room(host):
-            self.offences.note(host, TURNED_AWAY)
-            return TurnedAway()
-        connection = ServingProtocol(self, host)
-        self.connections[connection] = None
-        evicted = self.admission.add(host, connection)
-        if evicted is not None:
-            victim, victims_host = evicted
-            self.offences.note(victims_host, EVICTED)
-            victim.abort()
-        return connection
+    def receive(self, host: str) -> ServingProtocol:
+        return ServingProtocol(self, host)
 
     def forget(self, connection: ServingProtocol) -> None:
         """Drop a connection that ended."""
-        self.connections.pop(connection, None)
+        super().forget(connection)
         self.turns.forget(connection)
         self.make_offers()
-        self.admission.remove(connection)
 
     def holding(self, filename: str, root: str | None) -> Holding:
         """What this peer holds under that name; raises `Refused` when it is not that content."""

@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs import messages as m
 from p2pfs.addresses import Address, is_wildcard, parse_address
-from p2pfs.admission import EVICTED, TURNED_AWAY, Admission, TurnedAway, host_of
 from p2pfs.errors import InvalidAddress, P2pfsError, Refused
 from p2pfs.keepalive import KeepAlive
 from p2pfs.notices import Notices
+from p2pfs.reception import Reception
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.quotas import OverQuota, Quotas
 from p2pfs.wire import MessageProtocol
@@ -192,11 +191,10 @@ _ANSWERS: Mapping[type[m.Message], Callable[[TrackerProtocol, Any], m.Message | 
 }
 
 
-class TrackerFactory(Factory):
+class TrackerFactory(Reception[TrackerProtocol]):
     """What all connections of one tracker share: the directory, and who is connected."""
 
     log = Logger()
-    noisy = False
 
     def __init__(
         self,
@@ -214,26 +212,12 @@ class TrackerFactory(Factory):
         self.allow_announced_host = allow_announced_host
         self.keep_alive = keep_alive or KeepAlive()
         self.quotas = quotas or Quotas()
-        # In the order of their coming; a set would have another order in every process.
-        self.connections: dict[TrackerProtocol, None] = {}
+        super().__init__(reactor, self.quotas.connections)
         self.joined: dict[str, TrackerProtocol] = {}
-        self.admission: Admission[TrackerProtocol] = Admission(self.quotas.connections)
-        self.offences = Notices(reactor, self.log.warn)
         self.comings = Notices(reactor, self.log.info, _COMINGS)
 
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        host = host_of(addr)
-        if not self.admission.has_room(host):
-            self.offences.note(host, TURNED_AWAY)
-            return TurnedAway()
-        connection = TrackerProtocol(self, host)
-        self.connections[connection] = None
-        evicted = self.admission.add(host, connection)
-        if evicted is not None:
-            victim, victims_host = evicted
-            self.offences.note(victims_host, EVICTED)
-            victim.abort()
-        return connection
+    def receive(self, host: str) -> TrackerProtocol:
+        return TrackerProtocol(self, host)
 
     def admit(self, connection: TrackerProtocol, address: str) -> None:
         """Record a peer under its address.
@@ -254,8 +238,7 @@ class TrackerFactory(Factory):
 
     def forget(self, connection: TrackerProtocol) -> None:
         """Drop a connection that ended, and all that its peer held."""
-        self.connections.pop(connection, None)
-        self.admission.remove(connection)
+        super().forget(connection)
         if connection.address is not None:
             del self.joined[connection.address]
             self.directory.leave(connection.address)

@@ -1,0 +1,74 @@
+"""A listening side with room for so many connections, which hosts share."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar, cast
+
+from twisted.internet.interfaces import IAddress, INegotiated, IReactorTime, ITCPTransport
+from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import Logger
+
+from p2pfs.admission import Admission, host_of
+from p2pfs.messages import Error, encode
+from p2pfs.notices import Notices
+from p2pfs.wire import MessageProtocol
+
+C = TypeVar("C", bound=MessageProtocol)
+
+TURNED_AWAY = "was turned away: all connections are in use."
+EVICTED = "lost its idlest connection to a host with fewer: all are in use."
+"""What the log says of a host."""
+
+FULL = "All connections are in use here; try again later."
+"""What a newcomer is told for whom there is no room."""
+
+
+class Reception(Factory, Generic[C]):
+    """Takes connections, knows those that are open, and turns away whom there is no room for."""
+
+    log = Logger()
+    noisy = False
+
+    def __init__(self, reactor: IReactorTime, limit: int) -> None:
+        """At most ``limit`` connections are open at a time."""
+        # In the order of their coming; a set would have another order in every process.
+        self.connections: dict[C, None] = {}
+        self.admission: Admission[C] = Admission(limit)
+        self.offences = Notices(reactor, self.log.warn)
+
+    def receive(self, host: str) -> C:
+        """The protocol of a new connection of that host; for subclasses."""
+        raise NotImplementedError
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        host = host_of(addr)
+        if not self.admission.has_room(host):
+            self.offences.note(host, TURNED_AWAY)
+            return TurnedAway()
+        connection = self.receive(host)
+        self.connections[connection] = None
+        evicted = self.admission.add(host, connection)
+        if evicted is not None:
+            victim, victims_host = evicted
+            self.offences.note(victims_host, EVICTED)
+            victim.abort()
+        return connection
+
+    def forget(self, connection: C) -> None:
+        """Drop a connection that ended."""
+        self.connections.pop(connection, None)
+        self.admission.remove(connection)
+
+
+class TurnedAway(Protocol):
+    """A connection for which there is no room: told so where that takes no waiting, and closed."""
+
+    def connectionMade(self) -> None:
+        transport = self.transport
+        assert transport is not None
+        if INegotiated.providedBy(transport):
+            # TLS: a handshake that the other side never ends would keep the connection open.
+            cast(ITCPTransport, transport).abortConnection()
+            return
+        transport.write(encode(Error(None, FULL)))
+        transport.loseConnection()
