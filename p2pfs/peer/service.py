@@ -88,7 +88,7 @@ class PeerService(Daemon):
             settings.max_sources,
             self.limits["download"],
             self.uplink,
-            self.serving.make_offers,
+            self.serving.offers.make,
         )
         self.downloads = Downloads(
             around, disk, self.library, self.records, self.custodian, journals

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -14,15 +14,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs import messages as m
-from p2pfs.chunks import ChunkSet
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
 from p2pfs.notices import Notices
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.file_sender import FileSender, can_send_files
 from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.offers import Offers
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.storage import ChunkReader, FileChanged
-from p2pfs.peer.upload_turns import MOST_WISHES, UploadTurns, Wish
 from p2pfs.reception import Reception
 from p2pfs.threads import in_thread
 from p2pfs.wire import MessageProtocol
@@ -35,9 +34,6 @@ MAX_QUEUE = 64
 
 IDLE_TIMEOUT = 300.0
 """Seconds after which a connection that asks for nothing is closed."""
-
-LOOK_SECONDS = 0.5
-"""Between looks whether it has become anybody's turn because others are late."""
 
 MAX_CONNECTIONS = 256
 """Connections served at the same time; when there are more, hosts share them."""
@@ -70,22 +66,21 @@ class ServingProtocol(MessageProtocol):
 
     def message_received(self, message: m.Message, line: bytes) -> None:
         self._serving.admission.touch(self)
-        turns = self._serving.turns
+        offers = self._serving.offers
         match message:
             case m.PeerPingPong(knows_turns):
                 greeting = m.encode(m.PeerTurns()) if knows_turns else b""
                 self._enqueue(greeting + line + b"\n", len(line))
             case m.PeerWant(filename):
                 try:
-                    self._serving.want(self, message)
+                    offers.want(self, message)
                 except P2pfsError as error:
                     answer = m.encode(m.Error(m.type_of(m.PeerWant), str(error), filename))
                     self._enqueue(answer, len(answer))
             case m.PeerHave(filename, chunknum):
-                turns.has(self, filename, chunknum, self.reactor.seconds())
-                self._serving.make_offers()
+                offers.have(self, filename, chunknum)
             case m.PeerRequestChunk(filename, chunknum):
-                turns.asked(self, filename, chunknum)
+                offers.asked(self, filename, chunknum)
                 self._enqueue(message, len(line))
             case _:
                 self._enqueue(message, len(line))
@@ -186,8 +181,7 @@ class ServingProtocol(MessageProtocol):
             named = getattr(item, "filename", None), getattr(item, "chunknum", None)
             self.send(m.Error(request, str(error), *named))
             if isinstance(item, m.PeerRequestChunk):
-                self._serving.turns.failed(self, item.filename, item.chunknum)
-                self._serving.make_offers()
+                self._serving.offers.failed(self, item.filename, item.chunknum)
 
     async def _send_chunk(self, request: m.PeerRequestChunk) -> None:
         holding = self._serving.holding(request.filename, request.root)
@@ -326,41 +320,7 @@ class ServingFactory(Reception[ServingProtocol]):
         self._disk = disk
         self.unreadable = Notices(reactor, self.log.warn)
         self._library = library
-        self.turns = UploadTurns(random)
-        self._next_look: IDelayedCall | None = None
-
-    def want(self, connection: ServingProtocol, message: m.PeerWant) -> None:
-        """Note what a downloader wants; raises `P2pfsError` when there will be no offers of it."""
-        holding = self.holding(message.filename, message.root)
-        chunks = ChunkSet.from_bitfield(holding.info.totalchunknum, message.chunks).bits
-        now = self.reactor.seconds()
-        room = min(message.room, MAX_QUEUE)
-        if not self.turns.want(connection, message.filename, message.root, chunks, room, now):
-            raise Refused(f"One connection may want chunks of {MOST_WISHES} files at a time.")
-        self.make_offers()
-
-    def make_offers(self) -> None:
-        """Offer chunks to those whose turn it is; to be called when that may have changed."""
-        now = self.reactor.seconds()
-        while (choice := self.turns.next(self._held, now)) is not None:
-            wish, chunknum = choice
-            cast(ServingProtocol, wish.receiver).offer(wish.filename, chunknum)
-        if self.turns.idle:
-            if self._next_look is not None:
-                self._next_look.cancel()
-                self._next_look = None
-        elif self._next_look is None:
-            self._next_look = self.reactor.callLater(LOOK_SECONDS, self._look)
-
-    def _look(self) -> None:
-        self._next_look = None
-        self.make_offers()
-
-    def _held(self, wish: Wish) -> int:
-        try:
-            return self.holding(wish.filename, wish.root).chunks.bits
-        except Refused:
-            return 0
+        self.offers = Offers(reactor, random, self.holding)
 
     def receive(self, host: str) -> ServingProtocol:
         return ServingProtocol(self, host)
@@ -368,8 +328,7 @@ class ServingFactory(Reception[ServingProtocol]):
     def forget(self, connection: ServingProtocol) -> None:
         """Drop a connection that ended."""
         super().forget(connection)
-        self.turns.forget(connection)
-        self.make_offers()
+        self.offers.forget(connection)
 
     def holding(self, filename: str, root: str | None) -> Holding:
         """What this peer holds under that name; raises `Refused` when it is not that content."""

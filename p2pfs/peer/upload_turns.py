@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from random import Random
+from typing import Generic, TypeVar
 
 from p2pfs.peer.bit_columns import count, most, random_bit
 
@@ -33,15 +34,17 @@ No lane counts after that time either while nothing is known of the usual time.
 MOST_WISHES = 64
 """Files of which one receiver may want something."""
 
+R = TypeVar("R", bound=Hashable)
+
 _SMOOTHING = 0.3
 """Weight of the latest chunk in the usual time."""
 
 
 @dataclass(eq=False)
-class Wish:
+class Wish(Generic[R]):
     """What one receiver wants of one file: chunks (bits), ``room`` of them at a time."""
 
-    receiver: Hashable
+    receiver: R
     filename: str
     root: str | None
     since: float
@@ -51,22 +54,22 @@ class Wish:
 
 
 @dataclass
-class _Lane:
+class _Lane(Generic[R]):
     """One chunk that was offered."""
 
-    receiver: Hashable
+    receiver: R
     began: float
     asked: bool = False
     """True once the receiver has asked for it."""
 
 
-class UploadTurns:
+class UploadTurns(Generic[R]):
     """All that receivers want, and what was offered to them. Times are in seconds."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._wishes: dict[tuple[Hashable, str], Wish] = {}
-        self._lanes: dict[tuple[Hashable, str, int], _Lane] = {}
+        self._wishes: dict[tuple[R, str], Wish[R]] = {}
+        self._lanes: dict[tuple[R, str, int], _Lane[R]] = {}
         # For each file: bits of the chunks offered once at least, twice at least, and so on.
         self._offered: dict[str, list[int]] = {}
         self._usual: float | None = None
@@ -75,7 +78,7 @@ class UploadTurns:
 
     def want(
         self,
-        receiver: Hashable,
+        receiver: R,
         filename: str,
         root: str | None,
         chunks: int,
@@ -102,14 +105,14 @@ class UploadTurns:
         wish.root, wish.chunks, wish.room = root, chunks, room
         return True
 
-    def asked(self, receiver: Hashable, filename: str, chunknum: int) -> None:
+    def asked(self, receiver: R, filename: str, chunknum: int) -> None:
         """A receiver asks for a chunk, perhaps for one that was offered."""
         lane = self._lanes.get((receiver, filename, chunknum))
         if lane is not None:
             lane.asked = True
 
-    def has(self, receiver: Hashable, filename: str, chunknum: int, now: float) -> None:
-        """A receiver says that it has a chunk, or does not want it."""
+    def has(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
+        """A receiver says that it has a chunk, or does not want it; True if that frees a lane."""
         wish = self._wishes.get((receiver, filename))
         if wish is not None and 0 <= chunknum < wish.chunks.bit_length():
             wish.chunks &= ~(1 << chunknum)
@@ -118,12 +121,13 @@ class UploadTurns:
             took = now - lane.began
             usual = took if self._usual is None else self._usual
             self._usual = usual + _SMOOTHING * (took - usual)
+        return lane is not None
 
-    def failed(self, receiver: Hashable, filename: str, chunknum: int) -> None:
+    def failed(self, receiver: R, filename: str, chunknum: int) -> None:
         """A chunk could not be sent."""
         self._lanes.pop((receiver, filename, chunknum), None)
 
-    def forget(self, receiver: Hashable) -> None:
+    def forget(self, receiver: R) -> None:
         """A receiver is gone."""
         for key in [key for key in self._wishes if key[0] == receiver]:
             del self._wishes[key]
@@ -142,18 +146,18 @@ class UploadTurns:
 
     # Whose turn it is
 
-    def next(self, held: Callable[[Wish], int], now: float) -> tuple[Wish, int] | None:
+    def next(self, held: Callable[[Wish[R]], int], now: float) -> tuple[Wish[R], int] | None:
         """The next offer, now made: to whom, and of which chunk. None if there is none to make.
 
         ``held`` tells which chunks (bits) there are of a wish's file.
         """
-        busy: dict[Hashable, int] = {}
+        busy: dict[R, int] = {}
         running = 0
         for lane in self._lanes.values():
             busy[lane.receiver] = busy.get(lane.receiver, 0) + 1
             running += not self._is_late(lane, now)
         full = running >= LANES
-        waiting: list[tuple[Wish, int]] = []
+        waiting: list[tuple[Wish[R], int]] = []
         for wish in self._wishes.values():
             if full and now - wish.since <= LONGEST_WAIT and len(busy) > 1:
                 continue
@@ -170,11 +174,11 @@ class UploadTurns:
             ]
         return self._choose(waiting, now) if waiting else None
 
-    def _is_late(self, lane: _Lane, now: float) -> bool:
+    def _is_late(self, lane: _Lane[R], now: float) -> bool:
         patience = LONGEST_WAIT if self._usual is None else LATE * self._usual
         return now - lane.began > max(SOONEST_LATE, patience)
 
-    def _choose(self, waiting: list[tuple[Wish, int]], now: float) -> tuple[Wish, int]:
+    def _choose(self, waiting: list[tuple[Wish[R], int]], now: float) -> tuple[Wish[R], int]:
         name = self._random.choice(waiting)[0].filename
         of_file = [(wish, chunks) for wish, chunks in waiting if wish.filename == name]
         candidates = 0
@@ -197,7 +201,7 @@ class UploadTurns:
                 return fresh
         return candidates
 
-    def _note_offer(self, wish: Wish, chunknum: int, now: float) -> None:
+    def _note_offer(self, wish: Wish[R], chunknum: int, now: float) -> None:
         bit = 1 << chunknum
         wish.chunks &= ~bit
         wish.since = now

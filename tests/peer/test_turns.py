@@ -96,7 +96,7 @@ def test_a_chunk_that_is_gained_is_offered(serving: Serving) -> None:
     other = serving.connect()
     assert other.ask(**wish(2)) == []
     held.chunks.add(2)
-    serving.factory.make_offers()
+    serving.factory.offers.make()
     assert other.heard() == [offer(2)]
     done(serving, other)
 
@@ -115,15 +115,18 @@ def test_an_offer_goes_out_before_what_waits(serving: Serving) -> None:
 
 
 def test_an_offer_that_cannot_be_kept_leaves_its_lane(serving: Serving) -> None:
-    """The file is gone: the answer is an error, and nothing waits for the lane."""
-    other = serving.connect()
-    assert other.ask(**wish(0)) == [offer(0)]
+    """The file is gone: the answer is an error, and it is somebody else's turn."""
+    others = [serving.connect() for _ in range(LANES + 1)]
+    offers = [other.ask(**wish(0, 1, 2, 3, 4)) for other in others]
+    assert offers[-1] == []
     serving.library["f"].path.unlink()
-    (error,) = other.ask(type="PEER_REQUEST_CHUNK", filename="f", chunknum=0, encoding="raw")
+    chunknum = offers[0][0]["chunknum"]
+    (error,) = others[0].ask(
+        type="PEER_REQUEST_CHUNK", filename="f", chunknum=chunknum, encoding="raw"
+    )
     assert error["type"] == "ERROR"
-    assert serving.factory.turns.next(lambda _: 0b1, 0.0) is None
-    assert other.ask(**wish(0)) in ([offer(0)], []) or serving.changes
-    done(serving, other)
+    assert [message["type"] for message in others[-1].heard()] == ["PEER_OFFER"]
+    done(serving, *others)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""What a serving peer offers to downloaders that take turns, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from random import Random
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from p2pfs.chunks import ChunkSet
+from p2pfs.errors import Refused
+from p2pfs.messages import PeerWant
+from p2pfs.peer.library import Holding
+from p2pfs.peer.upload_turns import MOST_WISHES, UploadTurns, Wish
+
+LOOK_SECONDS = 0.5
+"""Between looks whether it has become anybody's turn because others are late."""
+
+MOST_AT_A_TIME = 64
+"""Chunks that are offered to one downloader at a time, whatever room it has."""
+
+
+class Receiver(Hashable, Protocol):
+    """A downloader's connection."""
+
+    def offer(self, filename: str, chunknum: int) -> None:
+        """Tell the downloader that it is its turn."""
+
+
+class Offers:
+    """Makes an offer whenever it is a downloader's turn."""
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        random: Random,
+        holding: Callable[[str, str | None], Holding],
+    ) -> None:
+        """``holding`` gives what is held under a name and root, or raises `Refused`.
+
+        ``random`` breaks ties between those whose turn it could be.
+        """
+        self._reactor = reactor
+        self._holding = holding
+        self._turns: UploadTurns[Receiver] = UploadTurns(random)
+        self._next_look: IDelayedCall | None = None
+
+    # What downloaders say
+
+    def want(self, receiver: Receiver, message: PeerWant) -> None:
+        """Note what a downloader wants.
+
+        Raises `Refused` or `InvalidFileInfo` when nothing will ever be offered for it.
+        """
+        holding = self._holding(message.filename, message.root)
+        chunks = ChunkSet.from_bitfield(holding.info.totalchunknum, message.chunks).bits
+        now = self._reactor.seconds()
+        room = min(message.room, MOST_AT_A_TIME)
+        if not self._turns.want(receiver, message.filename, message.root, chunks, room, now):
+            raise Refused(f"One connection may want chunks of {MOST_WISHES} files at a time.")
+        self.make()
+
+    def have(self, receiver: Receiver, filename: str, chunknum: int) -> None:
+        """A downloader has a chunk, or wants it no more."""
+        # Most are told of chunks that others sent: that is nobody's turn.
+        if self._turns.has(receiver, filename, chunknum, self._reactor.seconds()):
+            self.make()
+
+    def asked(self, receiver: Receiver, filename: str, chunknum: int) -> None:
+        """A downloader asks for a chunk, perhaps for one that was offered."""
+        self._turns.asked(receiver, filename, chunknum)
+
+    # What becomes of it
+
+    def failed(self, receiver: Receiver, filename: str, chunknum: int) -> None:
+        """A chunk that was asked for could not be sent."""
+        self._turns.failed(receiver, filename, chunknum)
+        self.make()
+
+    def forget(self, receiver: Receiver) -> None:
+        """A downloader is gone."""
+        self._turns.forget(receiver)
+        self.make()
+
+    def make(self) -> None:
+        """Make the offers that can be made; to be called when there is more to offer."""
+        now = self._reactor.seconds()
+        while (choice := self._turns.next(self._held, now)) is not None:
+            wish, chunknum = choice
+            wish.receiver.offer(wish.filename, chunknum)
+        if self._turns.idle:
+            if self._next_look is not None:
+                self._next_look.cancel()
+                self._next_look = None
+        elif self._next_look is None:
+            self._next_look = self._reactor.callLater(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._next_look = None
+        self.make()
+
+    def _held(self, wish: Wish[Receiver]) -> int:
+        try:
+            return self._holding(wish.filename, wish.root).chunks.bits
+        except Refused:
+            return 0
