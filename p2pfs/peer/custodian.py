@@ -28,7 +28,7 @@ from p2pfs.threads import in_thread
 
 
 class Custodian:
-    """Restores the library after a restart, and withdraws what changed on disk.
+    """Restores the library after a restart, withdraws what changed on disk, and what is given up.
 
     A share whose file changed or vanished is unpublished; after a restart a
     changed one is handed to ``publish_again``, as nobody watched it meanwhile.
@@ -106,12 +106,27 @@ class Custodian:
         if self._library.get(holding.name) is not holding or holding.name in self._checks:
             return
         if holding.is_share:
-            self._library.discard(holding)
             self.log.warn("Unpublished '{name}': {reason}", name=holding.name, reason=str(reason))
-            self._records.delete(holding.name).addErrback(warn_not_recorded)
-            self._uplink.withdraw(holding).addErrback(self._defect)
+            given_up = Deferred.fromCoroutine(self.give_up(holding))
+            given_up.addErrback(warn_not_recorded).addErrback(self._defect)
         elif holding.part is None:
             self._start_check(holding)
+
+    async def give_up(self, holding: Holding) -> None:
+        """Hold nothing of a file any more; of an unfinished download, remove the part file too.
+
+        Raises `StorageProblem` when that cannot be done, or put on record.
+        """
+        self._library.discard(holding)
+        withdrawn = self._uplink.withdraw(holding)
+        if not holding.is_share:
+            await in_thread(self._reactor, remove, self._disk, holding.path)
+            # It is still there when the download could not be put on record in the end.
+            journal = journal_path(self._journals, holding.name)
+            await in_thread(self._reactor, remove, self._disk, journal)
+        await withdrawn
+        if self._library.get(holding.name) is None:  # or else it is held anew, and on record
+            await self._records.delete(holding.name)
 
     async def check_unfinished(self, holding: Holding) -> None:
         """Make sure that what an unfinished download claims to have is right."""

@@ -26,7 +26,7 @@ from p2pfs.peer.failed_downloads import FailedDownload, FailedDownloads
 from p2pfs.peer.hashing import copy_chunks
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.library import Holding, Library
-from p2pfs.peer.recorder import DownloadRecorder, journal_path
+from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import PartFile, already_exists, remove
@@ -167,7 +167,7 @@ class Downloads:
             self._uplink.flush()
             # Without this record a restart finds the whole file, and makes up for it.
             await self._records.save(holding).addErrback(warn_not_recorded)
-            recorder.forget()
+            await recorder.forget()
             if not holding.info.totalchunknum:
                 # Without chunks to register, only publishing makes a holder of it.
                 self._uplink.announce(holding).addErrback(_tracker_lost)
@@ -190,10 +190,8 @@ class Downloads:
             elif holding.chunks.bits:
                 await recorder.settle()
             else:
-                try:
-                    await self._discard(holding)
-                finally:
-                    recorder.forget()
+                await recorder.forget()
+                await self._custodian.give_up(holding)
         except StorageProblem as error:
             # What the download ended for is to be told, not this.
             self.log.warn("{error}", error=str(error))
@@ -222,7 +220,7 @@ class Downloads:
                 raise AlreadyExists(
                     f"This peer shares another content as '{job.name}'; unpublish it first."
                 )
-            await self._discard(known)
+            await self._custodian.give_up(known)
             known = None
         resumed = known is not None and not known.is_share
         if known is not None and resumed:
@@ -233,7 +231,7 @@ class Downloads:
                 return await self._prepare(job, info)
         if known is not None and resumed and known.target != job.target:
             if not await in_thread(self._reactor, known.path.exists):
-                await self._discard(known)
+                await self._custodian.give_up(known)
                 return await self._prepare(job, info)
             raise AlreadyExists(
                 f"An unfinished download of '{job.name}' lies in {known.path}; download it to "
@@ -267,7 +265,7 @@ class Downloads:
             )
         except StorageProblem:
             if share is None and not resumed:
-                await self._discard(holding)
+                await self._custodian.give_up(holding)
             raise
         job.holding = holding
         return holding
@@ -300,15 +298,6 @@ class Downloads:
         if share is not None and (share.path, share.info) == (job.target, copy.info):
             share.stamp = copy.stamp
             self._records.save(share).addErrback(warn_not_recorded)
-
-    async def _discard(self, unfinished: Holding) -> None:
-        """Give up an unfinished download, with its part file."""
-        self._library.discard(unfinished)
-        await self._uplink.withdraw(unfinished)
-        await in_thread(self._reactor, remove, self._disk, unfinished.path)
-        journal = journal_path(self._journals, unfinished.name)
-        await in_thread(self._reactor, remove, self._disk, journal)
-        await self._records.delete(unfinished.name)
 
 
 def _check_target(job: Job, resumed: bool) -> None:

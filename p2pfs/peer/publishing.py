@@ -25,13 +25,13 @@ from p2pfs.errors import (
     UsageProblem,
 )
 from p2pfs.names import check_filename, filename_from_path
+from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.hashing import FileHasher
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.machine import Machine
-from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.records import Records
-from p2pfs.peer.storage import Stamp, explained, remove
+from p2pfs.peer.storage import Stamp, explained
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
@@ -87,20 +87,19 @@ class Publisher:
         library: Library,
         records: Records,
         uplink: Uplink,
+        custodian: Custodian,
         private: Path,
-        journals: Path,
         smallest_chunk: int,
     ) -> None:
         """Nothing below ``private`` is ever shared: the state directory, with keys in it.
 
-        ``journals`` is the directory where running downloads keep theirs.
         ``smallest_chunk`` is in bytes, see `FileInfo.of_size`.
         """
         self._disk = machine.disk
         self._background = machine.background
         self._smallest_chunk = smallest_chunk
         self._private = private.resolve()
-        self._journals = journals
+        self._custodian = custodian
         self._reactor = reactor
         self._library = library
         self._records = records
@@ -126,21 +125,12 @@ class Publisher:
     async def unpublish(self, name: str) -> None:
         """Share a file no more; of an unfinished download, discard the part file too.
 
-        Raises `NotFound`, and `StorageProblem` when that cannot be put on record.
+        Raises `NotFound`, and `StorageProblem` as `Custodian.give_up` does.
         """
         holding = self._library[name]
         if holding.part is not None:
             raise AlreadyExists(f"'{name}' is being downloaded just now; cancel that first.")
-        self._library.discard(holding)
-        withdrawn = self._uplink.withdraw(holding)
-        if not holding.is_share:
-            await in_thread(self._reactor, remove, self._disk, holding.path)
-            # It is still there when the download could not be put on record in the end.
-            journal = journal_path(self._journals, name)
-            await in_thread(self._reactor, remove, self._disk, journal)
-        await withdrawn
-        if self._library.get(name) is None:  # or else it is held anew, and on record
-            await self._records.delete(name)
+        await self._custodian.give_up(holding)
 
     async def stop(self) -> None:
         """Cancel what is under way and wait for its end."""

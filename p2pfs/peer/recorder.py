@@ -123,15 +123,15 @@ class DownloadRecorder:
         except StorageProblem as error:
             self.log.warn("{error}", error=str(error))
         else:
-            self.forget()
+            await self.forget()
 
-    def forget(self) -> None:
+    async def forget(self) -> None:
         """Remove the journal: the record says everything."""
         journal, self._part.journal = self._part.journal, None
         if journal is not None:
             journal.close()
             try:
-                remove(self._disk, self._path)
+                await in_thread(self._reactor, remove, self._disk, self._path)
             except StorageProblem as error:
                 self.log.warn("{error}", error=str(error))
 

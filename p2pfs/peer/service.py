@@ -65,18 +65,18 @@ class PeerService(Daemon):
             "download": RateLimit(settings.download_rate),
         }
         journals = settings.state / JOURNALS
+        self.custodian = Custodian(
+            reactor, disk, self.library, self.records, self.uplink, journals, self._publish_again
+        )
         self.publisher = Publisher(
             reactor,
             machine,
             self.library,
             self.records,
             self.uplink,
+            self.custodian,
             settings.state,
-            journals,
             settings.smallest_chunk,
-        )
-        self.custodian = Custodian(
-            reactor, disk, self.library, self.records, self.uplink, journals, self._publish_again
         )
         self.serving = ServingFactory(
             reactor, disk, self.library, self.custodian.changed, self.limits["upload"], random
