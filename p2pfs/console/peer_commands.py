@@ -171,14 +171,10 @@ class _PeerConsole:
         into = await in_thread(self._service.reactor, target.is_dir)
         if into or call["local_path"].endswith("/"):
             target = target / PurePosixPath(remote).name
-        pool = self._service.downloads.new_pool()
-        try:
-            job, fetched = self._service.downloads.start(remote, target, overwrite, pool)
-            result = await self._watched(
-                fetched, lambda: report(Progress(remote, job.done, job.total, job.remark))
-            )
-        finally:
-            await pool.close()
+        job, fetched = self._service.downloads.start(remote, target, overwrite)
+        result = await self._watched(
+            fetched, lambda: report(Progress(remote, job.done, job.total, job.remark))
+        )
         data = {
             "name": result.name,
             "path": str(result.path),

@@ -70,17 +70,18 @@ class Downloads:
         return list(self._running)
 
     def new_pool(self) -> SourcePool:
-        """Connections to sources, to be shared by the files of one command."""
+        """Connections to sources, to be shared by the files of one command, which closes them."""
         return SourcePool(self._reactor, self._around.patience, self._around.limit)
 
     def start(
-        self, name: str, target: Path, overwrite: bool, pool: SourcePool
+        self, name: str, target: Path, overwrite: bool = False, pool: SourcePool | None = None
     ) -> tuple[Job, Deferred[Fetched]]:
         """Begin to fetch one file to ``target``, an absolute path that is no directory.
 
-        The Deferred fails with a `P2pfsError`; cancelling it cancels the job, which
-        then ends in its own time. Raises `AlreadyExists` when the file, or another to
-        the same place, is being downloaded, and `DownloadFailed` when too many are.
+        Without a ``pool`` it has connections of its own, closed at its end. The Deferred
+        fails with a `P2pfsError`; cancelling it cancels the job, which then ends in its
+        own time. Raises `AlreadyExists` when the file, or another to the same place, is
+        being downloaded, and `DownloadFailed` when too many are.
         """
         if len(self._running) >= MAX_DOWNLOADS:
             raise DownloadFailed(
@@ -118,14 +119,18 @@ class Downloads:
 
     # One download
 
-    async def _attempt(self, job: Job, pool: SourcePool) -> Fetched:
+    async def _attempt(self, job: Job, shared: SourcePool | None) -> Fetched:
         """Fetch it, and remember why if that fails."""
+        pool = shared or self.new_pool()
         try:
             fetched = await self._fetch(job, pool)
         except P2pfsError as error:
             state = job.download.last_state if job.download else None
             self.failed.note(FailedDownload(job.name, self._reactor.seconds(), str(error), state))
             raise
+        finally:
+            if shared is None:
+                await pool.close()
         self.failed.forget(job.name)
         return fetched
 

@@ -303,8 +303,8 @@ class Sourcing:
 
     def _not_ready(self, failure: Failure, source: Source) -> None:
         source.connecting = False
-        if self._stopped and failure.check(CancelledError):
-            return
+        if failure.check(CancelledError):
+            return  # the pool is closed, and who did that knows
         failure.trap(SourceFailed)
         source.failed(str(failure.value), self._reactor.seconds(), self._patience)
         self._hurry_refresh()

@@ -90,11 +90,5 @@ def publish(peer: PeerService, path: Path, name: str | None = None) -> Deferred[
 def download(
     peer: PeerService, name: str, target: Path, overwrite: bool = False
 ) -> tuple[Job, Deferred[Fetched]]:
-    """Have a peer fetch a file; its connections are closed when it ends."""
-    pool = peer.downloads.new_pool()
-    job, fetched = peer.downloads.start(name, target, overwrite, pool)
-
-    def close(result: Any) -> Deferred[Any]:
-        return pool.close().addCallback(lambda _: result)
-
-    return job, fetched.addBoth(close)
+    """Have a peer fetch a file: the download, and what comes of it."""
+    return peer.downloads.start(name, target, overwrite)

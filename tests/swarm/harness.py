@@ -10,7 +10,6 @@ from random import Random
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from p2pfs.keepalive import KeepAlive
@@ -117,22 +116,9 @@ async def publish(peer: PeerService, path: Path, name: str | None = None) -> lis
     return [file.name for file in await published]
 
 
-def start_download(
-    peer: PeerService, name: str, target: Path, overwrite: bool = False
-) -> tuple[Any, Deferred[Fetched]]:
-    """Begin a download; its connections are closed when it ends."""
-    pool = peer.downloads.new_pool()
-    job, fetched = peer.downloads.start(name, target, overwrite, pool)
-
-    def close(result: Any) -> Deferred[Any]:
-        return pool.close().addCallback(lambda _: result)
-
-    return job, fetched.addBoth(close)
-
-
 async def download(peer: PeerService, name: str, target: Path, overwrite: bool = False) -> Fetched:
     """Download and wait for it."""
-    return await start_download(peer, name, target, overwrite)[1]
+    return await peer.downloads.start(name, target, overwrite)[1]
 
 
 async def run(peer: PeerService, line: str) -> Any:

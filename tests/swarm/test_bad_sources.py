@@ -14,7 +14,7 @@ from twisted.internet.defer import gatherResults
 
 from p2pfs.errors import DownloadFailed
 from tests.swarm.foreign import ForeignConnection, ForeignSource, fileinfo, hash_list
-from tests.swarm.harness import MIB, Swarm, download, publish, random_bytes, start_download, until
+from tests.swarm.harness import MIB, Swarm, download, publish, random_bytes, until
 
 NAME = "x.bin"
 DATA = random_bytes(6 * MIB + 7, seed=5)
@@ -206,7 +206,7 @@ async def test_no_source_left_ends_with_the_missing_chunks(swarm: Swarm, join: J
 
     await join(first_three)
     fetcher = await swarm.peer("fetcher", patience={"no_source": 1.5, "longest_rest": 60.0})
-    job, fetched = start_download(fetcher, NAME, swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
     remarks = set()
 
     def waiting() -> bool:
@@ -289,7 +289,7 @@ async def test_a_source_that_joins_midway_is_used(swarm: Swarm, join: Join) -> N
     """A download that waits goes on as soon as somebody offers what is missing."""
     await join(lambda connection, request: connection.transport.abortConnection())
     fetcher = await swarm.peer("fetcher", patience={"no_source": 15.0})
-    job, fetched = start_download(fetcher, NAME, swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: job.remark.startswith("waiting"))
     assert job.done == 0
     late = await swarm.peer("late")
@@ -314,7 +314,7 @@ async def test_chunks_are_served_while_the_rest_is_still_coming(swarm: Swarm, jo
     fetchers = [await swarm.peer("a"), await swarm.peer("b")]
     copies = [swarm.directory / "a.copy", swarm.directory / "b.copy"]
     await gatherResults(
-        [start_download(f, NAME, copy)[1] for f, copy in zip(fetchers, copies, strict=True)]
+        [f.downloads.start(NAME, copy)[1] for f, copy in zip(fetchers, copies, strict=True)]
     )
     assert [copy.read_bytes() == DATA for copy in copies] == [True, True]
     assert len(source.requests) < 2 * 7

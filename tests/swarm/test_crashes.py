@@ -37,7 +37,6 @@ from tests.swarm.harness import (
     random_bytes,
     run,
     sha256,
-    start_download,
     until,
 )
 
@@ -56,7 +55,7 @@ async def test_a_source_dies_midway(swarm: Swarm) -> None:
     await publish(first, path)
     await publish(second, path)
     address = first.uplink.address
-    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 8 * MIB)
     await swarm.stop(first)
     assert job.done < 96 * MIB
@@ -83,7 +82,7 @@ async def test_the_tracker_dies_midway_and_a_blank_one_becomes_whole(swarm: Swar
     path = swarm.file("x.bin", 96 * MIB)
     await publish(source, path)
     await publish(source, swarm.file("y.bin", 10))
-    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 4 * MIB)
     await swarm.stop(swarm.tracker)
     await until(lambda: not source.uplink.joined and not fetcher.uplink.joined)
@@ -102,7 +101,7 @@ async def test_a_returning_tracker_learns_of_part_files(swarm: Swarm) -> None:
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     path = swarm.file("x.bin", 64 * MIB)
     await publish(source, path)
-    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 4 * MIB)
     job.cancel()
     with pytest.raises(P2pfsError):
@@ -193,7 +192,7 @@ async def test_a_restarted_peer_goes_on_with_an_unfinished_download(swarm: Swarm
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     path = swarm.file("x.bin", 64 * MIB)
     await publish(source, path)
-    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 8 * MIB)
     await swarm.stop(fetcher)
     with pytest.raises(P2pfsError):
@@ -214,7 +213,7 @@ async def test_a_part_file_that_was_tampered_with(swarm: Swarm, how: str) -> Non
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     path = swarm.file("x.bin", 64 * MIB)
     await publish(source, path)
-    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 8 * MIB)
     await swarm.stop(fetcher)
     with pytest.raises(P2pfsError):
@@ -248,7 +247,7 @@ async def test_a_changed_share_is_noticed_before_wrong_bytes_go_out(swarm: Swarm
         path.write_bytes(data)
     else:
         path.unlink()
-    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
     with pytest.raises(DownloadFailed):
         await fetched
     assert job.done == 0
@@ -274,7 +273,7 @@ async def test_a_target_directory_that_vanishes(swarm: Swarm) -> None:
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     await publish(source, swarm.file("x.bin", 64 * MIB))
     (swarm.directory / "into").mkdir()
-    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "into" / "copy")
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "into" / "copy")
     await until(lambda: job.done)
     shutil.rmtree(swarm.directory / "into")
     with pytest.raises(StorageProblem, match="it is not there"):
@@ -334,7 +333,7 @@ async def test_chunks_of_a_part_file_that_is_gone_are_withdrawn(swarm: Swarm) ->
     """The tracker does not send others to this peer for what it has no more."""
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     await publish(source, swarm.file("x.bin", 64 * MIB))
-    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 8 * MIB)
     job.cancel()
     with pytest.raises(P2pfsError):
@@ -420,7 +419,7 @@ async def test_an_unfinished_download_given_up_while_it_is_checked(
     """The end of the check does not bring it back, neither on record nor at the tracker."""
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     await publish(source, swarm.file("x.bin", 64 * MIB))
-    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 8 * MIB)
     job.cancel()
     with pytest.raises(P2pfsError):
@@ -465,7 +464,7 @@ async def test_a_copy_of_an_own_share_that_is_cancelled(
 
     with monkeypatch.context() as patched:
         patched.setattr("p2pfs.peer.downloads.copy_chunks", copy_late)
-        job, fetched = start_download(peer, "x.bin", swarm.directory / "copy")
+        job, fetched = peer.downloads.start("x.bin", swarm.directory / "copy")
         await until(lambda: job.phase.startswith("copying"))
         assert job.part_path.exists()
         job.cancel()

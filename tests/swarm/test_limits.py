@@ -7,7 +7,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
 from p2pfs.errors import DownloadFailed, UsageProblem
-from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, start_download, until
+from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, until
 
 
 @ensureDeferred
@@ -32,7 +32,7 @@ async def test_a_limit_can_be_lifted_at_run_time(swarm: Swarm) -> None:
     source, fetcher = await swarm.peer("s", upload_rate=64 * 1024), await swarm.peer("f")
     path = swarm.file("x.bin", 16 * MIB)
     await publish(source, path)
-    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.download and job.download.connected_sources)
     assert (await run(source, "limit upload")) == {"upload": 64 * 1024}
     await run(source, "limit upload none")
@@ -68,9 +68,9 @@ async def test_connections_are_bounded(swarm: Swarm, monkeypatch: pytest.MonkeyP
     fetchers = [await swarm.peer("a"), await swarm.peer("b")]
     path = swarm.file("x.bin", 3 * MIB)
     await publish(source, path)
-    first = start_download(fetchers[0], "x.bin", swarm.directory / "a.copy")[1]
+    first = fetchers[0].downloads.start("x.bin", swarm.directory / "a.copy")[1]
     await until(lambda: len(source.serving.connections) == 1)
-    second = start_download(fetchers[1], "x.bin", swarm.directory / "b.copy")[1]
+    second = fetchers[1].downloads.start("x.bin", swarm.directory / "b.copy")[1]
     await run(source, "limit upload none")
     await first
     await second
@@ -85,7 +85,7 @@ async def test_downloads_are_bounded(swarm: Swarm, monkeypatch: pytest.MonkeyPat
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     for name in ("x", "y"):
         await publish(source, swarm.file(name, MIB))
-    first = start_download(fetcher, "x", swarm.directory / "x.copy")[1]
+    first = fetcher.downloads.start("x", swarm.directory / "x.copy")[1]
     with pytest.raises(DownloadFailed, match="wait for one, or cancel one"):
         await download(fetcher, "y", swarm.directory / "y.copy")
     await first

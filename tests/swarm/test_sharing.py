@@ -8,7 +8,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from p2pfs.errors import AlreadyExists, NotFound, P2pfsError, Refused, StorageProblem, UsageProblem
-from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, start_download, until
+from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, until
 
 
 @ensureDeferred
@@ -130,7 +130,7 @@ async def test_a_target_that_appears_meanwhile_is_not_replaced(swarm: Swarm) -> 
     source, fetcher = await swarm.peer("a"), await swarm.peer("b")
     await publish(source, swarm.file("x.bin", 24 * MIB))
     target = swarm.directory / "copy"
-    job, fetched = start_download(fetcher, "x.bin", target)
+    job, fetched = fetcher.downloads.start("x.bin", target)
     await until(lambda: job.done)
     target.write_bytes(b"mine")
     with pytest.raises(AlreadyExists):
@@ -208,7 +208,7 @@ async def test_the_same_file_is_not_downloaded_twice_at_once(swarm: Swarm) -> No
     """Two downloads must not write to one part file."""
     source, fetcher = await swarm.peer("a"), await swarm.peer("b")
     await publish(source, swarm.file("x.bin", 8 * MIB))
-    _, first = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    _, first = fetcher.downloads.start("x.bin", swarm.directory / "copy")
     with pytest.raises(AlreadyExists, match="just now"):
         await download(fetcher, "x.bin", swarm.directory / "other")
     await first
@@ -220,7 +220,7 @@ async def test_cancel_keeps_what_came_and_a_later_download_goes_on(swarm: Swarm)
     source, fetcher = await swarm.peer("a"), await swarm.peer("b")
     path = swarm.file("x.bin", 64 * MIB)
     await publish(source, path)
-    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done >= 8 * MIB)
     await run(fetcher, "cancel x.bin")
     with pytest.raises(P2pfsError, match="cancelled"):

@@ -16,7 +16,7 @@ from twisted.internet.task import LoopingCall
 from p2pfs.errors import DownloadFailed
 from p2pfs.peer.service import PeerService
 from tests.swarm.foreign import ForeignConnection, ForeignSource, hash_list
-from tests.swarm.harness import MIB, Swarm, download, publish, random_bytes, start_download, until
+from tests.swarm.harness import MIB, Swarm, download, publish, random_bytes, until
 
 NAME = "x.bin"
 DATA = random_bytes(4 * MIB, seed=5)
@@ -113,7 +113,7 @@ async def test_a_sole_source_that_drips_ends_the_download(
     slow = trickle(1)
     await join(DATA, slow if form == "raw" else slow.in_base64)
     fetcher = await swarm.peer("fetcher")
-    _, fetched = start_download(fetcher, NAME, swarm.directory / "copy")
+    _, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: fetched.called)
     with pytest.raises(DownloadFailed, match="less than 64 bytes a second"):
         await fetched
@@ -140,7 +140,7 @@ async def test_a_slow_source_does_not_hold_up_the_end(
     slow = await join(DATA, trickle(1000))
     quick = await honest_peer(swarm)
     fetcher = await swarm.peer("fetcher", patience={"no_source": 30.0})
-    _, fetched = start_download(fetcher, NAME, swarm.directory / "copy")
+    _, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: fetched.called)
     result = await fetched
     assert slow.requests
@@ -153,7 +153,7 @@ async def test_a_source_that_comes_late_stands_in(swarm: Swarm, join: Any, trick
     """Even when all that is missing is in flight at a slow one, and its own speed unknown."""
     slow = await join(DATA[: 2 * MIB], trickle(1000))
     fetcher = await swarm.peer("fetcher", patience={"no_source": 30.0, "silence": 0.5})
-    _, fetched = start_download(fetcher, NAME, swarm.directory / "copy")
+    _, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: len(slow.requests) == 2)
     quick = await swarm.peer("quick")
     (swarm.directory / NAME).write_bytes(DATA[: 2 * MIB])
@@ -200,7 +200,7 @@ async def test_a_dripped_hash_list_does_not_hold_up_the_beginning(
         source.buildProtocol = lambda addr, source=source: SlowHashes(source)
     await honest_peer(swarm)
     fetcher = await swarm.peer("fetcher", patience={"no_source": 30.0, "silence": 0.5})
-    _, fetched = start_download(fetcher, NAME, swarm.directory / "copy")
+    _, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: fetched.called)
     await fetched
     assert asked

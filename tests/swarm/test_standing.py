@@ -16,7 +16,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 
 from p2pfs.errors import Refused
 from tests.swarm.foreign import JsonLines
-from tests.swarm.harness import MIB, Swarm, publish, run, start_download, until
+from tests.swarm.harness import MIB, Swarm, publish, run, until
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ async def test_status_shows_a_transfer_under_way(swarm: Swarm) -> None:
     """Percent, rate, sources and time left, and nothing once it is over."""
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     await publish(source, swarm.file("x.bin", 96 * MIB))
-    job, fetched = start_download(fetcher, "x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 24 * MIB)
     [transfer] = (await run(fetcher, "status"))["transfers"]
     assert 25 <= transfer["percent"] < 100

@@ -12,7 +12,7 @@ from p2pfs.console.peer_commands import peer_commands
 from p2pfs.errors import Cancelled, DownloadFailed, InvalidName, NotFound
 from p2pfs.peer.service import PeerService
 from tests.swarm.foreign import ForeignConnection, ForeignSource
-from tests.swarm.harness import MIB, Swarm, random_bytes, run, start_download, until
+from tests.swarm.harness import MIB, Swarm, random_bytes, run, until
 
 NAME = "x.bin"
 DATA = random_bytes(3 * MIB, seed=5)
@@ -31,7 +31,7 @@ async def test_a_download_under_way_says_what_it_waits_for(swarm: Swarm) -> None
     source = ForeignSource(DATA, lambda connection, request: None)
     await source.join(swarm.port, NAME)
     fetcher = await swarm.peer("fetcher", patience={"silence": 0.8})
-    _, fetched = start_download(fetcher, NAME, swarm.directory / "copy")
+    _, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: len(source.requests) == 2)
     data, text = await answer(fetcher, f"why {NAME}")
     address = f"127.0.0.1:{source.port.getHost().port}"
@@ -71,13 +71,13 @@ async def test_an_unfinished_download_says_what_to_do(swarm: Swarm) -> None:
     fetcher = await swarm.peer("fetcher")
     copy = swarm.directory / "copy"
     with pytest.raises(DownloadFailed):
-        await start_download(fetcher, NAME, copy)[1]
+        await fetcher.downloads.start(NAME, copy)[1]
     data, text = await answer(fetcher, f"why {NAME}")
     assert data["state"] == "unfinished"
     assert f"1 of 3 chunks lie in {copy}.part; download it to {copy} to go on" in text
     assert data["failed"]["seconds_ago"] < 20
     source.answer = ForeignConnection.send_chunk
-    await start_download(fetcher, NAME, copy)[1]
+    await fetcher.downloads.start(NAME, copy)[1]
     data, text = await answer(fetcher, f"why {NAME}")
     assert data["state"] == "shared"
     assert "failed" not in data
@@ -102,7 +102,7 @@ async def test_without_a_tracker(swarm: Swarm) -> None:
     source = ForeignSource(DATA, lambda connection, request: None)
     await source.join(swarm.port, NAME)
     fetcher = await swarm.peer("fetcher", patience={"retry_tracker": 5.0, "no_source": 20.0})
-    job, fetched = start_download(fetcher, NAME, swarm.directory / "copy")
+    job, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: job.download and job.download.connected_sources)
     await source.leave()
     await swarm.stop(swarm.tracker)
@@ -122,7 +122,7 @@ async def test_without_a_tracker(swarm: Swarm) -> None:
 async def test_an_earlier_phase_is_named(swarm: Swarm, tmp_path: Path) -> None:
     """While the tracker has not answered there are no chunks to speak of."""
     peer = await swarm.peer("p")
-    _, fetched = start_download(peer, "not-there.bin", tmp_path / "copy")
+    _, fetched = peer.downloads.start("not-there.bin", tmp_path / "copy")
     data, text = await answer(peer, "why not-there.bin")
     assert data["state"] == "starting"
     assert "'not-there.bin' is asking the tracker, for" in text
