@@ -33,7 +33,7 @@ help:
 	@echo "PYTHON=path chooses the Python that .venv is made with (now: $(PYTHON))."
 
 demo: $(READY)
-	@$(BIN)/python demo/demo.py $${FILE:+"$$FILE"}
+	@$(BIN)/python -m demo $${FILE:+"$$FILE"}
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-DEMO = Path(__file__).parents[1] / "demo" / "demo.py"
+CHECKOUT = Path(__file__).parents[1]
 TIMEOUT = 60
 
 
@@ -24,7 +24,7 @@ def temporary(tmp_path: Path) -> Path:
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, str(DEMO), *arguments]
+    return [sys.executable, "-m", "demo", *arguments]
 
 
 def environment(temporary: Path) -> dict[str, str]:
@@ -44,6 +44,7 @@ def test_it_holds(temporary: Path) -> None:
     """Both readers end with the right file, though their first source dies; nothing is left."""
     demo = subprocess.run(
         command("--size-mib", "64"),
+        cwd=CHECKOUT,
         env=environment(temporary),
         capture_output=True,
         text=True,
@@ -69,6 +70,7 @@ def test_a_file_too_small_to_kill_a_source_midway(temporary: Path, tmp_path: Pat
     small.write_text("It is all there at once.")
     demo = subprocess.run(
         command(str(small)),
+        cwd=CHECKOUT,
         env=environment(temporary),
         capture_output=True,
         text=True,
@@ -86,6 +88,7 @@ def test_interrupted(temporary: Path, stop: signal.Signals, status: int) -> None
     """Ctrl-C and a plain kill leave neither processes nor files behind."""
     demo = subprocess.Popen(
         command("--size-mib", "16"),
+        cwd=CHECKOUT,
         env=environment(temporary),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -7,7 +7,6 @@ The exit status is 0 only if every copy is whole and the kill came in mid-transf
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import shutil
 import signal
@@ -24,8 +23,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from p2pfs.chunks import MIB
-from p2pfs.console.client import DaemonUnavailable, connect
+from daemons.process import MIB, DaemonProcess, sha256
 from p2pfs.console.control_messages import ProgressMessage
 from p2pfs.console.progress_display import LineDisplay
 from p2pfs.console.rendering import size_text
@@ -52,32 +50,12 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-@dataclass
-class Daemon:
-    """One twistd process, and the state directory in which its control socket is."""
+class Daemon(DaemonProcess):
+    """One twistd process, known by a name."""
 
-    role: str
-    name: str
-    state: Path
-    log: Path
-    process: subprocess.Popen[bytes]
-
-    def ask(self, *words: str, progress: Callable[[ProgressMessage], None] = lambda _: None) -> Any:
-        """Run a console command; its answer is what ``p2pfs --json`` would print."""
-        with connect(self.state, self.role) as client:
-            return client.request(words, progress).data
-
-    def kill(self) -> None:
-        """End the process with SIGKILL: no farewell to anybody."""
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> None:
-        """End the process, politely if it will."""
-        self.process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(PATIENCE)
-        self.kill()
+    def __init__(self, role: str, name: str, folder: Path, *options: str) -> None:
+        super().__init__(role, folder / name, folder / f"{name}.log", *options)
+        self.name = name
 
 
 @dataclass
@@ -89,22 +67,14 @@ class Swarm:
 
     def start(self, role: str, name: str, *options: str) -> Daemon:
         """Start a daemon, and wait until its console answers."""
-        twistd = Path(sys.executable).with_name("twistd")
-        state, log = self.folder / name, self.folder / f"{name}.log"
-        words = [twistd, "-n", "--pidfile=", f"p2pfs-{role}", "--state", state, *options]
-        with log.open("wb") as output:
-            process = subprocess.Popen([str(word) for word in words], stdout=output, stderr=output)
-        daemon = Daemon(role, name, state, log, process)
+        daemon = Daemon(role, name, self.folder, *options)
         self.daemons.append(daemon)
-        say(f"  {name}: twistd p2pfs-{role}, pid {process.pid}")
+        say(f"  {name}: twistd p2pfs-{role}, pid {daemon.process.pid}")
 
         def answers() -> bool:
-            if process.poll() is not None:
+            if not daemon.runs:
                 raise DemoFailed(f"The {name} ended at once.")
-            with suppress(DaemonUnavailable):
-                daemon.ask("help")
-                return True
-            return False
+            return daemon.answers()
 
         wait_until(f"the {name} answers", answers)
         return daemon
@@ -140,7 +110,9 @@ class Fetch(Thread):
     def run(self) -> None:
         """Download, to the end or to an error."""
         try:
-            self.answer = self.peer.ask("download", self.file, str(self.target), progress=self.show)
+            self.answer = self.peer.ask(
+                "download", self.file, str(self.target), on_progress=self.show
+            )
         except P2pfsError as error:
             self.problem = error
 
@@ -179,7 +151,7 @@ def wait_until(what: str, holds: Callable[[], bool]) -> None:
     while not holds():
         if time.monotonic() > deadline:
             raise DemoFailed(f"It did not happen in time that {what}.")
-        time.sleep(0.05)
+        time.sleep(0.05)  # the pause between two looks, not a bet on how long it takes
 
 
 def make_file(path: Path, mib: int) -> Path:
@@ -190,19 +162,10 @@ def make_file(path: Path, mib: int) -> Path:
     return path
 
 
-def sha256(path: Path) -> str:
-    """The digest of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(MIB):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
 def kill_midway(victim: Daemon, fetches: list[Fetch]) -> None:
     """Kill a source once a download is past `KILL_AT`; raises `TooQuick` when it is over."""
     while all(fetch.share_done() < KILL_AT for fetch in fetches):
-        time.sleep(0.01)
+        time.sleep(0.01)  # the pause between two looks; each of them asks the daemons
     victim.kill()
     shares = [fetch.share_done() for fetch in fetches]
     if max(shares) == 1.0:
@@ -264,7 +227,8 @@ def attempt(given: Path | None, mib: int) -> None:
             raise
         finally:
             for daemon in swarm.daemons:
-                daemon.stop()
+                with suppress(subprocess.TimeoutExpired):  # then it is killed
+                    daemon.stop(PATIENCE)
 
 
 def main() -> int:

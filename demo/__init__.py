@@ -1,0 +1,1 @@
+"""A whole swarm on one machine that loses its publisher in mid-transfer."""
