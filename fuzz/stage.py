@@ -1,15 +1,13 @@
-"""Where the targets play: a reactor that stands still, and connections without a network."""
+"""Where the targets play: connections without a network."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IAddress, IConsumer, IProtocol, ITransport
-from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -17,52 +15,6 @@ from fuzz.faults import check
 
 BUFFER_SIZE = 2048
 """Bytes of output at which a connection pauses its producer: little, to happen often."""
-
-_Job = tuple[Callable[[bool, Any], None], Callable[[], Any]]
-
-
-class StillReactor(Clock):
-    """A clock that is advanced by hand, and threads that work at once or when told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.held = False
-        self._jobs: deque[_Job] = deque()
-
-    def getThreadPool(self) -> StillReactor:
-        """The pool is this object itself."""
-        return self
-
-    def callInThreadWithCallback(
-        self, told: Callable[[bool, Any], None], work: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> None:
-        """As of `twisted.python.threadpool.ThreadPool`."""
-        self._jobs.append((told, lambda: work(*args, **kwargs)))
-        if not self.held:
-            self.run_job()
-
-    def callFromThread(self, work: Callable[..., Any], *args: Any) -> None:
-        """As of a reactor."""
-        work(*args)
-
-    def run_job(self) -> bool:
-        """Do the work that waits longest; False when there is none."""
-        if not self._jobs:
-            return False
-        told, work = self._jobs.popleft()
-        try:
-            result = work()
-        except BaseException:
-            told(False, Failure())
-        else:
-            told(True, result)
-        return True
-
-    def release(self) -> None:
-        """Do all that waits, and from then on everything at once."""
-        self.held = False
-        while self.run_job():
-            pass
 
 
 @implementer(ITransport, IConsumer)

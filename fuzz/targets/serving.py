@@ -18,7 +18,7 @@ from fuzz.answers import Conversation
 from fuzz.content import CHUNKS, DATA, described
 from fuzz.faults import check, no_logged_failures
 from fuzz.script import Step, steps
-from fuzz.stage import Connection, StillReactor, peer_at, settle
+from fuzz.stage import Connection, peer_at, settle
 from p2pfs import messages as m
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import MalformedMessage
@@ -27,6 +27,7 @@ from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory, ServingProtocol
 from p2pfs.peer.storage import FileChanged, PartFile, Stamp
+from p2pfs.testing.inline import InlineReactor
 
 LINE_LIMIT = 1500
 """Bytes of a line, so few that short scripts can reach the limit."""
@@ -86,7 +87,7 @@ class _Downloader(Conversation):
 
 class _Scene:
     def __init__(self, place: Path) -> None:
-        self.clock = StillReactor()
+        self.clock = InlineReactor()
         self.limit = RateLimit()
         self.library = Library()
         self.factory = ServingFactory(

@@ -21,7 +21,7 @@ from fuzz.content import HASHES, INFO
 from fuzz.faults import check, no_logged_failures
 from fuzz.promises import Promises
 from fuzz.script import Step, steps
-from fuzz.stage import Connection, StillReactor, peer_at, settle
+from fuzz.stage import Connection, peer_at, settle
 from p2pfs import messages as m
 from p2pfs.addresses import Address
 from p2pfs.chunks import HashList, parse_digest
@@ -31,6 +31,7 @@ from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.storage import PartFile
+from p2pfs.testing.inline import InlineReactor
 
 LINE_LIMIT = 1500
 """Bytes of a line, so few that short scripts can reach the limit."""
@@ -66,7 +67,7 @@ class _Source(SourceConnection):
 class _CountedSink(ChunkSink):
     """A sink that never takes more than there is room for."""
 
-    def __init__(self, clock: StillReactor, part: PartFile, chunknum: int, job_size: int) -> None:
+    def __init__(self, clock: InlineReactor, part: PartFile, chunknum: int, job_size: int) -> None:
         super().__init__(clock, part, INFO.offset(chunknum), INFO.length(chunknum), job_size)
         self.chunknum = chunknum
         self.taken = 0
@@ -81,7 +82,7 @@ class _CountedSink(ChunkSink):
 
 class _Scene:
     def __init__(self, fd: int) -> None:
-        self.clock = StillReactor()
+        self.clock = InlineReactor()
         self.fd = fd
         self.part = PartFile(Disk(), Path("memory"), INFO.filesize, fd)
         self.asked: Counter[int] = Counter()

@@ -11,10 +11,11 @@ from random import Random
 from fuzz.answers import Conversation
 from fuzz.faults import check, no_logged_failures
 from fuzz.script import Step, steps
-from fuzz.stage import Connection, StillReactor, peer_at, settle
+from fuzz.stage import Connection, peer_at, settle
 from p2pfs import messages as m
 from p2pfs.addresses import parse_address
 from p2pfs.chunks import ChunkSet
+from p2pfs.testing.inline import InlineReactor
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.protocol import TrackerFactory, TrackerProtocol
 from p2pfs.tracker.quotas import Quotas
@@ -93,7 +94,7 @@ class _Peer(Conversation):
 
 class _Scene:
     def __init__(self) -> None:
-        self.clock = StillReactor()
+        self.clock = InlineReactor()
         self.directory = Directory()
         self.factory = TrackerFactory(self.clock, self.directory, Random(1))
         self.peers: dict[int, _Peer] = {}

@@ -16,13 +16,14 @@ from fuzz.content import INFO
 from fuzz.faults import Fault, check, no_logged_failures
 from fuzz.promises import Promises
 from fuzz.script import Step, steps
-from fuzz.stage import Connection, StillReactor, peer_at, settle
+from fuzz.stage import Connection, peer_at, settle
 from p2pfs import messages as m
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidName
 from p2pfs.keepalive import KeepAlive
 from p2pfs.names import check_filename
 from p2pfs.peer.tracker_client import TrackerClient
+from p2pfs.testing.inline import InlineReactor
 
 LINE_LIMIT = 1500
 """Bytes of a line, so few that short scripts can reach the limit."""
@@ -52,7 +53,7 @@ class _Client(TrackerClient):
 
 class _Scene:
     def __init__(self) -> None:
-        self.clock = StillReactor()
+        self.clock = InlineReactor()
         connected: list[TrackerClient] = []
         self.client = _Client(self.clock, "tracker:6880", SILENCE, KeepAlive(), connected.append)
         self.client.line_limit = LINE_LIMIT

@@ -6,8 +6,18 @@ of a disk; `Swarm` runs trackers and peers, unchanged, on hosts.
 """
 
 from p2pfs.testing.disk import Drive
+from p2pfs.testing.inline import InlineReactor
 from p2pfs.testing.network import Host, Network
 from p2pfs.testing.swarm import Swarm, download, publish
 from p2pfs.testing.transport import Connection
 
-__all__ = ["Connection", "Drive", "Host", "Network", "Swarm", "download", "publish"]
+__all__ = [
+    "Connection",
+    "Drive",
+    "Host",
+    "InlineReactor",
+    "Network",
+    "Swarm",
+    "download",
+    "publish",
+]

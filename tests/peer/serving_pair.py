@@ -16,7 +16,7 @@ from p2pfs.peer.serving import ServingFactory
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.storage import FileChanged, PartFile
-from tests.inline_reactor import InlineReactor
+from p2pfs.testing.inline import InlineReactor
 from tests.memory_transport import MemoryTransport
 
 SILENCE = 30.0

@@ -28,7 +28,7 @@ from p2pfs.peer.sources import DENIAL_SECONDS, ReadySource
 from p2pfs.peer.sourcing import EARLIEST_REFRESH, HEARTBEAT, KNOWN_PER_CONNECTION
 from p2pfs.peer.storage import PartFile
 from p2pfs.peer.surroundings import Surroundings
-from tests.inline_reactor import InlineReactor
+from p2pfs.testing.inline import InlineReactor
 from tests.memory_transport import MemoryTransport
 
 from .holdings import content, described

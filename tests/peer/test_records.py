@@ -18,7 +18,7 @@ from p2pfs.peer.database import Database
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding
 from p2pfs.peer.records import Records
-from tests.inline_reactor import InlineReactor
+from p2pfs.testing.inline import InlineReactor
 
 from .holdings import shared
 

@@ -15,7 +15,7 @@ from p2pfs.errors import StorageProblem
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.sink import HIGH_WATER, ChunkSink
 from p2pfs.peer.storage import PartFile
-from tests.inline_reactor import InlineReactor
+from p2pfs.testing.inline import InlineReactor
 
 
 def failed(deferred: Deferred[bytes]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A reactor for one test: a clock that stands still, and threads that run when told to."""
+"""A reactor for one piece by itself: a clock that stands still, threads that work when told to."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-_Job = tuple[Callable[[bool, Any], None], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+_Job = tuple[Callable[[bool, Any], None], Callable[[], Any]]
 
 
 class InlineReactor(Clock):
-    """Runs work for the thread pool at once, or, while `held`, when `run_job` is called."""
+    """Time passes when it is advanced; work for threads is done at once, or by `run_job` if `held`.
+
+    For a protocol or another part that needs no network; whole swarms have `Network`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.held = False
         self.jobs: deque[_Job] = deque()
+        """The work that waits."""
 
     def getThreadPool(self) -> InlineReactor:
         """The pool is this object itself."""
@@ -28,7 +32,7 @@ class InlineReactor(Clock):
         self, told: Callable[[bool, Any], None], work: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> None:
         """As of `twisted.python.threadpool.ThreadPool`."""
-        self.jobs.append((told, work, args, kwargs))
+        self.jobs.append((told, lambda: work(*args, **kwargs)))
         if not self.held:
             self.run_job()
 
@@ -36,18 +40,21 @@ class InlineReactor(Clock):
         """As of a reactor."""
         work(*args)
 
-    def run_job(self) -> None:
-        """Run the work that waits longest."""
-        told, work, args, kwargs = self.jobs.popleft()
+    def run_job(self) -> bool:
+        """Do the work that waits longest; False when there is none."""
+        if not self.jobs:
+            return False
+        told, work = self.jobs.popleft()
         try:
-            result = work(*args, **kwargs)
+            result = work()
         except BaseException:
             told(False, Failure())
         else:
             told(True, result)
+        return True
 
     def release(self) -> None:
-        """Run all that waits, and from now on everything at once."""
+        """Do all that waits, and from now on everything at once."""
         self.held = False
-        while self.jobs:
-            self.run_job()
+        while self.run_job():
+            pass
