@@ -31,11 +31,6 @@ class SmallDisk:
         if mounted.returncode != 0:
             raise CannotMount(mounted.stderr.strip() or "mount failed")
 
-    @property
-    def is_full(self) -> bool:
-        """True from `fill` to `clear`."""
-        return self._filler.exists()
-
     def fill(self) -> None:
         """Take all the room there is."""
         with self._filler.open("wb") as file:

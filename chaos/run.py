@@ -99,6 +99,7 @@ class Run:
     def _carry_out(self) -> None:
         began = time.monotonic()
         for step in self.plan.steps:
+            # The plan says when, in real time.
             time.sleep(max(0.0, began + step.at - time.monotonic()))
             if step.act in USER_ACTS:
                 self.users.begin(step)

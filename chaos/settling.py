@@ -72,7 +72,7 @@ class Settling:
                 if error is not None and (not self._left() or not _may_pass(error)):
                     raise NotInTime(f"{peer} did not get '{name}' in the end: {error}")
                 if error is not None:
-                    time.sleep(0.2)
+                    time.sleep(0.2)  # what is in the way passes by itself; then it is asked again
 
     def _lacking(self, peer: str, name: str) -> Path | None:
         """Where a peer should put a file that it does not have; None when it has it."""

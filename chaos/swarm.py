@@ -30,7 +30,7 @@ def wait_until(what: str, holds: Callable[[], bool], patience: float = PATIENCE)
     while not holds():
         if time.monotonic() > deadline:
             raise NotInTime(f"It did not happen within {patience:.0f} s that {what}.")
-        time.sleep(0.05)
+        time.sleep(0.05)  # the pause between two looks, not a bet on how long it takes
 
 
 def free_port(random: Random) -> int:

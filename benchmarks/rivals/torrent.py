@@ -99,7 +99,7 @@ class Torrents:
         self.open()
         self._add(torrent, folder, lt.torrent_flags.seed_mode)
         while not (port := self._session.listen_port()):
-            time.sleep(0.01)
+            time.sleep(0.01)  # between two looks: libtorrent listens in a thread of its own
         return int(port)
 
     def fetch(self, torrent: str, folder: str, port: int) -> None:

@@ -35,8 +35,6 @@ class Job:
     holding: Holding | None = None
     download: Download | None = None
     phase: str = "asking the tracker"
-    bytes_before: int = 0
-    """Bytes that were there when it began."""
     stop: Event = field(default_factory=Event)
     _reason: P2pfsError | None = None
 

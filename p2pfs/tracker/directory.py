@@ -19,8 +19,8 @@ from sortedcontainers import SortedList  # type: ignore[import-untyped]  # it ha
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidFileInfo, NotFound, Refused
 from p2pfs.names import check_filename
+from p2pfs.tracker.accounts import Accounts
 from p2pfs.tracker.holders import Holders
-from p2pfs.tracker.ledger import Ledger
 from p2pfs.tracker.quotas import OverQuota, Quotas
 
 SELECTION = 64
@@ -67,7 +67,7 @@ class Directory:
     def __init__(self, quotas: Quotas | None = None) -> None:
         """What would go beyond the quotas, by default the usual ones, is refused."""
         self._quotas = quotas or Quotas()
-        self._ledger = Ledger(self._quotas)
+        self._accounts = Accounts(self._quotas)
         self._files: dict[str, ListedFile] = {}
         self._names = SortedList()
         # Dictionaries stand for sets where the order has effects: that of a set of strings
@@ -77,13 +77,13 @@ class Directory:
     def join(self, peer: str, host: str | None = None) -> None:
         """Add a peer that holds nothing yet, one of a host's, or by default on its own."""
         self._held_by.setdefault(peer, {})
-        self._ledger.open(peer, peer if host is None else host)
+        self._accounts.open(peer, peer if host is None else host)
 
     def leave(self, peer: str) -> None:
         """Forget a peer as a holder of everything."""
         for listed in self._held_by.pop(peer, {}).values():
             self._drop_holder(peer, listed)
-        self._ledger.close(peer)
+        self._accounts.close(peer)
 
     def publish(self, peer: str, name: str, info: FileInfo) -> None:
         """Make ``peer`` a holder of every chunk of a file.
@@ -98,7 +98,7 @@ class Directory:
         listed = self._held_by[peer].pop(name, None)
         if listed is None:
             raise NotFound("You hold nothing of that file; publish it first.")
-        self._ledger.remove(peer, listed.name, listed.info)
+        self._accounts.remove(peer, listed.name, listed.info)
         self._drop_holder(peer, listed)
 
     def add_chunks(
@@ -201,7 +201,7 @@ class Directory:
                     f"This tracker lists {len(self._files)} files, which is all it may; "
                     "try again later, or use another."
                 )
-            self._ledger.add(peer, name, info)
+            self._accounts.add(peer, name, info)
             listed = self._files[name] = held[name] = ListedFile(name, info)
             self._names.add(name)
             return listed
@@ -211,7 +211,7 @@ class Directory:
                 "present one unpublished."
             )
         if name not in held:
-            self._ledger.add(peer, listed.name, info)
+            self._accounts.add(peer, listed.name, info)
             held[listed.name] = listed  # its own string, so that a name is kept once
         return listed
 

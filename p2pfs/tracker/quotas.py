@@ -16,7 +16,7 @@ class Quotas:
     ``names_per_peer`` is how many files a peer may hold something of, ``names``
     how many may be listed in all. ``memory_per_peer`` and ``memory`` are the bytes
     that the record of what one peer, and of what all of them hold may take, as
-    `p2pfs.tracker.ledger` reckons. ``names_per_host`` and ``memory_per_host`` bound the
+    `p2pfs.tracker.accounts` reckons. ``names_per_host`` and ``memory_per_host`` bound the
     peers of one host together, lest it take everything by having many of them; a host
     is what `p2pfs.admission.host_of` takes for one. ``connections`` are those open at a
     time, and ``silence`` is how many seconds one that has not registered may ask nothing.

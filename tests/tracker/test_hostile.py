@@ -10,7 +10,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.notices import WINDOW
-from p2pfs.tracker.ledger import HOLDING_BYTES
+from p2pfs.tracker.accounts import HOLDING_BYTES
 from p2pfs.tracker.protocol import TrackerFactory
 from tests.memory_transport import MemoryTransport
 

@@ -30,7 +30,7 @@ class _Account:
         self.bytes += cost
 
 
-class Ledger:
+class Accounts:
     """Reckons up names and bytes, each peer's, each host's and all; refuses what is too much.
 
     What several peers hold is charged to each: any of them can be the last.
