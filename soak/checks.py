@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +12,9 @@ from typing import NamedTuple
 from p2pfs.peer.library import Holding
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.storage import PART_SUFFIX
-from p2pfs.testing import Host, Swarm
-from soak.truth import DOWNLOADS, Truth
+from p2pfs.testing import Host
+from soak.scene import Scene
+from soak.truth import DOWNLOADS
 
 SECONDS_OF_A_RECORD = 5
 """Looks, one a second, after which a verified chunk must survive a power failure."""
@@ -50,21 +51,16 @@ class _Claim(NamedTuple):
 class FileChecks:
     """Watches the files of all peers: what they have, claim, were told to have, and keep."""
 
-    def __init__(
-        self, swarm: Swarm, hosts: Sequence[Host], truth: Truth, problem: Callable[[str], None]
-    ) -> None:
-        self._swarm = swarm
-        self._hosts = hosts
-        self._truth = truth
-        self._problem = problem
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
         self._finals: dict[Path, tuple[int, int]] = {}
         self._claims: dict[Path, _Claim] = {}
         self._progress: dict[Path, _Progress] = {}
 
     def look(self) -> None:
         """What must hold at any time."""
-        for host in self._hosts:
-            peer = self._swarm.daemons.get(host)
+        for host in self._scene.peers:
+            peer = self._scene.swarm.daemons.get(host)
             if isinstance(peer, PeerService) and host.is_up:
                 for held in peer.library:
                     self.check_claim(host, held)
@@ -83,34 +79,34 @@ class FileChecks:
 
     def check_final(self, host: Host, path: Path) -> None:
         """The same for one file, unless it is as it was when last checked."""
-        truth, state = self._truth, _state(path)
+        truth, state = self._scene.truth, _state(path)
         if self._finals.get(path) == state or path in truth.unknowable or path in truth.foreign:
             return
         self._finals[path] = state
         if not truth.may_be(host, path, path.read_bytes()):
-            self._problem(f"{path} is not what was published.")
+            self._scene.problem(f"{path} is not what was published.")
 
     def told(self, host: Host, path: Path) -> None:
         """A user was told that a file is there."""
-        if path in self._truth.foreign:
-            self._problem(f"{path} was somebody else's, and is said to be downloaded.")
-        self._truth.fetched(path)
+        if path in self._scene.truth.foreign:
+            self._scene.problem(f"{path} was somebody else's, and is said to be downloaded.")
+        self._scene.truth.fetched(path)
         self.check_final(host, path)
 
     def check_told(self, host: Host) -> None:
         """What a user was told to have is there, also after a power failure."""
-        for path, content in self._truth.told.items():
+        for path, content in self._scene.truth.told.items():
             if path.is_relative_to(host.directory) and (
                 not path.exists() or path.read_bytes() != content
             ):
-                self._problem(f"{path} was said to be downloaded, and is not there any more.")
+                self._scene.problem(f"{path} was said to be downloaded, and is not there any more.")
 
     def check_foreign(self) -> None:
         """What lay in the way of a download is as it was."""
-        for path, content in self._truth.foreign.items():
+        for path, content in self._scene.truth.foreign.items():
             if not path.exists() or path.read_bytes() != content:
-                self._problem(f"{path} was somebody else's, and was touched.")
-                self._truth.foreign.pop(path)
+                self._scene.problem(f"{path} was somebody else's, and was touched.")
+                self._scene.truth.foreign.pop(path)
                 return
 
     # What peers claim
@@ -120,7 +116,7 @@ class FileChecks:
         path = held.path
         if held.target is not None and not path.exists() and held.target.exists():
             path = held.target  # just renamed, and the download does not know it yet
-        if held.path in self._truth.unknowable or not held.chunks.bits:
+        if held.path in self._scene.truth.unknowable or not held.chunks.bits:
             return
         try:
             state = _state(path)
@@ -138,7 +134,9 @@ class FileChecks:
             fd = os.open(path, os.O_RDONLY)
         except OSError:
             if not held.is_share:
-                self._problem(f"{host.name} claims chunks of {held.path}, which is not there.")
+                self._scene.problem(
+                    f"{host.name} claims chunks of {held.path}, which is not there."
+                )
             return
         try:
             for chunknum in held.chunks:
@@ -150,8 +148,10 @@ class FileChecks:
     def _check_chunk(self, host: Host, held: Holding, chunknum: int, fd: int) -> None:
         offset, length = held.info.offset(chunknum), held.info.length(chunknum)
         piece = os.pread(fd, length, offset)
-        if len(piece) != length or not self._truth.is_right(held.name, offset, piece):
-            self._problem(f"{host.name} claims chunk {chunknum} of {held.path}, which is wrong.")
+        if len(piece) != length or not self._scene.truth.is_right(held.name, offset, piece):
+            self._scene.problem(
+                f"{host.name} claims chunk {chunknum} of {held.path}, which is wrong."
+            )
 
     # What outlives a crash
 
@@ -178,17 +178,17 @@ class FileChecks:
         progress = self._progress.pop(path, None)
         if progress is None or not progress.end or not progress.sound:
             return
-        if path in self._truth.scribbled or path in self._truth.foreign:
+        if path in self._scene.truth.scribbled or path in self._scene.truth.foreign:
             return
         if progress.end == "kill":
             kept = progress.counts[-1] if progress.counts else 0
             if wrong:
-                self._problem(f"After SIGKILL {wrong} chunks on record are wrong in {path}.")
+                self._scene.problem(f"After SIGKILL {wrong} chunks on record are wrong in {path}.")
         else:
             full = len(progress.counts) == SECONDS_OF_A_RECORD
             kept = min(progress.counts) if full else 0
         if right < kept:
-            self._problem(f"{path} had {kept} chunks, and {right} after a {progress.end}.")
+            self._scene.problem(f"{path} had {kept} chunks, and {right} after a {progress.end}.")
 
 
 def _state(path: Path) -> tuple[int, int]:

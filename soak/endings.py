@@ -2,98 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from p2pfs.peer.library import Holding
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.service import JOURNALS, PeerService
 from p2pfs.peer.storage import PART_SUFFIX
-from p2pfs.testing import Connection, Host, Network, Swarm
+from p2pfs.testing import Connection, Host
 from p2pfs.testing.endings import reachable
 from p2pfs.testing.swarm import PEER_PORT
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.service import TrackerService
-from soak.truth import DOWNLOADS, Truth, name_of
+from soak.scene import Scene
+from soak.truth import DOWNLOADS, name_of
 
 
 class EndChecks:
     """Looks at a swarm in which nothing has happened for a while, and at what it leaves."""
 
-    def __init__(
-        self,
-        network: Network,
-        swarm: Swarm,
-        tracker: Host,
-        peers: Sequence[Host],
-        truth: Truth,
-        problem: Callable[[str], None],
-    ) -> None:
-        self._network = network
-        self._swarm = swarm
-        self._tracker = tracker
-        self._hosts = peers
-        self._truth = truth
-        self._problem = problem
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
 
     # With everything running, and nothing to do
 
     def check_directory(self) -> None:
         """The tracker's directory is what its connected peers hold."""
-        tracker = self._swarm.daemons.get(self._tracker)
+        tracker = self._scene.swarm.daemons.get(self._scene.tracker)
         if not isinstance(tracker, TrackerService):
             return
         directory, expected = tracker.directory, {}
-        for host in self._hosts:
-            peer = self._swarm.daemons.get(host)
+        for host in self._scene.peers:
+            peer = self._scene.swarm.daemons.get(host)
             if not isinstance(peer, PeerService) or peer.uplink.address is None:
-                self._problem(f"{host.name} has not joined again.")
+                self._scene.problem(f"{host.name} has not joined again.")
                 continue
             expected[peer.uplink.address] = {
                 held.name: held.chunks for held in peer.library if _is_to_be_listed(held, directory)
             }
         if set(directory.peers) != set(expected):
-            self._problem(f"The tracker knows {directory.peers}, there are {[*expected]}.")
+            self._scene.problem(f"The tracker knows {directory.peers}, there are {[*expected]}.")
         for address, holdings in expected.items():
             listed = directory.held_by(address) if address in directory.peers else {}
             if listed != holdings:
                 told = {name: str(chunks) for name, chunks in listed.items()}
                 truth = {name: str(chunks) for name, chunks in holdings.items()}
-                self._problem(f"The tracker says {address} has {told}; it has {truth}.")
+                self._scene.problem(f"The tracker says {address} has {told}; it has {truth}.")
 
     def check_idle(self) -> None:
         """Without downloads there are no connections to sources, no open files, no journals."""
-        for connection in self._network.connections:
+        for connection in self._scene.network.connections:
             client = connection.client
             if connection.server.local.port == PEER_PORT and not client.gone:
-                self._problem(f"{client.host.name} has a connection to a source left.")
-        for host in self._hosts:
-            peer = self._swarm.daemons.get(host)
+                self._scene.problem(f"{client.host.name} has a connection to a source left.")
+        for host in self._scene.peers:
+            peer = self._scene.swarm.daemons.get(host)
             if isinstance(peer, PeerService):
                 self._check_idle_peer(host, peer)
 
     def _check_idle_peer(self, host: Host, peer: PeerService) -> None:
         if host.disk.open_files:
-            self._problem(f"{host.name} has files open: {host.disk.open_files}")
+            self._scene.problem(f"{host.name} has files open: {host.disk.open_files}")
         for held in peer.library:
-            if (host, held.name) in self._truth.unshared:
-                self._problem(f"{host.name} has '{held.name}', which its user unpublished.")
+            if (host, held.name) in self._scene.truth.unshared:
+                self._scene.problem(f"{host.name} has '{held.name}', which its user unpublished.")
         state, unfinished = host.directory / "state", [h for h in peer.library if not h.is_share]
         journals = {journal_path(state / JOURNALS, held.name) for held in unfinished}
         for journal in (state / JOURNALS).glob("*"):
-            if journal not in journals | self._truth.unremovable:
-                self._problem(f"{host.name} left the journal of no unfinished download.")
+            if journal not in journals | self._scene.truth.unremovable:
+                self._scene.problem(f"{host.name} left the journal of no unfinished download.")
         parts = {held.path for held in unfinished}
         for path in (host.directory / DOWNLOADS).rglob(f"*{PART_SUFFIX}"):
             # A kill leaves the part file of a copy of an own share: such a copy has no record.
             share = peer.library.get(name_of(host, path.with_suffix("")))
             is_copy = share is not None and share.path != path.with_suffix("")
-            known = path in parts or path in self._truth.unremovable
-            if not (known or self._truth.is_foreign(path) or is_copy):
-                self._problem(f"{host.name} left {path}, which nobody will go on with.")
+            known = path in parts or path in self._scene.truth.unremovable
+            if not (known or self._scene.truth.is_foreign(path) or is_copy):
+                self._scene.problem(f"{host.name} left {path}, which nobody will go on with.")
 
     def check_memory(self) -> None:
         """No daemon keeps a connection of the past in memory."""
-        network = self._network
+        network = self._scene.network
         ends = [end for c in network.connections for end in (c.client, c.server)]
         # The far side of a half-open connection is kept by the simulation, not by a daemon.
         beyond: list[object] = [network, network.timeline, *network.hosts.values()]
@@ -101,32 +87,32 @@ class EndChecks:
         beyond += [end.reactor for end in ends if end.reactor.is_dead]
         kept = {
             thing
-            for thing in reachable([*self._swarm.daemons.values()], beyond)
+            for thing in reachable([*self._scene.swarm.daemons.values()], beyond)
             if isinstance(thing, Connection) and thing not in network.connections
         }
         if kept:
-            self._problem(f"{len(kept)} connections of the past are kept in memory.")
+            self._scene.problem(f"{len(kept)} connections of the past are kept in memory.")
 
     # After everything was stopped
 
     def check_nothing_left(self) -> None:
         """Daemons that were stopped have no timers, files, ports or connections."""
-        for host in (*self._hosts, self._tracker):
+        for host in (*self._scene.peers, self._scene.tracker):
             timers = [str(call) for call in host.reactor.getDelayedCalls()]
             if timers:
-                self._problem(f"{host.name} left timers: {timers}")
+                self._scene.problem(f"{host.name} left timers: {timers}")
             if host.disk.open_files:
-                self._problem(f"{host.name} left files open: {host.disk.open_files}")
+                self._scene.problem(f"{host.name} left files open: {host.disk.open_files}")
             if host.reactor.ports:
-                self._problem(f"{host.name} left ports open: {[*host.reactor.ports]}")
+                self._scene.problem(f"{host.name} left ports open: {[*host.reactor.ports]}")
         left = [
             end.protocol
-            for connection in self._network.connections
+            for connection in self._scene.network.connections
             for end in (connection.client, connection.server)
             if end.protocol is not None and not end.gone
         ]
         if left:
-            self._problem(f"Connections are left: {left}.")
+            self._scene.problem(f"Connections are left: {left}.")
 
 
 def _is_to_be_listed(held: Holding, directory: Directory) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from p2pfs.testing import Connection, Host, Network
+from p2pfs.testing import Connection, Host
 from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
 from soak.plan import Fault
-from soak.truth import DOWNLOADS, Truth
+from soak.scene import Scene
+from soak.truth import DOWNLOADS
 
 FLIP_SECONDS = 5.0
 FLIP_SHARE = 0.03
@@ -21,8 +22,7 @@ class Faults:
 
     def __init__(
         self,
-        network: Network,
-        truth: Truth,
+        scene: Scene,
         restart: Callable[[Host], None],
         stop: Callable[[Host], None],
         ends: Callable[[Host, str], None],
@@ -33,8 +33,8 @@ class Faults:
         ``ends`` is called just before a fault of the named kind ends a host's process.
         ``slow_drive`` is what a slow one moves, in bytes a second.
         """
-        self._network = network
-        self._truth = truth
+        self._network = scene.network
+        self._truth = scene.truth
         self._ends = ends
         self._slow_drive = slow_drive
         self._restart = restart

@@ -20,6 +20,7 @@ from soak.liar import start_liar
 from soak.listener import Listener
 from soak.plan import TRACKER, Act, Fault, HostPlan, Plan
 from soak.report import Report, Writer
+from soak.scene import Scene
 from soak.truth import DOWNLOADS, Truth
 from soak.users import Users
 from soak.watch import Watch
@@ -41,34 +42,24 @@ class History:
     def __init__(self, plan: Plan, directory: Path) -> None:
         self.plan = plan
         self._random = Random(plan.seed)
-        self._network = Network(directory, self._random)
-        self._swarm = Swarm(self._network)
-        self._writer = Writer(self._network.timeline, directory, plan.seed)
+        network = self._network = Network(directory, self._random)
         self._tracker = self._add(HostPlan(TRACKER, 5e6, 5e6, 0.0005))
         self._plans = {self._add(host): host for host in plan.hosts}
         self._peers = list(self._plans)
         self._liars = [self._add(host) for host in plan.liars]
-        problem = self._writer.problem
-        self._truth = Truth(self._swarm)
-        self._files = FileChecks(self._swarm, self._peers, self._truth, problem)
-        self._witness = Witness(self._network, self._swarm, self._tracker, self._truth)
-        self._end = EndChecks(
-            self._network, self._swarm, self._tracker, self._peers, self._truth, problem
-        )
-        self._watch = Watch(self._network, self._swarm, self._tracker, self._peers, problem)
-        self._users = Users(
-            self._network, self._swarm, self._truth, self._files, self._witness, self._writer
-        )
+        self._swarm = Swarm(network)
+        self._writer = Writer(network.timeline, directory, plan.seed)
+        truth = Truth(self._swarm)
+        scene = Scene(network, self._swarm, self._tracker, self._peers, truth, self._writer)
+        self._files = FileChecks(scene)
+        self._witness = Witness(scene)
+        self._end = EndChecks(scene)
+        self._watch = Watch(scene)
+        self._users = Users(scene, self._files, self._witness)
         self._faults = Faults(
-            self._network,
-            self._truth,
-            self._start,
-            self._stop_and_start,
-            self._files.ends,
-            plan.slow_drive,
+            scene, self._start, self._stop_and_start, self._files.ends, plan.slow_drive
         )
-        liars = {host.name for host in self._liars}
-        self._listener = Listener(self._network, self._truth, self._files, liars, self._writer)
+        self._listener = Listener(scene, self._files, {host.name for host in self._liars})
         self._over = False
 
     def run(self) -> Report:

@@ -9,35 +9,30 @@ from typing import Any
 from twisted.logger import LogEvent, eventAsText
 
 from p2pfs.peer.picker import MIN_WINDOW
-from p2pfs.testing import Network
 from soak.checks import FileChecks
-from soak.report import Writer
-from soak.truth import Truth
+from soak.scene import Scene
 
 
 class Listener:
     """A log observer: writes everything into the report, and judges some of it."""
 
-    def __init__(
-        self, network: Network, truth: Truth, files: FileChecks, liars: set[str], writer: Writer
-    ) -> None:
+    def __init__(self, scene: Scene, files: FileChecks, liars: set[str]) -> None:
         """``liars`` are the names of the hosts that may be banned."""
-        self._hosts = {host.address: host for host in network.hosts.values()}
-        self._truth = truth
+        self._hosts = {host.address: host for host in scene.network.hosts.values()}
+        self._scene = scene
         self._files = files
         self._liars = liars
-        self._writer = writer
         self._bans: Counter[tuple[Any, str]] = Counter()
         self.over = False
         """Set when the daemons are stopped: what that breaks off may fail."""
 
     def __call__(self, event: LogEvent) -> None:
         text = eventAsText(event, includeTimestamp=False)
-        self._writer.say(text)
+        self._scene.writer.say(text)
         if self.over:
             return
         if event.get("log_failure") is not None:
-            self._writer.problem(f"A failure was logged: {text}")
+            self._scene.writer.problem(f"A failure was logged: {text}")
         format = event.get("log_format") or ""
         if format.startswith("Banned for "):
             self._banned(event["log_source"], event["error"])
@@ -45,7 +40,9 @@ class Listener:
             self._files.salvaged(Path(event["path"]), event["right"], event["wrong"])
         error = str(event.get("error") or "")
         if error.startswith("Cannot remove "):
-            self._truth.unremovable.add(Path(error[len("Cannot remove ") :].rpartition(": ")[0]))
+            self._scene.truth.unremovable.add(
+                Path(error[len("Cannot remove ") :].rpartition(": ")[0])
+            )
 
     def _banned(self, sourcing: object, error: str) -> None:
         """Liars are banned once, but for what is in flight to them; others never."""
@@ -54,10 +51,10 @@ class Listener:
         if host.name in self._liars:
             self._bans[sourcing, source] += 1
             if self._bans[sourcing, source] == MIN_WINDOW + 1:
-                self._writer.problem(f"{host.name} was asked again after it was banned.")
-        elif not (self._truth.flipped or self._excused(host.directory)):
-            self._writer.problem(f"{host.name} was banned, and is honest: {error}")
+                self._scene.writer.problem(f"{host.name} was asked again after it was banned.")
+        elif not (self._scene.truth.flipped or self._excused(host.directory)):
+            self._scene.writer.problem(f"{host.name} was banned, and is honest: {error}")
 
     def _excused(self, directory: Path) -> bool:
         """Somebody else has written into a part file while it was in use."""
-        return any(path.is_relative_to(directory) for path in self._truth.unknowable)
+        return any(path.is_relative_to(directory) for path in self._scene.truth.unknowable)

@@ -21,32 +21,21 @@ from p2pfs.errors import (
 from p2pfs.peer.job import Fetched
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.trees import TreeJob
-from p2pfs.testing import Host, Network, Swarm, download, publish
+from p2pfs.testing import Host, download, publish
 from soak.checks import FileChecks
 from soak.plan import TREE, Act, Cancel, Fetch, FetchTree, FilePlan, Occupy, Publish, Unpublish
-from soak.report import Writer
-from soak.truth import DOWNLOADS, SHARES, Truth
+from soak.scene import Scene
+from soak.truth import DOWNLOADS, SHARES
 from soak.witness import Attempt, Witness
 
 
 class Users:
     """Carries out what a plan says that users do."""
 
-    def __init__(
-        self,
-        network: Network,
-        swarm: Swarm,
-        truth: Truth,
-        files: FileChecks,
-        witness: Witness,
-        writer: Writer,
-    ) -> None:
-        self._network = network
-        self._swarm = swarm
-        self._truth = truth
+    def __init__(self, scene: Scene, files: FileChecks, witness: Witness) -> None:
+        self._scene = scene
         self._files = files
         self._witness = witness
-        self._writer = writer
         self.attempts: list[Attempt] = []
 
     @property
@@ -57,8 +46,8 @@ class Users:
     def act(self, act: Act) -> None:
         """Do one thing, if there is a peer to do it with."""
         assert not hasattr(act, "host"), "faults are nobody's wish"
-        host = self._network.hosts[act.peer]
-        peer = self._swarm.daemons.get(host)
+        host = self._scene.network.hosts[act.peer]
+        peer = self._scene.swarm.daemons.get(host)
         if isinstance(act, Occupy):
             self._occupy(host, act)
         elif isinstance(peer, PeerService) and not host.is_frozen:
@@ -87,16 +76,16 @@ class Users:
         content = Random(file.content).randbytes(file.size)
         if not path.exists():
             path.write_bytes(content)
-        self._truth.published(host, file.name, content)
+        self._scene.truth.published(host, file.name, content)
         self._tolerate(publish(peer, path, file.name))
 
     def _unpublish(self, host: Host, peer: PeerService, name: str) -> None:
         work = Deferred.fromCoroutine(peer.publisher.unpublish(name))
-        self._tolerate(work.addCallback(self._truth.unsharing(host, name)))
+        self._tolerate(work.addCallback(self._scene.truth.unsharing(host, name)))
 
     def fetch(self, host: Host, peer: PeerService, name: str, overwrite: bool = False) -> Attempt:
         """Begin a download."""
-        attempt = Attempt(host, name, self._network.timeline.now, overwrite)
+        attempt = Attempt(host, name, self._scene.network.timeline.now, overwrite)
         self.attempts.append(attempt)
         target = host.directory / DOWNLOADS / name
         target.parent.mkdir(exist_ok=True)
@@ -105,16 +94,16 @@ class Users:
         except P2pfsError as error:
             self._ended(error, attempt)
         else:
-            self._truth.begun(host, target, overwrite)
+            self._scene.truth.begun(host, target, overwrite)
             fetched.addErrback(_expected).addCallback(self._ended, attempt)
             fetched.addErrback(self._defect)
         return attempt
 
     def _fetch_tree(self, host: Host, peer: PeerService) -> None:
-        attempt = Attempt(host, TREE, self._network.timeline.now)
+        attempt = Attempt(host, TREE, self._scene.network.timeline.now)
         self.attempts.append(attempt)
         target = host.directory / DOWNLOADS / TREE
-        self._truth.begun_below(host, TREE)
+        self._scene.truth.begun_below(host, TREE)
         _, fetched = peer.trees.start(TREE, target, False)
         fetched.addErrback(_expected).addCallback(self._tree_ended, attempt)
         fetched.addErrback(self._defect)
@@ -127,36 +116,38 @@ class Users:
 
     def _occupy(self, host: Host, act: Occupy) -> None:
         path = host.directory / DOWNLOADS / (act.name + act.suffix)
-        peer = self._swarm.daemons.get(host)
+        peer = self._scene.swarm.daemons.get(host)
         # A part file that a peer misses it would find there: that is not somebody else's place.
         owned = not isinstance(peer, PeerService) or peer.library.get(act.name) is not None
         may_go = any(a.goes_on and a.overwrite and a.host is host for a in self.attempts)
         if host.is_up and not (path.exists() or may_go or (act.suffix and owned)):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(b"somebody else's")
-            self._truth.foreign[path] = path.read_bytes()
+            self._scene.truth.foreign[path] = path.read_bytes()
 
     # Outcomes
 
     def _ended(self, outcome: Fetched | P2pfsError, attempt: Attempt) -> None:
-        attempt.outcome, attempt.ended = outcome, self._network.timeline.now
-        self._writer.say(f"{attempt.host.name} {attempt.name}: {outcome}")
+        attempt.outcome, attempt.ended = outcome, self._scene.network.timeline.now
+        self._scene.writer.say(f"{attempt.host.name} {attempt.name}: {outcome}")
         self._witness.look(attempt)
-        report = self._writer.report
+        report = self._scene.writer.report
         if isinstance(outcome, Fetched):
             report.delivered += 1
             self._files.told(attempt.host, outcome.path)
             return
         report.failed += 1
         if not self._excused(outcome, attempt):
-            self._writer.problem(f"{attempt.host.name}'s download of '{attempt.name}': {outcome}")
+            self._scene.writer.problem(
+                f"{attempt.host.name}'s download of '{attempt.name}': {outcome}"
+            )
 
     def _tree_ended(self, outcome: TreeJob | P2pfsError, attempt: Attempt) -> None:
-        attempt.outcome, attempt.ended = outcome, self._network.timeline.now
+        attempt.outcome, attempt.ended = outcome, self._scene.network.timeline.now
         tree = outcome if isinstance(outcome, TreeJob) else None
-        self._writer.say(f"{attempt.host.name} {TREE}: {tree.remark if tree else outcome}")
+        self._scene.writer.say(f"{attempt.host.name} {TREE}: {tree.remark if tree else outcome}")
         for fetched in tree.fetched if tree else []:
-            self._writer.report.delivered += 1
+            self._scene.writer.report.delivered += 1
             self._files.told(attempt.host, fetched.path)
 
     def _excused(self, error: P2pfsError, attempt: Attempt) -> bool:
@@ -169,7 +160,7 @@ class Users:
             case StorageProblem():
                 return attempt.disk_failed
             case Cancelled():
-                return attempt.cancelled or attempt.host not in self._swarm.daemons
+                return attempt.cancelled or attempt.host not in self._scene.swarm.daemons
         return False
 
     def _tolerate(self, work: Deferred[Any]) -> None:
@@ -177,7 +168,7 @@ class Users:
         work.addErrback(_expected).addErrback(self._defect)
 
     def _defect(self, failure: Failure) -> None:
-        self._writer.problem(f"Not an error in words: {failure.getTraceback()}")
+        self._scene.writer.problem(f"Not an error in words: {failure.getTraceback()}")
 
 
 def _expected(failure: Failure) -> P2pfsError:

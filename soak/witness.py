@@ -9,10 +9,10 @@ from p2pfs.errors import P2pfsError
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.trees import TreeJob
-from p2pfs.testing import Host, Network, Swarm
+from p2pfs.testing import Host
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.service import TrackerService
-from soak.truth import Truth
+from soak.scene import Scene
 
 WINDOW = 45
 """Seconds in which a download that all could have given what it lacks should have got it.
@@ -51,11 +51,8 @@ class Attempt:
 class Witness:
     """Looks at a swarm every second."""
 
-    def __init__(self, network: Network, swarm: Swarm, tracker: Host, truth: Truth) -> None:
-        self._network = network
-        self._truth = truth
-        self._swarm = swarm
-        self._tracker = tracker
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
 
     def look(self, attempt: Attempt) -> None:
         """Note who could give what to a download that goes on."""
@@ -63,15 +60,15 @@ class Witness:
         attempt.disk_failed |= bool(host.drive.full or host.drive.failing or host.drive.rate)
         attempt.suspects |= {
             other
-            for other in self._network.hosts.values()
-            if other.tamper is not None or self._truth.is_spoiled(other, attempt.name)
+            for other in self._scene.network.hosts.values()
+            if other.tamper is not None or self._scene.truth.is_spoiled(other, attempt.name)
         }
         holding = attempt.job.holding if attempt.job else None
         if holding is None:
             return
         directory = self._directory(host)
         sample: dict[Host, int] = {}
-        for other, peer in self._swarm.daemons.items():
+        for other, peer in self._scene.swarm.daemons.items():
             if other is host or not isinstance(peer, PeerService) or directory is None:
                 continue
             held = peer.library.get(attempt.name)
@@ -101,20 +98,20 @@ class Witness:
 
     def can_be_had(self, name: str) -> bool:
         """Whether some peer shares the whole file, and the tracker lists that."""
-        tracker = self._swarm.daemons.get(self._tracker)
+        tracker = self._scene.swarm.daemons.get(self._scene.tracker)
         if not isinstance(tracker, TrackerService) or name not in tracker.directory:
             return False
         whole = {a for a, chunks in tracker.directory[name].holders.items() if chunks.whole}
         return any(
             isinstance(peer, PeerService)
             and peer.uplink.address in whole
-            and not self._truth.is_spoiled(host, name)
-            for host, peer in self._swarm.daemons.items()
+            and not self._scene.truth.is_spoiled(host, name)
+            for host, peer in self._scene.swarm.daemons.items()
         )
 
     def _directory(self, host: Host) -> Directory | None:
-        tracker = self._swarm.daemons.get(self._tracker)
-        works = self._works(self._tracker) and self._connected(host, self._tracker)
+        tracker = self._scene.swarm.daemons.get(self._scene.tracker)
+        works = self._works(self._scene.tracker) and self._connected(host, self._scene.tracker)
         return tracker.directory if works and isinstance(tracker, TrackerService) else None
 
     def _can_give(self, other: Host, host: Host) -> bool:
@@ -127,10 +124,10 @@ class Witness:
         return host.is_up and not host.is_frozen
 
     def _connected(self, one: Host, other: Host) -> bool:
-        if not self._network.reachable(one, other):
+        if not self._scene.network.reachable(one, other):
             return False
         return not any(
             connection.is_cut or connection.client.stalled
-            for connection in self._network.connections
+            for connection in self._scene.network.connections
             if {connection.client.host, connection.server.host} == {one, other}
         )

@@ -28,6 +28,7 @@ from soak.listener import Listener
 from soak.plan import Fault, draw
 from soak.report import Writer
 from soak.running import parse_seeds, run_seed
+from soak.scene import Scene
 from soak.truth import DOWNLOADS, Truth
 from soak.watch import Watch
 from soak.witness import WINDOW, Attempt, Witness
@@ -139,12 +140,13 @@ class Stage:
         self.truth = Truth(self.swarm)
         self.truth.published(self.source, "f", CONTENT)
         self.writer = Writer(self.network.timeline, directory, 0)
-        problem, peers = self.writer.problem, [self.source, self.host]
-        self.files = FileChecks(self.swarm, peers, self.truth, problem)
-        self.end = EndChecks(self.network, self.swarm, self.tracker, peers, self.truth, problem)
-        self.witness = Witness(self.network, self.swarm, self.tracker, self.truth)
-        self.watch = Watch(self.network, self.swarm, self.tracker, peers, problem)
-        self.listener = Listener(self.network, self.truth, self.files, {"peer"}, self.writer)
+        peers = [self.source, self.host]
+        scene = Scene(self.network, self.swarm, self.tracker, peers, self.truth, self.writer)
+        self.files = FileChecks(scene)
+        self.end = EndChecks(scene)
+        self.witness = Witness(scene)
+        self.watch = Watch(scene)
+        self.listener = Listener(scene, self.files, {"peer"})
         self.network.run(1)
         shared = self.source.directory / "f"
         shared.write_bytes(CONTENT)
