@@ -79,12 +79,17 @@ class Conversation:
                 return
             payload = bytes(heard[end + 1 : end + 1 + length])
             del heard[: end + 1 + length]
-            self._match(line, message)
+            if not self.comes_by_itself(message):
+                self._match(line, message)
             self.check_content(message, payload)
 
     def payload_length(self, message: m.Message) -> int:
         """How many raw bytes follow a message; for subclasses."""
         return 0
+
+    def comes_by_itself(self, message: m.Message) -> bool:
+        """Whether a message answers no request in particular, and may come now; for subclasses."""
+        return False
 
     def check_content(self, message: m.Message, payload: bytes) -> None:
         """Check what an answer says; for subclasses."""

@@ -68,6 +68,10 @@ def _messages() -> list[m.Message]:
         m.RequestChunkRegister("f", None, b"\xa0", INFO),
         m.Error("REQUEST_PUBLISH", "No.", "f", 1),
         m.PeerPingPong(),
+        m.PeerTurns(),
+        m.PeerWant("f", b"\xc0", 2),
+        m.PeerOffer("f", 1),
+        m.PeerHave("f", 1),
         m.PeerRequestChunk("f", 0, INFO.root, "raw"),
         m.PeerReplyChunk("f", 0, "ab" * 32, "SGVsbG8sIHN3YXJtIQo="),
         m.PeerReplyChunk("f", 0, "ab" * 32, length=14),
@@ -153,6 +157,9 @@ def _serving() -> dict[str, bytes]:
     part = [m.PeerRequestChunk("part", n, None, "raw") for n in range(3)]
     digests, ping = m.PeerRequestDigests("f", str(INFO.root)), m.PeerPingPong()
     _, none = described([])
+    turns = m.PeerPingPong(turns=True)
+    wish = m.PeerWant("f", b"\xf8", 2, INFO.root)
+    had = [m.PeerHave("f", n) for n in range(len(CHUNKS))]
     busy = b'>0{"type":"PEER_PING_PONG","sent":12.5}\n{"type":"NOTHING"}\n'
     return {
         "raw": script(say(0, digests, ping, *raw)),
@@ -175,6 +182,12 @@ def _serving() -> dict[str, bytes]:
         "removed": script("@2", say(0, raw[0], base64[0])),
         "long-line": script("|0", say(0, *raw, *raw), b">0" + b"x" * 1499, ">0xxx", "~0"),
         "idle": script(say(0, ping), "+.299", say(0, ping), "+.300"),
+        "turns": script(say(0, turns, wish, *raw, *had), say(1, turns, wish, *had)),
+        "no-wishes": script(
+            say(0, m.PeerWant("g", b"\xf8", 1), m.PeerWant("f", b"\xf9", 1), m.PeerHave("g", 9)),
+            say(0, wish, m.PeerWant("f", b"\0", 0), m.PeerWant("part", b"\xf8", 9)),
+        ),
+        "late-turns": script(say(0, wish), say(1, wish), say(2, wish), "+.1", "+.16", "!0", "@2"),
         "in-pieces": script("/05", say(0, raw[0], ping, base64[0]), ">0{", "+.60"),
     }
 
@@ -195,6 +208,8 @@ def _source() -> dict[str, bytes]:
     short = say(0, m.PeerReplyChunk("f", 0, digests[0], length=200)) + CHUNKS[0][:200]
     ping = say(0, m.PeerPingPong())
     nonsense = b'>0{"type":"NOTHING"}\n' * 17
+    turns = say(0, m.PeerTurns())
+    offers = say(0, *[m.PeerOffer("f", n) for n in (1, 3, 9)], m.PeerOffer("g", 0))
     return {
         "raw": script("f00", "f@1", "p0", raw(0), raw(1), ping),
         "base64": script("f04", "f00", base64(4), base64(0)),
@@ -207,6 +222,11 @@ def _source() -> dict[str, bytes]:
         "cancelled": script("f00", "f01", "x.0", raw(0), "x.1", base64(1)),
         "cancelled-midway": script("f00", "f01", raw(0, 99), "x.0", b">0" + DATA[99:300], raw(1)),
         "silent": script("p0", "+.9", "f00", raw(0, 50), "+.10"),
+        "turns": script("p0", turns, ping, "w05", offers, raw(1), raw(3), "v0", offers),
+        "no-turns": script("p0", ping, "w05", offers),
+        "no-wish": script(
+            "p0", turns, ping, "w03", say(0, m.Error("PEER_WANT", "No.\n", "f")), offers
+        ),
         "slow-disk": script("-.", "f@0", raw(0), "f01", "_.", raw(1), "=."),
         "slow-line": script("%.1", "f00", "f01", raw(0), raw(1), "+.1", "%.0", "+.1"),
         "hung-up": script("f00", "c.", raw(0)),

@@ -21,7 +21,7 @@ from fuzz.script import Step, steps
 from fuzz.stage import Connection, peer_at, settle
 from p2pfs import messages as m
 from p2pfs.chunks import ChunkSet
-from p2pfs.errors import MalformedMessage
+from p2pfs.errors import InvalidFileInfo, MalformedMessage
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rate_limit import RateLimit
@@ -60,7 +60,7 @@ class _Downloader(Conversation):
     """One connection, and what was said on it."""
 
     def __init__(self, factory: ServingFactory, held: dict[str, ChunkSet]) -> None:
-        super().__init__(_REPLIES, (m.Error,), LINE_LIMIT)
+        super().__init__(_REPLIES, (m.Error, m.PeerWant, m.PeerHave), LINE_LIMIT)
         protocol = factory.buildProtocol(None)
         assert isinstance(protocol, ServingProtocol)
         protocol.line_limit = LINE_LIMIT
@@ -73,6 +73,24 @@ class _Downloader(Conversation):
             return 0
         check(0 < message.length <= len(CHUNKS[0]), "a payload is as long as a chunk")
         return message.length
+
+    def comes_by_itself(self, message: m.Message) -> bool:
+        match message:
+            case m.PeerTurns():
+                pings = [asked for asked in self.requests if isinstance(asked, m.PeerPingPong)]
+                check(any(ping.turns for ping in pings), "only who knows turns is told of them")
+                return True
+            case m.PeerOffer(filename, chunknum):
+                wanted = any(
+                    isinstance(asked, m.PeerWant)
+                    and asked.filename == filename
+                    and _names(asked.chunks, chunknum)
+                    for asked in self.requests
+                )
+                check(wanted, "only what is wanted is offered")
+                check(chunknum in self._held[filename], "only what is held is offered")
+                return True
+        return False
 
     def check_content(self, message: m.Message, payload: bytes) -> None:
         if isinstance(message, m.PeerReplyDigests):
@@ -206,6 +224,13 @@ class _Scene:
         if downloader is None or downloader.connection.lost:
             downloader = self.downloaders[number] = _Downloader(self.factory, self.held)
         return downloader
+
+
+def _names(bitfield: bytes, chunknum: int) -> bool:
+    try:
+        return chunknum in ChunkSet.from_bitfield(len(CHUNKS), bitfield)
+    except InvalidFileInfo:
+        return False
 
 
 def _base64(text: str) -> bytes | None:

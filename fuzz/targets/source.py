@@ -1,10 +1,11 @@
 """A downloader's connection to a source that answers anything, in any pieces, at any time.
 
-Steps: ``f.n`` asks for chunk n, ``h.`` for the hash list, ``p.`` pings, ``x.n``
-cancels request n, ``>.…`` the source sends the rest, ``!.`` it hangs up, ``c.``
-the downloader does, ``/.n`` has bytes arrive n at a time, ``+.n`` is n seconds,
-``%.n`` limits the download to n KiB a second, ``-.``, ``_.`` and ``=.`` stop
-the disk, let it do one job, and let it work again.
+Steps: ``f.n`` asks for chunk n, ``h.`` for the hash list, ``p.`` pings, ``w.n``
+wants n chunks in turn, ``v.`` none, ``x.n`` cancels request n, ``>.…`` the source
+sends the rest, ``!.`` it hangs up, ``c.`` the downloader does, ``/.n`` has bytes
+arrive n at a time, ``+.n`` is n seconds, ``%.n`` limits the download to n KiB a
+second, ``-.``, ``_.`` and ``=.`` stop the disk, let it do one job, and let it work
+again.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from twisted.internet.defer import Deferred
 
 from fuzz.content import HASHES, INFO
 from fuzz.faults import check, no_logged_failures
-from fuzz.promises import Promises
+from fuzz.promises import MOST_TEXT, Promises
 from fuzz.script import Step, steps
 from fuzz.stage import Connection, peer_at, settle
 from p2pfs import messages as m
 from p2pfs.addresses import Address
-from p2pfs.chunks import HashList, parse_digest
+from p2pfs.chunks import ChunkSet, HashList, parse_digest
 from p2pfs.errors import MalformedMessage
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.rate_limit import RateLimit
@@ -92,6 +93,7 @@ class _Scene:
         self.source.line_limit = LINE_LIMIT
         self.connection = Connection(self.source, peer_at(address.host))
         self.promises = Promises()
+        self.wanted: int | None = None
 
     def play(self, step: Step) -> None:
         """One step, and all that follows from it."""
@@ -100,6 +102,11 @@ class _Scene:
                 self.connection.deliver(step.rest)
             case "f" | "h" | "p" if self.promises.made < MAX_REQUESTS:
                 self._ask(step)
+            case "w":
+                self._want(step.number(INFO.totalchunknum))
+            case "v":
+                self.wanted = None
+                self.source.want_nothing("f", INFO)
             case "x":
                 self.promises.cancel(step.number(MAX_REQUESTS))
             case "!":
@@ -129,18 +136,37 @@ class _Scene:
         check(not self.clock.getDelayedCalls(), "no timers are left")
         self.promises.check_sent(self.connection.heard)
 
+    def _want(self, count: int) -> None:
+        self.wanted = count
+        chunks = ChunkSet.of(INFO.totalchunknum, range(count))
+        self.source.want("f", INFO, chunks, 2, self._offered, self._refused)
+
+    def _offered(self, chunknum: int) -> bool:
+        check(self.source.takes_turns, "only who has said that it takes turns makes offers")
+        check(self.wanted is not None, "there are no offers of what is not wanted")
+        if not 0 <= chunknum < (self.wanted or 0) or self.promises.made >= MAX_REQUESTS:
+            return False
+        self._fetch(chunknum, 1024)
+        return True
+
+    def _refused(self, error: str) -> None:
+        check(self.wanted is not None, "only what is wanted is refused")
+        check(len(error) <= MOST_TEXT, "a refusal has a text of bounded length")
+        self.wanted = None
+
     def _ask(self, step: Step) -> None:
         if step.what == "h":
             self.promises.add(self.source.fetch_hash_list("f", INFO).addCallback(_check_hash_list))
         elif step.what == "p":
             self.promises.add(self.source.ping().addCallback(_check_round_trip))
         else:
-            sink = _CountedSink(
-                self.clock, self.part, step.number(INFO.totalchunknum - 1), step.whom * 4
-            )
-            self.asked[sink.chunknum] += 1
-            fetched = self.source.fetch("f", INFO, sink.chunknum, sink)
-            self.promises.add(fetched.addCallback(self._fetched, sink))
+            self._fetch(step.number(INFO.totalchunknum - 1), max(1, step.whom * 4))
+
+    def _fetch(self, chunknum: int, job_size: int) -> None:
+        sink = _CountedSink(self.clock, self.part, chunknum, job_size)
+        self.asked[chunknum] += 1
+        fetched = self.source.fetch("f", INFO, chunknum, sink)
+        self.promises.add(fetched.addCallback(self._fetched, sink))
 
     def _fetched(self, claimed: bytes, sink: _CountedSink) -> Deferred[Any]:
         reply = self.source.reply
