@@ -110,6 +110,12 @@ class Swarm:
         return path
 
 
+def holders(swarm: Swarm, name: str) -> set[str]:
+    """The addresses of the holders of a file, none when it is not listed."""
+    directory = swarm.tracker.directory
+    return set(directory[name].holders) if name in directory else set()
+
+
 async def publish(peer: PeerService, path: Path, name: str | None = None) -> list[str]:
     """Publish and return the names."""
     _, published = peer.publisher.publish(path, name)

@@ -1,0 +1,166 @@
+"""One download with a clock of its own; its tracker and its sources are the test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from p2pfs.addresses import Address
+from p2pfs.chunks import ChunkSet, HashList
+from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
+from p2pfs.messages import ReplyFileLocation
+from p2pfs.peer.disk import Disk
+from p2pfs.peer.downloading import Download
+from p2pfs.peer.library import Holding
+from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.recorder import DownloadRecorder
+from p2pfs.peer.records import Records
+from p2pfs.peer.settings import Patience
+from p2pfs.peer.source import SourceConnection
+from p2pfs.peer.sources import ReadySource
+from p2pfs.peer.sourcing import HEARTBEAT
+from p2pfs.peer.storage import PartFile
+from p2pfs.peer.surroundings import Surroundings
+from p2pfs.testing.inline import InlineReactor
+from tests.memory_transport import MemoryTransport
+
+from .holdings import content, described
+
+CHUNK = 1000
+DATA = content(4 * CHUNK)
+INFO, HASHES = described(DATA, CHUNK)
+ALL = ChunkSet.full(4)
+
+
+class Scene:
+    """A download, its tracker and its sources, all of which are the test."""
+
+    def __init__(
+        self, max_sources: int = 4, records: Path | None = None, **patience: float
+    ) -> None:
+        """With ``records``, a directory, what is written must find room on record."""
+        self.clock = InlineReactor()
+        self.patience = Patience(**patience)  # type: ignore[arg-type]  # all but one are floats
+        self.asked: list[float] = []
+        self.location: Deferred[ReplyFileLocation] | None = None
+        self.sources: dict[str, MemoryTransport] = {}
+        self.reachable: set[str] = set()
+        self.take_turns: set[str] = set()
+        self.gains: list[int] = []
+        self._fd = os.memfd_create("part")
+        part = PartFile(Disk(), Path("x.part"), len(DATA), self._fd)
+        self.holding = Holding(
+            "x", INFO, HashList(4, bytes(HASHES)), ChunkSet(4), Path("x.part"), part=part
+        )
+        around = Surroundings(
+            self.clock,
+            Random(1),
+            self.patience,
+            max_sources,
+            RateLimit(),
+            self._uplink(),
+            lambda: self.gains.append(self.holding.chunks.bits),
+        )
+        pool: Any = SimpleNamespace(get=self._get)
+        recorder = None if records is None else self._recorder(records, part)
+        self.download = Download(around, pool, self.holding, recorder)
+        self.outcome: list[Any] = []
+        self.download.finished.addBoth(self.outcome.append)
+
+    def _recorder(self, directory: Path, part: PartFile) -> DownloadRecorder:
+        records = Records(self.clock, Disk(), directory / "db")
+        return DownloadRecorder(self.clock, Disk(), records, directory, self.holding, part)
+
+    def _uplink(self) -> Any:
+        return SimpleNamespace(
+            address="192.0.2.1:1",
+            reachable=True,
+            retry_at=None,
+            locate=self._locate,
+            register_chunk=lambda *_: None,
+        )
+
+    def _locate(self, name: str) -> Deferred[ReplyFileLocation]:
+        self.asked.append(self.clock.seconds())
+        if self.location is None:
+            return fail(TrackerUnavailable("gone"))
+        return self.location
+
+    def _get(self, address: Address) -> Deferred[ReadySource]:
+        name = str(address)
+        if name not in self.reachable:
+            return fail(SourceFailed(f"{name}: cannot be reached"))
+        source = SourceConnection(
+            self.clock, address, self.patience.silence, RateLimit(), self.patience.least_rate
+        )
+        self.sources[name] = MemoryTransport(source, self.clock)
+        source.takes_turns = name in self.take_turns
+        ready: Deferred[ReadySource] = Deferred()
+        ready.callback(ReadySource(source, 0.0))
+        return ready
+
+    def start(self, *names: str, holders: int | None = None) -> None:
+        """Begin, with all chunks at these sources."""
+        self.download.start(self.named(*names, holders=holders))
+
+    def named(
+        self, *names: str, holders: int | None = None, chunks: ChunkSet = ALL
+    ) -> ReplyFileLocation:
+        """What the tracker says."""
+        bitfields = {name: chunks.to_bitfield() for name in names}
+        return ReplyFileLocation("x", INFO, bitfields, holders)
+
+    def tell(self, location: ReplyFileLocation) -> None:
+        """Answer the tracker's next question."""
+        asked = len(self.asked)
+        self.location = Deferred()
+        self.run(lambda: len(self.asked) > asked)
+        answered, self.location = self.location, None
+        answered.callback(location)
+
+    def run(self, until: float | Callable[[], bool], most: float = 300.0) -> None:
+        """Let time pass, in heartbeats: so many seconds, or until something is the case."""
+        end = self.clock.seconds() + (most if callable(until) else until)
+        while self.clock.seconds() < end and not (callable(until) and until()):
+            self.clock.advance(HEARTBEAT)
+            for transport in self.sources.values():
+                transport.take()
+        assert not callable(until) or until(), "it did not happen"
+
+    @property
+    def known(self) -> set[str]:
+        """The sources it knows."""
+        return {source.address for source in self.download.explain().sources}
+
+    @property
+    def error(self) -> str:
+        """What it failed with."""
+        [outcome] = self.outcome
+        assert isinstance(outcome, Failure)
+        outcome.trap(DownloadFailed)
+        return str(outcome.value)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if not self.outcome:
+            self.download.cancel()
+        for transport in self.sources.values():
+            transport.hang_up()
+        self.clock.advance(0)
+        os.close(self._fd)
+        assert not self.clock.getDelayedCalls()
+
+
+Scenes = Callable[..., Scene]
+
+
+def address(number: int) -> str:
+    """One of many sources."""
+    return f"192.0.2.2:{number + 1000}"
