@@ -1,15 +1,20 @@
-"""Fixtures every test gets: nothing may be left behind, no failure may go unseen."""
+"""Fixtures for all tests: nothing may be left behind, no failure may go unseen; and a swarm."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, globalLogPublisher
+
+from tests.swarm.foreign import ForeignSource
+from tests.swarm.harness import Swarm
 
 
 class LoggedFailures:
@@ -59,3 +64,28 @@ def logged_failures() -> Iterator[LoggedFailures]:
     assert not failures, "logged failures: " + "\n".join(failures)
     assert not left_timers, f"pending timers: {left_timers}"
     assert not left_readers, f"open ports or connections: {left_readers}"
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory with a short path: that of a control socket may have 107 bytes."""
+    with TemporaryDirectory(prefix="sim-") as directory:
+        yield Path(directory)
+
+
+@pytest_twisted.async_yield_fixture()
+async def swarm(tmp_path: Path) -> AsyncIterator[Swarm]:
+    """A running tracker, to which a test adds peers; all are stopped afterwards."""
+    swarm = Swarm(tmp_path)
+    swarm.start_tracker()
+    yield swarm
+    await swarm.stop_all()
+
+
+@pytest_twisted.async_yield_fixture()
+async def guests() -> AsyncIterator[list[ForeignSource]]:
+    """Foreign sources that a test lets join; they leave afterwards."""
+    guests: list[ForeignSource] = []
+    yield guests
+    for guest in guests:
+        await guest.leave()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 import pytest_twisted
@@ -67,15 +66,6 @@ class LogLines:
 
 
 @pytest_twisted.async_yield_fixture()
-async def swarm(tmp_path: Path) -> AsyncIterator[Swarm]:
-    """A running tracker, to which a test adds peers; all are stopped afterwards."""
-    swarm = Swarm(tmp_path)
-    swarm.start_tracker()
-    yield swarm
-    await swarm.stop_all()
-
-
-@pytest_twisted.async_yield_fixture()
 async def honest(swarm: Swarm) -> AsyncIterator[Honest]:
     """Two peers that have joined."""
     source = await swarm.peer("source", smallest_chunk=CHUNK)
@@ -89,10 +79,3 @@ def log() -> Iterator[LogLines]:
     globalLogPublisher.addObserver(lines)
     yield lines
     globalLogPublisher.removeObserver(lines)
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A directory with a short path: that of a control socket may have 107 bytes."""
-    with TemporaryDirectory(prefix="sim-") as directory:
-        yield Path(directory)

@@ -20,7 +20,7 @@ from p2pfs.errors import P2pfsError
 from tests.hostile.conftest import Honest, LogLines
 from tests.hostile.lines import BAD_NAMES, KINDS, NUMBERS, RUBBISH
 from tests.hostile.raw import Lying, LyingConnection, buffered
-from tests.swarm.foreign import JsonLines
+from tests.swarm.foreign import ForeignSource, JsonLines
 from tests.swarm.harness import MIB, Swarm, download, random_bytes, until
 
 NAME = "x.bin"
@@ -30,20 +30,17 @@ Lie = Callable[[LyingConnection, dict[str, Any]], None]
 Join = Callable[..., Awaitable[Lying]]
 
 
-@pytest_twisted.async_yield_fixture()
-async def join(swarm: Swarm) -> AsyncIterator[Join]:
+@pytest.fixture
+def join(swarm: Swarm, guests: list[ForeignSource]) -> Join:
     """Adds liars that claim all of `DATA`."""
-    sources: list[Lying] = []
 
     async def add(instead_of: str, lie: Lie) -> Lying:
         source = Lying(DATA, instead_of, lie)
-        sources.append(source)
+        guests.append(source)
         await source.join(swarm.port, NAME)
         return source
 
-    yield add
-    for source in sources:
-        await source.leave()
+    return add
 
 
 async def fetch(swarm: Swarm, alone: bool = True) -> None:

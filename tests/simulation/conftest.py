@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from p2pfs.testing import Network
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A directory with a short path: that of a control socket may have 107 bytes."""
-    with TemporaryDirectory(prefix="sim-") as directory:
-        yield Path(directory)
 
 
 @pytest.fixture

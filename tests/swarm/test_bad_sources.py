@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-import pytest_twisted
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
@@ -21,20 +20,17 @@ DATA = random_bytes(6 * MIB + 7, seed=5)
 Join = Callable[..., Awaitable[ForeignSource]]
 
 
-@pytest_twisted.async_yield_fixture()
-async def join(swarm: Swarm) -> AsyncIterator[Join]:
+@pytest.fixture
+def join(swarm: Swarm, guests: list[ForeignSource]) -> Join:
     """Adds foreign sources of `DATA` to the swarm."""
-    sources = []
 
     async def add(answer: Any = None, **publish: Any) -> ForeignSource:
         source = ForeignSource(DATA, answer, publish.pop("digests", None))
-        sources.append(source)
+        guests.append(source)
         await source.join(swarm.port, NAME, **publish)
         return source
 
-    yield add
-    for source in sources:
-        await source.leave()
+    return add
 
 
 async def fetch_beside_an_honest_peer(swarm: Swarm) -> dict[str, int]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import pytest_twisted
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.task import LoopingCall
@@ -80,20 +79,17 @@ def trickle() -> Iterator[Callable[[int], Trickle]]:
         one.stop()
 
 
-@pytest_twisted.async_yield_fixture()
-async def join(swarm: Swarm) -> AsyncIterator[Callable[..., Any]]:
+@pytest.fixture
+def join(swarm: Swarm, guests: list[ForeignSource]) -> Callable[..., Any]:
     """Adds foreign sources to the swarm."""
-    sources = []
 
     async def add(data: bytes, answer: Answer) -> ForeignSource:
         source = ForeignSource(data, answer)
-        sources.append(source)
+        guests.append(source)
         await source.join(swarm.port, NAME)
         return source
 
-    yield add
-    for source in sources:
-        await source.leave()
+    return add
 
 
 async def honest_peer(swarm: Swarm, name: str = "honest") -> PeerService:
