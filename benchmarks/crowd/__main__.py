@@ -11,7 +11,7 @@ from pathlib import Path
 from twisted.logger import globalLogBeginner
 
 from benchmarks.crowd.picture import picture
-from benchmarks.crowd.simulated import Crowd, Outcome, simulate
+from benchmarks.crowd.simulated import Crowd, simulate
 from benchmarks.problems import BenchmarkFailed
 
 KIB = 1 << 10
@@ -47,29 +47,15 @@ def main() -> int:
         except BenchmarkFailed as error:
             print(error, file=sys.stderr)
             return 1
-    print(report(outcome))
+    print(
+        f"{crowd.peers} peers, {crowd.chunks} chunks of {options.chunk_kib} KiB, "
+        f"{options.mbit:g} Mbit/s each way; at best {crowd.bound:.2f} s"
+    )
+    print(outcome.report)
     if options.svg is not None:
         title = f"{crowd.peers} peers, {crowd.chunks} chunks of {options.chunk_kib} KiB"
         options.svg.write_text(picture(title, outcome.curves, crowd.bound, outcome.ends[-1]))
     return 0
-
-
-def report(outcome: Outcome) -> str:
-    """The findings, for people."""
-    crowd, ends = outcome.crowd, outcome.ends
-    named = {"first": ends[0], "median": ends[len(ends) // 2], "last": ends[-1]}
-    return "\n".join(
-        [
-            f"{crowd.peers} peers, {crowd.chunks} chunks of {crowd.chunk_size // KIB} KiB, "
-            f"{crowd.rate / MEGABIT:g} Mbit/s each way; at best {crowd.bound:.2f} s",
-            *(
-                f"  {name + ' finisher':16} {end:8.2f} s  {outcome.ratio(end):.3f} of the bound"
-                for name, end in named.items()
-            ),
-            f"  the source sent {outcome.copies_of_source:.2f} copies; all together sent "
-            f"{100 * outcome.overhead:.1f} % more than a copy for each",
-        ]
-    )
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from benchmarks.crowd.bounds import equal_links
+from benchmarks.crowd.outcome import Outcome
 from benchmarks.problems import BenchmarkFailed
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.testing import Network, Swarm, download, publish
@@ -43,25 +44,6 @@ class Crowd:
         return equal_links(self.size, self.chunks, self.peers, self.rate)
 
 
-@dataclass
-class Outcome:
-    """How it went: all times are in seconds from the beginning."""
-
-    crowd: Crowd
-    ends: list[float] = field(default_factory=list)
-    """When each peer had the file, the first first."""
-    copies_of_source: float = 0.0
-    """What the source sent, in copies of the file."""
-    overhead: float = 0.0
-    """What all peers sent to one another beyond a copy for each, in copies for each."""
-    curves: list[list[tuple[float, float]]] = field(default_factory=list)
-    """For each peer, times and the share of the file it had."""
-
-    def ratio(self, end: float) -> float:
-        """A time in units of the bound."""
-        return end / self.crowd.bound
-
-
 def simulate(crowd: Crowd, directory: Path, seed: int) -> Outcome:
     """Let a crowd fetch a file; raises `BenchmarkFailed` when not everybody gets it."""
     with Network(directory, Random(seed)) as network:
@@ -81,7 +63,7 @@ def simulate(crowd: Crowd, directory: Path, seed: int) -> Outcome:
         network.result_of(publish(source, path), PUBLISH_SECONDS)
         began = network.timeline.now
         sent = [host.uplink.carried for host in hosts]
-        outcome = Outcome(crowd, curves=[[] for _ in peers])
+        outcome = Outcome(crowd.bound, curves=[[] for _ in peers])
         jobs: list[Job] = []
         for host, peer in zip(hosts[1:], peers, strict=True):
             job, fetched = download(peer, "file", host.directory / "file")
