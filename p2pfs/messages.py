@@ -166,10 +166,30 @@ class PeerWant(_Message, frozen=True):
 
 
 class PeerOffer(_Message, frozen=True):
-    """A downloader's turn: it may request this chunk, or else says `PeerHave`."""
+    """A downloader's turn: it may request this chunk, or else says `PeerHave` or `PeerBusy`.
+
+    With ``spare`` the source has nothing else to send just now.
+    """
 
     filename: str
     chunknum: int
+    spare: bool = False
+
+
+class PeerBusy(_Message, frozen=True):
+    """A downloader wants a chunk that was offered, but has enough on its way. No reply.
+
+    Nothing of the file is to be offered before `PeerReady`, but for what is ``spare``.
+    """
+
+    filename: str
+    chunknum: int
+
+
+class PeerReady(_Message, frozen=True):
+    """A downloader that was busy has room again. No reply."""
+
+    filename: str
 
 
 class PeerHave(_Message, frozen=True):
@@ -210,6 +230,8 @@ Message: TypeAlias = (
     | PeerTurns
     | PeerWant
     | PeerOffer
+    | PeerBusy
+    | PeerReady
     | PeerHave
     | PeerRequestChunk
     | PeerReplyChunk

@@ -76,7 +76,9 @@ class Download:
         self._picker = Picker(holding.chunks, around.random)
         self._ledger = Ledger()
         self._sourcing = Sourcing(around, pool, holding, self._picker, self._fill, self._crashed)
-        self._wishes = Wishes(holding, self._picker, self._sourcing, self._may_ask, self._fetch)
+        self._wishes = Wishes(
+            around, holding, self._picker, self._sourcing, self._may_ask, self._fetch
+        )
         self._hash_list = HashListFetch(around, self._sourcing, holding, recorder, self._blame)
         self._progress = ProgressClock(around.reactor.seconds(), HEARTBEAT)
         # In the order in which they began: a set's would differ from run to run.
@@ -132,8 +134,9 @@ class Download:
         assert connection is not None
         info, length = self._holding.info, self._holding.info.length(chunknum)
         sink = ChunkSink(self._reactor, self._part, info.offset(chunknum), length)
-        self._ledger.asked(chunknum, source, connection, length, self._reactor.seconds())
-        self._wishes.taken(chunknum)
+        now = self._reactor.seconds()
+        self._ledger.asked(chunknum, source, connection, length, now)
+        self._around.intake.begin(connection, (self._holding.name, chunknum), now)
         self._track(
             connection.fetch(self._holding.name, info, chunknum, sink)
             .addCallback(self._check, sink, source, chunknum)
@@ -165,6 +168,7 @@ class Download:
     def _keep(self, digest: bytes, source: Source, chunknum: int) -> None:
         now = self._reactor.seconds()
         asked = self._ledger.kept(chunknum)
+        self._around.intake.end(asked.connection, (self._holding.name, chunknum), now)
         self._picker.succeeded(chunknum, now - max(asked.at, source.last_delivery))
         length = self._holding.info.length(chunknum)
         source.delivered(now)
@@ -191,6 +195,7 @@ class Download:
 
         def settled(_: None) -> None:
             self._picker.failed(chunknum)
+            self._around.intake.drop(connection, (self._holding.name, chunknum))
             whose = f"{source.address}: " if failure.check(Refused) else ""
             self._ledger.failed(chunknum, f"{whose}{failure.value}", self._reactor.seconds())
             if failure.check(Refused):

@@ -24,8 +24,8 @@ MOST_AT_A_TIME = 64
 class Receiver(Hashable, Protocol):
     """A downloader's connection."""
 
-    def offer(self, filename: str, chunknum: int) -> None:
-        """Tell the downloader that it is its turn."""
+    def offer(self, filename: str, chunknum: int, spare: bool) -> None:
+        """Tell the downloader that it is its turn; ``spare``: nothing else is being sent."""
 
 
 class Offers:
@@ -67,6 +67,16 @@ class Offers:
         if self._turns.has(receiver, filename, chunknum, self._reactor.seconds()):
             self.make()
 
+    def busy(self, receiver: Receiver, filename: str, chunknum: int) -> None:
+        """A downloader has no room for a chunk that was offered, until it is ready."""
+        if self._turns.busy(receiver, filename, chunknum):
+            self.make()
+
+    def ready(self, receiver: Receiver, filename: str) -> None:
+        """A downloader that was busy has room again."""
+        if self._turns.ready(receiver, filename):
+            self.make()
+
     def asked(self, receiver: Receiver, filename: str, chunknum: int) -> None:
         """A downloader asks for a chunk, perhaps for one that was offered."""
         self._turns.asked(receiver, filename, chunknum)
@@ -86,9 +96,8 @@ class Offers:
     def make(self) -> None:
         """Make the offers that can be made; to be called when there is more to offer."""
         now = self._reactor.seconds()
-        while (choice := self._turns.next(self._held, now)) is not None:
-            wish, chunknum = choice
-            wish.receiver.offer(wish.filename, chunknum)
+        while (turn := self._turns.next(self._held, now)) is not None:
+            turn.wish.receiver.offer(turn.wish.filename, turn.chunknum, turn.spare)
         if self._turns.idle:
             if self._next_look is not None:
                 self._next_look.cancel()

@@ -79,15 +79,19 @@ class ServingProtocol(MessageProtocol):
                     self._enqueue(answer, len(answer))
             case m.PeerHave(filename, chunknum):
                 offers.have(self, filename, chunknum)
+            case m.PeerBusy(filename, chunknum):
+                offers.busy(self, filename, chunknum)
+            case m.PeerReady(filename):
+                offers.ready(self, filename)
             case m.PeerRequestChunk(filename, chunknum):
                 offers.asked(self, filename, chunknum)
                 self._enqueue(message, len(line))
             case _:
                 self._enqueue(message, len(line))
 
-    def offer(self, filename: str, chunknum: int) -> None:
+    def offer(self, filename: str, chunknum: int, spare: bool) -> None:
         """Tell the downloader that it is its turn; before what else waits, not inside a payload."""
-        self._enqueue(m.encode(m.PeerOffer(filename, chunknum)), 0, first=True)
+        self._enqueue(m.encode(m.PeerOffer(filename, chunknum, spare)), 0, first=True)
 
     def undecodable_received(self, error: m.UndecodableMessage) -> None:
         # What it was is not repeated in the log: it is for the other side to choose.

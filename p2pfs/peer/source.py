@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -24,6 +25,17 @@ PROBE_SECONDS = 5.0
 
 class WrongChunk(SourceFailed):
     """A source sent something else than the chunk asked for; it is not to be asked again."""
+
+
+class Answer(Enum):
+    """What becomes of a chunk that a source offers."""
+
+    TAKEN = "taken"
+    """It is asked for."""
+    DECLINED = "declined"
+    """It is not wanted."""
+    BUSY = "busy"
+    """It is wanted, but not now."""
 
 
 class _ChunkPending(Pending):
@@ -57,7 +69,7 @@ class SourceConnection(RequestProtocol):
         self.takes_turns = False
         """True once the source has said that it offers chunks when it is a downloader's turn."""
         # For each file of which something is wanted: who takes offers, and who takes a refusal.
-        self._takers: dict[str, tuple[Callable[[int], bool], Callable[[str], None]]] = {}
+        self._takers: dict[str, tuple[Callable[[int, bool], Answer], Callable[[str], None]]] = {}
         self._heard_at = reactor.seconds()
         self._meter = RateMeter()
         self._limit = limit
@@ -118,13 +130,14 @@ class SourceConnection(RequestProtocol):
         info: FileInfo,
         chunks: ChunkSet,
         room: int,
-        take: Callable[[int], bool],
+        take: Callable[[int, bool], Answer],
         refused: Callable[[str], None],
     ) -> None:
         """Tell a source that takes turns what is wanted of a file, ``room`` chunks at a time.
 
-        ``take`` is called with the number of each chunk that it offers; it calls `fetch`, or
-        returns False. ``refused`` is called with the reason when it offers nothing of the file.
+        ``take`` is called with the number of each chunk that it offers, and whether it has
+        nothing else to send; it calls `fetch` if it returns `Answer.TAKEN`. ``refused`` is
+        called with the reason when it offers nothing of the file.
         """
         self._takers[filename] = take, refused
         self.send(m.PeerWant(filename, chunks.to_bitfield(), room, info.root))
@@ -134,6 +147,10 @@ class SourceConnection(RequestProtocol):
         if self._takers.pop(filename, None) is not None:
             nothing = ChunkSet(info.totalchunknum)
             self.send(m.PeerWant(filename, nothing.to_bitfield(), 0, info.root))
+
+    def ready(self, filename: str) -> None:
+        """Tell a source whose offer was answered with `Answer.BUSY` to go on making offers."""
+        self.send(m.PeerReady(filename))
 
     def have(self, filename: str, chunknum: int) -> None:
         """Tell a source that takes turns that a chunk is wanted no more."""
@@ -153,16 +170,22 @@ class SourceConnection(RequestProtocol):
         match message:
             case m.PeerTurns():
                 self.takes_turns = True
-            case m.PeerOffer(filename, chunknum) if self.takes_turns:
-                taker = self._takers.get(filename)
-                if taker is None or not taker[0](chunknum):
-                    self.have(filename, chunknum)
+            case m.PeerOffer() if self.takes_turns:
+                self._offered(message)
             case m.Error(request, text, str(filename)) if request == m.type_of(m.PeerWant):
                 taker = self._takers.pop(filename, None)
                 if taker is not None:
                     taker[1](said(text))
             case _:
                 super().message_received(message, line)
+
+    def _offered(self, offer: m.PeerOffer) -> None:
+        taker = self._takers.get(offer.filename)
+        answer = Answer.DECLINED if taker is None else taker[0](offer.chunknum, offer.spare)
+        if answer is Answer.DECLINED:
+            self.have(offer.filename, offer.chunknum)
+        elif answer is Answer.BUSY:
+            self.send(m.PeerBusy(offer.filename, offer.chunknum))
 
     def fetch_hash_list(self, filename: str, info: FileInfo) -> Deferred[HashList]:
         """Ask for the hash list behind ``info.root``.

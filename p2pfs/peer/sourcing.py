@@ -23,8 +23,17 @@ from p2pfs.printable import printable
 HEARTBEAT = 0.2
 """Seconds between looks at what no event tells."""
 
+REFRESH_GROWTH = 3
+"""How many times as long it is, at first, from each question to the tracker to the next."""
+
+RELAXED = 5
+"""How many times as seldom the tracker is asked while sources deliver."""
+
 EARLIEST_REFRESH = 1.0
 """Seconds between questions to the tracker when sources just failed, or are too few."""
+
+KEPT_SHARE = 4
+"""One in so many connections is not for newcomers."""
 
 KNOWN_PER_CONNECTION = 4
 """Sources that are remembered from selections of holders, for each connection there may be."""
@@ -58,7 +67,7 @@ class Sourcing:
         self._crashed = crashed
         self._sources: dict[Address, Source] = {}
         self._locating = False
-        self._begun = self._next_refresh = around.reactor.seconds()
+        self._begun = self._next_refresh = self._located_at = around.reactor.seconds()
         self._stopped = False
 
     # What the download asks
@@ -124,9 +133,9 @@ class Sourcing:
         """Take over what the tracker says, except about sources that are just at work."""
         # Often at first, when others begin too and soon have something to give.
         now = self._reactor.seconds()
-        self._next_refresh = now + min(
-            self._patience.refresh, max(HEARTBEAT, (now - self._begun) / 2)
-        )
+        pause = max(HEARTBEAT, (REFRESH_GROWTH - 1) * (now - self._begun))
+        self._located_at = now
+        self._next_refresh = now + min(RELAXED * self._patience.refresh, pause)
         named = self._named_in(location)
         for address, bits in named.items():
             source = self._sources.setdefault(address, Source(address))
@@ -144,6 +153,9 @@ class Sourcing:
             if source.denied and now >= source.denied_until:
                 source.denied = 0
                 self._tell_picker(source)
+        if not self._delivered_lately(now):
+            usual = self._located_at + self._patience.refresh
+            self._next_refresh = min(self._next_refresh, usual)
         if now >= self._next_refresh and not self._locating:
             self._refresh()
         self._connect()
@@ -186,6 +198,10 @@ class Sourcing:
             source.connection.forgive()
 
     # Locations
+
+    def _delivered_lately(self, now: float) -> bool:
+        flowed_at = self.flowed_at
+        return flowed_at is not None and now - flowed_at < self._patience.refresh
 
     @property
     def _most_known(self) -> int:
@@ -265,28 +281,39 @@ class Sourcing:
         """Open connections to sources that have something, as many as may be.
 
         One that was not tried yet is welcome even when all it has is in flight: it may
-        stand in for a slow one.
+        stand in for a slow one. So is a newcomer, that has nothing yet, while this download
+        has little more: they will have something for one another. But some connections
+        are kept for those that have something.
         """
         now = self._reactor.seconds()
         used = sum(source.at_work for source in self._sources.values())
-        if used >= self._around.max_sources:
+        room = self._around.max_sources - used
+        if room <= 0:
             return
+        idle = [source for source in self._sources.values() if source.may_connect(now)]
         unfinished = self._picker.unfinished
-        candidates = [
-            s
-            for s in self._sources.values()
-            if s.may_connect(now)
-            and (
-                self._picker.wants_from(s.usable_chunks)
-                or (not s.failures and s.usable_chunks & unfinished)
-            )
+        useful = [
+            source
+            for source in idle
+            if self._picker.wants_from(source.usable_chunks)
+            or (not source.failures and source.usable_chunks & unfinished)
         ]
-        self._around.random.shuffle(candidates)
-        for source in candidates[: self._around.max_sources - used]:
+        self._around.random.shuffle(useful)
+        newcomers: list[Source] = []
+        if self._may_get_acquainted():
+            newcomers = [source for source in idle if not source.chunks and not source.failures]
+            self._around.random.shuffle(newcomers)
+            spared = self._around.max_sources // KEPT_SHARE + len(useful)
+            newcomers = newcomers[: max(0, room - spared)]
+        for source in (useful + newcomers)[:room]:
             source.connecting = True
             attempt = self._pool.get(source.address)
             attempt.addCallbacks(self._ready, self._not_ready, (source,), {}, (source,))
             attempt.addErrback(self._crashed)
+
+    def _may_get_acquainted(self) -> bool:
+        """True while at least half of the file is missing."""
+        return 2 * self._holding.chunks.bits.bit_count() <= self._holding.info.totalchunknum
 
     def _ready(self, ready: ReadySource, source: Source) -> None:
         source.connecting = False

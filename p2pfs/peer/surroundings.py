@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from p2pfs.peer.intake import Intake
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.uplink import Uplink
@@ -24,3 +25,5 @@ class Surroundings:
     uplink: Uplink
     gained: Callable[[], None] = lambda: None
     """Called when there is one more chunk to serve."""
+    intake: Intake = field(default_factory=Intake)
+    """What is on its way to this peer."""

@@ -20,8 +20,14 @@ from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.tracker_client import TrackerClient
 from p2pfs.peer.tracker_link import TrackerLink
 
-BATCH_SECONDS = 0.25
-"""Chunks that come within this time of the last message are registered in the next one."""
+BATCH_SECONDS = 0.5
+"""Chunks that come within this time of the first message are registered in the next one."""
+
+BATCH_GROWTH = 3
+"""How many times as long it is from each message to the next, while chunks keep coming."""
+
+LONGEST_BATCH = 5.0
+"""Seconds between such messages at the most."""
 
 
 class Uplink:
@@ -48,6 +54,7 @@ class Uplink:
         self._link: TrackerLink | None = None
         self._batches: dict[str, ChunkSet] = {}
         self._batch_timer: IDelayedCall | None = None
+        self._batch_seconds = BATCH_SECONDS
 
     # The tracker
 
@@ -146,7 +153,8 @@ class Uplink:
             return published.addCallbacks(
                 self._published, self._refused, (holding,), {}, (holding,)
             )
-        if holding.chunks.bits:
+        if holding.chunks.bits or holding.part is not None:
+            # With nothing yet, to be known to others that begin at the same time.
             client.register_chunks(holding.name, holding.info, holding.chunks)
         return succeed(None)
 
@@ -177,12 +185,14 @@ class Uplink:
         batches, self._batches = self._batches, {}
         link = self._link
         if not batches or link is None or link.client is None or link.address is None:
+            self._batch_seconds = BATCH_SECONDS
             return  # who joins again announces everything anyway
         for name, chunks in batches.items():
             holding = self._library.get(name)
             if holding is not None:
                 link.client.register_chunks(name, holding.info, chunks)
-        self._batch_timer = self._reactor.callLater(BATCH_SECONDS, self._send_batches)
+        self._batch_timer = self._reactor.callLater(self._batch_seconds, self._send_batches)
+        self._batch_seconds = min(LONGEST_BATCH, BATCH_GROWTH * self._batch_seconds)
 
     # Inside
 

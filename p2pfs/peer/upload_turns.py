@@ -9,35 +9,22 @@ gives everything away once before it repeats itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from random import Random
 from typing import Generic, TypeVar
 
 from p2pfs.peer.bit_columns import count, most, random_bit
+from p2pfs.peer.lanes import LONGEST_WAIT, Lanes
 
-LANES = 5
-"""Chunks under way at a time: fewer leave the line idle when a receiver is busy otherwise."""
-
-LATE = 3.0
-"""After so many times the usual time, a lane is not counted: its receiver is the bottleneck."""
-
-SOONEST_LATE = 1.0
-"""Seconds after which that may be at the soonest."""
-
-LONGEST_WAIT = 15.0
-"""Seconds after which it is a receiver's turn in any case: well below what it waits for a source.
-
-No lane counts after that time either while nothing is known of the usual time.
-"""
+LANES = 3
+"""Chunks under way at a time: with fewer, the line is idle while a receiver makes up its mind."""
 
 MOST_WISHES = 64
 """Files of which one receiver may want something."""
 
 R = TypeVar("R", bound=Hashable)
-
-_SMOOTHING = 0.3
-"""Weight of the latest chunk in the usual time."""
 
 
 @dataclass(eq=False)
@@ -51,16 +38,18 @@ class Wish(Generic[R]):
     """Since when it waits, in seconds."""
     chunks: int = 0
     room: int = 0
+    busy: bool = False
+    """True while enough others send to it."""
 
 
-@dataclass
-class _Lane(Generic[R]):
-    """One chunk that was offered."""
+@dataclass(frozen=True)
+class Turn(Generic[R]):
+    """An offer to be made: it is this wish's turn, for this chunk."""
 
-    receiver: R
-    began: float
-    asked: bool = False
-    """True once the receiver has asked for it."""
+    wish: Wish[R]
+    chunknum: int
+    spare: bool
+    """True when the line has nothing else to do."""
 
 
 class UploadTurns(Generic[R]):
@@ -69,10 +58,9 @@ class UploadTurns(Generic[R]):
     def __init__(self, random: Random) -> None:
         self._random = random
         self._wishes: dict[tuple[R, str], Wish[R]] = {}
-        self._lanes: dict[tuple[R, str, int], _Lane[R]] = {}
+        self._lanes: Lanes[tuple[R, str, int]] = Lanes()
         # For each file: bits of the chunks offered once at least, twice at least, and so on.
         self._offered: dict[str, list[int]] = {}
-        self._usual: float | None = None
 
     # What happens
 
@@ -107,25 +95,41 @@ class UploadTurns(Generic[R]):
 
     def asked(self, receiver: R, filename: str, chunknum: int) -> None:
         """A receiver asks for a chunk, perhaps for one that was offered."""
-        lane = self._lanes.get((receiver, filename, chunknum))
-        if lane is not None:
-            lane.asked = True
+        self._lanes.worked((receiver, filename, chunknum))
 
     def has(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
         """A receiver says that it has a chunk, or does not want it; True if that frees a lane."""
         wish = self._wishes.get((receiver, filename))
         if wish is not None and 0 <= chunknum < wish.chunks.bit_length():
             wish.chunks &= ~(1 << chunknum)
-        lane = self._lanes.pop((receiver, filename, chunknum), None)
-        if lane is not None and lane.asked:
-            took = now - lane.began
-            usual = took if self._usual is None else self._usual
-            self._usual = usual + _SMOOTHING * (took - usual)
-        return lane is not None
+        freed = self._lanes.leave((receiver, filename, chunknum), now)
+        if freed and wish is not None:
+            wish.busy = False
+        return freed
+
+    def busy(self, receiver: R, filename: str, chunknum: int) -> bool:
+        """A receiver has no room for a chunk that was offered; True if that frees a lane."""
+        if (receiver, filename, chunknum) not in self._lanes:
+            return False
+        self._lanes.drop((receiver, filename, chunknum))
+        wish = self._wishes.get((receiver, filename))
+        if wish is not None:
+            wish.chunks |= 1 << chunknum
+            wish.busy = True
+        self._take_back_offer(filename, 1 << chunknum)
+        return True
+
+    def ready(self, receiver: R, filename: str) -> bool:
+        """A receiver that was busy has room again; False if it was not."""
+        wish = self._wishes.get((receiver, filename))
+        if wish is None or not wish.busy:
+            return False
+        wish.busy = False
+        return True
 
     def failed(self, receiver: R, filename: str, chunknum: int) -> None:
         """A chunk could not be sent."""
-        self._lanes.pop((receiver, filename, chunknum), None)
+        self._lanes.drop((receiver, filename, chunknum))
 
     def forget(self, receiver: R) -> None:
         """A receiver is gone."""
@@ -133,7 +137,7 @@ class UploadTurns(Generic[R]):
             del self._wishes[key]
             self._forget_offers_of(key[1])
         for taken in [taken for taken in self._lanes if taken[0] == receiver]:
-            del self._lanes[taken]
+            self._lanes.drop(taken)
 
     def _forget_offers_of(self, filename: str) -> None:
         if all(name != filename for _, name in self._wishes):
@@ -146,37 +150,44 @@ class UploadTurns(Generic[R]):
 
     # Whose turn it is
 
-    def next(self, held: Callable[[Wish[R]], int], now: float) -> tuple[Wish[R], int] | None:
-        """The next offer, now made: to whom, and of which chunk. None if there is none to make.
+    def next(self, held: Callable[[Wish[R]], int], now: float) -> Turn[R] | None:
+        """The next offer, now made; None if there is none to make.
 
         ``held`` tells which chunks (bits) there are of a wish's file.
         """
-        busy: dict[R, int] = {}
-        running = 0
-        for lane in self._lanes.values():
-            busy[lane.receiver] = busy.get(lane.receiver, 0) + 1
-            running += not self._is_late(lane, now)
-        full = running >= LANES
+        taken = Counter(receiver for receiver, _, _ in self._lanes)
+        running = [receiver for receiver, _, _ in self._lanes.running(now)]
+        full = len(running) >= LANES
         waiting: list[tuple[Wish[R], int]] = []
         for wish in self._wishes.values():
-            if full and now - wish.since <= LONGEST_WAIT and len(busy) > 1:
+            if full and now - wish.since <= LONGEST_WAIT and len(taken) > 1:
                 continue
             chunks = wish.chunks & held(wish)
             if not chunks:
                 wish.since = now  # it does not wait for its turn
-            elif busy.get(wish.receiver, 0) < wish.room:
+            elif taken[wish.receiver] < wish.room:
                 waiting.append((wish, chunks))
-        if len({wish.receiver for wish, _ in waiting} | busy.keys()) > 1:
-            waiting = [
-                (wish, chunks)
-                for wish, chunks in waiting
-                if wish.receiver not in busy and (not full or now - wish.since > LONGEST_WAIT)
-            ]
-        return self._choose(waiting, now) if waiting else None
+        alone = len({wish.receiver for wish, _ in waiting} | taken.keys()) <= 1
+        if not alone:
+            waiting = self._in_turn(waiting, taken, len(running), now)
+        if not waiting:
+            return None
+        wish, chunknum = self._choose(waiting, now)
+        return Turn(wish, chunknum, all(receiver == wish.receiver for receiver in running))
 
-    def _is_late(self, lane: _Lane[R], now: float) -> bool:
-        patience = LONGEST_WAIT if self._usual is None else LATE * self._usual
-        return now - lane.began > max(SOONEST_LATE, patience)
+    def _in_turn(
+        self, waiting: list[tuple[Wish[R], int]], taken: Counter[R], running: int, now: float
+    ) -> list[tuple[Wish[R], int]]:
+        """Those of several receivers whose turn it can be."""
+        if running >= LANES:
+            waiting = [item for item in waiting if now - item[0].since > LONGEST_WAIT]
+        free = [item for item in waiting if not taken[item[0].receiver]]
+        willing = [item for item in free if not item[0].busy]
+        if willing or running > 1:
+            return willing
+        # Nobody else will: who is being sent a chunk may have the next one behind it.
+        next_to_it = [item for item in waiting if not item[0].busy]
+        return next_to_it if next_to_it or running else free
 
     def _choose(self, waiting: list[tuple[Wish[R], int]], now: float) -> tuple[Wish[R], int]:
         name = self._random.choice(waiting)[0].filename
@@ -212,4 +223,10 @@ class UploadTurns(Generic[R]):
                 break
         else:
             levels.append(bit)
-        self._lanes[wish.receiver, wish.filename, chunknum] = _Lane(wish.receiver, now)
+        self._lanes.take((wish.receiver, wish.filename, chunknum), now)
+
+    def _take_back_offer(self, filename: str, bit: int) -> None:
+        for number, offered in reversed(list(enumerate(self._offered.get(filename, ())))):
+            if offered & bit:
+                self._offered[filename][number] &= ~bit
+                return

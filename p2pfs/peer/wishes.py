@@ -9,12 +9,17 @@ from functools import partial
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.library import Holding
 from p2pfs.peer.picker import Picker, PickerSource
-from p2pfs.peer.source import SourceConnection
+from p2pfs.peer.source import Answer, SourceConnection
 from p2pfs.peer.sources import Source
 from p2pfs.peer.sourcing import Sourcing
+from p2pfs.peer.surroundings import Surroundings
 
 AHEAD = 1
 """Offers beyond a source's window: an offer waits for the payload that is going out."""
+
+
+STALE_SHARE = 16
+"""One in so many chunks that a source thinks wanted may be on its way, or here."""
 
 
 @dataclass
@@ -23,6 +28,8 @@ class _Told:
 
     chunks: int
     room: int
+    busy: bool = False
+    """True when it was told that there is no room now."""
 
 
 class Wishes:
@@ -34,6 +41,7 @@ class Wishes:
 
     def __init__(
         self,
+        around: Surroundings,
         holding: Holding,
         picker: Picker,
         sourcing: Sourcing,
@@ -44,6 +52,7 @@ class Wishes:
 
         ``fetch`` is called with a source and a chunk that it offered, in flight by then.
         """
+        self._around = around
         self._may_ask = may_ask
         self._holding = holding
         self._picker = picker
@@ -52,7 +61,7 @@ class Wishes:
         self._told: dict[SourceConnection, _Told] = {}
 
     def tell(self) -> None:
-        """Tell all that do not know it what is wanted."""
+        """Tell all that do not know it what is wanted, and one that was put off to go on."""
         wanted = self._picker.missing().bits
         if not wanted:
             return
@@ -60,17 +69,23 @@ class Wishes:
             connection, view = source.connection, self._picker.standing(str(source.address))
             if connection is not None and view is not None and view.ready and view.chooses:
                 self._tell(source, connection, view, wanted & ~source.denied)
+        self._invite()
 
     def _tell(
         self, source: Source, connection: SourceConnection, view: PickerSource, wanted: int
     ) -> None:
         told, room = self._told.get(connection), view.window + AHEAD
-        known = 0 if told is None else told.chunks
-        if not wanted & ~known and (told is None or told.room == room):
-            return
+        if told is not None and told.room == room and not wanted & ~told.chunks:
+            gone = told.chunks & ~wanted
+            if gone.bit_count() <= self._tolerance(wanted):
+                return
+            if gone.bit_count() == 1:
+                told.chunks &= ~gone
+                connection.have(self._holding.name, gone.bit_length() - 1)
+                return
         if told is None:
             self._forget_closed()
-        self._told[connection] = _Told(wanted, room)
+        self._told[connection] = _Told(wanted, room, told is not None and told.busy)
         info = self._holding.info
         connection.want(
             self._holding.name,
@@ -81,17 +96,28 @@ class Wishes:
             partial(self._refused, source, connection),
         )
 
-    def taken(self, chunknum: int) -> None:
-        """A chunk was asked for: it is wanted no more of those that believe it is."""
-        bit = 1 << chunknum
-        for connection, told in self._told.items():
-            if told.chunks & bit:
-                told.chunks &= ~bit
-                connection.have(self._holding.name, chunknum)
+    def _tolerance(self, wanted: int) -> int:
+        """How many chunks a source may think wanted that are not: an offer in vain is cheap.
+
+        But not while there are few to offer, or few that are wanted.
+        """
+        return min(wanted.bit_count(), self._holding.chunks.bits.bit_count()) // STALE_SHARE
+
+    def _invite(self) -> None:
+        """Let one of those that were put off make an offer, if there is room."""
+        if not self._around.intake.has_room(self._around.reactor.seconds()):
+            return
+        put_off = [(connection, told) for connection, told in self._told.items() if told.busy]
+        if put_off:
+            connection, told = self._around.random.choice(put_off)
+            told.busy = False
+            connection.ready(self._holding.name)
 
     def kept(self, connection: SourceConnection, chunknum: int) -> None:
         """A chunk is here: who sent it in its turn may go on to the next."""
-        if connection in self._told:
+        told = self._told.get(connection)
+        if told is not None:
+            told.busy = False
             connection.have(self._holding.name, chunknum)
 
     def probe(self) -> None:
@@ -105,21 +131,30 @@ class Wishes:
             connection.want_nothing(self._holding.name, self._holding.info)
         self._told.clear()
 
-    def _offered(self, source: Source, connection: SourceConnection, chunknum: int) -> bool:
+    def _offered(
+        self, source: Source, connection: SourceConnection, chunknum: int, spare: bool
+    ) -> Answer:
         told = self._told.get(connection)
         if told is None or not 0 <= chunknum < self._holding.info.totalchunknum:
-            return False
+            return Answer.DECLINED
         # It will not offer it again unless it is told anew.
-        told.chunks &= ~(1 << chunknum)
+        bit = 1 << chunknum
+        told.chunks &= ~bit
         view = self._picker.standing(str(source.address))
         if view is None or source.connection is not connection:
-            return False
-        if source.denied >> chunknum & 1 or view.in_flight >= told.room:
-            return False
+            return Answer.DECLINED
+        if source.denied & bit or view.in_flight >= told.room:
+            return Answer.DECLINED
+        now = self._around.reactor.seconds()
+        wanted = bool(self._picker.missing().bits & bit)
+        if wanted and not spare and not self._around.intake.has_room(now, connection):
+            told.chunks |= bit
+            told.busy = True
+            return Answer.BUSY
         if not self._may_ask() or not self._picker.take(str(source.address), chunknum):
-            return False
+            return Answer.DECLINED
         self._fetch(source, chunknum)
-        return True
+        return Answer.TAKEN
 
     def _refused(self, source: Source, connection: SourceConnection, error: str) -> None:
         self._told.pop(connection, None)

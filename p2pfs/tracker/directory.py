@@ -5,6 +5,7 @@ Invariants:
 - a file is listed as long as somebody holds at least one chunk of it;
 - every holder of a file has joined, and holds at least one chunk of it
   (an empty file has no chunks: its holders hold it by having published it);
+- a newcomer to a file has joined, and is forgotten when there is no holder left;
 - all holders of a file hold chunks of the same content (the same `FileInfo`).
 """
 
@@ -54,7 +55,10 @@ class ListedFile:
 
 @dataclass(frozen=True)
 class Location:
-    """Holders of a file with their bitfields; ``holders`` counts all when not all are named."""
+    """Holders of a file and newcomers to it, with their bitfields.
+
+    ``holders`` counts all when not all are named.
+    """
 
     info: FileInfo
     chunkinfo: dict[str, bytes]
@@ -111,7 +115,8 @@ class Directory:
     ) -> None:
         """Record that ``peer`` holds one chunk, or those of a bitfield, beside what it held.
 
-        With ``info`` a file is listed that is not known yet. Raises `NotFound`,
+        With ``info`` a file is listed that is not known yet. A bitfield without a bit says that
+        it is about to hold some; that lists nothing. Raises `NotFound`,
         `Refused` for another content, `OverQuota`, and `InvalidFileInfo` for chunks
         outside the file and when neither or both of ``chunknum`` and ``bitfield`` are
         given.
@@ -126,6 +131,8 @@ class Directory:
         else:
             chunks = ChunkSet.of(total, [chunknum or 0])
         if not chunks.bits:
+            if name in self._files:
+                self._held_as(peer, name, info).holders.expect(peer)
             return
         listed = self._held_as(peer, name, info)
         listed.holders.add(peer, bitfield or chunks.to_bitfield())
@@ -151,7 +158,9 @@ class Directory:
     def held_by(self, peer: str) -> dict[str, ChunkSet]:
         """What a peer holds, by filename."""
         held = self._held_by[peer]
-        return {name: held[name].holders[peer] for name in sorted(held)}
+        return {
+            name: held[name].holders[peer] for name in sorted(held) if peer in held[name].holders
+        }
 
     def list_page(
         self, prefix: str, after: str, room: int, entries: int = 5_000
@@ -174,7 +183,7 @@ class Directory:
         return page, False
 
     def locate(self, name: str, room: int, random: Random) -> Location:
-        """The holders of a file with their chunks; raises `NotFound`.
+        """The holders of a file with their chunks, and newcomers; raises `NotFound`.
 
         When there are many, a selection by chance that still covers every chunk
         that is held, as far as ``room`` bytes of line allow. What this takes does
@@ -185,7 +194,7 @@ class Directory:
         most = room // entry
         size = min(SELECTION, max(_FEWEST, _SELECTION_BYTES // entry), most)
         selection = listed.holders.select(size, most, random)
-        count = len(listed.holders)
+        count = listed.holders.known
         return Location(listed.info, selection, None if count == len(selection) else count)
 
     def _held_as(self, peer: str, name: str, info: FileInfo) -> ListedFile:
@@ -220,3 +229,6 @@ class Directory:
         if not len(listed.holders):
             del self._files[listed.name]
             self._names.remove(listed.name)
+            for newcomer in listed.holders.newcomers:
+                del self._held_by[newcomer][listed.name]
+                self._accounts.remove(newcomer, listed.name, listed.info)

@@ -130,9 +130,13 @@ def _count(entry: tuple[str, bytes]) -> int:
 
 
 class Holders(Mapping[str, ChunkSet]):
-    """The holders of one file and the chunks that each has, by address."""
+    """The holders of one file and the chunks that each has, by address.
 
-    __slots__ = ("_cover", "_full", "_partial", "_total", "_whole")
+    Beside them there may be *newcomers*, who hold nothing yet but are about to. They are
+    named to others, so that a crowd is acquainted before there is anything to pass on.
+    """
+
+    __slots__ = ("_cover", "_full", "_newcomers", "_partial", "_total", "_whole")
 
     def __init__(self, total: int) -> None:
         """Nobody holds any of the file's ``total`` chunks yet."""
@@ -142,6 +146,7 @@ class Holders(Mapping[str, ChunkSet]):
         # Most files are only ever held whole.
         self._partial: Roster | None = None
         self._cover: Cover | None = None
+        self._newcomers: Roster | None = None
 
     def __len__(self) -> int:
         return len(self._whole) + (0 if self._partial is None else len(self._partial))
@@ -169,8 +174,26 @@ class Holders(Mapping[str, ChunkSet]):
         """Whether a peer holds some chunks and lacks others."""
         return self._partial is not None and peer in self._partial
 
+    @property
+    def known(self) -> int:
+        """How many there are, newcomers too."""
+        return len(self) + (0 if self._newcomers is None else len(self._newcomers))
+
+    @property
+    def newcomers(self) -> list[str]:
+        """Those who are about to hold something."""
+        return [] if self._newcomers is None else [peer for peer, _ in self._newcomers.entries]
+
+    def expect(self, peer: str) -> None:
+        """Record that a peer is about to hold something, unless it does already."""
+        if peer not in self:
+            if self._newcomers is None:
+                self._newcomers = Roster()
+            self._newcomers.put(peer, bytes(len(self._full)))
+
     def add_whole(self, peer: str) -> None:
         """Record that a peer holds every chunk."""
+        self._arrived(peer)
         if self.has_part(peer):
             self._remove_part(peer)
         self._whole.put(peer, self._full)
@@ -186,24 +209,33 @@ class Holders(Mapping[str, ChunkSet]):
         if bitfield == self._full:
             self.add_whole(peer)
             return
+        self._arrived(peer)
         if self._partial is None or self._cover is None:
             self._partial, self._cover = Roster(), Cover()
         self._partial.put(peer, bitfield)
         self._cover.gained(peer, bitfield)
 
     def remove(self, peer: str) -> None:
-        """Record that a peer, which held something, holds nothing any more."""
+        """Record that a peer holds nothing any more, and is not about to."""
+        if self._arrived(peer):
+            return
         if peer in self._whole:
             self._whole.remove(peer)
         else:
             self._remove_part(peer)
 
     def select(self, size: int, most: int, random: Random) -> dict[str, bytes]:
-        """All holders, or ``size`` by chance when there are more, with their bitfields.
+        """All holders and newcomers, or ``size`` by chance when there are more: their bitfields.
 
         They cover every chunk that is held. When that takes more than ``size``
-        there are more of them, up to ``most``.
+        there are more of them, up to ``most``. Newcomers have what room is left.
         """
+        selection = self._select_holders(size, most, random)
+        if self._newcomers is not None and len(selection) < min(size, most):
+            self._newcomers.draw(min(size, most) - len(selection), random, selection)
+        return selection
+
+    def _select_holders(self, size: int, most: int, random: Random) -> dict[str, bytes]:
         selection: dict[str, bytes] = {}
         whole, partial, cover = self._whole, self._partial, self._cover
         if partial is None or cover is None or not len(partial):
@@ -236,6 +268,15 @@ class Holders(Mapping[str, ChunkSet]):
             if bits & ~covered and len(selection) < most:
                 selection[peer] = bitfield
                 covered |= bits
+
+    def _arrived(self, peer: str) -> bool:
+        """Count a peer among the newcomers no more; False if it was not."""
+        if self._newcomers is None or peer not in self._newcomers:
+            return False
+        self._newcomers.remove(peer)
+        if not len(self._newcomers):
+            self._newcomers = None
+        return True
 
     def _bitfield(self, peer: str) -> bytes | None:
         if peer in self._whole:
