@@ -13,7 +13,7 @@ class Flow(ABC):
 
     @abstractmethod
     def begin(self) -> int | None:
-        """The next segment begins to pass; its size in bytes, or None if there is none left."""
+        """The next segment begins to pass; its weight in bytes, or None if there is none left."""
 
     @abstractmethod
     def passed(self) -> bool:
@@ -30,7 +30,9 @@ class Link:
     def __init__(self, timeline: Timeline, rate: float | None) -> None:
         """``rate`` is in bytes a second; None passes everything at once."""
         self.carried = 0
-        """Bytes that have passed so far."""
+        """Bytes that have passed so far, as they weigh."""
+        self.bulk = 0
+        """Those of them that were no messages; only what leaves a host is counted so."""
         self._timeline = timeline
         self._turns: deque[Flow] = deque()
         self._busy = False

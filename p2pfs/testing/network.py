@@ -19,7 +19,7 @@ from p2pfs.testing.disk import Drive, SimulatedDisk
 from p2pfs.testing.endings import end_coroutines
 from p2pfs.testing.links import Link
 from p2pfs.testing.reactor import HostReactor
-from p2pfs.testing.streams import WINDOW
+from p2pfs.testing.streams import SEGMENT, SOCKET_BUFFER, WINDOW
 from p2pfs.testing.timeline import Timeline
 from p2pfs.testing.transport import LOOPBACK, Connection, End, address_of
 
@@ -166,15 +166,28 @@ class Network:
         random: Random,
         window: int = WINDOW,
         keep_alive: KeepAlive | None = None,
+        *,
+        segment: int = SEGMENT,
+        socket_buffer: int = SOCKET_BUFFER,
+        bulk: int = 1,
     ) -> None:
         """Hosts have their files below ``directory``.
 
         ``window`` is in bytes, for one direction of a connection. ``keep_alive``
         says after what time a connection with keep-alive notices a vanished host.
+        ``segment`` is the most that passes a link in one turn, ``socket_buffer``
+        what the system takes from a program, both in bytes. With ``bulk`` each byte
+        of a chunk's payload stands for so many, on links as in windows and buffers.
         """
+        for name, least in (("window", window), ("segment", segment), ("bulk", bulk)):
+            if least < 1:
+                raise ValueError(f"{name} is {least}; it is 1 at least.")
         self.directory = directory
         self.random = random
         self.window = window
+        self.segment = segment
+        self.socket_buffer = socket_buffer
+        self.bulk = bulk
         self.keep_alive = (keep_alive or KeepAlive()).patience
         self.timeline = Timeline()
         self.hosts: dict[str, Host] = {}

@@ -28,7 +28,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from p2pfs.testing.streams import SOCKET_BUFFER, Arrivals, Mark, Segment, Stream
+from p2pfs.testing.streams import Arrivals, Mark, Segment, Stream
 
 if TYPE_CHECKING:  # a network makes connections, so it imports this module
     from p2pfs.testing.network import Host, Network
@@ -104,7 +104,7 @@ class End:
     log = Logger()
 
     bufferSize = 64 * 1024
-    """Bytes unsent at which a producer is paused, as of Twisted's transports."""
+    """Weight unsent at which a producer is paused, as of Twisted's transports."""
 
     def __init__(self, connection: Connection, host: Host, own: bool) -> None:
         """``own``: both ends are on the same host."""
@@ -126,6 +126,7 @@ class End:
         """Called with the reason when the connection is lost, after the protocol was told."""
         uplink, downlink = (host.loopback, host.loopback) if own else (host.uplink, host.downlink)
         self.outgoing = Stream(connection, self, uplink)
+        self._socket_buffer = connection.network.socket_buffer
         self._arrivals = Arrivals(self, downlink)
         self._inbox: deque[Segment] = deque()
         self._reading = True
@@ -163,7 +164,7 @@ class End:
         """A segment is to be delivered, once it is read."""
         if self.gone:
             return
-        if segment is Mark.BEGIN:
+        if segment[0] is Mark.BEGIN:
             self.reactor.in_process(self.accept, self)
         else:
             self._inbox.append(segment)
@@ -177,11 +178,11 @@ class End:
     def _deliver(self) -> None:
         inbox = self._inbox
         while inbox and self._may_deliver():
-            segment = inbox.popleft()
-            protocol = cast(IProtocol, self.protocol)
-            if not isinstance(segment, Mark):
-                self.connection.other(self).outgoing.read(len(segment))
-                self._call(protocol.dataReceived, segment)
+            data, weight = inbox.popleft()
+            protocol: Any = self.protocol
+            if not isinstance(data, Mark):
+                self.connection.other(self).outgoing.read(weight)
+                self._call(protocol.dataReceived, data)
             elif IHalfCloseableProtocol.providedBy(protocol):
                 self._call(protocol.readConnectionLost)
             else:
@@ -223,13 +224,13 @@ class End:
             self._tell_lost(reason)
 
     def _leave(self) -> None:
-        unread = any(not isinstance(segment, Mark) for segment in self._inbox)
+        unread = any(not isinstance(data, Mark) for data, _ in self._inbox)
         if unread or self.protocol is None:
             self._forget()
             self._reset_other_soon()
             return
         self.gone = True
-        self.outgoing.discard(keep=SOCKET_BUFFER)
+        self.outgoing.discard(keep=self._socket_buffer)
         if not self.outgoing.is_finished:
             self.outgoing.mark(Mark.END)
         self._inbox.clear()
@@ -306,7 +307,7 @@ class End:
             return
         if not self._streaming:
             self.drained()
-        elif self.outgoing.unsent_bytes > self.bufferSize + SOCKET_BUFFER:
+        elif self.outgoing.unsent_bytes > self.bufferSize + self._socket_buffer:
             self._producer_paused = True
             cast(IPushProducer, self._producer).pauseProducing()
 
@@ -334,13 +335,13 @@ class End:
         wanted = self._producer is not None and (self._producer_paused or not self._streaming)
         if not (wanted or self.disconnecting or self._half_closing) or self._look_due:
             return
-        if self.outgoing.unsent_bytes <= SOCKET_BUFFER:
+        if self.outgoing.unsent_bytes <= self._socket_buffer:
             self._look_due = True
             self.reactor.soon(self._look)
 
     def _look(self) -> None:
         self._look_due = False
-        if self.outgoing.unsent_bytes > SOCKET_BUFFER or self.gone or self._aborted:
+        if self.outgoing.unsent_bytes > self._socket_buffer or self.gone or self._aborted:
             return
         if self._producer is not None and (self._producer_paused or not self._streaming):
             self._producer_paused = False
