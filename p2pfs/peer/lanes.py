@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Generic, TypeVar
 
 LATE = 3.0
@@ -11,6 +12,9 @@ LATE = 3.0
 
 SOONEST_LATE = 1.0
 """Seconds after which that may be at the soonest."""
+
+RIPE = 0.75
+"""The part of the usual time after which"""
 
 LONGEST_WAIT = 15.0
 """Seconds after which a lane is late while nothing is known of the usual time."""
@@ -67,8 +71,14 @@ class Lanes(Generic[K]):
         """It came to nothing."""
         self._lanes.pop(key, None)
 
+    def ripe_at(self, key: K) -> float:
+        """When something under way is to be over soon; never, if the usual time is not known."""
+        return self._lanes[key].began + RIPE * self._usual if self._usual is not None else inf
+
     def running(self, now: float) -> list[K]:
-        """What is under way, but for what is late."""
+        """What is under way, but for what is over soon, or late."""
         patience = LONGEST_WAIT if self._usual is None else LATE * self._usual
         patience = max(SOONEST_LATE, patience)
-        return [key for key, lane in self._lanes.items() if now - lane.began <= patience]
+        ripe = inf if self._usual is None else RIPE * self._usual
+        most = min(ripe, patience)
+        return [key for key, lane in self._lanes.items() if now - lane.began < most]

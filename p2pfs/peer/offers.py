@@ -102,8 +102,13 @@ class Offers:
             if self._next_look is not None:
                 self._next_look.cancel()
                 self._next_look = None
-        elif self._next_look is None:
-            self._next_look = self._reactor.callLater(LOOK_SECONDS, self._look)
+            return
+        due = self._turns.due(now)
+        wait = LOOK_SECONDS if due is None else min(LOOK_SECONDS, due)
+        if self._next_look is None:
+            self._next_look = self._reactor.callLater(wait, self._look)
+        elif self._next_look.getTime() > now + wait:
+            self._next_look.reset(wait)
 
     def _look(self) -> None:
         self._next_look = None

@@ -12,14 +12,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from math import inf
 from random import Random
 from typing import Generic, TypeVar
 
 from p2pfs.peer.bit_columns import count, most, random_bit
-from p2pfs.peer.lanes import LONGEST_WAIT, Lanes
+from p2pfs.peer.lanes import Lanes
 
 LANES = 3
-"""Chunks under way at a time: with fewer, the line is idle while a receiver makes up its mind."""
+"""Receivers at a time: fewer leave the line idle while one of them is busy otherwise."""
+
+DEPTH = 2
+"""Chunks on each lane: the next is agreed on before the one before it is there."""
+
+SWITCH = 0.5
+"""How likely it is that a receiver that has got its chunk makes room for another."""
 
 MOST_WISHES = 64
 """Files of which one receiver may want something."""
@@ -34,8 +41,6 @@ class Wish(Generic[R]):
     receiver: R
     filename: str
     root: str | None
-    since: float
-    """Since when it waits, in seconds."""
     chunks: int = 0
     room: int = 0
     busy: bool = False
@@ -59,6 +64,7 @@ class UploadTurns(Generic[R]):
         self._random = random
         self._wishes: dict[tuple[R, str], Wish[R]] = {}
         self._lanes: Lanes[tuple[R, str, int]] = Lanes()
+        self._leaving: set[R] = set()
         # For each file: bits of the chunks offered once at least, twice at least, and so on.
         self._offered: dict[str, list[int]] = {}
 
@@ -86,7 +92,7 @@ class UploadTurns(Generic[R]):
         if wish is None:
             if sum(holder == receiver for holder, _ in self._wishes) >= MOST_WISHES:
                 return False
-            wish = self._wishes[key] = Wish(receiver, filename, root, now)
+            wish = self._wishes[key] = Wish(receiver, filename, root)
         for holder, name, chunknum in self._lanes:
             if holder == receiver and name == filename:
                 chunks &= ~(1 << chunknum)
@@ -105,6 +111,8 @@ class UploadTurns(Generic[R]):
         freed = self._lanes.leave((receiver, filename, chunknum), now)
         if freed and wish is not None:
             wish.busy = False
+            if self._random.random() < SWITCH:
+                self._leaving.add(receiver)
         return freed
 
     def busy(self, receiver: R, filename: str, chunknum: int) -> bool:
@@ -133,6 +141,7 @@ class UploadTurns(Generic[R]):
 
     def forget(self, receiver: R) -> None:
         """A receiver is gone."""
+        self._leaving.discard(receiver)
         for key in [key for key in self._wishes if key[0] == receiver]:
             del self._wishes[key]
             self._forget_offers_of(key[1])
@@ -156,38 +165,51 @@ class UploadTurns(Generic[R]):
         ``held`` tells which chunks (bits) there are of a wish's file.
         """
         taken = Counter(receiver for receiver, _, _ in self._lanes)
-        running = [receiver for receiver, _, _ in self._lanes.running(now)]
-        full = len(running) >= LANES
-        waiting: list[tuple[Wish[R], int]] = []
+        ripe = {key[0] for key in self._lanes if now >= self._lanes.ripe_at(key)}
+        self._leaving &= taken.keys()
+        served = {receiver for receiver, _, _ in self._lanes.running(now)}
+        full = len(served) >= LANES
+        fresh: list[tuple[Wish[R], int]] = []
+        further: list[tuple[Wish[R], int]] = []
         for wish in self._wishes.values():
-            if full and now - wish.since <= LONGEST_WAIT and len(taken) > 1:
+            on_lane = taken[wish.receiver]
+            if full and not on_lane:
                 continue
             chunks = wish.chunks & held(wish)
-            if not chunks:
-                wish.since = now  # it does not wait for its turn
-            elif taken[wish.receiver] < wish.room:
-                waiting.append((wish, chunks))
-        alone = len({wish.receiver for wish, _ in waiting} | taken.keys()) <= 1
-        if not alone:
-            waiting = self._in_turn(waiting, taken, len(running), now)
+            if chunks and on_lane < wish.room:
+                (further if on_lane else fresh).append((wish, chunks))
+        waiting = self._in_turn(fresh, further, taken, ripe, len(served))
         if not waiting:
             return None
         wish, chunknum = self._choose(waiting, now)
-        return Turn(wish, chunknum, all(receiver == wish.receiver for receiver in running))
+        return Turn(wish, chunknum, taken.keys() <= {wish.receiver})
+
+    def due(self, now: float) -> float | None:
+        """Seconds until it may be somebody's turn although nothing happens; None if never."""
+        times = [self._lanes.ripe_at(key) - now for key in self._lanes]
+        return min((time for time in times if 0 < time < inf), default=None)
 
     def _in_turn(
-        self, waiting: list[tuple[Wish[R], int]], taken: Counter[R], running: int, now: float
+        self,
+        fresh: list[tuple[Wish[R], int]],
+        further: list[tuple[Wish[R], int]],
+        taken: Counter[R],
+        ripe: set[R],
+        served: int,
     ) -> list[tuple[Wish[R], int]]:
-        """Those of several receivers whose turn it can be."""
-        if running >= LANES:
-            waiting = [item for item in waiting if now - item[0].since > LONGEST_WAIT]
-        free = [item for item in waiting if not taken[item[0].receiver]]
-        willing = [item for item in free if not item[0].busy]
-        if willing or running > 1:
-            return willing
-        # Nobody else will: who is being sent a chunk may have the next one behind it.
-        next_to_it = [item for item in waiting if not item[0].busy]
-        return next_to_it if next_to_it or running else free
+        """Those whose turn it can be: who has no lane yet, or has one and may have more on it."""
+        if not fresh and len(taken) <= 1:
+            return further  # nobody else is there
+        if served >= LANES:
+            return []
+        willing = [item for item in fresh if not item[0].busy]
+        further = [
+            (wish, chunks)
+            for wish, chunks in further
+            if taken[wish.receiver] < DEPTH and wish.receiver in ripe and not wish.busy
+        ]
+        willing += further
+        return willing if willing or taken else fresh
 
     def _choose(self, waiting: list[tuple[Wish[R], int]], now: float) -> tuple[Wish[R], int]:
         name = self._random.choice(waiting)[0].filename
@@ -215,7 +237,6 @@ class UploadTurns(Generic[R]):
     def _note_offer(self, wish: Wish[R], chunknum: int, now: float) -> None:
         bit = 1 << chunknum
         wish.chunks &= ~bit
-        wish.since = now
         levels = self._offered.setdefault(wish.filename, [])
         for number, offered in enumerate(levels):
             if not offered & bit:

@@ -18,7 +18,7 @@ AHEAD = 1
 """Offers beyond a source's window: an offer waits for the payload that is going out."""
 
 
-STALE_SHARE = 16
+STALE_SHARE = 10000
 """One in so many chunks that a source thinks wanted may be on its way, or here."""
 
 
@@ -154,6 +154,7 @@ class Wishes:
         if not self._may_ask() or not self._picker.take(str(source.address), chunknum):
             return Answer.DECLINED
         self._fetch(source, chunknum)
+        self.tell()
         return Answer.TAKEN
 
     def _refused(self, source: Source, connection: SourceConnection, error: str) -> None:
