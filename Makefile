@@ -17,13 +17,14 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export FILE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench crowd soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types clean
+.PHONY: help demo test bench crowd crowd-links bench-tools soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types clean
 
 help:
 	@echo "make demo [FILE=path]  a tracker and four peers on this machine, one of them killed midway"
 	@echo "make test [ARGS=...]   all tests; ARGS go to pytest"
 	@echo "make bench [ARGS=...]  how fast it is, as ratios; ARGS go to the benchmarks (--help)"
 	@echo "make crowd [ARGS=...]  how long a simulated crowd takes, beside what is possible (--help)"
+	@echo "make crowd-links [ARGS=...]  the same with real processes on links of limited rate; needs root"
 	@echo "make soak [SEEDS=n]    random histories of simulated swarms with faults, and some fuzzing"
 	@echo "make chaos [ARGS=...]  real processes, killed, frozen and short of disk space for a minute"
 	@echo "make fuzz [ARGS=...]   arbitrary bytes against all that reads from the network (--help)"
@@ -38,12 +39,17 @@ demo: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench: $(READY)
-	@$(BIN)/python -m pip -qq --disable-pip-version-check install --editable '.[bench]'
+bench: $(READY) bench-tools
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 crowd: $(READY)
 	@$(BIN)/python -m benchmarks.crowd $(ARGS)
+
+crowd-links: $(READY) bench-tools
+	@$(BIN)/python -m benchmarks.crowd.links $(ARGS)
+
+bench-tools: $(READY)
+	@$(BIN)/python -m pip -qq --disable-pip-version-check install --editable '.[bench]'
 
 chaos: $(READY)
 	@$(BIN)/python -m chaos $(ARGS)

@@ -73,17 +73,24 @@ def end(process: subprocess.Popen[Any], patience: float = 10.0) -> None:
         process.wait()
 
 
+def terminate_all(processes: Sequence[subprocess.Popen[Any]]) -> None:
+    """Tell processes that were started here to end, before they are waited for one by one."""
+    for process in processes:
+        process.terminate()
+
+
 class Worker:
     """A process that does one thing after the other, as `obey` has it.
 
     It ends when its standard input does, so it does not outlive this process.
     """
 
-    def __init__(self, module: str, log: Path) -> None:
+    def __init__(self, module: str, log: Path, prefix: Sequence[str] = ()) -> None:
+        """``prefix`` is a command that runs another in its own process, as "nice" does."""
         self._log = log
         with log.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module],
+                [*prefix, sys.executable, "-m", module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

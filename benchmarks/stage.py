@@ -169,8 +169,11 @@ class Stage:
         scratch.unlink()
 
 
-def check_room(directory: Path, needs: int) -> None:
-    """Raise `Skipped` when a directory, or the memory it lies in, has not that much room."""
+def check_room(directory: Path, needs: int, smaller: str = "a smaller --size-mib") -> None:
+    """Raise `Skipped` when a directory, or the memory it lies in, has not that much room.
+
+    ``smaller`` says by which option less would be needed.
+    """
     free = shutil.disk_usage(directory).free
     if on_tmpfs(directory):
         available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -181,7 +184,7 @@ def check_room(directory: Path, needs: int) -> None:
     if free < needs + MARGIN:
         raise Skipped(
             f"it needs {mib(needs + MARGIN)} in {directory}, where {mib(free)} are free; "
-            "choose another place with --dir, or a smaller --size-mib."
+            f"choose another place with --dir, or {smaller}."
         )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,25 @@ MIB = 1 << 20
 class DaemonProcess:
     """A tracker or a peer; ``process`` is what `subprocess` knows of it."""
 
-    def __init__(self, role: str, state: Path, log: Path, *options: str, **popen: Any) -> None:
+    def __init__(
+        self,
+        role: str,
+        state: Path,
+        log: Path,
+        *options: str,
+        prefix: Sequence[str] = (),
+        **popen: Any,
+    ) -> None:
         """Start it; ``role`` is "tracker" or "peer". It writes at the end of ``log``.
 
-        ``popen`` goes to `subprocess.Popen`. Raises OSError when it cannot be started.
+        ``prefix`` is a command that runs another in its own process, such as "ip netns
+        exec"; ``popen`` goes to `subprocess.Popen`. Raises OSError when it cannot be started.
         """
         self.role = role
         self.state = state
         self.log = log
-        command = [str(TWISTD), "-n", "--pidfile=", f"p2pfs-{role}", "--state", str(state)]
+        twistd = [*prefix, str(TWISTD), "-n", "--pidfile="]
+        command = [*twistd, f"p2pfs-{role}", "--state", str(state)]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [*command, *options],
