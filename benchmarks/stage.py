@@ -171,6 +171,16 @@ class Stage:
 
 def check_room(directory: Path, needs: int) -> None:
     """Raise `Skipped` when a directory, or the memory it lies in, has not that much room."""
+    free = free_room(directory)
+    if free < needs + MARGIN:
+        raise Skipped(
+            f"it needs {mib(needs + MARGIN)} in {directory}, where {mib(free)} are free; "
+            "choose another place with --dir, or a smaller --size-mib."
+        )
+
+
+def free_room(directory: Path) -> int:
+    """Bytes that a directory, or the memory it lies in, has room for."""
     free = shutil.disk_usage(directory).free
     if on_tmpfs(directory):
         available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -178,11 +188,7 @@ def check_room(directory: Path, needs: int) -> None:
             if line.startswith("MemAvailable:"):
                 available = int(line.split()[1]) * 1024
         free = min(free, available)
-    if free < needs + MARGIN:
-        raise Skipped(
-            f"it needs {mib(needs + MARGIN)} in {directory}, where {mib(free)} are free; "
-            "choose another place with --dir, or a smaller --size-mib."
-        )
+    return free
 
 
 def on_tmpfs(directory: Path) -> bool:
@@ -196,4 +202,4 @@ def on_tmpfs(directory: Path) -> bool:
     return False
 
 
-__all__ = ["Daemon", "Settings", "Stage", "check_room", "on_tmpfs", "until"]
+__all__ = ["Daemon", "Settings", "Stage", "check_room", "free_room", "on_tmpfs", "until"]
