@@ -35,7 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{options.title}: {options.case.about}")
     print(f"  bound            {plan.bound:8.2f} s  {plan.bound_is}")
     print(outcome.report)
-    print(f"Simulated in {seconds:.0f} s.", file=sys.stderr)
+    fetched = plan.measured * plan.crowd.chunks
+    print(
+        f"Simulated in {seconds:.0f} s, {1000 * seconds / fetched:.2f} s for 1,000 chunks.",
+        file=sys.stderr,
+    )
     if options.svg is not None:
         title = f"{options.title}: {options.case.name}"
         options.svg.write_text(picture(title, outcome.curves, plan.bound, outcome.ends[-1]))
