@@ -23,7 +23,7 @@ help:
 	@echo "make demo [FILE=path]  a tracker and four peers on this machine, one of them killed midway"
 	@echo "make test [ARGS=...]   all tests; ARGS go to pytest"
 	@echo "make bench [ARGS=...]  how fast it is, as ratios; ARGS go to the benchmarks (--help)"
-	@echo "make crowd [ARGS=...]  how long a simulated crowd takes, beside what is possible (--help)"
+	@echo "make crowd [ARGS=...]  simulated crowds of many kinds, beside what is possible (--help)"
 	@echo "make crowd-links [ARGS=...]  the same with real processes on links of limited rate; needs root"
 	@echo "make soak [SEEDS=n]    random histories of simulated swarms with faults, and some fuzzing"
 	@echo "make chaos [ARGS=...]  real processes, killed, frozen and short of disk space for a minute"

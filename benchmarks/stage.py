@@ -174,6 +174,16 @@ def check_room(directory: Path, needs: int, smaller: str = "a smaller --size-mib
 
     ``smaller`` says by which option less would be needed.
     """
+    free = free_room(directory)
+    if free < needs + MARGIN:
+        raise Skipped(
+            f"it needs {mib(needs + MARGIN)} in {directory}, where {mib(free)} are free; "
+            f"choose another place with --dir, or {smaller}."
+        )
+
+
+def free_room(directory: Path) -> int:
+    """Bytes that a directory, or the memory it lies in, has room for."""
     free = shutil.disk_usage(directory).free
     if on_tmpfs(directory):
         available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -181,11 +191,7 @@ def check_room(directory: Path, needs: int, smaller: str = "a smaller --size-mib
             if line.startswith("MemAvailable:"):
                 available = int(line.split()[1]) * 1024
         free = min(free, available)
-    if free < needs + MARGIN:
-        raise Skipped(
-            f"it needs {mib(needs + MARGIN)} in {directory}, where {mib(free)} are free; "
-            f"choose another place with --dir, or {smaller}."
-        )
+    return free
 
 
 def on_tmpfs(directory: Path) -> bool:
@@ -199,4 +205,4 @@ def on_tmpfs(directory: Path) -> bool:
     return False
 
 
-__all__ = ["Daemon", "Settings", "Stage", "check_room", "on_tmpfs", "until"]
+__all__ = ["Daemon", "Settings", "Stage", "check_room", "free_room", "on_tmpfs", "until"]

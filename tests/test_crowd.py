@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from benchmarks.crowd.bounds import equal_links, unequal_links
+from benchmarks.crowd.bounds import equal_links, fast_source, unequal_links
+from benchmarks.crowd.cases import case_named
+from benchmarks.crowd.outcome import Outcome
 from benchmarks.crowd.picture import picture
-from benchmarks.crowd.simulated import Crowd, simulate
+from benchmarks.crowd.plan import Crowd
+from benchmarks.crowd.simulated import simulate
 
 MIB = 1 << 20
+
+
+def simulated(crowd: Crowd, directory: Path) -> Outcome:
+    """What becomes of a crowd that begins at once."""
+    return simulate(case_named("all-at-once").plan(crowd, Random(1)), directory, 1)
 
 
 def test_one_peer_takes_one_copy() -> None:
@@ -34,16 +43,27 @@ def test_the_bound_for_unequal_links() -> None:
     assert unequal_links(100, 10.0, [0.0, 0.0], [50.0, 50.0]) == 20.0
 
 
+def test_the_bound_for_a_fast_source() -> None:
+    """It is the time of a copy over a peer's link, and what is lost until all lines are busy."""
+    # 10, 30 and 70 chunks have come after one, two and three slots; then 50 come in each.
+    assert fast_source(64 * MIB, 64, 50, MIB, 10 * MIB) == pytest.approx(3 + (64 * 50 - 70) / 50)
+    assert fast_source(64 * MIB, 64, 8, MIB, 10 * MIB) == pytest.approx(64)
+    # With nothing special about the source it is no more than the bound for that.
+    for peers in (1, 2, 7, 12, 100):
+        bound = equal_links(64 * MIB, 64, peers, MIB)
+        assert bound - 1 <= fast_source(64 * MIB, 64, peers, MIB, MIB) <= bound
+
+
 def test_a_pair_takes_the_time_of_one_copy(tmp_path: Path) -> None:
     """Nothing but the links limits a simulated pair, so the ratio means something."""
-    outcome = simulate(Crowd(1, 16, 256 << 10, 1e6, 0.001), tmp_path, 1)
+    outcome = simulated(Crowd(1, 16, 256 << 10, 1e6, 0.001), tmp_path)
     assert 1.0 <= outcome.ratio(outcome.ends[-1]) < 1.1
     assert 1.0 <= outcome.copies_of_source < 1.05
 
 
 def test_a_crowd_is_looked_at_from_beginning_to_end(tmp_path: Path) -> None:
     """Everybody's end is noted, nobody is quicker than possible, and curves only rise."""
-    outcome = simulate(Crowd(4, 16, 64 << 10, 1e6, 0.001), tmp_path, 1)
+    outcome = simulated(Crowd(4, 16, 64 << 10, 1e6, 0.001), tmp_path)
     assert len(outcome.ends) == len(outcome.curves) == 4
     assert outcome.ends == sorted(outcome.ends)
     assert outcome.ratio(outcome.ends[0]) >= 0.95  # the first may need fewer slots than the last
@@ -60,7 +80,7 @@ def test_a_crowd_shares_the_work(tmp_path: Path) -> None:
 
     Served all at the same time, with chunks asked for in advance, they take twice the bound.
     """
-    outcome = simulate(Crowd(8, 48, 128 << 10, 1e6, 0.001), tmp_path, 1)
+    outcome = simulated(Crowd(8, 48, 128 << 10, 1e6, 0.001), tmp_path)
     assert outcome.copies_of_source < 1.5
     assert outcome.overhead < 0.03
     assert outcome.ratio(outcome.ends[-1]) < 1.4

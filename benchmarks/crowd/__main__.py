@@ -1,60 +1,48 @@
-"""``python -m benchmarks.crowd``: one source, and a crowd that wants its file, in simulation."""
+"""``python -m benchmarks.crowd``: a simulated crowd, and what it took beside what is possible."""
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from twisted.logger import globalLogBeginner
 
+from benchmarks.crowd.options import parse
 from benchmarks.crowd.picture import picture
-from benchmarks.crowd.simulated import Crowd, simulate
-from benchmarks.problems import BenchmarkFailed
-
-KIB = 1 << 10
-MEGABIT = 1e6 / 8
+from benchmarks.crowd.room import check_descriptors, place_for
+from benchmarks.crowd.simulated import simulate
+from benchmarks.problems import BenchmarkFailed, Skipped
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status says whether everybody got the file."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.crowd", description=__doc__)
-    parser.add_argument("--peers", type=int, default=12, help="downloaders (default: %(default)s)")
-    parser.add_argument("--chunks", type=int, default=64, help="(default: %(default)s)")
-    parser.add_argument("--chunk-kib", type=int, default=1024, help="(default: %(default)s)")
-    parser.add_argument(
-        "--mbit", type=float, default=40.0, help="of every link, each way (default: %(default)s)"
-    )
-    parser.add_argument("--latency-ms", type=float, default=1.0, help="of a host (default: 1)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--svg", type=Path, help="draw how far everybody was, into this file")
-    options = parser.parse_args()
+    options = parse(arguments)
+    crowd, plan = options.crowd, options.plan
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
-    crowd = Crowd(
-        options.peers,
-        options.chunks,
-        options.chunk_kib * KIB,
-        options.mbit * MEGABIT,
-        options.latency_ms / 1000,
-    )
-    # In memory if possible: a simulated disk takes no time, a real one would.
-    where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="p2pfs-", dir=where) as directory:
-        try:
-            outcome = simulate(crowd, Path(directory), options.seed)
-        except BenchmarkFailed as error:
-            print(error, file=sys.stderr)
-            return 1
-    print(
-        f"{crowd.peers} peers, {crowd.chunks} chunks of {options.chunk_kib} KiB, "
-        f"{options.mbit:g} Mbit/s each way; at best {crowd.bound:.2f} s"
-    )
+    began = time.perf_counter()
+    try:
+        check_descriptors(crowd)
+        place = place_for(crowd, options.directory)
+        with tempfile.TemporaryDirectory(prefix="p2pfs-", dir=place) as directory:
+            outcome = simulate(plan, Path(directory), options.seed)
+    except (BenchmarkFailed, Skipped) as error:
+        print(error, file=sys.stderr)
+        return 1
+    seconds = time.perf_counter() - began
+    print(f"{options.title}: {options.case.about}")
+    print(f"  bound            {plan.bound:8.2f} s  {plan.bound_is}")
     print(outcome.report)
+    fetched = plan.measured * plan.crowd.chunks
+    print(
+        f"Simulated in {seconds:.0f} s, {1000 * seconds / fetched:.2f} s for 1,000 chunks.",
+        file=sys.stderr,
+    )
     if options.svg is not None:
-        title = f"{crowd.peers} peers, {crowd.chunks} chunks of {options.chunk_kib} KiB"
-        options.svg.write_text(picture(title, outcome.curves, crowd.bound, outcome.ends[-1]))
+        title = f"{options.title}: {options.case.name}"
+        options.svg.write_text(picture(title, outcome.curves, plan.bound, outcome.ends[-1]))
     return 0
 
 

@@ -26,3 +26,21 @@ def unequal_links(
     """
     everything = len(ups) * size / (source_up + sum(ups))
     return max(size / source_up, size / min(downs), everything)
+
+
+def fast_source(size: int, chunks: int, peers: int, rate: float, source_rate: float) -> float:
+    """Seconds until the last downloader has it, when the source alone is quicker than the rest.
+
+    The greater of `unequal_links` and of what chunks allow: they pass in slots, as many
+    as links have room for, and in each only those send who had a whole one before.
+    With a source as quick as the peers it is a little less than `equal_links`.
+    """
+    a_slot = source_rate / rate
+    had, slots = 0.0, 0
+    while had + a_slot < peers and had < peers * chunks:
+        had += a_slot + had
+        slots += 1
+    left = max(0.0, peers * chunks - had) / peers
+    rates = [rate] * peers
+    slotted = (slots + left) * size / chunks / rate
+    return max(slotted, unequal_links(size, source_rate, rates, rates))

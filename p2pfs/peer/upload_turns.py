@@ -169,6 +169,8 @@ class UploadTurns(Generic[R]):
         self._leaving &= taken.keys()
         served = {receiver for receiver, _, _ in self._lanes.running(now)}
         full = len(served) >= LANES
+        if full and len(taken) > 1:
+            return None
         fresh: list[tuple[Wish[R], int]] = []
         further: list[tuple[Wish[R], int]] = []
         for wish in self._wishes.values():

@@ -49,8 +49,8 @@ Segment = tuple[bytes | Mark, int]
 def is_bulk(data: bytes) -> bool:
     """Whether what was written in one go is the payload of a chunk, not messages.
 
-    Whole messages begin and end as JSON objects on lines do. By chance a payload
-    does so once in 16 million times.
+    Whole messages begin and end as JSON objects on lines do; of random payloads, one
+    in 16 million.
     """
     return not (data.startswith(b"{") and data.endswith(b"}\n"))
 
