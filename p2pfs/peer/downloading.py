@@ -46,6 +46,12 @@ from p2pfs.peer.sourcing import HEARTBEAT, Sourcing
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.peer.wishes import Wishes
 
+IMPATIENT = 15.0
+"""Seconds without progress after which sources that take turns are asked without an offer.
+
+Who serves a crowd that nobody helps it with has no turn for each in less than that.
+"""
+
 
 class Download:
     """Fetches the missing chunks of a holding into its part file.
@@ -238,12 +244,19 @@ class Download:
             if (asking := self._hash_list.ask()) is not None:
                 self._track(asking)
         else:
-            while self._may_ask() and (choice := self._picker.pick()) is not None:
+            impatient = self._is_impatient
+            while self._may_ask() and (choice := self._picker.pick(impatient)) is not None:
                 name, chunknum = choice
                 self._fetch(self._sourcing[name], chunknum)
             # What is offered while there is no room is declined, and wanted again later.
             if self._may_ask():
                 self._wishes.tell()
+
+    @property
+    def _is_impatient(self) -> bool:
+        """True when nothing has come for long: all sources may be busy with others."""
+        idle = not self._picker.in_flight
+        return idle and self._progress.waited(self._reactor.seconds()) >= IMPATIENT
 
     @property
     def _waits_for_disk(self) -> bool:

@@ -20,7 +20,7 @@ class Intake:
     def begin(self, source: Hashable, chunk: Hashable, now: float) -> None:
         """A chunk is asked of a source."""
         self._lanes.take((source, chunk), now)
-        self._lanes.worked((source, chunk))
+        self._lanes.at_work((source, chunk))
 
     def end(self, source: Hashable, chunk: Hashable, now: float) -> None:
         """It has come."""
@@ -32,5 +32,6 @@ class Intake:
 
     def has_room(self, now: float, source: Hashable | None = None) -> bool:
         """Whether one more may send: another one, or ``source``, which may be at it already."""
-        busy = {sender for sender, _ in self._lanes.running(now)}
+        # One that sends already may go on: its next chunk comes behind the present one.
+        busy = {sender for sender, _ in self._lanes.counted(now)}
         return source in busy or len(busy) < SOURCES

@@ -1,23 +1,20 @@
-"""Chunks under way on one side of the line, and which of them are late. Pure."""
+"""Chunks under way on one side of the line, and which of them are nearly over. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from math import inf
 from typing import Generic, TypeVar
 
-LATE = 3.0
-"""After so many times the usual time, a lane is not counted: its other end is the bottleneck."""
-
-SOONEST_LATE = 1.0
-"""Seconds after which that may be at the soonest."""
-
 RIPE = 0.75
-"""The part of the usual time after which"""
+"""The part of the usual time after which a lane is not counted.
 
-LONGEST_WAIT = 15.0
-"""Seconds after which a lane is late while nothing is known of the usual time."""
+It is over soon, so the next chunk can be agreed on, and its bytes follow without a gap.
+Or it takes longer than usual, since its other end is the bottleneck: then the line has room.
+"""
+
+LONGEST = 15.0
+"""Seconds that a lane is counted while nothing is known of the usual time."""
 
 _SMOOTHING = 0.3
 """Weight of the latest chunk in the usual time."""
@@ -28,14 +25,14 @@ K = TypeVar("K", bound=Hashable)
 @dataclass
 class _Lane:
     began: float
-    worked: bool = False
+    at_work: bool = False
 
 
 class Lanes(Generic[K]):
     """Lanes by what goes over them. Times are in seconds, of one clock.
 
-    A few lanes at a time share a line: each chunk is passed on sooner than when all share it,
-    and the line is not idle when one of them has to wait.
+    Chunks share a line by lanes, a few at a time: each is there, and can be passed on, sooner
+    than when all share it, and the line is not idle when one of them has to wait.
     """
 
     def __init__(self) -> None:
@@ -52,33 +49,34 @@ class Lanes(Generic[K]):
         """Begin something on a lane of its own."""
         self._lanes[key] = _Lane(now)
 
-    def worked(self, key: K) -> None:
-        """It is really under way, so the time it takes says something."""
+    def at_work(self, key: K) -> None:
+        """It is really under way, if it is on a lane, so the time it takes says something."""
         lane = self._lanes.get(key)
         if lane is not None:
-            lane.worked = True
+            lane.at_work = True
 
     def leave(self, key: K, now: float) -> bool:
-        """It has come to its end; False if it was not under way."""
+        """It has come to its end; False if it was on no lane."""
         lane = self._lanes.pop(key, None)
-        if lane is not None and lane.worked:
+        if lane is not None and lane.at_work:
             took = now - lane.began
             usual = took if self._usual is None else self._usual
             self._usual = usual + _SMOOTHING * (took - usual)
         return lane is not None
 
     def drop(self, key: K) -> None:
-        """It came to nothing."""
+        """It came to nothing, if it was on a lane."""
         self._lanes.pop(key, None)
 
-    def ripe_at(self, key: K) -> float:
-        """When something under way is to be over soon; never, if the usual time is not known."""
-        return self._lanes[key].began + RIPE * self._usual if self._usual is not None else inf
+    def counted(self, now: float) -> list[K]:
+        """What is under way and not nearly over."""
+        return [key for key, lane in self._lanes.items() if now < lane.began + self._span]
 
-    def running(self, now: float) -> list[K]:
-        """What is under way, but for what is over soon, or late."""
-        patience = LONGEST_WAIT if self._usual is None else LATE * self._usual
-        patience = max(SOONEST_LATE, patience)
-        ripe = inf if self._usual is None else RIPE * self._usual
-        most = min(ripe, patience)
-        return [key for key, lane in self._lanes.items() if now - lane.began < most]
+    def next_change(self, now: float) -> float | None:
+        """Seconds until less is `counted`, if nothing happens before; None if nothing is."""
+        ends = [lane.began + self._span for lane in self._lanes.values()]
+        return min((end - now for end in ends if end > now), default=None)
+
+    @property
+    def _span(self) -> float:
+        return LONGEST if self._usual is None else RIPE * self._usual

@@ -14,9 +14,6 @@ from p2pfs.messages import PeerWant
 from p2pfs.peer.library import Holding
 from p2pfs.peer.upload_turns import MOST_WISHES, UploadTurns, Wish
 
-LOOK_SECONDS = 0.5
-"""Between looks whether it has become anybody's turn because others are late."""
-
 MOST_AT_A_TIME = 64
 """Chunks that are offered to one downloader at a time, whatever room it has."""
 
@@ -55,9 +52,8 @@ class Offers:
         """
         holding = self._holding(message.filename, message.root)
         chunks = ChunkSet.from_bitfield(holding.info.totalchunknum, message.chunks).bits
-        now = self._reactor.seconds()
         room = min(message.room, MOST_AT_A_TIME)
-        if not self._turns.want(receiver, message.filename, message.root, chunks, room, now):
+        if not self._turns.want(receiver, message.filename, message.root, chunks, room):
             raise Refused(f"One connection may want chunks of {MOST_WISHES} files at a time.")
         self.make()
 
@@ -98,17 +94,12 @@ class Offers:
         now = self._reactor.seconds()
         while (turn := self._turns.next(self._held, now)) is not None:
             turn.wish.receiver.offer(turn.wish.filename, turn.chunknum, turn.spare)
-        if self._turns.idle:
-            if self._next_look is not None:
-                self._next_look.cancel()
-                self._next_look = None
-            return
-        due = self._turns.due(now)
-        wait = LOOK_SECONDS if due is None else min(LOOK_SECONDS, due)
-        if self._next_look is None:
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
+        wait = None if self._turns.idle else self._turns.next_look(now)
+        if wait is not None:
             self._next_look = self._reactor.callLater(wait, self._look)
-        elif self._next_look.getTime() > now + wait:
-            self._next_look.reset(wait)
 
     def _look(self) -> None:
         self._next_look = None

@@ -77,7 +77,7 @@ class Picker:
     def set_ready(self, source: str, round_trip: float, chooses: bool = False) -> None:
         """A connection to the source stands; its round trip takes that many seconds.
 
-        One that ``chooses`` is never picked: what it begins to send is to be taken with `take`.
+        One that ``chooses`` is not picked: what it begins to send is to be taken with `take`.
         """
         view = self._sources[source]
         view.ready, view.round_trip, view.chooses = True, round_trip, chooses
@@ -96,17 +96,18 @@ class Picker:
 
     # Choosing
 
-    def pick(self) -> tuple[str, int] | None:
+    def pick(self, impatient: bool = False) -> tuple[str, int] | None:
         """The next request ``(source, chunknum)``, now in flight; None when there is none to make.
 
         Of the chunks that some source with room in its window holds, one of the
         rarest among all known holders; of those sources, the one with the least cost.
+        Sources that choose themselves are picked only when ``impatient``.
         """
         free = [
             (name, view)
             for name, view in self._sources.items()
             if view.ready
-            and not view.chooses
+            and (impatient or not view.chooses)
             and view.in_flight < view.window
             and view.chunks & self._wanted
         ]

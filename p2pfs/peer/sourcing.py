@@ -200,8 +200,8 @@ class Sourcing:
     # Locations
 
     def _delivered_lately(self, now: float) -> bool:
-        flowed_at = self.flowed_at
-        return flowed_at is not None and now - flowed_at < self._patience.refresh
+        last = max((source.last_delivery for source in self._sources.values()), default=0.0)
+        return now - max(last, self.flowed_at or 0.0) < self._patience.refresh
 
     @property
     def _most_known(self) -> int:
@@ -232,8 +232,8 @@ class Sourcing:
         if not self._picker.missing().bits:
             return
         usable = sum(
-            (source.at_work or source.may_connect(now))
-            and self._picker.wants_from(source.usable_chunks)
+            source.at_work
+            or (source.may_connect(now) and self._picker.wants_from(source.usable_chunks))
             for source in self._sources.values()
         )
         if usable < self._around.max_sources:

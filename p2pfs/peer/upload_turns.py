@@ -1,10 +1,11 @@
 """Whose turn it is to be sent a chunk, and which one: a few at a time. Pure.
 
 A chunk can be passed on only when it is there whole, so a peer that sends to all who
-ask at the same time holds a crowd up. This one has a few *lanes*. Each is taken
-by a chunk that was offered to a receiver, until the receiver says that it has it. A
-chunk is offered that was offered least often, and that most others want: so a source
-gives everything away once before it repeats itself.
+ask at the same time holds a crowd up. This one has a few *lanes*, each to another
+receiver. A chunk takes one from being offered until the receiver says that it has it.
+A chunk is offered that was offered least often, and that most others want: so a source
+gives everything away once before it repeats itself. A receiver that has enough on its
+way says so, and then others are offered something.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from math import inf
 from random import Random
 from typing import Generic, TypeVar
 
@@ -20,13 +20,10 @@ from p2pfs.peer.bit_columns import count, most, random_bit
 from p2pfs.peer.lanes import Lanes
 
 LANES = 3
-"""Receivers at a time: fewer leave the line idle while one of them is busy otherwise."""
+"""Receivers at a time: fewer leave the line idle while one of them makes up its mind."""
 
 DEPTH = 2
-"""Chunks on each lane: the next is agreed on before the one before it is there."""
-
-SWITCH = 0.5
-"""How likely it is that a receiver that has got its chunk makes room for another."""
+"""Chunks at most under way to one of several receivers: the one that is coming, and the next."""
 
 MOST_WISHES = 64
 """Files of which one receiver may want something."""
@@ -57,6 +54,10 @@ class Turn(Generic[R]):
     """True when the line has nothing else to do."""
 
 
+_Chance = tuple[Wish[R], int]
+"""A wish whose turn it may be, and the chunks (bits) of which it may be offered one."""
+
+
 class UploadTurns(Generic[R]):
     """All that receivers want, and what was offered to them. Times are in seconds."""
 
@@ -64,21 +65,12 @@ class UploadTurns(Generic[R]):
         self._random = random
         self._wishes: dict[tuple[R, str], Wish[R]] = {}
         self._lanes: Lanes[tuple[R, str, int]] = Lanes()
-        self._leaving: set[R] = set()
         # For each file: bits of the chunks offered once at least, twice at least, and so on.
         self._offered: dict[str, list[int]] = {}
 
     # What happens
 
-    def want(
-        self,
-        receiver: R,
-        filename: str,
-        root: str | None,
-        chunks: int,
-        room: int,
-        now: float,
-    ) -> bool:
+    def want(self, receiver: R, filename: str, root: str | None, chunks: int, room: int) -> bool:
         """A receiver wants these chunks (bits) of a file; this replaces what it wanted before.
 
         False when it wants something of too many files.
@@ -101,7 +93,7 @@ class UploadTurns(Generic[R]):
 
     def asked(self, receiver: R, filename: str, chunknum: int) -> None:
         """A receiver asks for a chunk, perhaps for one that was offered."""
-        self._lanes.worked((receiver, filename, chunknum))
+        self._lanes.at_work((receiver, filename, chunknum))
 
     def has(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
         """A receiver says that it has a chunk, or does not want it; True if that frees a lane."""
@@ -111,8 +103,6 @@ class UploadTurns(Generic[R]):
         freed = self._lanes.leave((receiver, filename, chunknum), now)
         if freed and wish is not None:
             wish.busy = False
-            if self._random.random() < SWITCH:
-                self._leaving.add(receiver)
         return freed
 
     def busy(self, receiver: R, filename: str, chunknum: int) -> bool:
@@ -141,7 +131,6 @@ class UploadTurns(Generic[R]):
 
     def forget(self, receiver: R) -> None:
         """A receiver is gone."""
-        self._leaving.discard(receiver)
         for key in [key for key in self._wishes if key[0] == receiver]:
             del self._wishes[key]
             self._forget_offers_of(key[1])
@@ -165,57 +154,40 @@ class UploadTurns(Generic[R]):
         ``held`` tells which chunks (bits) there are of a wish's file.
         """
         taken = Counter(receiver for receiver, _, _ in self._lanes)
-        ripe = {key[0] for key in self._lanes if now >= self._lanes.ripe_at(key)}
-        self._leaving &= taken.keys()
-        served = {receiver for receiver, _, _ in self._lanes.running(now)}
+        served = {receiver for receiver, _, _ in self._lanes.counted(now)}
         full = len(served) >= LANES
         if full and len(taken) > 1:
             return None
-        fresh: list[tuple[Wish[R], int]] = []
-        further: list[tuple[Wish[R], int]] = []
+        fresh: list[_Chance[R]] = []
+        further: list[_Chance[R]] = []
         for wish in self._wishes.values():
-            on_lane = taken[wish.receiver]
-            if full and not on_lane:
-                continue
-            chunks = wish.chunks & held(wish)
-            if chunks and on_lane < wish.room:
-                (further if on_lane else fresh).append((wish, chunks))
-        waiting = self._in_turn(fresh, further, taken, ripe, len(served))
-        if not waiting:
+            under_way = taken[wish.receiver]
+            if under_way < wish.room and (chunks := wish.chunks & held(wish)):
+                (further if under_way else fresh).append((wish, chunks))
+        if not fresh and len(taken) <= 1:
+            chances = further  # nobody else is there
+        elif full:
+            chances = []
+        else:
+            chances = _willing(fresh) + [
+                (wish, chunks)
+                for wish, chunks in _willing(further)
+                if taken[wish.receiver] < DEPTH and wish.receiver not in served
+            ]
+            if not chances and not taken:
+                chances = fresh
+        if not chances:
             return None
-        wish, chunknum = self._choose(waiting, now)
+        wish, chunknum = self._choose(chances, now)
         return Turn(wish, chunknum, taken.keys() <= {wish.receiver})
 
-    def due(self, now: float) -> float | None:
+    def next_look(self, now: float) -> float | None:
         """Seconds until it may be somebody's turn although nothing happens; None if never."""
-        times = [self._lanes.ripe_at(key) - now for key in self._lanes]
-        return min((time for time in times if 0 < time < inf), default=None)
+        return self._lanes.next_change(now)
 
-    def _in_turn(
-        self,
-        fresh: list[tuple[Wish[R], int]],
-        further: list[tuple[Wish[R], int]],
-        taken: Counter[R],
-        ripe: set[R],
-        served: int,
-    ) -> list[tuple[Wish[R], int]]:
-        """Those whose turn it can be: who has no lane yet, or has one and may have more on it."""
-        if not fresh and len(taken) <= 1:
-            return further  # nobody else is there
-        if served >= LANES:
-            return []
-        willing = [item for item in fresh if not item[0].busy]
-        further = [
-            (wish, chunks)
-            for wish, chunks in further
-            if taken[wish.receiver] < DEPTH and wish.receiver in ripe and not wish.busy
-        ]
-        willing += further
-        return willing if willing or taken else fresh
-
-    def _choose(self, waiting: list[tuple[Wish[R], int]], now: float) -> tuple[Wish[R], int]:
-        name = self._random.choice(waiting)[0].filename
-        of_file = [(wish, chunks) for wish, chunks in waiting if wish.filename == name]
+    def _choose(self, chances: list[_Chance[R]], now: float) -> tuple[Wish[R], int]:
+        name = self._random.choice(chances)[0].filename
+        of_file = [(wish, chunks) for wish, chunks in chances if wish.filename == name]
         candidates = 0
         for _, chunks in of_file:
             candidates |= chunks
@@ -253,3 +225,8 @@ class UploadTurns(Generic[R]):
             if offered & bit:
                 self._offered[filename][number] &= ~bit
                 return
+
+
+def _willing(chances: list[_Chance[R]]) -> list[_Chance[R]]:
+    """Those whose receivers have room."""
+    return [chance for chance in chances if not chance[0].busy]

@@ -18,10 +18,6 @@ AHEAD = 1
 """Offers beyond a source's window: an offer waits for the payload that is going out."""
 
 
-STALE_SHARE = 10000
-"""One in so many chunks that a source thinks wanted may be on its way, or here."""
-
-
 @dataclass
 class _Told:
     """What one source believes: the chunks (bits) wanted, and how many at a time."""
@@ -76,13 +72,8 @@ class Wishes:
     ) -> None:
         told, room = self._told.get(connection), view.window + AHEAD
         if told is not None and told.room == room and not wanted & ~told.chunks:
-            gone = told.chunks & ~wanted
-            if gone.bit_count() <= self._tolerance(wanted):
-                return
-            if gone.bit_count() == 1:
-                told.chunks &= ~gone
-                connection.have(self._holding.name, gone.bit_length() - 1)
-                return
+            self._tell_less(connection, told, told.chunks & ~wanted)
+            return
         if told is None:
             self._forget_closed()
         self._told[connection] = _Told(wanted, room, told is not None and told.busy)
@@ -96,12 +87,11 @@ class Wishes:
             partial(self._refused, source, connection),
         )
 
-    def _tolerance(self, wanted: int) -> int:
-        """How many chunks a source may think wanted that are not: an offer in vain is cheap.
-
-        But not while there are few to offer, or few that are wanted.
-        """
-        return min(wanted.bit_count(), self._holding.chunks.bits.bit_count()) // STALE_SHARE
+    def _tell_less(self, connection: SourceConnection, told: _Told, gone: int) -> None:
+        told.chunks &= ~gone
+        while gone:
+            connection.have(self._holding.name, gone.bit_length() - 1)
+            gone ^= 1 << gone.bit_length() - 1
 
     def _invite(self) -> None:
         """Let one of those that were put off make an offer, if there is room."""
