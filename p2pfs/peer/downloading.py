@@ -142,7 +142,8 @@ class Download:
         sink = ChunkSink(self._reactor, self._part, info.offset(chunknum), length)
         now = self._reactor.seconds()
         self._ledger.asked(chunknum, source, connection, length, now)
-        self._around.intake.begin(connection, (self._holding.name, chunknum), now)
+        chunk = self._holding.name, chunknum
+        self._around.intake.begin(connection, chunk, lambda: sink.missing, now)
         self._track(
             connection.fetch(self._holding.name, info, chunknum, sink)
             .addCallback(self._check, sink, source, chunknum)

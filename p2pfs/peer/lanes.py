@@ -1,4 +1,4 @@
-"""Chunks under way on one side of the line, and which of them are nearly over. Pure."""
+"""Chunks under way on one side of the line, and which of them are to be waited for. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-RIPE = 0.75
-"""The part of the usual time after which a lane is not counted.
+LATE = 3.0
+"""After so many times the usual time, a lane is late: its other end is the bottleneck."""
 
-It is over soon, so the next chunk can be agreed on, and its bytes follow without a gap.
-Or it takes longer than usual, since its other end is the bottleneck: then the line has room.
-"""
+SOONEST_LATE = 1.0
+"""Seconds after which that may be at the soonest."""
 
 LONGEST = 15.0
-"""Seconds that a lane is counted while nothing is known of the usual time."""
+"""Seconds after which a lane is late while nothing is known of the usual time."""
 
 _SMOOTHING = 0.3
 """Weight of the latest chunk in the usual time."""
@@ -39,7 +38,7 @@ class Lanes(Generic[K]):
         self._lanes: dict[K, _Lane] = {}
         self._usual: float | None = None
 
-    def __contains__(self, key: K) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key in self._lanes
 
     def __iter__(self) -> Iterator[K]:
@@ -68,15 +67,15 @@ class Lanes(Generic[K]):
         """It came to nothing, if it was on a lane."""
         self._lanes.pop(key, None)
 
-    def counted(self, now: float) -> list[K]:
-        """What is under way and not nearly over."""
-        return [key for key, lane in self._lanes.items() if now < lane.began + self._span]
+    def in_time(self, now: float) -> list[K]:
+        """What is under way and not late."""
+        return [key for key, lane in self._lanes.items() if now <= lane.began + self._patience]
 
-    def next_change(self, now: float) -> float | None:
-        """Seconds until less is `counted`, if nothing happens before; None if nothing is."""
-        ends = [lane.began + self._span for lane in self._lanes.values()]
-        return min((end - now for end in ends if end > now), default=None)
+    def next_late(self, now: float) -> float | None:
+        """Seconds until something is late, if nothing happens before; None if never."""
+        ends = [lane.began + self._patience for lane in self._lanes.values()]
+        return min((end - now for end in ends if end >= now), default=None)
 
     @property
-    def _span(self) -> float:
-        return LONGEST if self._usual is None else RIPE * self._usual
+    def _patience(self) -> float:
+        return LONGEST if self._usual is None else max(SOONEST_LATE, LATE * self._usual)

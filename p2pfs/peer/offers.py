@@ -79,6 +79,11 @@ class Offers:
 
     # What becomes of it
 
+    def sent(self, receiver: Receiver, filename: str, chunknum: int) -> None:
+        """A chunk that was asked for has been sent."""
+        if self._turns.sent(receiver, filename, chunknum):
+            self.make()
+
     def failed(self, receiver: Receiver, filename: str, chunknum: int) -> None:
         """A chunk that was asked for could not be sent."""
         self._turns.failed(receiver, filename, chunknum)

@@ -147,6 +147,8 @@ class ServingProtocol(MessageProtocol):
                 self.release_input()
             await self._answer(item)
             await self.writable()
+            if isinstance(item, m.PeerRequestChunk):
+                self._serving.offers.sent(self, item.filename, item.chunknum)
             self._serving.admission.touch(self)
 
     def _broken(self, failure: Failure) -> None:

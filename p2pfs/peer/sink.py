@@ -65,6 +65,11 @@ class ChunkSink:
             self._paused()
 
     @property
+    def missing(self) -> float:
+        """The part of the chunk, 0 to 1, that has to come."""
+        return self._missing / self.length
+
+    @property
     def _worth_a_job(self) -> bool:
         enough = self._job_size if self._missing else 1
         return self._waiting_bytes >= enough

@@ -22,6 +22,9 @@ from p2pfs.peer.lanes import Lanes
 LANES = 3
 """Receivers at a time: fewer leave the line idle while one of them makes up its mind."""
 
+MOST_LANES = 2 * LANES
+"""Receivers at a time, with those to whom all of a chunk has been sent, but who lack the end."""
+
 DEPTH = 2
 """Chunks at most under way to one of several receivers: the one that is coming, and the next."""
 
@@ -64,7 +67,9 @@ class UploadTurns(Generic[R]):
     def __init__(self, random: Random) -> None:
         self._random = random
         self._wishes: dict[tuple[R, str], Wish[R]] = {}
+        # From the offer until the receiver has the chunk, even when all of it has been sent.
         self._lanes: Lanes[tuple[R, str, int]] = Lanes()
+        self._sent: set[tuple[R, str, int]] = set()
         # For each file: bits of the chunks offered once at least, twice at least, and so on.
         self._offered: dict[str, list[int]] = {}
 
@@ -95,11 +100,20 @@ class UploadTurns(Generic[R]):
         """A receiver asks for a chunk, perhaps for one that was offered."""
         self._lanes.at_work((receiver, filename, chunknum))
 
+    def sent(self, receiver: R, filename: str, chunknum: int) -> bool:
+        """All of a chunk is out of this peer's hands; False if that makes no difference."""
+        key = receiver, filename, chunknum
+        if key not in self._lanes:
+            return False
+        self._sent.add(key)
+        return True
+
     def has(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
         """A receiver says that it has a chunk, or does not want it; True if that frees a lane."""
         wish = self._wishes.get((receiver, filename))
         if wish is not None and 0 <= chunknum < wish.chunks.bit_length():
             wish.chunks &= ~(1 << chunknum)
+        self._sent.discard((receiver, filename, chunknum))
         freed = self._lanes.leave((receiver, filename, chunknum), now)
         if freed and wish is not None:
             wish.busy = False
@@ -127,6 +141,7 @@ class UploadTurns(Generic[R]):
 
     def failed(self, receiver: R, filename: str, chunknum: int) -> None:
         """A chunk could not be sent."""
+        self._sent.discard((receiver, filename, chunknum))
         self._lanes.drop((receiver, filename, chunknum))
 
     def forget(self, receiver: R) -> None:
@@ -136,6 +151,7 @@ class UploadTurns(Generic[R]):
             self._forget_offers_of(key[1])
         for taken in [taken for taken in self._lanes if taken[0] == receiver]:
             self._lanes.drop(taken)
+            self._sent.discard(taken)
 
     def _forget_offers_of(self, filename: str) -> None:
         if all(name != filename for _, name in self._wishes):
@@ -154,8 +170,10 @@ class UploadTurns(Generic[R]):
         ``held`` tells which chunks (bits) there are of a wish's file.
         """
         taken = Counter(receiver for receiver, _, _ in self._lanes)
-        served = {receiver for receiver, _, _ in self._lanes.counted(now)}
-        full = len(served) >= LANES
+        in_time = self._lanes.in_time(now)
+        served = {key[0] for key in in_time if key not in self._sent}
+        waited_for = {key[0] for key in in_time}
+        full = len(served) >= LANES or len(waited_for) >= MOST_LANES
         if full and len(taken) > 1:
             return None
         fresh: list[_Chance[R]] = []
@@ -183,7 +201,7 @@ class UploadTurns(Generic[R]):
 
     def next_look(self, now: float) -> float | None:
         """Seconds until it may be somebody's turn although nothing happens; None if never."""
-        return self._lanes.next_change(now)
+        return self._lanes.next_late(now)
 
     def _choose(self, chances: list[_Chance[R]], now: float) -> tuple[Wish[R], int]:
         name = self._random.choice(chances)[0].filename
