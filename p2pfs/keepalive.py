@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.interfaces import ITCPTransport, ITransport
+
+from p2pfs.sockets import set_tcp_options
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,6 @@ class KeepAlive:
         if not ITCPTransport.providedBy(transport):
             return
         transport.setTcpKeepAlive(True)
-        handle = _socket(transport)
-        if handle is None:
-            return
         options = {
             "TCP_KEEPIDLE": self.idle,
             "TCP_KEEPINTVL": self.interval,
@@ -42,17 +39,4 @@ class KeepAlive:
             # Keep-alive rests while sent data is unacknowledged; this covers that time.
             "TCP_USER_TIMEOUT": self.patience * 1000,
         }
-        for name, value in options.items():
-            number = getattr(socket, name, None)
-            if number is not None:  # not every system has every option
-                handle.setsockopt(socket.IPPROTO_TCP, number, value)
-
-
-def _socket(transport: Any) -> socket.socket | None:
-    """The socket beneath a transport; TLS is a wrapper around a plain one."""
-    while transport is not None:
-        handle = transport.getHandle()
-        if isinstance(handle, socket.socket):
-            return handle
-        transport = getattr(transport, "transport", None)
-    return None
+        set_tcp_options(transport, options)

@@ -23,6 +23,7 @@ from p2pfs.peer.offers import Offers
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.storage import ChunkReader, FileChanged
 from p2pfs.reception import Reception
+from p2pfs.sockets import set_tcp_options
 from p2pfs.threads import in_thread
 from p2pfs.wire import MessageProtocol
 
@@ -31,6 +32,12 @@ FRAME = 512 * 1024
 
 MAX_QUEUE = 64
 """Requests that wait on one connection before no more are read from it."""
+
+UNSENT = 128 * 1024
+"""Bytes that the system takes from a connection before it has sent them.
+
+So it is known here how far a chunk is, and an offer does not come behind the whole of it.
+"""
 
 IDLE_TIMEOUT = 300.0
 """Seconds after which a connection that asks for nothing is closed."""
@@ -62,6 +69,7 @@ class ServingProtocol(MessageProtocol):
 
     def connectionMade(self) -> None:
         super().connectionMade()
+        set_tcp_options(self.transport, {"TCP_NOTSENT_LOWAT": UNSENT})
         self._start_idle_timer()
 
     def message_received(self, message: m.Message, line: bytes) -> None:

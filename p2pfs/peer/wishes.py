@@ -14,9 +14,6 @@ from p2pfs.peer.sources import Source
 from p2pfs.peer.sourcing import Sourcing
 from p2pfs.peer.surroundings import Surroundings
 
-AHEAD = 1
-"""Offers beyond a source's window: an offer waits for the payload that is going out."""
-
 
 @dataclass
 class _Told:
@@ -70,7 +67,7 @@ class Wishes:
     def _tell(
         self, source: Source, connection: SourceConnection, view: PickerSource, wanted: int
     ) -> None:
-        told, room = self._told.get(connection), view.window + AHEAD
+        told, room = self._told.get(connection), view.window
         if told is not None and told.room == room and not wanted & ~told.chunks:
             self._tell_less(connection, told, told.chunks & ~wanted)
             return
