@@ -77,6 +77,8 @@ def _messages() -> list[m.Message]:
         m.PeerReplyChunk("f", 0, "ab" * 32, length=14),
         m.PeerRequestDigests("f", "AB" * 32),
         m.PeerReplyDigests("f", "ab" * 32, bytes(32)),
+        m.ReplyFileLocation("f", INFO, {}, 70, 12, 5_000_000),
+        m.RequestChunkRegister("f", 3, up=5_000_000, down=6_000_000),
     ]
 
 
@@ -132,6 +134,18 @@ def _tracker() -> dict[str, bytes]:
         "unpublish": script(say(0, register, publish, m.RequestUnpublish("f"), listing)),
         "empty-file": script(
             say(0, register, m.RequestPublish("e", EMPTY)), say(1, m.RequestFileLocation("e"))
+        ),
+        "crowd": script(
+            say(0, register, publish, m.RequestChunkRegister("f", 0, up=4_000_000)),
+            say(2, register, locate, m.RequestChunkRegister("f", 4, up=3_000_000, down=1)),
+            say(3, register, locate, m.RequestChunkRegister("f", 1, up=-1, down=1 << 60)),
+            "+.9",
+            say(2, chunks, locate),
+            say(3, locate, m.RequestChunkRegister("f", chunks=b"\xff\x80")),
+            "+.40",
+            say(1, locate),
+            "!2",
+            "!0",
         ),
         "taken-over": script(say(0, register, publish), say(1, register, locate), say(0, locate)),
         "not-joined": script(say(0, publish, chunks, m.RequestUnpublish("f"))),

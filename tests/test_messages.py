@@ -52,6 +52,28 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
         },
     ),
     (
+        m.ReplyFileLocation("f", INFO, {}, 70, 12, 5_000_000),
+        {
+            "type": "REPLY_FILE_LOCATION",
+            "filename": "f",
+            "fileinfo": WIRE_INFO,
+            "chunkinfo": {},
+            "holders": 70,
+            "crowd": 12,
+            "rate": 5_000_000,
+        },
+    ),
+    (
+        m.RequestChunkRegister("f", 1, up=5_000_000, down=6_000_000),
+        {
+            "type": "REQUEST_CHUNK_REGISTER",
+            "filename": "f",
+            "chunknum": 1,
+            "up": 5_000_000,
+            "down": 6_000_000,
+        },
+    ),
+    (
         m.RequestChunkRegister("f", chunknum=0),
         {"type": "REQUEST_CHUNK_REGISTER", "filename": "f", "chunknum": 0},
     ),

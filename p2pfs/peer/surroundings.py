@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.uplink import Uplink
@@ -24,3 +25,5 @@ class Surroundings:
     uplink: Uplink
     gained: Callable[[], None] = lambda: None
     """Called when there is one more chunk to serve."""
+    line: LineRate = field(default_factory=lambda: LineRate(RateLimit()))
+    """How fast all downloads together were seen to receive."""
