@@ -14,6 +14,7 @@ from p2pfs.errors import InvalidAddress, InvalidFileInfo, P2pfsError, SourceFail
 from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.explanation import SourceFacts, seconds_text
 from p2pfs.peer.library import Holding
+from p2pfs.peer.pace import Pace
 from p2pfs.peer.picker import Picker
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.sources import ReadySource, Source, SourcePool
@@ -59,6 +60,7 @@ class Sourcing:
         self._sources: dict[Address, Source] = {}
         self._locating = False
         self._begun = self._next_refresh = around.reactor.seconds()
+        self.pace = Pace(around.line, self._begun)
         self._stopped = False
 
     # What the download asks
@@ -127,6 +129,7 @@ class Sourcing:
         self._next_refresh = now + min(
             self._patience.refresh, max(HEARTBEAT, (now - self._begun) / 2)
         )
+        self.pace.located(location, now)
         named = self._named_in(location)
         for address, bits in named.items():
             source = self._sources.setdefault(address, Source(address))

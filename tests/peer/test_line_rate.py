@@ -13,6 +13,7 @@ from p2pfs.peer.line_rate import MEMORY, WINDOW, LineRate
 from p2pfs.peer.rate_limit import RateLimit
 
 from .holdings import shared
+from .serving_pair import Serving
 
 CHUNK = 1000
 
@@ -140,3 +141,15 @@ def test_what_is_remembered_of_deliveries_is_bounded(tmp_path: Path) -> None:
     sent.forget("a")
     assert not sent._under_way
     sent.forget("a")
+
+
+def test_a_connection_that_ends_while_a_file_is_opened_is_not_remembered(tmp_path: Path) -> None:
+    """The disk takes its time, and the receiver does not wait."""
+    serving = Serving()
+    serving.library.add(shared(tmp_path / "f", bytes(100), 10))
+    receiver = serving.connect()
+    serving.clock.held = True
+    receiver.say(type="PEER_REQUEST_CHUNK", filename="f", chunknum=1, encoding="raw")
+    receiver.hang_up()
+    serving.clock.release()
+    assert not serving.factory.deliveries._under_way
