@@ -23,7 +23,8 @@ All times are in seconds, sizes in bytes, rates in bytes a second.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor, inf, log2
+from math import inf
+from typing import NamedTuple
 
 from p2pfs.chunks import FileInfo
 
@@ -79,8 +80,7 @@ class _Downloader:
         self.seen = 0.0
 
 
-@dataclass(frozen=True)
-class _Account:
+class _Account(NamedTuple):
     """What came by a moment, and what could have come in the time of which that is known."""
 
     at: float
@@ -125,6 +125,10 @@ class Crowd:
 
     def __len__(self) -> int:
         return len(self._sources) + len(self._downloaders)
+
+    def __contains__(self, peer: object) -> bool:
+        """Whether a peer is one of the downloaders."""
+        return peer in self._downloaders
 
     # What is heard
 
@@ -236,7 +240,7 @@ class Crowd:
         all_up = self._sources_up + (self._downloaders_up if count > 1 else 0)
         if all_up < count * up and not self._all_known:
             return None
-        rounds = max(0, floor(log2(count / sources)))
+        rounds = max(0, (count // sources).bit_length() - 1)  # the logarithm, rounded down
         return min(count * up, all_up) / (1 + rounds / max(1, self.info.totalchunknum))
 
     @property

@@ -14,7 +14,7 @@ MOST_CROWDS = 4_096
 """Files whose crowds are followed."""
 
 MOST_MEMBERS = 100_000
-"""Downloaders and sources of all of them together."""
+"""Downloaders and sources of all of them together, which take less than 100 MB."""
 
 Outlook: TypeAlias = tuple[int | None, int | None]
 """The size of a crowd and a rate in bytes a second, as far as known."""
@@ -34,10 +34,13 @@ class Crowds:
 
     def asked(self, peer: str, listed: ListedFile, now: float) -> Outlook:
         """A peer asks where a file is; how many fetch it then, and what each can have."""
-        holding = listed.holders.get(peer)
-        if not listed.info.totalchunknum or (holding is not None and holding.whole):
-            return None, None
-        held = 0 if holding is None else bytes_in(listed.info, holding)
+        known, held = self._known(listed), 0
+        # What it holds is looked at once: they ask all the time.
+        if known is None or peer not in known:
+            holding = listed.holders.get(peer)
+            if not listed.info.totalchunknum or (holding is not None and holding.whole):
+                return None, None
+            held = 0 if holding is None else bytes_in(listed.info, holding)
         crowd = self._take(listed, now)
         crowd.asked(peer, held, now)
         self._put(listed, crowd)

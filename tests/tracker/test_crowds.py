@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
+import tracemalloc
 from typing import Any
 
 import pytest
 
+from p2pfs.chunks import FileInfo
 from p2pfs.console.tracker_commands import tracker_commands
 from p2pfs.messages import MOST_RATE
 from p2pfs.tracker import crowds
+from p2pfs.tracker.crowd import Crowd
 from tests.memory_transport import MemoryTransport
 
 from .tracker_connections import INFO, MemoryTracker
@@ -219,12 +221,17 @@ def test_what_is_kept_of_crowds_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_member_takes_little_memory() -> None:
-    """So that as many as there may be are some 50 MB."""
-    tracker, _, peers = crowd_of(1)
-    (crowd,) = tracker.factory.crowds._crowds.values()
-    tell(peers[0], 0, up=1 << 40, down=1 << 40)
-    (member,) = crowd._downloaders.values()
-    size = sys.getsizeof(member) + sum(
-        sys.getsizeof(getattr(member, name)) for name in member.__slots__
-    )
-    assert size < 450
+    """So that as many as there may be take less than 100 MB."""
+    info, count = FileInfo(10, 5, 2), 5_000
+    names = [f"192.0.2.{number}:6881" for number in range(count)]
+    tracemalloc.start()
+    try:
+        crowd = Crowd(info, 0.0)
+        for number, name in enumerate(names):
+            crowd.asked(name, 0, 1.0 + number / count)
+            crowd.told(name, 2, (1 << 40) + number, None, 2.0 + number / count)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(crowd) == count
+    assert taken * crowds.MOST_MEMBERS / count < 100_000_000
