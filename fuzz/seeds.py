@@ -77,6 +77,11 @@ def _messages() -> list[m.Message]:
         m.PeerReplyChunk("f", 0, "ab" * 32, length=14),
         m.PeerRequestDigests("f", "AB" * 32),
         m.PeerReplyDigests("f", "ab" * 32, bytes(32)),
+        m.ReplyFileLocation("f", INFO, {}, 70, 12, 5_000_000),
+        m.RequestChunkRegister("f", 3, up=5_000_000, down=6_000_000),
+        m.PeerOffer("f", 1, True),
+        m.PeerBusy("f", 1),
+        m.PeerReady("f"),
     ]
 
 
@@ -133,6 +138,18 @@ def _tracker() -> dict[str, bytes]:
         "empty-file": script(
             say(0, register, m.RequestPublish("e", EMPTY)), say(1, m.RequestFileLocation("e"))
         ),
+        "crowd": script(
+            say(0, register, publish, m.RequestChunkRegister("f", 0, up=4_000_000)),
+            say(2, register, locate, m.RequestChunkRegister("f", 4, up=3_000_000, down=1)),
+            say(3, register, locate, m.RequestChunkRegister("f", 1, up=-1, down=1 << 60)),
+            "+.9",
+            say(2, chunks, locate),
+            say(3, locate, m.RequestChunkRegister("f", chunks=b"\xff\x80")),
+            "+.40",
+            say(1, locate),
+            "!2",
+            "!0",
+        ),
         "taken-over": script(say(0, register, publish), say(1, register, locate), say(0, locate)),
         "not-joined": script(say(0, publish, chunks, m.RequestUnpublish("f"))),
         "another-content": script(
@@ -160,6 +177,7 @@ def _serving() -> dict[str, bytes]:
     turns = m.PeerPingPong(turns=True)
     wish = m.PeerWant("f", b"\xf8", 2, INFO.root)
     had = [m.PeerHave("f", n) for n in range(len(CHUNKS))]
+    full = [m.PeerBusy("f", n) for n in range(len(CHUNKS))]
     busy = b'>0{"type":"PEER_PING_PONG","sent":12.5}\n{"type":"NOTHING"}\n'
     return {
         "raw": script(say(0, digests, ping, *raw)),
@@ -183,6 +201,15 @@ def _serving() -> dict[str, bytes]:
         "long-line": script("|0", say(0, *raw, *raw), b">0" + b"x" * 1499, ">0xxx", "~0"),
         "idle": script(say(0, ping), "+.299", say(0, ping), "+.300"),
         "turns": script(say(0, turns, wish, *raw, *had), say(1, turns, wish, *had)),
+        "busy": script(
+            say(0, wish),
+            say(1, wish),
+            say(0, *full),
+            say(1, *full),
+            "+.15",
+            say(0, m.PeerReady("f"), m.PeerReady("g")),
+            say(1, m.PeerReady("f"), *had),
+        ),
         "no-wishes": script(
             say(0, m.PeerWant("g", b"\xf8", 1), m.PeerWant("f", b"\xf9", 1), m.PeerHave("g", 9)),
             say(0, wish, m.PeerWant("f", b"\0", 0), m.PeerWant("part", b"\xf8", 9)),
@@ -210,6 +237,7 @@ def _source() -> dict[str, bytes]:
     nonsense = b'>0{"type":"NOTHING"}\n' * 17
     turns = say(0, m.PeerTurns())
     offers = say(0, *[m.PeerOffer("f", n) for n in (1, 3, 9)], m.PeerOffer("g", 0))
+    put_off = say(0, m.PeerOffer("f", 2), m.PeerOffer("f", 2, True))
     return {
         "raw": script("f00", "f@1", "p0", raw(0), raw(1), ping),
         "base64": script("f04", "f00", base64(4), base64(0)),
@@ -222,7 +250,7 @@ def _source() -> dict[str, bytes]:
         "cancelled": script("f00", "f01", "x.0", raw(0), "x.1", base64(1)),
         "cancelled-midway": script("f00", "f01", raw(0, 99), "x.0", b">0" + DATA[99:300], raw(1)),
         "silent": script("p0", "+.9", "f00", raw(0, 50), "+.10"),
-        "turns": script("p0", turns, ping, "w05", offers, raw(1), raw(3), "v0", offers),
+        "turns": script("p0", turns, ping, "w05", offers, raw(1), raw(3), put_off, "v0", offers),
         "no-turns": script("p0", ping, "w05", offers),
         "no-wish": script(
             "p0", turns, ping, "w03", say(0, m.Error("PEER_WANT", "No.\n", "f")), offers

@@ -21,6 +21,9 @@ CONTROL_LINE_LIMIT = 4 * MIB
 SERVING_LINE_LIMIT = 64 * KIB
 """Longest line towards a serving peer, in bytes without its end."""
 
+MOST_RATE = 1 << 50
+"""Bytes a second beyond which a rate that somebody states is taken for none."""
+
 
 def _tag(class_name: str) -> str:
     """``RequestFileList`` is ``REQUEST_FILE_LIST`` on the wire."""
@@ -91,22 +94,30 @@ class RequestFileLocation(_Message, frozen=True):
 class ReplyFileLocation(_Message, frozen=True):
     """``chunkinfo`` maps a peer's address to the bitfield of the chunks it holds.
 
-    ``holders`` is how many hold some of the file in all, when not all are named.
+    ``holders`` is how many hold some of the file in all, when not all are named. ``crowd`` is
+    how many fetch it, and ``rate`` what each of these can have, in bytes a second, if known.
     """
 
     filename: str
     fileinfo: FileInfo
     chunkinfo: dict[str, bytes]
     holders: int | None = None
+    crowd: int | None = None
+    rate: int | None = None
 
 
 class RequestChunkRegister(_Message, frozen=True):
-    """A peer now holds a chunk (``chunknum``) or several (``chunks``, a bitfield). No reply."""
+    """A peer now holds a chunk (``chunknum``) or several (``chunks``, a bitfield). No reply.
+
+    ``up`` and ``down`` are how fast it was seen to send and to receive, in bytes a second.
+    """
 
     filename: str
     chunknum: int | None = None
     chunks: bytes | None = None
     fileinfo: FileInfo | None = None
+    up: int | None = None
+    down: int | None = None
 
 
 class Error(_Message, frozen=True):
@@ -281,6 +292,11 @@ def decode(line: bytes | bytearray | memoryview) -> Message:
 def type_of(message: type[Message]) -> str:
     """The name of a message class on the wire, such as ``REQUEST_PUBLISH``."""
     return _tag(message.__name__)
+
+
+def plausible_rate(rate: int | None) -> int | None:
+    """Bytes a second as another side states them, or None for what is no rate."""
+    return rate if rate is not None and 0 < rate <= MOST_RATE else None
 
 
 def encode_chunk(data: bytes) -> str:

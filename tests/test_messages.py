@@ -52,6 +52,28 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
         },
     ),
     (
+        m.ReplyFileLocation("f", INFO, {}, 70, 12, 5_000_000),
+        {
+            "type": "REPLY_FILE_LOCATION",
+            "filename": "f",
+            "fileinfo": WIRE_INFO,
+            "chunkinfo": {},
+            "holders": 70,
+            "crowd": 12,
+            "rate": 5_000_000,
+        },
+    ),
+    (
+        m.RequestChunkRegister("f", 1, up=5_000_000, down=6_000_000),
+        {
+            "type": "REQUEST_CHUNK_REGISTER",
+            "filename": "f",
+            "chunknum": 1,
+            "up": 5_000_000,
+            "down": 6_000_000,
+        },
+    ),
+    (
         m.RequestChunkRegister("f", chunknum=0),
         {"type": "REQUEST_CHUNK_REGISTER", "filename": "f", "chunknum": 0},
     ),
@@ -77,6 +99,12 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
         {"type": "PEER_WANT", "filename": "f", "chunks": "wA==", "room": 2, "root": ROOT},
     ),
     (m.PeerOffer("f", 1), {"type": "PEER_OFFER", "filename": "f", "chunknum": 1}),
+    (
+        m.PeerOffer("f", 1, True),
+        {"type": "PEER_OFFER", "filename": "f", "chunknum": 1, "spare": True},
+    ),
+    (m.PeerBusy("f", 1), {"type": "PEER_BUSY", "filename": "f", "chunknum": 1}),
+    (m.PeerReady("f"), {"type": "PEER_READY", "filename": "f"}),
     (m.PeerHave("f", 1), {"type": "PEER_HAVE", "filename": "f", "chunknum": 1}),
     (
         m.PeerRequestChunk("f", 0),

@@ -60,7 +60,9 @@ class _Downloader(Conversation):
     """One connection, and what was said on it."""
 
     def __init__(self, factory: ServingFactory, held: dict[str, ChunkSet]) -> None:
-        super().__init__(_REPLIES, (m.Error, m.PeerWant, m.PeerHave), LINE_LIMIT)
+        super().__init__(
+            _REPLIES, (m.Error, m.PeerWant, m.PeerHave, m.PeerBusy, m.PeerReady), LINE_LIMIT
+        )
         protocol = factory.buildProtocol(None)
         assert isinstance(protocol, ServingProtocol)
         protocol.line_limit = LINE_LIMIT

@@ -30,7 +30,7 @@ from p2pfs.errors import MalformedMessage
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.sink import ChunkSink
-from p2pfs.peer.source import SourceConnection
+from p2pfs.peer.source import Answer, SourceConnection
 from p2pfs.peer.storage import PartFile
 from p2pfs.testing.inline import InlineReactor
 
@@ -141,13 +141,15 @@ class _Scene:
         chunks = ChunkSet.of(INFO.totalchunknum, range(count))
         self.source.want("f", INFO, chunks, 2, self._offered, self._refused)
 
-    def _offered(self, chunknum: int) -> bool:
+    def _offered(self, chunknum: int, spare: bool) -> Answer:
         check(self.source.takes_turns, "only who has said that it takes turns makes offers")
         check(self.wanted is not None, "there are no offers of what is not wanted")
         if not 0 <= chunknum < (self.wanted or 0) or self.promises.made >= MAX_REQUESTS:
-            return False
+            return Answer.DECLINED
+        if chunknum % 3 == 2 and not spare:
+            return Answer.BUSY
         self._fetch(chunknum, 1024)
-        return True
+        return Answer.TAKEN
 
     def _refused(self, error: str) -> None:
         check(self.wanted is not None, "only what is wanted is refused")

@@ -6,6 +6,7 @@ Steps: ``>c…`` connection c sends the rest, ``!c`` hangs up, ``|c`` reads no m
 
 from __future__ import annotations
 
+from math import inf
 from random import Random
 
 from fuzz.answers import Conversation
@@ -90,6 +91,8 @@ class _Peer(Conversation):
             for peer, bitfield in message.chunkinfo.items():
                 parse_address(peer)
                 ChunkSet.from_bitfield(message.fileinfo.totalchunknum, bitfield)
+            check(message.crowd is None or message.crowd > 0, "a crowd has somebody in it")
+            check(message.rate is None or message.rate > 0, "what is possible is possible")
 
 
 class _Scene:
@@ -176,6 +179,10 @@ def _check_directory(factory: TrackerFactory) -> None:
             check(name in held.get(peer, ()), "every holder of a file has joined")
             check(chunks.total == total, "all holders hold chunks of the same content")
             check(0 < chunks.bits < 1 << total or total == 0, "a holder holds chunks of the file")
+        standing = factory.crowds.standing(listed, factory.reactor.seconds())
+        if standing is not None:
+            figures = [each for each in (standing.ratio, standing.share) if each is not None]
+            check(all(0 <= each < inf for each in figures), "a crowd's figures are numbers")
     listed_by_peers = {name for files in held.values() for name in files}
     check({*names} == listed_by_peers, "what is held is listed, and the other way round")
     check(sorted(factory.joined) == sorted(peers), "who has joined is connected")

@@ -79,7 +79,11 @@ def peer_commands(service: PeerService) -> CommandSet:
                 ],
                 [Flag("overwrite", "replace what exists there")],
             ),
-            Command("status", "Show tracker, shares and transfers under way.", console.status),
+            Command(
+                "status",
+                "Show tracker, shares, transfers under way, and how good they go for their crowd.",
+                console.status,
+            ),
             Command(
                 "why",
                 "Say what a download waits for, or why it failed: chunks, holders, errors.",
@@ -181,11 +185,14 @@ class _PeerConsole:
             "size": result.size,
             "seconds": round(result.seconds, 3),
             "sources": result.sources,
+            "crowd": result.reached.crowd if result.reached else None,
+            "times_least": round(result.reached.times, 3) if result.reached else None,
         }
         received = sum(result.sources.values())
         rate = f" ({size_text(int(received / max(result.seconds, 1e-3)))}/s)" if received else ""
         lines = [f"{result.path}: {size_text(result.size)} in {result.seconds:.1f} s{rate}"]
         lines += [f"  {size_text(count)} from {source}" for source, count in result.sources.items()]
+        lines += [f"  {result.reached}"] if result.reached else []
         return Answer(data, lines)
 
     async def _download_tree(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2pfs.console.command import Answer
 from p2pfs.console.rendering import size_text, table
+from p2pfs.peer.pace import Reached
 
 if TYPE_CHECKING:  # the service offers the command
     from p2pfs.peer.job import Job
@@ -24,6 +25,8 @@ def status(service: PeerService) -> Answer:
             "held": len(holding.chunks),
             "path": str(holding.path),
             "refused": holding.refusal,
+            "crowd": holding.reached.crowd if holding.reached else None,
+            "times_least": round(holding.reached.times, 3) if holding.reached else None,
         }
         for holding in service.library
     ]
@@ -45,6 +48,7 @@ def status(service: PeerService) -> Answer:
 def _transfer(job: Job, now: float) -> dict[str, Any]:
     download = job.download
     rate = download.rate(now) if download else 0.0
+    possible = download.pace.possible if download else None
     left = job.total - job.done
     return {
         "name": job.name,
@@ -55,6 +59,8 @@ def _transfer(job: Job, now: float) -> dict[str, Any]:
         "rate": round(rate),
         "sources": download.connected_sources if download else 0,
         "seconds_left": round(left / rate) if rate else None,
+        "crowd": download.pace.crowd if download and download.pace.crowd else None,
+        "possible_rate": possible,
         "remark": job.remark,
     }
 
@@ -80,13 +86,19 @@ def _share_lines(shares: list[dict[str, Any]]) -> list[str]:
             share["name"],
             size_text(share["size"]),
             f"{share['held']}/{share['chunks']}",
-            f"{share['path']} (not listed: {share['refused']})"
-            if share["refused"]
-            else share["path"],
+            f"{share['path']}{_share_remark(share)}",
         )
         for share in shares
     ]
     return table(["share", "size", "chunks", "path"], rows, "Nothing is shared.")
+
+
+def _share_remark(share: dict[str, Any]) -> str:
+    if share["refused"]:
+        return f" (not listed: {share['refused']})"
+    if share["times_least"] is not None:
+        return f" (fetched {Reached(share['times_least'], share['crowd'])})"
+    return ""
 
 
 def _transfer_lines(transfers: list[dict[str, Any]]) -> list[str]:
@@ -96,11 +108,21 @@ def _transfer_lines(transfers: list[dict[str, Any]]) -> list[str]:
             f"{transfer['percent']} %",
             f"{size_text(transfer['rate'])}/s",
             _duration(transfer["seconds_left"]),
-            transfer["remark"],
+            f"{transfer['remark']}{_share_of_rate(transfer)}",
         )
         for transfer in transfers
     ]
     return table(["transfer", "done", "rate", "left", ""], rows, "No transfer is under way.")
+
+
+def _share_of_rate(transfer: dict[str, Any]) -> str:
+    """How much it has of the rate that is possible for its crowd, if that is known."""
+    if not transfer["possible_rate"]:
+        return ""
+    percent = round(100 * transfer["rate"] / transfer["possible_rate"])
+    crowd = transfer["crowd"] or 1
+    of_crowd = f" for its crowd of {crowd}" if crowd > 1 else ""
+    return f", at {percent} % of the rate that is possible{of_crowd}"
 
 
 def _duration(seconds: int | None) -> str:

@@ -10,6 +10,7 @@ from p2pfs.console.command import Answer, Call, Command, CommandSet, Parameter, 
 from p2pfs.console.exit_command import exit_command
 from p2pfs.console.rendering import size_text, table
 from p2pfs.listening import bound_address, tcp_endpoint_string
+from p2pfs.tracker.crowd import Standing
 
 if TYPE_CHECKING:  # the service offers these commands, so it imports this module
     from p2pfs.tracker.service import TrackerService
@@ -37,7 +38,7 @@ def tracker_commands(service: TrackerService) -> CommandSet:
             ),
             Command(
                 "list_files",
-                "Show every file with size, chunks, holders and whole copies.",
+                "Show every file: size, chunks, holders, whole copies, and how its crowd gets on.",
                 console.list_files,
             ),
             Command(
@@ -85,7 +86,8 @@ class _TrackerConsole:
         return Answer(peers, table(["peer", "since", "files", "held"], rows, "No peer is here."))
 
     async def list_files(self, call: Call, report: ReportProgress) -> Answer:
-        directory = self._service.directory
+        directory, crowds = self._service.directory, self._service.factory.crowds
+        now = self._service.reactor.seconds()
         files: list[dict[str, Any]] = [
             {
                 "name": name,
@@ -93,14 +95,22 @@ class _TrackerConsole:
                 "chunks": listed.info.totalchunknum,
                 "holders": len(listed.holders),
                 "whole_copies": listed.whole_copies,
+                "crowd": _crowd(crowds.standing(listed, now)),
             }
             for name, listed in ((name, directory[name]) for name in directory)
         ]
         rows = [
-            (f["name"], size_text(f["size"]), f["chunks"], f["holders"], f["whole_copies"])
+            (
+                f["name"],
+                size_text(f["size"]),
+                f["chunks"],
+                f["holders"],
+                f["whole_copies"],
+                _crowd_text(f["crowd"]),
+            )
             for f in files
         ]
-        headings = ["name", "size", "chunks", "holders", "whole copies"]
+        headings = ["name", "size", "chunks", "holders", "whole copies", "crowd"]
         return Answer(files, table(headings, rows, "No file is offered."))
 
     async def list_chunkinfo(self, call: Call, report: ReportProgress) -> Answer:
@@ -109,3 +119,27 @@ class _TrackerConsole:
         data = {peer: [list(run) for run in chunks.ranges()] for peer, chunks in holders}
         rows = [(peer, f"{len(chunks)}", str(chunks)) for peer, chunks in holders]
         return Answer(data, table(["peer", "chunks", "which"], rows))
+
+
+def _crowd(standing: Standing | None) -> dict[str, Any] | None:
+    """How it stands with a file's crowd, for scripts; what is not known is None."""
+    if standing is None:
+        return None
+    return {
+        "present": standing.present,
+        "finished": standing.finished,
+        "times_least": None if standing.ratio is None else round(standing.ratio, 3),
+        "share": None if standing.share is None else round(standing.share, 3),
+    }
+
+
+def _crowd_text(crowd: dict[str, Any] | None) -> str:
+    if crowd is None:
+        return ""
+    have = f"{crowd['finished']} of {crowd['finished'] + crowd['present']} have it"
+    times, share = crowd["times_least"], crowd["share"]
+    if crowd["present"]:
+        known = None if share is None else f"at {100 * share:.0f} % of the possible rate"
+        return f"{have}, {known or 'the possible rate is not known'}"
+    known = None if times is None else f"in {times:.2f} times the least time"
+    return f"{have}, {known or 'the least time is not known'}"

@@ -34,6 +34,7 @@ from p2pfs.peer.explanation import (
 from p2pfs.peer.hash_list_fetch import HashListFetch
 from p2pfs.peer.ledger import Ledger
 from p2pfs.peer.library import Holding
+from p2pfs.peer.pace import Pace, Reached
 from p2pfs.peer.picker import Picker
 from p2pfs.peer.progress import ProgressClock
 from p2pfs.peer.rate_meter import RateMeter
@@ -119,6 +120,16 @@ class Download:
     def rate(self, now: float) -> float:
         """Verified bytes a second, averaged over the last few seconds."""
         return self._meter.rate(now)
+
+    @property
+    def pace(self) -> Pace:
+        """What is possible for it."""
+        return self._sourcing.pace
+
+    @property
+    def reached(self) -> Reached | None:
+        """How good it went so far, for what it fetched."""
+        return self.pace.reached(sum(self.received.values()), self._reactor.seconds())
 
     @property
     def remark(self) -> str:

@@ -71,7 +71,8 @@ class Downloads:
 
     def new_pool(self) -> SourcePool:
         """Connections to sources, to be shared by the files of one command, which closes them."""
-        return SourcePool(self._reactor, self._around.patience, self._around.limit)
+        around = self._around
+        return SourcePool(self._reactor, around.patience, around.limit, around.line)
 
     def start(
         self, name: str, target: Path, overwrite: bool = False, pool: SourcePool | None = None
@@ -158,8 +159,9 @@ class Downloads:
             except CancelledError:
                 job.check()
                 raise
+            reached = download.reached
             holding.stamp = await in_thread(self._reactor, part.finish, job.target, job.overwrite)
-            holding.path, holding.target = job.target, None
+            holding.path, holding.target, holding.reached = job.target, None, reached
             finished = True
         finally:
             if recorder is not None:
@@ -184,6 +186,7 @@ class Downloads:
             holding.info.filesize,
             self._reactor.seconds() - job.started,
             {str(address): count for address, count in download.received.items()},
+            reached,
         )
 
     async def _leave(self, holding: Holding, recorder: DownloadRecorder | None) -> None:

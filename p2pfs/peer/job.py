@@ -10,6 +10,7 @@ from p2pfs.chunks import bytes_in
 from p2pfs.errors import Cancelled, P2pfsError
 from p2pfs.peer.downloading import Download
 from p2pfs.peer.library import Holding
+from p2pfs.peer.pace import Reached
 from p2pfs.peer.storage import PART_SUFFIX
 
 
@@ -22,6 +23,8 @@ class Fetched:
     size: int
     seconds: float
     sources: dict[str, int]
+    reached: Reached | None = None
+    """How good that is for its crowd, if enough is known."""
 
 
 @dataclass(eq=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import AlreadyExists, NotFound
+from p2pfs.peer.pace import Reached
 from p2pfs.peer.storage import PartFile, Stamp
 
 
@@ -31,6 +32,8 @@ class Holding:
     part: PartFile | None = None
     refusal: str = ""
     """Why the tracker would not list it, if so."""
+    reached: Reached | None = None
+    """How good its download went, if that was since the start of this process."""
 
     @property
     def is_share(self) -> bool:

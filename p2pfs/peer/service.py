@@ -16,8 +16,10 @@ from p2pfs.daemon import Daemon
 from p2pfs.errors import P2pfsError
 from p2pfs.listening import NONE, bound_address, client_endpoint
 from p2pfs.peer.custodian import Custodian
+from p2pfs.peer.deliveries import Deliveries
 from p2pfs.peer.downloads import Downloads
 from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.line_rate import LineRate, Lines
 from p2pfs.peer.machine import Machine, this_machine
 from p2pfs.peer.publishing import Publisher
 from p2pfs.peer.rate_limit import RateLimit
@@ -56,14 +58,15 @@ class PeerService(Daemon):
         machine = machine or this_machine(reactor)
         disk = machine.disk
         self.records = Records(reactor, disk, settings.state / STATE_FILE)
-        self.uplink = Uplink(
-            reactor, random, settings, self.library, self._announced_address, self._joined
-        )
-        self._background = machine.background
         self.limits = {
             "upload": RateLimit(settings.upload_rate),
             "download": RateLimit(settings.download_rate),
         }
+        lines = Lines(LineRate(self.limits["upload"]), LineRate(self.limits["download"]))
+        self.uplink = Uplink(
+            reactor, random, settings, self.library, lines, self._announced_address, self._joined
+        )
+        self._background = machine.background
         journals = settings.state / JOURNALS
         self.custodian = Custodian(
             reactor, disk, self.library, self.records, self.uplink, journals, self._publish_again
@@ -79,7 +82,13 @@ class PeerService(Daemon):
             settings.smallest_chunk,
         )
         self.serving = ServingFactory(
-            reactor, disk, self.library, self.custodian.changed, self.limits["upload"], random
+            reactor,
+            disk,
+            self.library,
+            self.custodian.changed,
+            self.limits["upload"],
+            random,
+            Deliveries(lines.up, self.uplink.delivered),
         )
         around = Surroundings(
             reactor,
@@ -89,6 +98,7 @@ class PeerService(Daemon):
             self.limits["download"],
             self.uplink,
             self.serving.offers.make,
+            line=lines.down,
         )
         self.downloads = Downloads(
             around, disk, self.library, self.records, self.custodian, journals

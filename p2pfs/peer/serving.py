@@ -16,9 +16,11 @@ from twisted.python.failure import Failure
 from p2pfs import messages as m
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
 from p2pfs.notices import Notices
+from p2pfs.peer.deliveries import Deliveries
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.file_sender import FileSender, can_send_files
 from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.offers import Offers
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.storage import ChunkReader, FileChanged
@@ -86,6 +88,7 @@ class ServingProtocol(MessageProtocol):
                     answer = m.encode(m.Error(m.type_of(m.PeerWant), str(error), filename))
                     self._enqueue(answer, len(answer))
             case m.PeerHave(filename, chunknum):
+                self._serving.deliveries.has(self, filename, chunknum, self.reactor.seconds())
                 offers.have(self, filename, chunknum)
             case m.PeerBusy(filename, chunknum):
                 offers.busy(self, filename, chunknum)
@@ -202,6 +205,8 @@ class ServingProtocol(MessageProtocol):
         if request.chunknum not in holding.chunks:
             raise Refused("This peer does not hold that chunk.")
         try:
+            # Nothing is waited for before: it is not noted of a connection that is forgotten.
+            self._serving.deliveries.begun(self, holding, request.chunknum, self.reactor.seconds())
             reader = await self._serving.open(holding)
             try:
                 if request.encoding == "raw":
@@ -321,10 +326,12 @@ class ServingFactory(Reception[ServingProtocol]):
         changed: Callable[[Holding, FileChanged], None],
         limit: RateLimit,
         random: Random,
+        deliveries: Deliveries | None = None,
     ) -> None:
         """``changed`` is told of a holding whose file is no longer what was published.
 
-        ``random`` breaks ties between those whose turn it could be.
+        ``random`` breaks ties between those whose turn it could be, and ``deliveries``
+        watches how fast chunks are sent.
         """
         self.limit = limit
         self.reactor = reactor
@@ -335,6 +342,7 @@ class ServingFactory(Reception[ServingProtocol]):
         self.unreadable = Notices(reactor, self.log.warn)
         self._library = library
         self.offers = Offers(reactor, random, self.holding)
+        self.deliveries = deliveries or Deliveries(LineRate(limit), lambda name: None)
 
     def receive(self, host: str) -> ServingProtocol:
         return ServingProtocol(self, host)
@@ -343,6 +351,7 @@ class ServingFactory(Reception[ServingProtocol]):
         """Drop a connection that ended."""
         super().forget(connection)
         self.offers.forget(connection)
+        self.deliveries.forget(connection)
 
     def holding(self, filename: str, root: str | None) -> Holding:
         """What this peer holds under that name; raises `Refused` when it is not that content."""

@@ -14,6 +14,7 @@ from p2pfs import messages as m
 from p2pfs.addresses import Address
 from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList, parse_digest
 from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
+from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.rate_meter import RateMeter
 from p2pfs.peer.requests import Pending, RequestProtocol, said
@@ -57,10 +58,11 @@ class SourceConnection(RequestProtocol):
         silence_timeout: float,
         limit: RateLimit,
         least_rate: float = 0.0,
+        line: LineRate | None = None,
     ) -> None:
         """``silence_timeout`` in seconds and ``least_rate`` in bytes a second: `RequestProtocol`.
 
-        ``limit`` is on what comes.
+        ``limit`` is on what comes, and ``line`` is told of each chunk.
         """
         super().__init__(reactor, silence_timeout, least_rate)
         self.address = address
@@ -73,6 +75,7 @@ class SourceConnection(RequestProtocol):
         self._heard_at = reactor.seconds()
         self._meter = RateMeter()
         self._limit = limit
+        self._line = line or LineRate(limit)
         self._waiting_turn: IDelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
@@ -238,7 +241,7 @@ class SourceConnection(RequestProtocol):
             self._stream(pending, digest)
 
     def _stream(self, pending: _ChunkPending, digest: bytes) -> None:
-        sink = pending.sink
+        sink, began = pending.sink, self.reactor.seconds()
         left = sink.length
 
         def received(data: bytes) -> None:
@@ -248,6 +251,7 @@ class SourceConnection(RequestProtocol):
                 sink.write(data)
             left -= len(data)
             if not left:
+                self._line.count(sink.length, began, self.reactor.seconds())
                 self.still_arriving(None)
                 pending.succeed(digest)
 

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
 from p2pfs.errors import Refused, SourceFailed
+from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.source import SourceConnection, SourceFactory
@@ -123,9 +124,10 @@ class ReadySource:
 class SourcePool:
     """Connections to sources, shared by the files of one download command."""
 
-    def __init__(self, reactor: Any, patience: Patience, limit: RateLimit) -> None:
-        """``limit`` is on what all of them send together."""
+    def __init__(self, reactor: Any, patience: Patience, limit: RateLimit, line: LineRate) -> None:
+        """``limit`` is on what all of them send together, and ``line`` is told of each chunk."""
         self._limit = limit
+        self._line = line
         self._reactor = reactor
         self._patience = patience
         self._ready: dict[Address, ReadySource] = {}
@@ -169,6 +171,7 @@ class SourcePool:
             patience.silence,
             self._limit,
             patience.least_rate,
+            self._line,
         )
         try:
             endpoint = _endpoint(self._reactor, address, self._patience)

@@ -14,6 +14,7 @@ from p2pfs.errors import InvalidAddress, InvalidFileInfo, P2pfsError, SourceFail
 from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.explanation import SourceFacts, seconds_text
 from p2pfs.peer.library import Holding
+from p2pfs.peer.pace import Pace
 from p2pfs.peer.picker import Picker
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.sources import ReadySource, Source, SourcePool
@@ -68,6 +69,7 @@ class Sourcing:
         self._sources: dict[Address, Source] = {}
         self._locating = False
         self._begun = self._next_refresh = self._located_at = around.reactor.seconds()
+        self.pace = Pace(around.line, self._begun)
         self._stopped = False
 
     # What the download asks
@@ -136,6 +138,7 @@ class Sourcing:
         pause = max(HEARTBEAT, (REFRESH_GROWTH - 1) * (now - self._begun))
         self._located_at = now
         self._next_refresh = now + min(RELAXED * self._patience.refresh, pause)
+        self.pace.located(location, now)
         named = self._named_in(location)
         for address, bits in named.items():
             source = self._sources.setdefault(address, Source(address))

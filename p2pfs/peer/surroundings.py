@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from p2pfs.peer.intake import Intake
+from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.uplink import Uplink
@@ -27,3 +28,5 @@ class Surroundings:
     """Called when there is one more chunk to serve."""
     intake: Intake = field(default_factory=Intake)
     """What is on its way to this peer."""
+    line: LineRate = field(default_factory=lambda: LineRate(RateLimit()))
+    """How fast all downloads together were seen to receive."""

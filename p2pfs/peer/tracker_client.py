@@ -79,9 +79,21 @@ class TrackerClient(RequestProtocol):
         """Hold nothing of a file any more."""
         return self.ask(m.RequestUnpublish(filename), m.ReplyPublish).addCallback(_check_result)
 
-    def register_chunks(self, filename: str, info: FileInfo, chunks: ChunkSet) -> None:
-        """Hold these chunks, beside what was held. There is no reply."""
-        self.send(m.RequestChunkRegister(filename, chunks=chunks.to_bitfield(), fileinfo=info))
+    def register_chunks(
+        self,
+        filename: str,
+        info: FileInfo,
+        chunks: ChunkSet,
+        up: int | None = None,
+        down: int | None = None,
+    ) -> None:
+        """Hold these chunks, beside what was held, with a line that fast. There is no reply."""
+        bitfield = chunks.to_bitfield()
+        self.send(m.RequestChunkRegister(filename, None, bitfield, info, up, down))
+
+    def tell_rate(self, filename: str, info: FileInfo, chunknum: int, up: int) -> None:
+        """Say how fast this peer sends a file, of which it holds that chunk."""
+        self.send(m.RequestChunkRegister(filename, chunknum, fileinfo=info, up=up))
 
     def locate(self, filename: str) -> Deferred[m.ReplyFileLocation]:
         """Who holds which chunks of a file; fails with `Refused` when nobody offers it."""

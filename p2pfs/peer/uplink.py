@@ -16,6 +16,7 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
 from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.line_rate import Lines
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.tracker_client import TrackerClient
 from p2pfs.peer.tracker_link import TrackerLink
@@ -29,6 +30,15 @@ BATCH_GROWTH = 3
 LONGEST_BATCH = 5.0
 """Seconds between such messages at the most."""
 
+TELL_SECONDS = 5.0
+"""How often the tracker is told how fast a file is sent, by a peer that does not fetch it."""
+
+SOONEST_TELL = 1.0
+"""How often when that has become more: at first it does."""
+
+_MORE = 1.05
+"""By how much it must be more."""
+
 
 class Uplink:
     """Tells the tracker what the library holds, again each time the tracker is (re)joined."""
@@ -41,20 +51,27 @@ class Uplink:
         random: Random,
         settings: PeerSettings,
         library: Library,
+        lines: Lines,
         announced: Callable[[], str],
         joined: Callable[[TrackerLink], None],
     ) -> None:
-        """``announced`` says the address to announce; ``joined`` is called after each joining."""
+        """``lines`` are what the tracker is told of this peer's line, for what it shows.
+
+        ``announced`` says the address to announce; ``joined`` is called after each joining.
+        """
         self._reactor = reactor
         self._random = random
         self._settings = settings
         self._library = library
+        self._lines = lines
         self._announced = announced
         self._on_joined = joined
         self._link: TrackerLink | None = None
         self._batches: dict[str, ChunkSet] = {}
         self._batch_timer: IDelayedCall | None = None
         self._batch_seconds = BATCH_SECONDS
+        # When the tracker was last told how fast a file is sent, and what.
+        self._told: dict[str, tuple[float, int]] = {}
 
     # The tracker
 
@@ -174,6 +191,24 @@ class Uplink:
         if self._batch_timer is None:
             self._send_batches()
 
+    def delivered(self, name: str) -> None:
+        """A chunk of a file was sent: now and then, say how fast that goes."""
+        now, up, link = self._reactor.seconds(), self._lines.up.highest, self._link
+        if up is None:
+            return
+        at, told = self._told.get(name, (-TELL_SECONDS, up))
+        if now - at < (SOONEST_TELL if up > _MORE * told else TELL_SECONDS):
+            return
+        holding = self._library.get(name)
+        if holding is None or holding.refusal or not holding.chunks.bits:
+            return
+        if link is None or link.client is None or link.address is None:
+            return
+        self._told = {n: t for n, t in self._told.items() if now - t[0] < TELL_SECONDS}
+        self._told[name] = now, up
+        # It is known to hold that chunk, so nothing else changes.
+        link.client.tell_rate(name, holding.info, next(iter(holding.chunks)), up)
+
     def flush(self) -> None:
         """Register now what waits for the next batch."""
         if self._batch_timer is not None:
@@ -190,7 +225,10 @@ class Uplink:
         for name, chunks in batches.items():
             holding = self._library.get(name)
             if holding is not None:
-                link.client.register_chunks(name, holding.info, chunks)
+                up, down = self._lines.up.highest, self._lines.down.highest
+                link.client.register_chunks(name, holding.info, chunks, up, down)
+                if up is not None:
+                    self._told[name] = self._reactor.seconds(), up
         self._batch_timer = self._reactor.callLater(self._batch_seconds, self._send_batches)
         self._batch_seconds = min(LONGEST_BATCH, BATCH_GROWTH * self._batch_seconds)
 

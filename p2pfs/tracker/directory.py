@@ -162,6 +162,10 @@ class Directory:
             name: held[name].holders[peer] for name in sorted(held) if peer in held[name].holders
         }
 
+    def names_of(self, peer: str) -> list[str]:
+        """The names of the files of which a peer holds something."""
+        return list(self._held_by[peer])
+
     def list_page(
         self, prefix: str, after: str, room: int, entries: int = 5_000
     ) -> tuple[dict[str, FileInfo], bool]:

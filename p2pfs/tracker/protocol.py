@@ -16,6 +16,7 @@ from p2pfs.errors import InvalidAddress, P2pfsError, Refused
 from p2pfs.keepalive import KeepAlive
 from p2pfs.notices import Notices
 from p2pfs.reception import Reception
+from p2pfs.tracker.crowds import Crowds, Outlook
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.quotas import OverQuota, Quotas
 from p2pfs.wire import MessageProtocol
@@ -92,16 +93,15 @@ class TrackerProtocol(MessageProtocol):
 
     def _unpublish(self, message: m.RequestUnpublish) -> m.Message:
         peer, name = self._registered(), message.filename
+        self.tracker.crowds.gone(peer, [name], self.reactor.seconds())
         return self._result(name, lambda: self.tracker.directory.unpublish(peer, name))
 
     def _add_chunks(self, message: m.RequestChunkRegister) -> None:
-        self.tracker.directory.add_chunks(
-            self._registered(),
-            message.filename,
-            message.fileinfo,
-            message.chunknum,
-            message.chunks,
-        )
+        peer, name, directory = self._registered(), message.filename, self.tracker.directory
+        directory.add_chunks(peer, name, message.fileinfo, message.chunknum, message.chunks)
+        if name in directory and peer in directory[name].holders:
+            now = self.reactor.seconds()
+            self.tracker.crowds.told(peer, directory[name], message.up, message.down, now)
 
     def _list(self, message: m.RequestFileList) -> m.Message:
         directory = self.tracker.directory
@@ -109,8 +109,12 @@ class TrackerProtocol(MessageProtocol):
 
     def _locate(self, message: m.RequestFileLocation) -> m.Message:
         name = message.filename
-        found = self.tracker.directory.locate(name, _REPLY_ROOM, self.tracker.random)
-        return m.ReplyFileLocation(name, found.info, found.chunkinfo, found.holders)
+        directory, peer = self.tracker.directory, self.address
+        found = directory.locate(name, _REPLY_ROOM, self.tracker.random)
+        outlook: Outlook = None, None
+        if peer is not None:
+            outlook = self.tracker.crowds.asked(peer, directory[name], self.reactor.seconds())
+        return m.ReplyFileLocation(name, found.info, found.chunkinfo, found.holders, *outlook)
 
     def _ignore(self, message: m.Error) -> None:
         """Nothing was asked of the peer, and answering errors with errors never ends."""
@@ -208,6 +212,7 @@ class TrackerFactory(Reception[TrackerProtocol]):
         """``random`` chooses which holders are named when there are many."""
         self.reactor = reactor
         self.directory = directory
+        self.crowds = Crowds()
         self.random = random
         self.allow_announced_host = allow_announced_host
         self.keep_alive = keep_alive or KeepAlive()
@@ -227,7 +232,7 @@ class TrackerFactory(Reception[TrackerProtocol]):
         """
         earlier = self.joined.pop(address, None)
         if earlier is not None:
-            self.directory.leave(address)
+            self._leave(address)
             earlier.address = None
             earlier.abort()
         connection.address = address
@@ -241,6 +246,10 @@ class TrackerFactory(Reception[TrackerProtocol]):
         super().forget(connection)
         if connection.address is not None:
             del self.joined[connection.address]
-            self.directory.leave(connection.address)
+            self._leave(connection.address)
             self.comings.note(connection.host, f"{connection.address} left.")
             connection.address = None
+
+    def _leave(self, address: str) -> None:
+        self.crowds.gone(address, self.directory.names_of(address), self.reactor.seconds())
+        self.directory.leave(address)

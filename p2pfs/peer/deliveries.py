@@ -1,0 +1,40 @@
+"""What a peer sends, chunk by chunk, until it is delivered. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+from p2pfs.peer.library import Holding
+from p2pfs.peer.line_rate import LineRate
+
+MOST_UNDER_WAY = 64
+"""Chunks under way to one receiver that are remembered."""
+
+
+class Deliveries:
+    """Chunks that are sent, each until its receiver says that it has it: then it counts."""
+
+    def __init__(self, line: LineRate, delivered: Callable[[str], None]) -> None:
+        """``delivered`` is called with the name of the file of each chunk."""
+        self._line = line
+        self._delivered = delivered
+        # For each receiver: the chunks' lengths, and when they began to be sent.
+        self._under_way: dict[Hashable, dict[tuple[str, int], tuple[int, float]]] = {}
+
+    def begun(self, receiver: Hashable, holding: Holding, chunknum: int, now: float) -> None:
+        """A chunk begins to be sent."""
+        chunks = self._under_way.setdefault(receiver, {})
+        chunks[holding.name, chunknum] = holding.info.length(chunknum), now
+        if len(chunks) > MOST_UNDER_WAY:  # to who does not say what it has
+            del chunks[next(iter(chunks))]
+
+    def has(self, receiver: Hashable, name: str, chunknum: int, now: float) -> None:
+        """A receiver says that it has a chunk, perhaps one that was sent to it."""
+        sent = self._under_way.get(receiver, {}).pop((name, chunknum), None)
+        if sent is not None:
+            self._line.count(*sent, now)
+            self._delivered(name)
+
+    def forget(self, receiver: Hashable) -> None:
+        """A receiver is gone."""
+        self._under_way.pop(receiver, None)

@@ -1,0 +1,90 @@
+"""How a download gets on, beside what is possible."""
+
+from __future__ import annotations
+
+import pytest
+
+from p2pfs.chunks import FileInfo
+from p2pfs.messages import MOST_RATE, ReplyFileLocation
+from p2pfs.peer.line_rate import LineRate
+from p2pfs.peer.pace import MOST_CROWD, Pace, Reached
+from p2pfs.peer.rate_limit import RateLimit
+
+INFO = FileInfo(1000, 10, 100)
+
+
+def line(rate: int | None = None) -> LineRate:
+    """A line over which so many bytes a second came, if any."""
+    seen = LineRate(RateLimit())
+    for number in range(0 if rate is None else 100):
+        seen.count((rate or 0) // 10, number / 10, (number + 1) / 10)
+    return seen
+
+
+def said(rate: int | None, crowd: int | None = None) -> ReplyFileLocation:
+    """What the tracker says."""
+    return ReplyFileLocation("f", INFO, {}, None, crowd, rate)
+
+
+def test_nothing_is_known_without_a_word_of_the_tracker() -> None:
+    """An old tracker says nothing of crowds, nor does any before it knows the lines."""
+    pace = Pace(line(100), 5.0)
+    pace.located(said(None), 6.0)
+    pace.located(said(None, 12), 7.0)
+    assert pace.possible is None
+    assert pace.reached(1000, 15.0) is None
+
+
+def test_the_least_time_is_for_what_was_fetched() -> None:
+    """A download that goes on with what was there takes no credit for it."""
+    pace = Pace(line(), 5.0)
+    pace.located(said(100, 12), 6.0)
+    assert pace.possible == 100
+    assert pace.reached(1000, 17.0) == Reached(1.2, 12)
+    assert pace.reached(500, 17.0) == Reached(2.4, 12)
+    assert pace.reached(0, 17.0) is None
+    assert pace.reached(99, 17.0) is None  # a part of a second: its links do not matter
+
+
+def test_what_is_possible_changes() -> None:
+    """Its mean counts, and goes for the time in which it was not known too."""
+    pace = Pace(line(), 0.0)
+    pace.located(said(100, 4), 4.0)
+    assert pace.reached(400, 5.0) is None  # too little of it is known
+    pace.located(said(300, 9), 6.0)
+    pace.located(said(None, 2), 8.0)
+    assert pace.reached(2000, 10.0) == Reached(1.0, 9)
+
+
+def test_more_than_the_own_line_takes_is_not_possible() -> None:
+    """The crowd could give more."""
+    pace = Pace(line(100), 0.0)
+    pace.located(said(1000, 4), 0.0)
+    assert pace.possible == 100
+    reached = pace.reached(1000, 11.0)
+    assert reached is not None
+    assert reached.times == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize("rate", [0, -5, MOST_RATE + 1, 10**30])
+def test_a_trackers_nonsense_is_ignored(rate: int) -> None:
+    """A rate that is none, and a crowd that cannot be."""
+    pace = Pace(line(), 0.0)
+    pace.located(said(rate, 7), 1.0)
+    for crowd in (-3, 0, MOST_CROWD + 1, 10**30):
+        pace.located(said(rate, crowd), 2.0)
+    assert pace.possible is None
+    assert pace.reached(1000, 10.0) is None
+    assert pace.crowd == 7
+
+
+@pytest.mark.parametrize(
+    ("reached", "text"),
+    [
+        (Reached(1.1449, 12), "in 1.14 times the least time for its crowd of 12"),
+        (Reached(1.0, 1), "in 1.00 times the least time"),
+    ],
+)
+def test_it_is_told_in_words(reached: Reached, text: str) -> None:
+    """One peer is no crowd."""
+    assert str(reached) == text
