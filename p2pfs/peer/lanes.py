@@ -15,6 +15,9 @@ SOONEST_LATE = 1.0
 LONGEST = 15.0
 """Seconds after which a lane is late while nothing is known of the usual time."""
 
+ROUNDING = 0.001
+"""Seconds by which a timer may seem early."""
+
 _SMOOTHING = 0.3
 """Weight of the latest chunk in the usual time."""
 
@@ -69,12 +72,13 @@ class Lanes(Generic[K]):
 
     def in_time(self, now: float) -> list[K]:
         """What is under way and not late."""
-        return [key for key, lane in self._lanes.items() if now <= lane.began + self._patience]
+        return [key for key, lane in self._lanes.items() if now < lane.began + self._patience]
 
     def next_late(self, now: float) -> float | None:
         """Seconds until something is late, if nothing happens before; None if never."""
         ends = [lane.began + self._patience for lane in self._lanes.values()]
-        return min((end - now for end in ends if end >= now), default=None)
+        # A little later, lest a clock's rounding sets a timer without end.
+        return min((end - now + ROUNDING for end in ends if end > now), default=None)
 
     @property
     def _patience(self) -> float:

@@ -21,7 +21,7 @@ from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.tracker_client import TrackerClient
 from p2pfs.peer.tracker_link import TrackerLink
 
-BATCH_SECONDS = 0.5
+BATCH_SECONDS = 1.0
 """Chunks that come within this time of the first message are registered in the next one."""
 
 BATCH_GROWTH = 3
@@ -200,8 +200,8 @@ class Uplink:
         if now - at < (SOONEST_TELL if up > _MORE * told else TELL_SECONDS):
             return
         holding = self._library.get(name)
-        if holding is None or holding.refusal or not holding.chunks.bits:
-            return
+        if holding is None or holding.refusal or not holding.announced_whole:
+            return  # who fetches it says so with the chunks that it registers
         if link is None or link.client is None or link.address is None:
             return
         self._told = {n: t for n, t in self._told.items() if now - t[0] < TELL_SECONDS}

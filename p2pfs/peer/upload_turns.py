@@ -171,6 +171,7 @@ class UploadTurns(Generic[R]):
         """
         taken = Counter(receiver for receiver, _, _ in self._lanes)
         in_time = self._lanes.in_time(now)
+        unsent = {key[0] for key in self._lanes if key not in self._sent}
         served = {key[0] for key in in_time if key not in self._sent}
         waited_for = {key[0] for key in in_time}
         full = len(served) >= LANES or len(waited_for) >= MOST_LANES
@@ -190,7 +191,7 @@ class UploadTurns(Generic[R]):
             chances = _willing(fresh) + [
                 (wish, chunks)
                 for wish, chunks in _willing(further)
-                if taken[wish.receiver] < DEPTH and wish.receiver not in served
+                if taken[wish.receiver] < DEPTH and wish.receiver not in unsent
             ]
             if not chances and not taken:
                 chances = fresh

@@ -15,6 +15,11 @@ from p2pfs.peer.sourcing import Sourcing
 from p2pfs.peer.surroundings import Surroundings
 
 
+AHEAD = 1
+"""Offers beyond a source's window, once it has sent something: an offer waits for the payload that
+is going out."""
+
+
 @dataclass
 class _Told:
     """What one source believes: the chunks (bits) wanted, and how many at a time."""
@@ -68,6 +73,8 @@ class Wishes:
         self, source: Source, connection: SourceConnection, view: PickerSource, wanted: int
     ) -> None:
         told, room = self._told.get(connection), view.window
+        if view.chunk_seconds is not None:
+            room += AHEAD
         if told is not None and told.room == room and not wanted & ~told.chunks:
             self._tell_less(connection, told, told.chunks & ~wanted)
             return

@@ -122,6 +122,8 @@ class Crowd:
         self._ratio: float | None = None
         self._account = self._began = _Account(now)
         self._marks = [self._began]
+        # Those that have told nothing since the last of these moments.
+        self._awaited: dict[str, None] = dict.fromkeys(self._downloaders)
 
     def __len__(self) -> int:
         return len(self._sources) + len(self._downloaders)
@@ -162,6 +164,7 @@ class Crowd:
             account = self._account
             came = account.came + held - member.held
             self._account = _Account(now, came, account.possible, account.known)
+            self._awaited.pop(peer, None)
             self._mark()
         member.held = held
         if held == self.info.filesize:
@@ -203,6 +206,7 @@ class Crowd:
     def standing(self, now: float) -> Standing | None:
         """How it stands; None if there has been no crowd."""
         self._advance(now)
+        self._mark()
         if not self._downloaders and not self._finished:
             return None
         return Standing(len(self._downloaders), self._finished, self._ratio, self._share)
@@ -212,11 +216,11 @@ class Crowd:
     @property
     def _share(self) -> float | None:
         """The part of the possible rate of the last seconds that there was."""
-        since = self._marks[0]
-        rate = self._account.rate(since)
-        if not self._downloaders or not self._at_pace or not rate:
+        if not self._downloaders or len(self._marks) < 2:
             return None
-        return (self._account.came - since.came) / (rate * (self._account.at - since.at))
+        since, until = self._marks
+        rate = until.rate(since)
+        return (until.came - since.came) / (rate * (until.at - since.at)) if rate else None
 
     @property
     def _possible(self) -> float | None:
@@ -257,18 +261,10 @@ class Crowd:
         return self._account.at - next(reversed(waiting.values())) >= SILENT_SECONDS
 
     @property
-    def _at_pace(self) -> bool:
-        """Whether it is known what came in the last seconds."""
-        return self._account.at - self._marks[0].at >= PACE_SECONDS
-
-    @property
     def _reached(self) -> float:
-        """What all had lately, without what may have come before, of chunks that came then."""
-        if not self._at_pace:
-            return 0.0
-        came = self._account.came - self._marks[0].came
-        came -= len(self._downloaders) * self.info.chunksize
-        return max(0, came) / (self._account.at - self._marks[0].at)
+        """What all had on average, as far as it was told by now."""
+        passed = self._account.at - self._began.at
+        return self._account.came / passed if passed >= PACE_SECONDS else 0.0
 
     def _advance(self, now: float) -> None:
         """Let time pass: add up what was possible in it, and drop who has given up."""
@@ -287,9 +283,14 @@ class Crowd:
             self._remove(peer)
 
     def _mark(self) -> None:
-        """Remember the account as it is, as often as that is needed."""
-        if self._account.at - self._marks[-1].at >= PACE_SECONDS:
+        """Remember the account as it is, after a while in which all told what they got.
+
+        They tell it together, every few seconds: anything shorter would be too much, or nothing.
+        """
+        passed = self._account.at - self._marks[-1].at
+        if passed >= PACE_SECONDS and (not self._awaited or passed >= 2 * PACE_SECONDS):
             self._marks = [self._marks[-1], self._account]
+            self._awaited = dict.fromkeys(self._downloaders)
 
     def _note_line(self, peer: str, member: _Downloader, up: int | None, down: int | None) -> None:
         if up is not None:
@@ -322,6 +323,7 @@ class Crowd:
     def _remove(self, peer: str) -> None:
         member = self._downloaders.pop(peer, None)
         if member is not None:
+            self._awaited.pop(peer, None)
             self._downloaders_up -= member.up or 0
             self._downloaders_down -= member.down or 0
             self._silent.pop(peer, None)

@@ -7,7 +7,16 @@ from random import Random
 
 import pytest
 
-from p2pfs.peer.upload_turns import LANES, LATE, LONGEST_WAIT, MOST_WISHES, UploadTurns, Wish
+from p2pfs.peer.lanes import LATE, LONGEST
+from p2pfs.peer.upload_turns import (
+    DEPTH,
+    LANES,
+    MOST_LANES,
+    MOST_WISHES,
+    Turn,
+    UploadTurns,
+    Wish,
+)
 
 ALL = (1 << 40) - 1
 
@@ -16,7 +25,7 @@ class Scene:
     """A serving peer that holds everything, and receivers a, b, c and so on."""
 
     def __init__(self, receivers: int, room: int = 3, chunks: int = ALL) -> None:
-        self.turns = UploadTurns(Random(1))
+        self.turns: UploadTurns[str] = UploadTurns(Random(1))
         self.now = 0.0
         self.held = ALL
         self.names = [chr(ord("a") + number) for number in range(receivers)]
@@ -25,16 +34,20 @@ class Scene:
 
     def want(self, name: str, chunks: int = ALL, room: int = 3) -> None:
         """A receiver wants chunks of the file f."""
-        assert self.turns.want(name, "f", None, chunks, room, self.now)
+        assert self.turns.want(name, "f", None, chunks, room)
 
     def offers(self) -> list[tuple[str, int]]:
         """All offers that can be made now."""
+        return [(str(turn.wish.receiver), turn.chunknum) for turn in self.made()]
+
+    def made(self) -> list[Turn[str]]:
+        """The same, with all that is told."""
         made = []
-        while (offer := self.turns.next(self._held, self.now)) is not None:
-            made.append((str(offer[0].receiver), offer[1]))
+        while (turn := self.turns.next(self._held, self.now)) is not None:
+            made.append(turn)
         return made
 
-    def _held(self, wish: Wish) -> int:
+    def _held(self, wish: Wish[str]) -> int:
         return self.held
 
     def has(self, name: str, chunknum: int, asked: bool = True) -> None:
@@ -132,7 +145,7 @@ def test_receivers_that_never_say_what_they_have_do_not_hold_the_lanes() -> None
     held_up = {name for name, _ in scene.offers()}
     scene.want("z")
     assert scene.offers() == []
-    scene.now = LONGEST_WAIT + 0.1
+    scene.now = LONGEST + 0.1
     assert {name for name, _ in scene.offers()} == {"z"}
     assert len(held_up) == LANES
 
@@ -150,15 +163,80 @@ def test_a_lane_much_later_than_usual_is_not_waited_for() -> None:
     assert scene.offers()
 
 
-@pytest.mark.parametrize("patient", [1, 3])
-def test_nobody_waits_for_ever_for_its_turn(patient: int) -> None:
-    """A line too slow for all in turn is shared by all: each must see that something comes."""
-    scene = Scene(LANES)
-    scene.offers()
-    for number in range(patient):
-        scene.want(f"late {number}")
-    scene.now = LONGEST_WAIT + 0.1
-    assert len(scene.offers()) == patient
+def test_the_line_goes_on_when_all_of_a_chunk_has_been_sent() -> None:
+    """Its receiver says that it has it one way later; until then others are served."""
+    scene = Scene(LANES + 2)
+    first = scene.offers()
+    scene.turns.asked(first[0][0], "f", first[0][1])
+    assert scene.turns.sent(first[0][0], "f", first[0][1])
+    assert not scene.turns.sent("nobody", "f", 0)
+    (further,) = scene.offers()
+    assert further[0] not in [name for name, _ in first]
+
+
+def test_what_was_sent_is_not_waited_for_without_end() -> None:
+    """However much the system takes at once: only so many receivers lack the end of a chunk."""
+    scene = Scene(4 * LANES)
+    for _ in range(4 * LANES):
+        for name, chunknum in scene.offers():
+            scene.turns.sent(name, "f", chunknum)
+    taken = [key for key in scene.turns._lanes]
+    assert len({name for name, _, _ in taken}) == MOST_LANES
+
+
+def test_the_next_chunk_is_agreed_on_while_the_last_one_comes() -> None:
+    """Between two receivers the line would be idle for a round trip after each chunk."""
+    scene = Scene(2)
+    scene.want("c", 0)
+    first = scene.offers()
+    assert len(first) == 2, "one each, as long as others are there"
+    for name, chunknum in first:
+        scene.turns.sent(name, "f", chunknum)
+    second = scene.offers()
+    assert sorted(name for name, _ in second) == ["a", "b"]
+    for name, chunknum in second:
+        scene.turns.sent(name, "f", chunknum)
+    assert scene.offers() == [], f"no more than {DEPTH} each"
+
+
+def test_who_has_enough_on_its_way_is_left_in_peace() -> None:
+    """The chunk goes to another, is wanted as before, and counts as never offered."""
+    scene = Scene(LANES + 1, chunks=0b1)
+    (name, chunknum), *others = scene.offers()
+    assert scene.turns.busy(name, "f", chunknum)
+    assert not scene.turns.busy(name, "f", chunknum), "that was no offer any more"
+    ((instead, _),) = scene.offers()
+    assert instead not in [name, *[other for other, _ in others]]
+    scene.has(instead, 0)
+    assert scene.offers() == []
+    assert scene.turns.ready(name, "f")
+    assert not scene.turns.ready(name, "f")
+    assert scene.offers() == [(name, 0)]
+
+
+def test_a_line_with_nothing_to_do_says_so_to_those_who_have_enough() -> None:
+    """Rather than to be idle it is offered to who has declined; and that one is told why."""
+    scene = Scene(2, chunks=0b111)
+    for name, chunknum in scene.offers():
+        scene.turns.busy(name, "f", chunknum)
+    (turn,) = scene.made()
+    assert turn.spare
+    scene.turns.ready("a", "f")
+    scene.turns.ready("b", "f")
+    (other,) = scene.made()
+    assert not other.spare
+    assert other.wish.receiver != turn.wish.receiver
+
+
+def test_a_chunk_that_is_there_makes_its_receiver_willing() -> None:
+    """It has room for the next one then, without a word."""
+    scene = Scene(3, chunks=0b11)
+    first = scene.offers()
+    name, chunknum = first[0]
+    other = next(other for other, _ in first if other != name)
+    scene.turns.busy(other, "f", dict(first)[other])
+    scene.has(name, chunknum)
+    assert name in [again for again, _ in scene.offers()]
 
 
 def test_a_receiver_that_is_gone_leaves_its_lanes() -> None:
@@ -192,9 +270,9 @@ def test_a_hint_outside_the_file_means_nothing(chunknum: int) -> None:
 
 def test_one_receiver_may_not_fill_the_memory() -> None:
     """Wishes are kept for so many files of one receiver, and no more."""
-    turns = UploadTurns(Random(1))
-    told = [turns.want("a", f"f{number}", None, 1, 1, 0.0) for number in range(MOST_WISHES + 1)]
+    turns: UploadTurns[str] = UploadTurns(Random(1))
+    told = [turns.want("a", f"f{number}", None, 1, 1) for number in range(MOST_WISHES + 1)]
     assert told == [True] * MOST_WISHES + [False]
-    assert turns.want("b", "f", None, 1, 1, 0.0)
-    assert turns.want("a", "f0", None, 0, 0, 0.0)
-    assert turns.want("a", "f", None, 1, 1, 0.0)
+    assert turns.want("b", "f", None, 1, 1)
+    assert turns.want("a", "f0", None, 0, 0)
+    assert turns.want("a", "f", None, 1, 1)
