@@ -68,7 +68,7 @@ class Sourcing:
         self._crashed = crashed
         self._sources: dict[Address, Source] = {}
         self._locating = False
-        self._begun = self._next_refresh = self._located_at = around.reactor.seconds()
+        self._begun = self._next_refresh = self._asked_at = around.reactor.seconds()
         self.pace = Pace(around.line, self._begun)
         self._stopped = False
 
@@ -136,7 +136,6 @@ class Sourcing:
         # Often at first, when others begin too and soon have something to give.
         now = self._reactor.seconds()
         pause = max(HEARTBEAT, (REFRESH_GROWTH - 1) * (now - self._begun))
-        self._located_at = now
         self._next_refresh = now + min(RELAXED * self._patience.refresh, pause)
         self.pace.located(location, now)
         named = self._named_in(location)
@@ -157,7 +156,7 @@ class Sourcing:
                 source.denied = 0
                 self._tell_picker(source)
         if not self._delivered_lately(now):
-            usual = self._located_at + self._patience.refresh
+            usual = self._asked_at + self._patience.refresh
             self._next_refresh = min(self._next_refresh, usual)
         if now >= self._next_refresh and not self._locating:
             self._refresh()
@@ -258,6 +257,7 @@ class Sourcing:
 
     def _refresh(self) -> None:
         self._locating = True
+        self._asked_at = self._reactor.seconds()
         located = self._around.uplink.locate(self._holding.name)
         located.addCallback(self._refreshed).addErrback(self._not_refreshed)
         located.addErrback(self._crashed)

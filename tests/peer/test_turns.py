@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.source import PROBE_SECONDS
+from p2pfs.peer.source import PROBE_SECONDS, Answer
 from p2pfs.peer.upload_turns import LANES
 from tests.memory_transport import MemoryTransport
 
@@ -48,9 +48,14 @@ def have(chunknum: Any, filename: str = "f") -> dict[str, Any]:
     return {"type": "PEER_HAVE", "filename": filename, "chunknum": chunknum}
 
 
-def offer(chunknum: int) -> dict[str, Any]:
+def offer(chunknum: int, **fields: Any) -> dict[str, Any]:
     """What a source offers."""
-    return {"type": "PEER_OFFER", "filename": "f", "chunknum": chunknum}
+    return {"type": "PEER_OFFER", "filename": "f", "chunknum": chunknum, **fields}
+
+
+def spare(chunknum: int) -> dict[str, Any]:
+    """What it offers with nothing else to send."""
+    return offer(chunknum, spare=True)
 
 
 # The serving side
@@ -69,11 +74,11 @@ def test_a_wish_is_answered_with_offers_and_a_hint_with_the_next(serving: Servin
     """One at a time if there is room for one; a chunk that is there makes room."""
     other = serving.connect()
     (first,) = other.ask(**wish(1, 3))
-    assert first in (offer(1), offer(3))
+    assert first in (spare(1), spare(3))
     request = {"type": "PEER_REQUEST_CHUNK", "filename": "f", "chunknum": first["chunknum"]}
     assert other.ask(**request)[0]["type"] == "PEER_REPLY_CHUNK"
     (second,) = other.ask(**have(first["chunknum"]))
-    assert [first, second] in ([offer(1), offer(3)], [offer(3), offer(1)])
+    assert [first, second] in ([spare(1), spare(3)], [spare(3), spare(1)])
     assert other.ask(**have(second["chunknum"])) == []
     done(serving, other)
 
@@ -89,6 +94,31 @@ def test_a_crowd_is_served_a_few_at_a_time(serving: Serving) -> None:
     done(serving, *offered[1:], *rest)
 
 
+def test_who_has_enough_on_its_way_is_offered_more_when_it_is_ready(serving: Serving) -> None:
+    """Or when the line has nothing else to do, and then it is told so."""
+    one, other = serving.connect(), serving.connect()
+    (first,) = one.ask(**wish(1))
+    (second,) = other.ask(**wish(2))
+    assert (first, second) == (spare(1), offer(2))
+    assert other.ask(type="PEER_BUSY", filename="f", chunknum=2) == []
+    assert other.ask(type="PEER_READY", filename="f") == [offer(2)]
+    assert other.ask(type="PEER_BUSY", filename="f", chunknum=2) == []
+    assert one.ask(**have(1)) == []
+    assert other.heard() == [spare(2)]
+    done(serving, one, other)
+
+
+def test_a_chunk_that_has_gone_out_makes_room(serving: Serving) -> None:
+    """Others need not wait until its receiver has said that it has it."""
+    others = [serving.connect() for _ in range(LANES + 1)]
+    offers = [other.ask(**wish(0, 1, 2, 3, 4)) for other in others]
+    assert offers[-1] == []
+    request = {"type": "PEER_REQUEST_CHUNK", "filename": "f"}
+    assert others[0].ask(**request, chunknum=offers[0][0]["chunknum"])
+    assert [message["type"] for message in others[-1].heard()] == ["PEER_OFFER"]
+    done(serving, *others)
+
+
 def test_a_chunk_that_is_gained_is_offered(serving: Serving) -> None:
     """A peer that is itself still downloading passes on what it gets, at once."""
     held = serving.library["f"]
@@ -97,7 +127,7 @@ def test_a_chunk_that_is_gained_is_offered(serving: Serving) -> None:
     assert other.ask(**wish(2)) == []
     held.chunks.add(2)
     serving.factory.offers.make()
-    assert other.heard() == [offer(2)]
+    assert other.heard() == [spare(2)]
     done(serving, other)
 
 
@@ -144,14 +174,14 @@ def test_a_wish_that_makes_no_sense_is_an_error(serving: Serving, bad: dict[str,
     (error,) = other.ask(**bad)
     assert (error["type"], error["request"]) == ("ERROR", "PEER_WANT")
     assert error["filename"] == bad["filename"]
-    assert other.ask(**wish(1)) == [offer(1)]
+    assert other.ask(**wish(1)) == [spare(1)]
     done(serving, other)
 
 
 def test_hints_of_every_kind_do_no_harm(serving: Serving) -> None:
     """Chunks outside the file, files that are not shared, a flood of hints: none is answered."""
     other = serving.connect()
-    assert other.ask(**wish(4)) == [offer(4)]
+    assert other.ask(**wish(4)) == [spare(4)]
     for chunknum in [-1, 5, 1 << 62, *range(3)] * 50:
         other.say(**have(chunknum))
         other.say(**have(chunknum, "other"))
@@ -178,22 +208,28 @@ def connected(down: Downloader, turns: bool) -> MemoryTransport:
 def test_an_offer_is_taken_or_declined(down: Downloader) -> None:
     """What is not taken is declined, so that the source can turn to another."""
     far = connected(down, turns=True)
-    taken: list[int] = []
+    taken: list[tuple[int, bool]] = []
+    answers = {1: Answer.TAKEN, 2: Answer.DECLINED, 4: Answer.BUSY}
 
-    def take(chunknum: int) -> bool:
-        taken.append(chunknum)
-        return chunknum == 1
+    def take(chunknum: int, spare: bool) -> Answer:
+        taken.append((chunknum, spare))
+        return answers[chunknum]
 
     down.source.want("f", down.info, ChunkSet.full(5), 2, take, lambda _: None)
     assert far.heard() == [wish(0, 1, 2, 3, 4, room=2, root=down.info.root)]
     far.say(**offer(1))
     assert far.heard() == []
     far.say(**offer(2))
-    assert (far.heard(), taken) == ([have(2)], [1, 2])
+    assert (far.heard(), taken) == ([have(2)], [(1, False), (2, False)])
+    far.say(**spare(4))
+    assert far.heard() == [{"type": "PEER_BUSY", "filename": "f", "chunknum": 4}]
+    assert taken.pop() == (4, True)
+    down.source.ready("f")
+    assert far.heard() == [{"type": "PEER_READY", "filename": "f"}]
     down.source.want_nothing("f", down.info)
     assert far.heard() == [wish(room=0, root=down.info.root)]
     far.say(**offer(3))
-    assert (far.heard(), taken) == ([have(3)], [1, 2])
+    assert (far.heard(), taken) == ([have(3)], [(1, False), (2, False)])
     far.hang_up()
 
 
@@ -209,7 +245,7 @@ def test_a_refused_wish_ends_no_connection(down: Downloader) -> None:
     """Other files may come over it."""
     far = connected(down, turns=True)
     refused: list[str] = []
-    down.source.want("f", down.info, ChunkSet.full(5), 2, lambda _: True, refused.append)
+    down.source.want("f", down.info, ChunkSet.full(5), 2, lambda *_: Answer.TAKEN, refused.append)
     far.take()
     far.say(type="ERROR", request="PEER_WANT", message="no\u0007", filename="f")
     assert refused == [r"no\u0007"]
@@ -237,11 +273,11 @@ def test_both_ends_together(serving: Serving, down: Downloader) -> None:
     down.source.ping()
     join(ours, theirs)
 
-    def take(chunknum: int) -> bool:
+    def take(chunknum: int, spare: bool) -> Answer:
         fetched = down.fetch(chunknum)
         fetched.addCallback(lambda _: down.sinks[chunknum].finish())
         fetched.addCallback(lambda _: down.source.have("f", chunknum))
-        return True
+        return Answer.TAKEN
 
     down.source.want("f", down.info, ChunkSet.full(5), 2, take, lambda _: None)
     join(ours, theirs)

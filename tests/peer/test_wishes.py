@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from p2pfs.chunks import ChunkSet
+from p2pfs.peer.downloading import IMPATIENT
+from p2pfs.peer.intake import SOURCES
 from p2pfs.peer.sources import DENIAL_SECONDS
 
 from .download_scene import CHUNK, DATA, HASHES, Scene, Scenes, address
@@ -119,7 +121,7 @@ def test_offers_without_end_or_sense_are_declined(scene: Scenes) -> None:
     for chunknum in range(4):
         offer(one, a, chunknum)
     heard = one.sources[a].heard()
-    assert [message["type"] for message in heard].count("PEER_REQUEST_CHUNK") == 3
+    assert [message["type"] for message in heard].count("PEER_REQUEST_CHUNK") == 2
     assert not one.sources[a].aborted
 
 
@@ -135,3 +137,57 @@ def test_an_offer_beyond_the_room_on_record_is_declined(
         offer(one, a, chunknum)
     heard = [(message["type"], message["chunknum"]) for message in one.sources[a].heard()]
     assert heard == [("PEER_REQUEST_CHUNK", 0), ("PEER_REQUEST_CHUNK", 1), ("PEER_HAVE", 2)]
+
+
+def test_more_senders_than_fill_the_line_are_put_off(scene: Scenes) -> None:
+    """Who has nothing else to do may send all the same; one of the others when there is room."""
+    one = scene(max_sources=SOURCES + 2)
+    names = in_turns(one, *range(SOURCES + 2))
+    *first, put_off, idle = names
+    for chunknum, name in enumerate(first):
+        offer(one, name, chunknum)
+        assert said(one, name, "PEER_REQUEST_CHUNK") == [chunknum]
+    offer(one, put_off, 3)
+    assert said(one, put_off, "PEER_BUSY") == [3]
+    one.sources[idle].say(type="PEER_OFFER", filename="x", chunknum=3, spare=True)
+    assert said(one, idle, "PEER_REQUEST_CHUNK") == [3]
+    refusal = {"type": "ERROR", "request": "PEER_REQUEST_CHUNK", "message": "no", "filename": "x"}
+    one.sources[put_off].take()
+    for name, chunknum in ((first[0], 0), (idle, 3)):
+        one.sources[name].say(**refusal, chunknum=chunknum)
+    one.clock.advance(0)
+    ready = [message["type"] for message in one.sources[put_off].heard()]
+    assert ready.count("PEER_READY") == 1
+
+
+def test_the_next_sender_is_welcome_when_a_chunk_is_nearly_here(scene: Scenes) -> None:
+    """Its bytes come when the last ones of the other are through."""
+    one = scene(max_sources=SOURCES + 1)
+    *first, last = in_turns(one, *range(SOURCES + 1))
+    for chunknum, name in enumerate(first):
+        offer(one, name, chunknum)
+    digest = HASHES[0]
+    assert digest is not None
+    reply = {"type": "PEER_REPLY_CHUNK", "filename": "x", "chunknum": 0, "digest": digest.hex()}
+    one.sources[first[0]].say(**reply, length=CHUNK)
+    one.sources[first[0]].deliver(DATA[: CHUNK // 2])
+    one.sources[last].take()
+    offer(one, last, 3)
+    assert said(one, last, "PEER_BUSY") == [3]
+    one.sources[first[0]].deliver(DATA[CHUNK // 2 : CHUNK - 10])
+    one.sources[last].take()
+    offer(one, last, 3)
+    assert said(one, last, "PEER_REQUEST_CHUNK") == [3]
+
+
+def test_a_source_is_asked_when_nobody_offers_anything_for_long(scene: Scenes) -> None:
+    """All may have more downloaders than they can serve in turn."""
+    one = scene(silence=600.0, no_source=600.0)
+    (a,) = in_turns(one, 1)
+    one.sources[a].take()
+    for _ in range(round(IMPATIENT) - 1):
+        one.clock.advance(1.0)
+        assert said(one, a, "PEER_REQUEST_CHUNK") == []
+    one.clock.advance(1.0)
+    one.clock.advance(1.0)
+    assert said(one, a, "PEER_REQUEST_CHUNK")

@@ -30,15 +30,17 @@ class Model(RuleBasedStateMachine):
         self.peers: set[str] = set()
         self.infos: dict[str, FileInfo] = {}
         self.holders: dict[str, dict[str, set[int]]] = {}
+        self.newcomers: dict[str, set[str]] = {}
 
     def hold(self, peer: str, name: str, info: FileInfo, chunks: set[int]) -> None:
         self.infos[name] = info
         self.holders.setdefault(name, {}).setdefault(peer, set()).update(chunks)
+        self.newcomers.setdefault(name, set()).discard(peer)
 
     def drop(self, peer: str, name: str) -> None:
         del self.holders[name][peer]
         if not self.holders[name]:
-            del self.holders[name], self.infos[name]
+            del self.holders[name], self.infos[name], self.newcomers[name]
 
     @initialize()
     def begin(self) -> None:
@@ -54,6 +56,8 @@ class Model(RuleBasedStateMachine):
     def leave(self, peer: str) -> None:
         self.directory.leave(peer)
         self.peers.discard(peer)
+        for newcomers in self.newcomers.values():
+            newcomers.discard(peer)
         for name in [name for name, holders in self.holders.items() if peer in holders]:
             self.drop(peer, name)
 
@@ -75,6 +79,9 @@ class Model(RuleBasedStateMachine):
         if peer in self.holders.get(name, {}):
             self.directory.unpublish(peer, name)
             self.drop(peer, name)
+        elif peer in self.newcomers.get(name, ()):
+            self.directory.unpublish(peer, name)
+            self.newcomers[name].discard(peer)
         else:
             with pytest.raises(NotFound):
                 self.directory.unpublish(peer, name)
@@ -99,7 +106,7 @@ class Model(RuleBasedStateMachine):
             expected = NotFound
         elif not fits:
             expected = InvalidFileInfo
-        elif chunks and self.infos.get(name, known) != known:
+        elif self.infos.get(name, known) != known:
             expected = Refused
         if expected:
             with pytest.raises(expected):
@@ -109,6 +116,8 @@ class Model(RuleBasedStateMachine):
         if chunks:
             assert known is not None
             self.hold(peer, name, known, chunks)
+        elif name in self.infos and peer not in self.holders[name]:
+            self.newcomers[name].add(peer)
 
     @invariant()
     def agrees(self) -> None:
@@ -124,9 +133,10 @@ class Model(RuleBasedStateMachine):
             assert not total or all(holders.values())
             located = self.directory.locate(name, 1 << 20, Random(1))
             assert located.holders is None
-            assert set(located.chunkinfo) == set(holders)
+            assert set(listed.holders.newcomers) == self.newcomers[name]
+            assert set(located.chunkinfo) == set(holders) | self.newcomers[name]
             for peer, bitfield in located.chunkinfo.items():
-                assert set(ChunkSet.from_bitfield(total, bitfield)) == holders[peer]
+                assert set(ChunkSet.from_bitfield(total, bitfield)) == holders.get(peer, set())
         for peer in self.peers:
             held = {n: set(chunks) for n, chunks in self.directory.held_by(peer).items()}
             assert held == {n: h[peer] for n, h in self.holders.items() if peer in h}
