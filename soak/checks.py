@@ -125,7 +125,8 @@ class FileChecks:
         claim = _Claim(state, held.part is not None, held.chunks.bits)
         before = self._claims.get(held.path)
         self._claims[held.path] = claim
-        if claim.changed(before) and not claim.in_use:
+        scribbled = before is None and held.path in self._scene.truth.scribbled
+        if (claim.changed(before) or scribbled) and not claim.in_use:
             return  # by somebody else, which is noticed when it is read, and by a look now and then
         new = claim.new(before)
         if not new:

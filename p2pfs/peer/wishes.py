@@ -14,7 +14,6 @@ from p2pfs.peer.sources import Source
 from p2pfs.peer.sourcing import Sourcing
 from p2pfs.peer.surroundings import Surroundings
 
-
 AHEAD = 1
 """Offers beyond a source's window, once it has sent something: an offer waits for the payload that
 is going out."""

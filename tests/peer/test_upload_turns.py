@@ -180,7 +180,7 @@ def test_what_was_sent_is_not_waited_for_without_end() -> None:
     for _ in range(4 * LANES):
         for name, chunknum in scene.offers():
             scene.turns.sent(name, "f", chunknum)
-    taken = [key for key in scene.turns._lanes]
+    taken = list(scene.turns._lanes)
     assert len({name for name, _, _ in taken}) == MOST_LANES
 
 
