@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
@@ -23,7 +24,7 @@ from p2pfs import messages as m
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Library
 from p2pfs.peer.rate_limit import RateLimit
-from p2pfs.peer.serving import ServingFactory, ServingProtocol
+from p2pfs.peer.serving import UNSENT, ServingFactory, ServingProtocol
 
 from .holdings import content, shared
 
@@ -123,6 +124,19 @@ async def test_a_reader_that_pauses_gets_the_chunk(server: Server) -> None:
     reader.transport.loseConnection()
     await at_rest(connection)
     assert descriptors(server.path) == 0
+
+
+@pytest.mark.skipif(
+    not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no such option"
+)
+@ensureDeferred
+async def test_the_system_takes_little_ahead(server: Server) -> None:
+    """What it has taken counts as sent here, so it must not be a whole chunk."""
+    reader, connection = await server.begin()
+    handle = connection.transport.getHandle()
+    assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == UNSENT
+    reader.transport.loseConnection()
+    await at_rest(connection)
 
 
 @ensureDeferred

@@ -230,13 +230,32 @@ def test_a_line_with_nothing_to_do_says_so_to_those_who_have_enough() -> None:
 
 def test_a_chunk_that_is_there_makes_its_receiver_willing() -> None:
     """It has room for the next one then, without a word."""
-    scene = Scene(3, chunks=0b11)
+    scene = Scene(2)
     first = scene.offers()
     name, chunknum = first[0]
-    other = next(other for other, _ in first if other != name)
-    scene.turns.busy(other, "f", dict(first)[other])
+    scene.turns.sent(name, "f", chunknum)
+    ((again, further),) = scene.offers()
+    assert again == name
+    scene.turns.busy(name, "f", further)
+    assert scene.offers() == []
     scene.has(name, chunknum)
-    assert name in [again for again, _ in scene.offers()]
+    assert [willing for willing, _ in scene.offers()] == [name]
+
+
+def test_an_offer_that_was_put_off_was_none() -> None:
+    """The chunk is still one that this peer has given to nobody, and comes before others."""
+    scene = Scene(1, chunks=0b01)
+    scene.want("b", 0b10)
+    assert sorted(scene.offers()) == [("a", 0), ("b", 1)]
+    scene.turns.busy("a", "f", 0)
+    scene.has("b", 1)
+    for number in range(LANES):
+        scene.want(f"wants the other one {number}", 0b10, room=0)
+    scene.want("c", 0b11, room=1)
+    scene.want("d", 0b10, room=0)
+    scene.turns.forget("a")
+    scene.want("a", 0b10, room=1)
+    assert ("c", 0) in scene.offers()
 
 
 def test_a_receiver_that_is_gone_leaves_its_lanes() -> None:

@@ -231,3 +231,18 @@ def test_chunks_are_named_in_one_way(number: int | None, bitfield: bytes | None)
     """Neither or both of chunknum and chunks is an error."""
     with pytest.raises(InvalidFileInfo, match="either"):
         listing("f").add_chunks("a:1", "f", None, number, bitfield)
+
+
+def test_newcomers_are_forgotten_with_the_last_holder() -> None:
+    """What is listed anew under the name has none, and they may hold something else by then."""
+    directory = listing("f")
+    directory.join("b:1")
+    other = FileInfo(2, 2, 1, root="cd" * 32)
+    directory.add_chunks("b:1", "f", None, None, b"\0")
+    assert directory["f"].holders.newcomers == ["b:1"]
+    directory.unpublish("a:1", "f")
+    assert "f" not in directory
+    directory.publish("a:1", "f", other)
+    assert directory["f"].holders.newcomers == []
+    directory.leave("b:1")
+    assert "f" in directory
