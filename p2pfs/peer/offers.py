@@ -99,12 +99,16 @@ class Offers:
         now = self._reactor.seconds()
         while (turn := self._turns.next(self._held, now)) is not None:
             turn.wish.receiver.offer(turn.wish.filename, turn.chunknum, turn.spare)
-        if self._next_look is not None:
-            self._next_look.cancel()
-            self._next_look = None
         wait = None if self._turns.idle else self._turns.next_look(now)
-        if wait is not None:
+        if wait is None:
+            if self._next_look is not None:
+                self._next_look.cancel()
+                self._next_look = None
+        elif self._next_look is None:
             self._next_look = self._reactor.callLater(wait, self._look)
+        elif self._next_look.getTime() > now + wait:
+            # Otherwise it looks too soon, and again: that costs less than a timer for each chunk.
+            self._next_look.reset(wait)
 
     def _look(self) -> None:
         self._next_look = None
