@@ -28,6 +28,7 @@ K = TypeVar("K", bound=Hashable)
 class _Lane:
     began: float
     at_work: bool = False
+    sent: bool = False
 
 
 class Lanes(Generic[K]):
@@ -56,6 +57,17 @@ class Lanes(Generic[K]):
         lane = self._lanes.get(key)
         if lane is not None:
             lane.at_work = True
+
+    def sent(self, key: K) -> bool:
+        """All of it is out of this side's hands; False if it is on no lane."""
+        lane = self._lanes.get(key)
+        if lane is not None:
+            lane.sent = True
+        return lane is not None
+
+    def is_sent(self, key: K) -> bool:
+        """Whether all of something under way is out of this side's hands."""
+        return self._lanes[key].sent
 
     def leave(self, key: K, now: float) -> bool:
         """It has come to its end; False if it was on no lane."""

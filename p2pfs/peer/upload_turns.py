@@ -69,7 +69,6 @@ class UploadTurns(Generic[R]):
         self._wishes: dict[tuple[R, str], Wish[R]] = {}
         # From the offer until the receiver has the chunk, even when all of it has been sent.
         self._lanes: Lanes[tuple[R, str, int]] = Lanes()
-        self._sent: set[tuple[R, str, int]] = set()
         # For each file: bits of the chunks offered once at least, twice at least, and so on.
         self._offered: dict[str, list[int]] = {}
 
@@ -102,18 +101,13 @@ class UploadTurns(Generic[R]):
 
     def sent(self, receiver: R, filename: str, chunknum: int) -> bool:
         """All of a chunk is out of this peer's hands; False if that makes no difference."""
-        key = receiver, filename, chunknum
-        if key not in self._lanes:
-            return False
-        self._sent.add(key)
-        return True
+        return self._lanes.sent((receiver, filename, chunknum))
 
     def has(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
         """A receiver says that it has a chunk, or does not want it; True if that frees a lane."""
         wish = self._wishes.get((receiver, filename))
         if wish is not None and 0 <= chunknum < wish.chunks.bit_length():
             wish.chunks &= ~(1 << chunknum)
-        self._sent.discard((receiver, filename, chunknum))
         freed = self._lanes.leave((receiver, filename, chunknum), now)
         if freed and wish is not None:
             wish.busy = False
@@ -141,7 +135,6 @@ class UploadTurns(Generic[R]):
 
     def failed(self, receiver: R, filename: str, chunknum: int) -> None:
         """A chunk could not be sent."""
-        self._sent.discard((receiver, filename, chunknum))
         self._lanes.drop((receiver, filename, chunknum))
 
     def forget(self, receiver: R) -> None:
@@ -151,7 +144,6 @@ class UploadTurns(Generic[R]):
             self._forget_offers_of(key[1])
         for taken in [taken for taken in self._lanes if taken[0] == receiver]:
             self._lanes.drop(taken)
-            self._sent.discard(taken)
 
     def _forget_offers_of(self, filename: str) -> None:
         if all(name != filename for _, name in self._wishes):
@@ -171,8 +163,8 @@ class UploadTurns(Generic[R]):
         """
         taken = Counter(receiver for receiver, _, _ in self._lanes)
         in_time = self._lanes.in_time(now)
-        unsent = {key[0] for key in self._lanes if key not in self._sent}
-        served = {key[0] for key in in_time if key not in self._sent}
+        unsent = {key[0] for key in self._lanes if not self._lanes.is_sent(key)}
+        served = {key[0] for key in in_time if not self._lanes.is_sent(key)}
         waited_for = {key[0] for key in in_time}
         full = len(served) >= LANES or len(waited_for) >= MOST_LANES
         if full and len(taken) > 1:

@@ -242,6 +242,23 @@ def test_a_chunk_that_is_there_makes_its_receiver_willing() -> None:
     assert [willing for willing, _ in scene.offers()] == [name]
 
 
+def test_a_lane_that_was_given_back_is_a_new_one_the_next_time() -> None:
+    """Whatever a receiver says of a chunk that went out: sent again, it takes the line again."""
+    scene = Scene(LANES + 1, chunks=0b1)
+    first = scene.offers()
+    name, chunknum = first[0]
+    scene.turns.sent(name, "f", chunknum)
+    scene.turns.busy(name, "f", chunknum)
+    for other, _ in first[1:]:
+        scene.has(other, chunknum)
+    others = dict(scene.offers())
+    scene.turns.ready(name, "f")
+    assert scene.offers() == [(name, 0)]
+    scene.want("x", 0b10)
+    scene.want("y", 0b10)
+    assert len(scene.offers()) == LANES - len(others) - 1
+
+
 def test_an_offer_that_was_put_off_was_none() -> None:
     """The chunk is still one that this peer has given to nobody, and comes before others."""
     scene = Scene(1, chunks=0b01)
