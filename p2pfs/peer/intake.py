@@ -19,31 +19,30 @@ class Intake:
     """The chunks on their way to this peer, of all its downloads. Times are in seconds."""
 
     def __init__(self) -> None:
-        self._lanes: Lanes[tuple[Hashable, Hashable]] = Lanes()
+        self._lanes: Lanes[Hashable, Hashable] = Lanes()
         self._missing: dict[tuple[Hashable, Hashable], Callable[[], float]] = {}
 
     def begin(
         self, source: Hashable, chunk: Hashable, missing: Callable[[], float], now: float
     ) -> None:
         """A chunk is asked of a source; ``missing`` tells which part of it, 0 to 1, has to come."""
-        key = source, chunk
-        self._lanes.take(key, now)
-        self._lanes.at_work(key)
-        self._missing[key] = missing
+        self._lanes.take(source, chunk, now)
+        self._lanes.at_work(source, chunk)
+        self._missing[source, chunk] = missing
 
     def end(self, source: Hashable, chunk: Hashable, now: float) -> None:
         """It has come."""
-        self._lanes.leave((source, chunk), now)
+        self._lanes.leave(source, chunk, now)
         del self._missing[source, chunk]
 
     def drop(self, source: Hashable, chunk: Hashable) -> None:
         """It did not come, and will not."""
-        self._lanes.drop((source, chunk))
+        self._lanes.drop(source, chunk)
         del self._missing[source, chunk]
 
     def has_room(self, now: float, source: Hashable | None = None) -> bool:
         """Whether one more may send: another one, or ``source``, which may be at it already."""
-        if any(sender == source for sender, _ in self._lanes):
+        if source in self._lanes.ends:
             return True  # it sends its next chunk behind the present one
         busy = {key[0] for key in self._lanes.in_time(now) if self._missing[key]() > NEARLY}
         return len(busy) < SOURCES

@@ -58,9 +58,10 @@ class LineRate:
                 begin, end = max(began, number * _GRAIN), min(now, (number + 1) * _GRAIN)
                 self._grains[number % _KEPT] += rate * (end - begin)
         # What is under way when a chunk begins is counted, for the most part, when it has come.
-        look_from = max(min(first, self._settled) - _GRAINS, oldest)
-        self._settled = max(self._settled, first)
-        self._look(look_from, self._settled)
+        if first != self._settled:
+            look_from = max(min(first, self._settled) - _GRAINS, oldest)
+            self._settled = max(self._settled, first)
+            self._look(look_from, self._settled)
         if now - self._since >= MEMORY:
             self._before, self._highest, self._since = self._highest, 0.0, now
 

@@ -94,6 +94,11 @@ class Offers:
         self._turns.forget(receiver)
         self.make()
 
+    @property
+    def have_several(self) -> bool:
+        """True while more than one downloader wants something."""
+        return self._turns.several
+
     def make(self) -> None:
         """Make the offers that can be made; to be called when there is more to offer."""
         now = self._reactor.seconds()

@@ -36,10 +36,14 @@ MAX_QUEUE = 64
 """Requests that wait on one connection before no more are read from it."""
 
 UNSENT = 128 * 1024
-"""Bytes that the system takes from a connection before it has sent them.
+"""Bytes that the system takes from a connection before it has sent them, while several want chunks.
 
 So it is known here how far a chunk is, and an offer does not come behind the whole of it.
 """
+
+USUAL_UNSENT = 0
+"""The system's own limit, for one that is alone: then nothing waits for it, and fewer, larger
+portions cost less."""
 
 IDLE_TIMEOUT = 300.0
 """Seconds after which a connection that asks for nothing is closed."""
@@ -65,13 +69,13 @@ class ServingProtocol(MessageProtocol):
         self._queue_full = False
         self._refused = False
         self._idle_timer: IDelayedCall | None = None
+        self._unsent = USUAL_UNSENT
         self.at_work: Deferred[None] | None = None
 
     # Incoming
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        set_tcp_options(self.transport, {"TCP_NOTSENT_LOWAT": UNSENT})
         self._start_idle_timer()
 
     def message_received(self, message: m.Message, line: bytes) -> None:
@@ -204,6 +208,7 @@ class ServingProtocol(MessageProtocol):
         holding = self._serving.holding(request.filename, request.root)
         if request.chunknum not in holding.chunks:
             raise Refused("This peer does not hold that chunk.")
+        self._limit_unsent()
         try:
             # Nothing is waited for before: it is not noted of a connection that is forgotten.
             self._serving.deliveries.begun(self, holding, request.chunknum, self.reactor.seconds())
@@ -222,6 +227,12 @@ class ServingProtocol(MessageProtocol):
             # The other side has no business with paths on this machine.
             self._serving.unreadable.note(self.host, f"asked for what cannot be read: {error}")
             raise Refused("This peer cannot read the file at present.") from None
+
+    def _limit_unsent(self) -> None:
+        unsent = UNSENT if self._serving.offers.have_several else USUAL_UNSENT
+        if unsent != self._unsent:
+            self._unsent = unsent
+            set_tcp_options(self.transport, {"TCP_NOTSENT_LOWAT": unsent})
 
     async def _send_base64(
         self, request: m.PeerRequestChunk, holding: Holding, reader: ChunkReader

@@ -10,7 +10,6 @@ way says so, and then others are offered something.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from random import Random
@@ -68,7 +67,7 @@ class UploadTurns(Generic[R]):
         self._random = random
         self._wishes: dict[tuple[R, str], Wish[R]] = {}
         # From the offer until the receiver has the chunk, even when all of it has been sent.
-        self._lanes: Lanes[tuple[R, str, int]] = Lanes()
+        self._lanes: Lanes[R, tuple[str, int]] = Lanes()
         # For each file: bits of the chunks offered once at least, twice at least, and so on.
         self._offered: dict[str, list[int]] = {}
 
@@ -89,7 +88,7 @@ class UploadTurns(Generic[R]):
             if sum(holder == receiver for holder, _ in self._wishes) >= MOST_WISHES:
                 return False
             wish = self._wishes[key] = Wish(receiver, filename, root)
-        for holder, name, chunknum in self._lanes:
+        for holder, (name, chunknum) in self._lanes:
             if holder == receiver and name == filename:
                 chunks &= ~(1 << chunknum)
         wish.root, wish.chunks, wish.room = root, chunks, room
@@ -97,27 +96,26 @@ class UploadTurns(Generic[R]):
 
     def asked(self, receiver: R, filename: str, chunknum: int) -> None:
         """A receiver asks for a chunk, perhaps for one that was offered."""
-        self._lanes.at_work((receiver, filename, chunknum))
+        self._lanes.at_work(receiver, (filename, chunknum))
 
     def sent(self, receiver: R, filename: str, chunknum: int) -> bool:
         """All of a chunk is out of this peer's hands; False if that makes no difference."""
-        return self._lanes.sent((receiver, filename, chunknum))
+        return self._lanes.sent(receiver, (filename, chunknum))
 
     def has(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
         """A receiver says that it has a chunk, or does not want it; True if that frees a lane."""
         wish = self._wishes.get((receiver, filename))
         if wish is not None and 0 <= chunknum < wish.chunks.bit_length():
             wish.chunks &= ~(1 << chunknum)
-        freed = self._lanes.leave((receiver, filename, chunknum), now)
+        freed = self._lanes.leave(receiver, (filename, chunknum), now)
         if freed and wish is not None:
             wish.busy = False
         return freed
 
     def busy(self, receiver: R, filename: str, chunknum: int) -> bool:
         """A receiver has no room for a chunk that was offered; True if that frees a lane."""
-        if (receiver, filename, chunknum) not in self._lanes:
+        if not self._lanes.drop(receiver, (filename, chunknum)):
             return False
-        self._lanes.drop((receiver, filename, chunknum))
         wish = self._wishes.get((receiver, filename))
         if wish is not None:
             wish.chunks |= 1 << chunknum
@@ -135,15 +133,14 @@ class UploadTurns(Generic[R]):
 
     def failed(self, receiver: R, filename: str, chunknum: int) -> None:
         """A chunk could not be sent."""
-        self._lanes.drop((receiver, filename, chunknum))
+        self._lanes.drop(receiver, (filename, chunknum))
 
     def forget(self, receiver: R) -> None:
         """A receiver is gone."""
         for key in [key for key in self._wishes if key[0] == receiver]:
             del self._wishes[key]
             self._forget_offers_of(key[1])
-        for taken in [taken for taken in self._lanes if taken[0] == receiver]:
-            self._lanes.drop(taken)
+        self._lanes.drop_all(receiver)
 
     def _forget_offers_of(self, filename: str) -> None:
         if all(name != filename for _, name in self._wishes):
@@ -154,6 +151,13 @@ class UploadTurns(Generic[R]):
         """True while nobody wants anything."""
         return not self._wishes
 
+    @property
+    def several(self) -> bool:
+        """True while more than one receiver wants something."""
+        receivers = iter(self._wishes)
+        first, _ = next(receivers, (None, None))
+        return any(receiver != first for receiver, _ in receivers)
+
     # Whose turn it is
 
     def next(self, held: Callable[[Wish[R]], int], now: float) -> Turn[R] | None:
@@ -161,42 +165,48 @@ class UploadTurns(Generic[R]):
 
         ``held`` tells which chunks (bits) there are of a wish's file.
         """
-        taken = Counter(receiver for receiver, _, _ in self._lanes)
-        in_time = self._lanes.in_time(now)
-        unsent = {key[0] for key in self._lanes if not self._lanes.is_sent(key)}
-        served = {key[0] for key in in_time if not self._lanes.is_sent(key)}
-        waited_for = {key[0] for key in in_time}
-        full = len(served) >= LANES or len(waited_for) >= MOST_LANES
-        if full and len(taken) > 1:
+        taken = self._lanes.ends
+        if len(taken) > 1 and self._is_full(now):
             return None
         fresh: list[_Chance[R]] = []
         further: list[_Chance[R]] = []
         for wish in self._wishes.values():
-            under_way = taken[wish.receiver]
+            under_way = self._lanes.count(wish.receiver)
             if under_way < wish.room and (chunks := wish.chunks & held(wish)):
                 (further if under_way else fresh).append((wish, chunks))
         if not fresh and len(taken) <= 1:
             chances = further  # nobody else is there
-        elif full:
-            chances = []
         else:
+            unsent = {end for end, chunk in self._lanes if not self._lanes.is_sent(end, chunk)}
             chances = _willing(fresh) + [
                 (wish, chunks)
                 for wish, chunks in _willing(further)
-                if taken[wish.receiver] < DEPTH and wish.receiver not in unsent
+                if self._lanes.count(wish.receiver) < DEPTH and wish.receiver not in unsent
             ]
             if not chances and not taken:
                 chances = fresh
         if not chances:
             return None
-        wish, chunknum = self._choose(chances, now)
-        return Turn(wish, chunknum, taken.keys() <= {wish.receiver})
+        wish, chunknum = self._choose(chances)
+        spare = taken <= {wish.receiver}
+        self._note_offer(wish, chunknum, now)
+        return Turn(wish, chunknum, spare)
+
+    def _is_full(self, now: float) -> bool:
+        """Whether enough receivers are being sent something, or have been but lack the end."""
+        in_time = self._lanes.in_time(now)
+        if len({receiver for receiver, _ in in_time}) >= MOST_LANES:
+            return True
+        served = {
+            receiver for receiver, chunk in in_time if not self._lanes.is_sent(receiver, chunk)
+        }
+        return len(served) >= LANES
 
     def next_look(self, now: float) -> float | None:
         """Seconds until it may be somebody's turn although nothing happens; None if never."""
         return self._lanes.next_late(now)
 
-    def _choose(self, chances: list[_Chance[R]], now: float) -> tuple[Wish[R], int]:
+    def _choose(self, chances: list[_Chance[R]]) -> tuple[Wish[R], int]:
         name = self._random.choice(chances)[0].filename
         of_file = [(wish, chunks) for wish, chunks in chances if wish.filename == name]
         candidates = 0
@@ -209,7 +219,6 @@ class UploadTurns(Generic[R]):
         # Of two, who lacks more. Were it the one of all, all sources would turn to the same.
         some = self._random.sample(able, min(2, len(able)))
         wish = max(some, key=lambda wish: wish.chunks.bit_count())
-        self._note_offer(wish, chunknum, now)
         return wish, chunknum
 
     def _least_offered(self, name: str, candidates: int) -> int:
@@ -229,7 +238,7 @@ class UploadTurns(Generic[R]):
                 break
         else:
             levels.append(bit)
-        self._lanes.take((wish.receiver, wish.filename, chunknum), now)
+        self._lanes.take(wish.receiver, (wish.filename, chunknum), now)
 
     def _take_back_offer(self, filename: str, bit: int) -> None:
         for number, offered in reversed(list(enumerate(self._offered.get(filename, ())))):

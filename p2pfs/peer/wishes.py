@@ -98,10 +98,8 @@ class Wishes:
 
     def _invite(self) -> None:
         """Let one of those that were put off make an offer, if there is room."""
-        if not self._around.intake.has_room(self._around.reactor.seconds()):
-            return
         put_off = [(connection, told) for connection, told in self._told.items() if told.busy]
-        if put_off:
+        if put_off and self._around.intake.has_room(self._around.reactor.seconds()):
             connection, told = self._around.random.choice(put_off)
             told.busy = False
             connection.ready(self._holding.name)

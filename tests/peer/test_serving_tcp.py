@@ -21,16 +21,18 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from p2pfs import messages as m
+from p2pfs.chunks import ChunkSet
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Library
 from p2pfs.peer.rate_limit import RateLimit
-from p2pfs.peer.serving import UNSENT, ServingFactory, ServingProtocol
+from p2pfs.peer.serving import UNSENT, USUAL_UNSENT, ServingFactory, ServingProtocol
 
 from .holdings import content, shared
 
 # More than the sockets of both ends buffer.
 CHUNK = 24 << 20
 REQUEST = m.encode(m.PeerRequestChunk("f", 0, encoding="raw"))
+WISH = m.encode(m.PeerWant("f", ChunkSet(1, 0b1).to_bitfield(), 1, None))
 
 
 class Reader(Protocol):
@@ -69,14 +71,15 @@ class Server:
         )
         self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
 
-    async def begin(self) -> tuple[Reader, ServingProtocol]:
-        """Connect, ask for the chunk, and stop reading as it begins to come; both ends."""
+    async def begin(self, asks: bytes = REQUEST) -> tuple[Reader, ServingProtocol]:
+        """Connect, ask for the chunk, and stop reading as something comes; both ends."""
+        before = set(self.factory.connections)
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port.getHost().port)
         reader = await connectProtocol(endpoint, Reader())
-        reader.transport.write(REQUEST)
+        reader.transport.write(asks)
         await reader.begun
         reader.transport.pauseProducing()
-        (connection,) = self.factory.connections
+        (connection,) = set(self.factory.connections) - before
         return reader, connection
 
 
@@ -129,14 +132,21 @@ async def test_a_reader_that_pauses_gets_the_chunk(server: Server) -> None:
 @pytest.mark.skipif(
     not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no such option"
 )
+@pytest.mark.parametrize("others", [0, 1])
 @ensureDeferred
-async def test_the_system_takes_little_ahead(server: Server) -> None:
-    """What it has taken counts as sent here, so it must not be a whole chunk."""
-    reader, connection = await server.begin()
+async def test_the_system_takes_little_ahead_while_others_wait(server: Server, others: int) -> None:
+    """What it has taken counts as sent here, so it must not be a whole chunk; alone it may be."""
+    ends = [await server.begin(WISH) for _ in range(others)]
+    reader, connection = await server.begin(WISH + REQUEST)
+    reader.transport.resumeProducing()
+    while len(reader.data) < CHUNK // 2:
+        await deferLater(reactor, 0)
     handle = connection.transport.getHandle()
-    assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == UNSENT
-    reader.transport.loseConnection()
-    await at_rest(connection)
+    unsent = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+    assert unsent == (UNSENT if others else USUAL_UNSENT)
+    for end, served in [*ends, (reader, connection)]:
+        end.transport.abortConnection()
+        await at_rest(served)
 
 
 @ensureDeferred
