@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import torrents
 from benchmarks.crowd.links import daemon_swarm, findings, torrent_swarm
 from benchmarks.crowd.links.crowd import FASTER, SLOWER, Crowd
 from benchmarks.crowd.links.namespaces import MAX_HOSTS
@@ -83,7 +84,7 @@ def _swarms(with_libtorrent: bool | None) -> dict[str, Swarm]:
     if with_libtorrent is False:
         return swarms
     try:
-        torrent_swarm.check_installed()
+        torrents.check_installed()
     except Skipped as reason:
         if with_libtorrent:
             raise
