@@ -37,7 +37,7 @@ demo: $(READY)
 	@$(BIN)/python -m demo $${FILE:+"$$FILE"}
 
 test: $(READY)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
 bench: $(READY) bench-tools
 	@$(BIN)/python -m benchmarks $(ARGS)

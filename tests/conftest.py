@@ -69,7 +69,7 @@ def logged_failures() -> Iterator[LoggedFailures]:
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A directory with a short path: that of a control socket may have 107 bytes."""
-    with TemporaryDirectory(prefix="sim-") as directory:
+    with TemporaryDirectory(prefix="p2pfs-") as directory:
         yield Path(directory)
 
 

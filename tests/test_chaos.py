@@ -142,20 +142,20 @@ def assert_nothing_is_left(temporary: Path) -> None:
     assert found.stdout == b""
 
 
-def test_a_short_run(tmp_path: Path) -> None:
+def test_a_short_run(place: Path) -> None:
     """A few seconds of faults, after which everything holds."""
-    run = begin(tmp_path, "--seconds", "4", "--seed", "378", "--peers", "3")
+    run = begin(place, "--seconds", "4", "--seed", "378", "--peers", "3")
     output, errors = run.communicate(timeout=100)
     assert run.returncode == 0, output + errors
     assert all(f" {fault}" in output for fault in ("kill tracker", "kill p", "freeze p"))
     assert "Every peer has all" in output
-    assert_nothing_is_left(tmp_path)
+    assert_nothing_is_left(place)
 
 
 @pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted(tmp_path: Path, stop: signal.Signals, status: int) -> None:
+def test_interrupted(place: Path, stop: signal.Signals, status: int) -> None:
     """Ctrl-C and a plain kill leave neither processes, mounts nor files behind."""
-    run = begin(tmp_path, "--seconds", "60", "--seed", "3", "--peers", "2")
+    run = begin(place, "--seconds", "60", "--seed", "3", "--peers", "2")
     assert run.stdout is not None
     while " s  " not in (line := run.stdout.readline()):
         assert line, "it ended before the first fault"
@@ -163,4 +163,4 @@ def test_interrupted(tmp_path: Path, stop: signal.Signals, status: int) -> None:
     _, errors = run.communicate(timeout=60)
     assert run.returncode == status, errors
     assert "Traceback" not in errors
-    assert_nothing_is_left(tmp_path)
+    assert_nothing_is_left(place)

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event
 
 import pytest
 
+from benchmarks import torrents
 from benchmarks.crowd.bounds import equal_links, unequal_links
 from benchmarks.crowd.links import race as race_module
 from benchmarks.crowd.links.crowd import Crowd
@@ -24,7 +24,7 @@ from benchmarks.crowd.links.daemon_swarm import p2pfs
 from benchmarks.crowd.links.findings import ratio, report, typical
 from benchmarks.crowd.links.namespaces import Lab, Link, laboratory, left_of, received
 from benchmarks.crowd.links.race import Fetch, OnShare, Run, Scene, processor_time, race, run
-from benchmarks.crowd.links.torrent_swarm import check_installed, libtorrent
+from benchmarks.crowd.links.torrent_swarm import libtorrent
 from benchmarks.crowd.outcome import Outcome
 from benchmarks.problems import BenchmarkFailed, Skipped
 from benchmarks.processes import CHECKOUT
@@ -32,13 +32,6 @@ from tests.processes.daemons import random_file
 
 MIB = 1 << 20
 SMALL = Crowd(2, 8, 256 << 10, 100e6 / 8)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A directory whose path is short enough for the sockets in it."""
-    with TemporaryDirectory(prefix="p2pfs-") as name:
-        yield Path(name)
 
 
 @pytest.fixture
@@ -192,10 +185,10 @@ def test_the_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
     assert ratio(ours[:2], theirs[:2]).endswith("1.500 last finisher")
 
 
-def test_a_small_crowd_on_real_links(namespaces: str, folder: Path) -> None:
+def test_a_small_crowd_on_real_links(namespaces: str, place: Path) -> None:
     """Everybody has the file, in the time that its links need, and nothing is left."""
-    original = random_file(folder / "file", SMALL.size)
-    outcome, busy = run(SMALL, p2pfs, original, folder / "run")
+    original = random_file(place / "file", SMALL.size)
+    outcome, busy = run(SMALL, p2pfs, original, place / "run")
     assert len(outcome.ends) == len(outcome.curves) == 2
     # A bucket is full at the beginning, which saves a part of the time.
     assert outcome.ratio(outcome.ends[-1]) > 0.7
@@ -203,23 +196,23 @@ def test_a_small_crowd_on_real_links(namespaces: str, folder: Path) -> None:
     assert outcome.overhead > 0
     assert 0 < busy <= 1
     assert not left_of(namespaces)
-    assert [path.name for path in folder.iterdir()] == ["file"]
+    assert [path.name for path in place.iterdir()] == ["file"]
 
 
-def test_a_small_crowd_of_libtorrent(namespaces: str, folder: Path) -> None:
+def test_a_small_crowd_of_libtorrent(namespaces: str, place: Path) -> None:
     """The same with the other contender, where it is installed."""
     try:
-        check_installed()
+        torrents.check_installed()
     except Skipped as reason:
         pytest.skip(str(reason))
-    original = random_file(folder / "file", SMALL.size)
-    outcome, _ = run(SMALL, libtorrent, original, folder / "run")
+    original = random_file(place / "file", SMALL.size)
+    outcome, _ = run(SMALL, libtorrent, original, place / "run")
     assert len(outcome.ends) == 2
     assert outcome.copies_of_source > 0.9
     assert not left_of(namespaces)
 
 
-def test_nothing_is_left_of_a_run_that_fails(namespaces: str, folder: Path) -> None:
+def test_nothing_is_left_of_a_run_that_fails(namespaces: str, place: Path) -> None:
     """Neither namespaces nor files nor processes, also those that nobody ends."""
     sleepers: list[subprocess.Popen[bytes]] = []
 
@@ -232,15 +225,15 @@ def test_nothing_is_left_of_a_run_that_fails(namespaces: str, folder: Path) -> N
         raise BenchmarkFailed("It broke.")
         yield []
 
-    original = random_file(folder / "file", SMALL.size)
+    original = random_file(place / "file", SMALL.size)
     with pytest.raises(BenchmarkFailed, match="It broke"):
-        run(SMALL, breaks, original, folder / "run")
+        run(SMALL, breaks, original, place / "run")
     assert not left_of(namespaces)
     assert sleepers[0].wait(10) == -signal.SIGKILL
-    assert [path.name for path in folder.iterdir()] == ["file"]
+    assert [path.name for path in place.iterdir()] == ["file"]
 
 
-def test_a_wrong_copy_is_noticed(namespaces: str, folder: Path) -> None:
+def test_a_wrong_copy_is_noticed(namespaces: str, place: Path) -> None:
     """Who is quick because of what it leaves out is not quick."""
 
     @contextmanager
@@ -251,17 +244,17 @@ def test_a_wrong_copy_is_noticed(namespaces: str, folder: Path) -> None:
 
         yield [fetch]
 
-    original = random_file(folder / "file", SMALL.size)
+    original = random_file(place / "file", SMALL.size)
     with pytest.raises(BenchmarkFailed, match="Downloader 1 got something else"):
-        run(SMALL, cheats, original, folder / "run")
+        run(SMALL, cheats, original, place / "run")
 
 
 @pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted(namespaces: str, folder: Path, stop: signal.Signals, status: int) -> None:
+def test_interrupted(namespaces: str, place: Path, stop: signal.Signals, status: int) -> None:
     """Ctrl-C and a plain kill leave neither namespaces nor files behind."""
     small = ["--peers", "2", "--chunks", "64", "--mbit", "10", "--without-libtorrent"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.crowd.links", *small, "--dir", str(folder)],
+        [sys.executable, "-m", "benchmarks.crowd.links", *small, "--dir", str(place)],
         cwd=CHECKOUT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -272,7 +265,7 @@ def test_interrupted(namespaces: str, folder: Path, stop: signal.Signals, status
         assert "2 peers" in process.stdout.readline()
         prefix = f"p2pfs-{process.pid}-"
         deadline = time.monotonic() + 20
-        while not list(folder.glob("*/run/s2/control")):  # the last daemon is up
+        while not list(place.glob("*/run/s2/control")):  # the last daemon is up
             assert time.monotonic() < deadline
             time.sleep(0.02)  # the pause between two looks
         assert len(left_of(prefix)) == 5  # two peers, source, tracker, switch
@@ -284,11 +277,11 @@ def test_interrupted(namespaces: str, folder: Path, stop: signal.Signals, status
     assert process.returncode == status, errors
     assert "Traceback" not in errors
     assert not left_of(prefix)
-    assert not list(folder.iterdir())
+    assert not list(place.iterdir())
 
 
 def test_the_limit_of_time_holds_for_all_of_a_run(
-    namespaces: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    namespaces: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A swarm that never becomes ready is given up too."""
 
@@ -299,7 +292,7 @@ def test_the_limit_of_time_holds_for_all_of_a_run(
 
     monkeypatch.setattr(race_module, "AROUND", 0.5)
     monkeypatch.setattr(Crowd, "limit", 0.5)
-    original = random_file(folder / "file", SMALL.size)
+    original = random_file(place / "file", SMALL.size)
     with pytest.raises(BenchmarkFailed, match="not through within 1 s"):
-        run(SMALL, never_ready, original, folder / "run")
+        run(SMALL, never_ready, original, place / "run")
     assert not left_of(namespaces)

@@ -16,9 +16,9 @@ TIMEOUT = 60
 
 
 @pytest.fixture
-def temporary(tmp_path: Path) -> Path:
+def temporary(place: Path) -> Path:
     """The directory in which the demo makes its own."""
-    path = tmp_path / "t"
+    path = place / "t"
     path.mkdir()
     return path
 

@@ -12,9 +12,9 @@ from tests.processes.daemons import Machines
 
 
 @pytest.fixture
-def machines(tmp_path: Path) -> Iterator[Machines]:
+def machines(place: Path) -> Iterator[Machines]:
     """Daemons of one test, stopped and removed at its end."""
-    machines = Machines(tmp_path / "machines")
+    machines = Machines(place / "machines")
     machines.directory.mkdir()
     yield machines
     machines.close()
