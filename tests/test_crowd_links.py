@@ -22,6 +22,7 @@ from benchmarks.crowd.links import race as race_module
 from benchmarks.crowd.links.crowd import Crowd
 from benchmarks.crowd.links.daemon_swarm import p2pfs
 from benchmarks.crowd.links.findings import ratio, report, typical
+from benchmarks.crowd.links.floor_swarm import floor
 from benchmarks.crowd.links.namespaces import Lab, Link, laboratory, left_of, received
 from benchmarks.crowd.links.race import Fetch, OnShare, Run, Scene, processor_time, race, run
 from benchmarks.crowd.links.torrent_swarm import libtorrent
@@ -209,6 +210,15 @@ def test_a_small_crowd_of_libtorrent(namespaces: str, place: Path) -> None:
     outcome, _ = run(SMALL, libtorrent, original, place / "run")
     assert len(outcome.ends) == 2
     assert outcome.copies_of_source > 0.9
+    assert not left_of(namespaces)
+
+
+def test_the_floor(namespaces: str, place: Path) -> None:
+    """Plain TCP over the same links: whole copies, checked like the others."""
+    original = random_file(place / "file", SMALL.size + 1)  # the last block is a short one
+    outcome, _ = run(SMALL, floor, original, place / "run")
+    assert len(outcome.ends) == 2
+    assert outcome.ratio(outcome.ends[-1]) > 0.7
     assert not left_of(namespaces)
 
 

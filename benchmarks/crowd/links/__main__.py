@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import torrents
-from benchmarks.crowd.links import daemon_swarm, findings, torrent_swarm
+from benchmarks.crowd.links import daemon_swarm, findings, floor_swarm, torrent_swarm
 from benchmarks.crowd.links.crowd import FASTER, SLOWER, Crowd
 from benchmarks.crowd.links.namespaces import MAX_HOSTS
 from benchmarks.crowd.links.race import Run, Swarm, run
@@ -43,15 +43,15 @@ def main() -> int:
         options.fast_source,
     )
     try:
-        runs = _runs(crowd, _swarms(options.libtorrent), options)
+        runs = _runs(crowd, _swarms(crowd, options.libtorrent), options)
     except (BenchmarkFailed, Skipped, P2pfsError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     for name, found in runs.items():
         print(findings.report(name, found))
-    if torrent_swarm.NAME in runs:
-        ratio = findings.ratio(runs[daemon_swarm.NAME], runs[torrent_swarm.NAME])
-        print(f"{daemon_swarm.NAME} / {torrent_swarm.NAME}: {ratio}")
+    for name in [name for name in runs if name != daemon_swarm.NAME]:
+        ratio = findings.ratio(runs[daemon_swarm.NAME], runs[name])
+        print(f"{daemon_swarm.NAME} / {name}: {ratio}")
     print(findings.COUNTED)
     if options.svg is not None:
         outcome = findings.typical(runs[daemon_swarm.NAME])
@@ -78,9 +78,11 @@ def _runs(
     return found
 
 
-def _swarms(with_libtorrent: bool | None) -> dict[str, Swarm]:
+def _swarms(crowd: Crowd, with_libtorrent: bool | None) -> dict[str, Swarm]:
     """The contenders by name; raises `Skipped` when one that is asked for is not installed."""
     swarms: dict[str, Swarm] = {daemon_swarm.NAME: daemon_swarm.p2pfs}
+    if crowd.has_equal_links:
+        swarms[floor_swarm.NAME] = floor_swarm.floor
     if with_libtorrent is False:
         return swarms
     try:

@@ -30,6 +30,11 @@ class Crowd:
     """The source sends `FASTER`."""
 
     @property
+    def has_equal_links(self) -> bool:
+        """Whether there are no exceptions."""
+        return not (self.slow_tenth or self.fast_source)
+
+    @property
     def size(self) -> int:
         """The file's size."""
         return self.chunks * self.chunk_size
@@ -48,10 +53,10 @@ class Crowd:
     @property
     def bound(self) -> float:
         """The least time in which all can have it, if packets had no headers."""
-        if self.slow_tenth or self.fast_source:
-            rates = self.peer_rates
-            return unequal_links(self.size, self.source_up, rates, rates)
-        return equal_links(self.size, self.chunks, self.peers, self.rate)
+        if self.has_equal_links:
+            return equal_links(self.size, self.chunks, self.peers, self.rate)
+        rates = self.peer_rates
+        return unequal_links(self.size, self.source_up, rates, rates)
 
     @property
     def limit(self) -> float:

@@ -9,8 +9,9 @@ from benchmarks.crowd.links.race import Run
 from benchmarks.crowd.outcome import Outcome
 
 COUNTED = (
-    "What was sent is what the interfaces counted. The bound knows nothing of the headers of "
-    "packets, which take 4 % of a link."
+    "What was sent is what the interfaces counted. The bound knows nothing of packets, their "
+    "headers and acknowledgements; the floor is what plain TCP needs where every link is full "
+    "from the beginning."
 )
 
 
