@@ -1,0 +1,69 @@
+"""What is under way: whose it is, and from when on it is not to be waited for."""
+
+from __future__ import annotations
+
+from p2pfs.peer.lanes import LATE, LONGEST, ROUNDING, SOONEST_LATE, Lanes
+
+
+def lanes_after(seconds: float) -> Lanes[str, int]:
+    """Lanes over which one chunk has gone, in that time from 0."""
+    lanes: Lanes[str, int] = Lanes()
+    lanes.take("a", 1, 0.0)
+    lanes.at_work("a", 1)
+    assert lanes.leave("a", 1, seconds)
+    return lanes
+
+
+def test_an_end_counts_as_long_as_it_has_a_lane() -> None:
+    """Otherwise a sender would wait for a receiver to which nothing is under way."""
+    lanes: Lanes[str, int] = Lanes()
+    for end, chunk in (("a", 1), ("a", 2), ("b", 1), ("c", 3)):
+        lanes.take(end, chunk, 0.0)
+    assert (lanes.count("a"), lanes.count("b"), lanes.count("d")) == (2, 1, 0)
+    assert lanes.leave("a", 1, 1.0)
+    assert not lanes.leave("a", 1, 1.0), "it is not there any more"
+    assert lanes.drop("b", 1)
+    assert not lanes.drop("b", 1)
+    lanes.drop_all("c")
+    assert set(lanes.ends) == {"a"}
+    assert list(lanes) == [("a", 2)]
+
+
+def test_what_is_taken_again_begins_anew() -> None:
+    """It counts once, and is late as if it had not been there before."""
+    lanes: Lanes[str, int] = Lanes()
+    lanes.take("a", 1, 0.0)
+    lanes.take("b", 2, 1.0)
+    lanes.take("a", 1, 2.0)
+    assert lanes.count("a") == 1
+    assert lanes.next_late(2.0) == 1.0 + LONGEST - 2.0 + ROUNDING, "b's is the next one"
+
+
+def test_a_lane_is_late_after_a_multiple_of_the_usual_time() -> None:
+    """And before anything is known, after a long time."""
+    lanes = lanes_after(2.0)
+    lanes.take("a", 2, 10.0)
+    lanes.take("b", 3, 12.0)
+    assert lanes.in_time(10.0 + LATE * 2.0 - 0.1) == [("a", 2), ("b", 3)]
+    assert lanes.in_time(10.0 + LATE * 2.0) == [("b", 3)]
+    assert lanes.next_late(10.0 + LATE * 2.0) == 2.0 + ROUNDING
+    assert lanes.next_late(12.0 + LATE * 2.0) is None
+    unknown: Lanes[str, int] = Lanes()
+    unknown.take("a", 1, 0.0)
+    assert unknown.next_late(0.0) == LONGEST + ROUNDING
+
+
+def test_no_lane_is_late_at_once() -> None:
+    """A quick line must not give a receiver up that pauses for a moment."""
+    lanes = lanes_after(0.001)
+    lanes.take("a", 2, 1.0)
+    assert lanes.in_time(1.0 + SOONEST_LATE - 0.01) == [("a", 2)]
+
+
+def test_what_was_never_at_work_says_nothing_of_the_usual_time() -> None:
+    """An offer that is declined at once is no quick chunk."""
+    lanes: Lanes[str, int] = Lanes()
+    lanes.take("a", 1, 0.0)
+    lanes.leave("a", 1, 0.01)
+    lanes.take("a", 2, 1.0)
+    assert lanes.next_late(1.0) == LONGEST + ROUNDING
