@@ -95,7 +95,7 @@ class Offers:
         self.make()
 
     @property
-    def have_several(self) -> bool:
+    def several(self) -> bool:
         """True while more than one downloader wants something."""
         return self._turns.several
 

@@ -229,7 +229,7 @@ class ServingProtocol(MessageProtocol):
             raise Refused("This peer cannot read the file at present.") from None
 
     def _limit_unsent(self) -> None:
-        unsent = UNSENT if self._serving.offers.have_several else USUAL_UNSENT
+        unsent = UNSENT if self._serving.offers.several else USUAL_UNSENT
         if unsent != self._unsent:
             self._unsent = unsent
             set_tcp_options(self.transport, {"TCP_NOTSENT_LOWAT": unsent})

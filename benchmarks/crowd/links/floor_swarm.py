@@ -15,13 +15,14 @@ import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
 from benchmarks.crowd.links.race import Fetch, OnShare, Scene
+from benchmarks.crowd.links.workers import workers
 from benchmarks.problems import BenchmarkFailed
-from benchmarks.processes import Worker, obey, terminate_all
+from benchmarks.processes import Worker, obey
 
 NAME = "floor"
 PORT = 6882
@@ -39,18 +40,11 @@ _REQUEST = struct.Struct("!QQ")
 @contextmanager
 def floor(scene: Scene) -> Iterator[Sequence[Fetch]]:
     """Hosts in a ring, each of which takes from the next ones."""
-    hosts = (scene.source, *scene.downloaders)
-    with ExitStack() as stack:
-        workers: dict[int, Worker] = {}
-        for host in hosts:
-            log = scene.folder / f"f{host}.log"
-            workers[host] = Worker(__name__, log, scene.lab.inside(host))
-            stack.callback(workers[host].close)
-        # Before they are waited for one by one, all are told to end.
-        stack.callback(terminate_all, [worker.process for worker in workers.values()])
-        for worker in workers.values():
+    with workers(scene, __name__) as started:
+        for worker in started.values():
             worker.ask("serve", str(scene.original))
-        yield [_fetch(scene, hosts, workers[host], host) for host in scene.downloaders]
+        hosts = list(started)
+        yield [_fetch(scene, hosts, started[host], host) for host in scene.downloaders]
 
 
 def _fetch(scene: Scene, hosts: Sequence[int], worker: Worker, host: int) -> Fetch:

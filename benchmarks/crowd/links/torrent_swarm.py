@@ -10,11 +10,12 @@ far ahead it asks, no other choice made a crowd quicker, nor did super-seeding.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from benchmarks import torrents
 from benchmarks.crowd.links.race import Fetch, OnShare, Scene
-from benchmarks.processes import Worker, terminate_all
+from benchmarks.crowd.links.workers import workers
+from benchmarks.processes import Worker
 
 NAME = torrents.NAME
 PORT = 6881
@@ -26,27 +27,19 @@ def libtorrent(scene: Scene) -> Iterator[Sequence[Fetch]]:
     """Sessions that all have the torrent, one of which has the file."""
     torrents.check_installed()
     torrent = str(scene.folder / "file.torrent")
-    hosts = (scene.source, *scene.downloaders)
-    with ExitStack() as stack:
-        workers: dict[int, Worker] = {}
-        for host in hosts:
-            log = scene.folder / f"t{host}.log"
-            workers[host] = Worker(torrents.WORKER, log, scene.lab.inside(host))
-            stack.callback(workers[host].close)
-        # Before they are waited for one by one, all are told to end.
-        stack.callback(terminate_all, [worker.process for worker in workers.values()])
-        for worker in workers.values():
+    with workers(scene, torrents.WORKER) as started:
+        for worker in started.values():
             worker.ask("open", SETTINGS)
-        workers[scene.source].ask("seed", str(scene.original), torrent, scene.crowd.chunk_size)
+        started[scene.source].ask("seed", str(scene.original), torrent, scene.crowd.chunk_size)
         for host in scene.downloaders:
-            workers[host].ask("join", torrent, str(scene.copy(host).parent))
-        addresses = {host: scene.lab.address(host) for host in hosts}
+            started[host].ask("join", torrent, str(scene.copy(host).parent))
+        addresses = {host: scene.lab.address(host) for host in started}
         yield [
-            _fetch(workers[host], [other for at, other in addresses.items() if at != host])
+            _fetch(started[host], [other for at, other in addresses.items() if at != host])
             for host in scene.downloaders
         ]
         for host in scene.downloaders:
-            workers[host].ask("flush")
+            started[host].ask("flush")
 
 
 def _fetch(worker: Worker, others: list[str]) -> Fetch:
