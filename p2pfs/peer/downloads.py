@@ -72,7 +72,13 @@ class Downloads:
     def new_pool(self) -> SourcePool:
         """Connections to sources, to be shared by the files of one command, which closes them."""
         around = self._around
-        return SourcePool(self._reactor, around.patience, around.limit, around.line)
+        return SourcePool(
+            self._reactor,
+            around.patience,
+            around.limit,
+            around.line,
+            lambda: around.intake.several,
+        )
 
     def start(
         self, name: str, target: Path, overwrite: bool = False, pool: SourcePool | None = None

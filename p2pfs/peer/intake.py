@@ -40,6 +40,11 @@ class Intake:
         self._lanes.drop(source, chunk)
         del self._missing[source, chunk]
 
+    @property
+    def several(self) -> bool:
+        """True while more than one source was asked for something that has not come."""
+        return len(self._lanes.ends) > 1
+
     def has_room(self, now: float, source: Hashable | None = None) -> bool:
         """Whether one more may send: another one, or ``source``, which may be at it already."""
         if source in self._lanes.ends:

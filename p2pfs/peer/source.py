@@ -17,6 +17,7 @@ from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.rate_meter import RateMeter
+from p2pfs.peer.receive_window import ReceiveWindow
 from p2pfs.peer.requests import Pending, RequestProtocol, said
 from p2pfs.peer.sink import ChunkSink
 
@@ -59,10 +60,12 @@ class SourceConnection(RequestProtocol):
         limit: RateLimit,
         least_rate: float = 0.0,
         line: LineRate | None = None,
+        several: Callable[[], bool] = lambda: False,
     ) -> None:
         """``silence_timeout`` in seconds and ``least_rate`` in bytes a second: `RequestProtocol`.
 
-        ``limit`` is on what comes, and ``line`` is told of each chunk.
+        ``limit`` is on what comes, ``line`` is told of each chunk, and ``several`` tells
+        whether other sources send too.
         """
         super().__init__(reactor, silence_timeout, least_rate)
         self.address = address
@@ -76,6 +79,7 @@ class SourceConnection(RequestProtocol):
         self._meter = RateMeter()
         self._limit = limit
         self._line = line or LineRate(limit)
+        self._window = ReceiveWindow(self._line, several)
         self._waiting_turn: IDelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
@@ -83,6 +87,7 @@ class SourceConnection(RequestProtocol):
         self.received += len(data)
         self._heard_at = now
         self._meter.count(len(data), now)
+        self._window.adjust(self.transport)
         super().dataReceived(data)
         wait = self._limit.spend(len(data), now)
         if wait > 0 and self._waiting_turn is None and not self.closed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -124,8 +125,19 @@ class ReadySource:
 class SourcePool:
     """Connections to sources, shared by the files of one download command."""
 
-    def __init__(self, reactor: Any, patience: Patience, limit: RateLimit, line: LineRate) -> None:
-        """``limit`` is on what all of them send together, and ``line`` is told of each chunk."""
+    def __init__(
+        self,
+        reactor: Any,
+        patience: Patience,
+        limit: RateLimit,
+        line: LineRate,
+        several: Callable[[], bool],
+    ) -> None:
+        """``limit`` is on what all of them send together, and ``line`` is told of each chunk.
+
+        ``several`` tells whether more than one sends, of these and of all other pools.
+        """
+        self._several = several
         self._limit = limit
         self._line = line
         self._reactor = reactor
@@ -172,6 +184,7 @@ class SourcePool:
             self._limit,
             patience.least_rate,
             self._line,
+            self._several,
         )
         try:
             endpoint = _endpoint(self._reactor, address, self._patience)

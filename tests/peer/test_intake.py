@@ -47,3 +47,14 @@ def test_who_is_late_holds_up_nobody() -> None:
     scene.intake.end(SOURCES, 0, 2.0)
     assert not scene.intake.has_room(2.0 * LATE - 0.1)
     assert scene.intake.has_room(2.0 * LATE)
+
+
+def test_it_is_several_when_two_sources_have_been_asked() -> None:
+    """Two chunks of one are not: nobody else's packets are in their way."""
+    scene = Scene(1)
+    scene.intake.begin(0, 1, lambda: 1.0, 0.0)
+    assert not scene.intake.several
+    scene.intake.begin("another", 2, lambda: 1.0, 0.0)
+    assert scene.intake.several
+    scene.intake.drop("another", 2)
+    assert not scene.intake.several

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
 from p2pfs.errors import DownloadFailed, UsageProblem
+from p2pfs.peer.receive_window import PRESUMED, receive_window
+from p2pfs.peer.source import SourceConnection
+from p2pfs.sockets import least_round_trip
 from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, until
 
 
@@ -89,3 +94,37 @@ async def test_downloads_are_bounded(swarm: Swarm, monkeypatch: pytest.MonkeyPat
     with pytest.raises(DownloadFailed, match="wait for one, or cancel one"):
         await download(fetcher, "y", swarm.directory / "y.copy")
     await first
+
+
+@pytest.mark.skipif(
+    not hasattr(socket, "TCP_WINDOW_CLAMP"), reason="this system has no such option"
+)
+@ensureDeferred
+async def test_sources_that_send_together_have_short_windows(swarm: Swarm) -> None:
+    """Or their packets wait for one another in the network, and get lost."""
+    sources = [await swarm.peer(name, upload_rate=64 * 1024) for name in "st"]
+    fetcher = await swarm.peer("f")
+    path = swarm.file("x.bin", 3 * MIB)
+    for source in sources:
+        await publish(source, path)
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+
+    def windows() -> list[int]:
+        connections = [] if job.download is None else job.download._sourcing.connected
+        return [_window(source.connection) for source in connections]
+
+    await until(lambda: windows() == 2 * [receive_window(None, 0.0)])
+    for source in sources:
+        await run(source, "limit upload none")
+    await fetched
+    assert sha256(swarm.directory / "copy") == sha256(path)
+
+
+def _window(connection: SourceConnection | None) -> int:
+    """The largest receive window in bytes, beyond what there and back takes."""
+    assert connection is not None
+    round_trip = least_round_trip(connection.transport)
+    assert round_trip is not None
+    handle = connection.transport.getHandle()
+    largest = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP)
+    return round(largest - PRESUMED * round_trip)
