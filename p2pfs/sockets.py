@@ -6,18 +6,27 @@ import socket
 import struct
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.interfaces import ITransport
 
-_LEAST_ROUND_TRIP = struct.Struct("=148xI")
-"""Where ``struct tcp_info`` of Linux has ``tcpi_min_rtt``, in microseconds, since Linux 4.6.
+_TCP_INFO = struct.Struct("=84xI60xI")
+"""Where ``struct tcp_info`` of Linux has ``tcpi_advmss`` and ``tcpi_min_rtt``, since Linux 4.6.
 
 Its fields keep their places: new ones come at the end.
 """
 
 _UNKNOWN = 2**32 - 1
-"""What stands there while the system does not know."""
+"""What a field holds while the system does not know."""
+
+
+class Way(NamedTuple):
+    """What the system knows of the way to the other end of a connection."""
+
+    segment: int
+    """Bytes of payload that come in one packet at the most."""
+    round_trip: float
+    """The shortest time in seconds that there and back took lately."""
 
 
 def set_tcp_options(transport: ITransport | None, options: Mapping[str, int]) -> None:
@@ -31,19 +40,16 @@ def set_tcp_options(transport: ITransport | None, options: Mapping[str, int]) ->
             handle.setsockopt(socket.IPPROTO_TCP, number, value)
 
 
-def least_round_trip(transport: ITransport | None) -> float | None:
-    """The shortest time in seconds that there and back took lately, as the system saw it.
-
-    None if it does not tell, as no system but Linux does.
-    """
+def way(transport: ITransport | None) -> Way | None:
+    """What is known of a connection's way; None if the system does not tell, as only Linux does."""
     handle = _socket(transport)
     if handle is None or sys.platform != "linux":
         return None
-    known = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LEAST_ROUND_TRIP.size)
-    if len(known) < _LEAST_ROUND_TRIP.size:
+    known = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+    if len(known) < _TCP_INFO.size:
         return None
-    (microseconds,) = _LEAST_ROUND_TRIP.unpack(known)
-    return None if microseconds == _UNKNOWN else microseconds / 1e6
+    segment, microseconds = _TCP_INFO.unpack(known)
+    return None if microseconds == _UNKNOWN else Way(segment, microseconds / 1e6)
 
 
 def _socket(transport: Any) -> socket.socket | None:

@@ -15,13 +15,14 @@ from p2pfs.peer.rate_limit import RateLimit
 WINDOW = 2.0
 """Seconds over which a rate counts: a shorter burst says little of the line."""
 
+GLIMPSE = 0.25
+"""Seconds over which a rate is better than none."""
+
 MEMORY = 600.0
 """Seconds after which a rate may be forgotten, and twice that after which it is: lines change."""
 
 _GRAIN = 0.05
 """Seconds that are told apart."""
-
-_GRAINS = round(WINDOW / _GRAIN)
 
 _BUSY = 0.5
 """The part of a window in which the line must have been busy, or it says nothing of the line."""
@@ -41,6 +42,7 @@ class LineRate:
         # Of the grains before this one, all is known.
         self._settled = 0
         self._highest = 0.0
+        self._glimpsed = 0.0
         self._before = 0.0
         self._since = 0.0
 
@@ -59,7 +61,7 @@ class LineRate:
                 self._grains[number % _KEPT] += rate * (end - begin)
         # What is under way when a chunk begins is counted, for the most part, when it has come.
         if first != self._settled:
-            look_from = max(min(first, self._settled) - _GRAINS, oldest)
+            look_from = max(min(first, self._settled) - _grains(WINDOW), oldest)
             self._settled = max(self._settled, first)
             self._look(look_from, self._settled)
         if now - self._since >= MEMORY:
@@ -68,7 +70,14 @@ class LineRate:
     @property
     def highest(self) -> int | None:
         """Bytes a second; None while the line was never busy for so long."""
-        seen = max(self._highest, self._before)
+        return self._limited(max(self._highest, self._before))
+
+    @property
+    def estimate(self) -> int | None:
+        """Bytes a second, what it seems to be until `highest` is known; None if nothing is."""
+        return self.highest or self._limited(self._glimpsed)
+
+    def _limited(self, seen: float) -> int | None:
         if not seen:
             return None
         return round(seen if self._limit.rate is None else min(seen, self._limit.rate))
@@ -81,15 +90,26 @@ class LineRate:
     def _look(self, first: int, end: int) -> None:
         """Look at all windows from this grain on that end before that one."""
         counts = [self._grains[number % _KEPT] for number in range(first, end)]
-        sums = [0.0, *accumulate(counts)]
-        busy = [0, *accumulate(count > 0 for count in counts)]
-        for start, (bytes_before, busy_before) in enumerate(zip(sums, busy, strict=True)):
-            after = start + _GRAINS
-            if after >= len(sums):
-                break
-            # A window does not begin before there was anything to carry.
-            if counts[start] and busy[after] - busy_before >= _BUSY * _GRAINS:
-                self._highest = max(self._highest, (sums[after] - bytes_before) / WINDOW)
+        self._highest = max(self._highest, _highest(counts, WINDOW))
+        self._glimpsed = max(self._glimpsed, _highest(counts, GLIMPSE))
+
+
+def _grains(seconds: float) -> int:
+    return round(seconds / _GRAIN)
+
+
+def _highest(counts: list[float], seconds: float) -> float:
+    """The highest rate over so many seconds in which the line was busy; 0.0 if there were none."""
+    length = _grains(seconds)
+    sums = [0.0, *accumulate(counts)]
+    busy = [0, *accumulate(count > 0 for count in counts)]
+    most = 0.0
+    for start in range(len(counts) - length + 1):
+        after = start + length
+        # A window does not begin before there was anything to carry.
+        if counts[start] and busy[after] - busy[start] >= _BUSY * length:
+            most = max(most, sums[after] - sums[start])
+    return most / seconds
 
 
 @dataclass(frozen=True)

@@ -14,28 +14,39 @@ from collections.abc import Callable
 from twisted.internet.interfaces import ITransport
 
 from p2pfs.peer.line_rate import LineRate
-from p2pfs.sockets import least_round_trip, set_tcp_options
+from p2pfs.sockets import Way, set_tcp_options, way
 
 LEAST = 16 << 10
-"""Bytes of the smallest window: with only a few packets on their way, one lost costs much time."""
+"""Bytes of the smallest window."""
+
+LEAST_SEGMENTS = 4
+"""Segments of the smallest window: an end that may not send a whole one waits until it may."""
 
 AHEAD = 0.005
 """Seconds of the line's rate on top, for this peer is not always there to read at once."""
 
-PRESUMED = 10_000_000
-"""Bytes a second that a line is taken for while its rate is not known."""
+PRESUMED = 20_000_000
+"""Bytes a second that a line is taken for while nothing is known of it."""
+
+SLOWEST = 5_000_000
+"""Bytes a second that it is taken for at the least: what a window kept slow would be seen as slow,
+and get a shorter window."""
+
+EVERY = 0.01
+"""Seconds from one adjustment to the next, at the least."""
 
 UNLIMITED = 1 << 30
 """Bytes of the largest window that TCP has."""
 
 
-def receive_window(rate: int | None, round_trip: float) -> int:
+def receive_window(rate: int | None, way: Way) -> int:
     """Bytes on their way with which one connection fills the line.
 
-    ``rate`` is the line's, in bytes a second, if it is known; ``round_trip`` is the time in
-    seconds that there and back takes while nothing waits.
+    ``rate`` is the line's, in bytes a second, if it is known; ``way`` leads to the sender.
     """
-    return round(min(UNLIMITED, LEAST + (rate or PRESUMED) * (round_trip + AHEAD)))
+    least = max(LEAST, LEAST_SEGMENTS * way.segment)
+    rate = PRESUMED if rate is None else max(rate, SLOWEST)
+    return round(min(UNLIMITED, least + rate * (way.round_trip + AHEAD)))
 
 
 class ReceiveWindow:
@@ -46,9 +57,16 @@ class ReceiveWindow:
         self._line = line
         self._several = several
         self._limited = False
+        self._next = 0.0
 
-    def adjust(self, transport: ITransport | None) -> None:
-        """Set it; to be called whenever something has come, because the system changes it too."""
+    def adjust(self, transport: ITransport | None, now: float) -> None:
+        """Set it if it is time to; to be called whenever something has come.
+
+        The system changes it too, now and then.
+        """
+        if now < self._next:
+            return
+        self._next = now + EVERY
         window = self._size(transport)
         if window is not None:
             set_tcp_options(transport, {"TCP_WINDOW_CLAMP": window})
@@ -58,5 +76,5 @@ class ReceiveWindow:
         was_limited, self._limited = self._limited, self._several()
         if not self._limited:
             return UNLIMITED if was_limited else None
-        round_trip = least_round_trip(transport)
-        return None if round_trip is None else receive_window(self._line.highest, round_trip)
+        known = way(transport)
+        return None if known is None else receive_window(self._line.estimate, known)

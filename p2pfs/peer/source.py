@@ -87,7 +87,7 @@ class SourceConnection(RequestProtocol):
         self.received += len(data)
         self._heard_at = now
         self._meter.count(len(data), now)
-        self._window.adjust(self.transport)
+        self._window.adjust(self.transport, now)
         super().dataReceived(data)
         wait = self._limit.spend(len(data), now)
         if wait > 0 and self._waiting_turn is None and not self.closed:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pfs.peer.deliveries import MOST_UNDER_WAY, Deliveries
-from p2pfs.peer.line_rate import MEMORY, WINDOW, LineRate
+from p2pfs.peer.line_rate import GLIMPSE, MEMORY, WINDOW, LineRate
 from p2pfs.peer.rate_limit import RateLimit
 
 from .holdings import shared
@@ -51,6 +51,20 @@ def test_what_was_not_busy_for_long_is_not_known() -> None:
     assert trickle.highest is None
 
 
+def test_a_glimpse_is_an_estimate_until_more_is_known() -> None:
+    """Of any line that is busy; the rate over a longer time counts as soon as there is one."""
+    measured = line()
+    now = carry(measured, 2 * GLIMPSE)
+    assert measured.highest is None
+    assert measured.estimate == pytest.approx(10 * CHUNK, rel=0.2)
+    for _ in range(round(8 * WINDOW)):
+        measured.count(CHUNK, now, now + 0.5)
+        now += 0.5
+    # Half a second of it was the quick beginning.
+    assert measured.highest == pytest.approx(4 * CHUNK, rel=0.1)
+    assert measured.estimate == measured.highest
+
+
 def test_a_chunk_without_duration_counts() -> None:
     """As in a simulation, or on a very quick line."""
     measured = line()
@@ -84,8 +98,10 @@ def test_a_limit_counts_at_once() -> None:
     """What is set is known, and need not be measured."""
     limit = RateLimit(None)
     measured = LineRate(limit)
-    carry(measured, 8)
+    carry(measured, 2 * GLIMPSE)
     limit.rate = 5000
+    assert measured.estimate == 5000
+    carry(measured, 8)
     assert measured.highest == 5000
 
 

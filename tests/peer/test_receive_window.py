@@ -12,15 +12,24 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 
 from p2pfs import messages as m
 from p2pfs.addresses import Address
 from p2pfs.peer.rate_limit import RateLimit
-from p2pfs.peer.receive_window import AHEAD, LEAST, PRESUMED, UNLIMITED, receive_window
+from p2pfs.peer.receive_window import (
+    AHEAD,
+    EVERY,
+    LEAST,
+    LEAST_SEGMENTS,
+    PRESUMED,
+    SLOWEST,
+    UNLIMITED,
+    receive_window,
+)
 from p2pfs.peer.source import SourceConnection
-from p2pfs.sockets import least_round_trip
+from p2pfs.sockets import Way, way
 from tests.memory_transport import MemoryTransport
 
 from .test_line_rate import carry, line
@@ -35,19 +44,27 @@ on_linux = pytest.mark.skipif(
 def test_one_connection_can_fill_the_line() -> None:
     """What is on its way covers the time there and back, however long that is."""
     for round_trip in (0.0, 0.001, 0.05, 0.5):
-        assert receive_window(RATE, round_trip) >= RATE * round_trip + LEAST
+        assert receive_window(RATE, Way(1448, round_trip)) >= RATE * round_trip + LEAST
     # Without a long way it is small beside what a queue in the network holds, a tenth of a second.
-    assert receive_window(RATE, 0.0) < RATE * 0.1 / 5
+    assert receive_window(RATE, Way(1448, 0.0)) < RATE * 0.1 / 5
 
 
-def test_a_line_that_is_not_known_yet_is_not_taken_for_a_slow_one() -> None:
-    """Or it would never be seen to be quicker."""
-    assert receive_window(None, 0.02) == receive_window(PRESUMED, 0.02)
+def test_some_whole_segments_are_welcome() -> None:
+    """An end that may not send one waits for a fifth of a second; those on one machine are long."""
+    assert receive_window(RATE, Way(65483, 0.0)) >= LEAST_SEGMENTS * 65483
+    assert receive_window(RATE, Way(536, 0.0)) == receive_window(RATE, Way(1448, 0.0))
+
+
+def test_a_line_seems_no_slower_because_of_its_window() -> None:
+    """What is not known, or was hardly used, is not taken for slow."""
+    known = Way(1448, 0.02)
+    assert receive_window(None, known) == receive_window(PRESUMED, known)
+    assert receive_window(1, known) == receive_window(SLOWEST, known)
 
 
 def test_there_is_no_larger_window_than_tcp_has() -> None:
     """The system would refuse it, or take it for a small one."""
-    assert receive_window(10**12, 4000.0) == UNLIMITED
+    assert receive_window(10**12, Way(1448, 4000.0)) == UNLIMITED
 
 
 class Sender(Protocol):
@@ -65,7 +82,7 @@ class Sender(Protocol):
 
 
 class Scene:
-    """A connection to a source, over TCP, and what is known when something comes."""
+    """A connection to a source over TCP, by a clock that is the test's."""
 
     def __init__(self) -> None:
         self.sender = Sender()
@@ -74,10 +91,11 @@ class Scene:
         factory = Factory.forProtocol(lambda: self.sender)
         factory.noisy = False
         self.port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.clock = Clock()
         self.connection = SourceConnection(
-            reactor,
+            self.clock,
             Address("127.0.0.1", 1),
-            1.0,
+            5.0,
             RateLimit(),
             line=self.line,
             several=lambda: self.several,
@@ -89,21 +107,30 @@ class Scene:
         await connectProtocol(endpoint, self.connection)
         await self.sender.made
 
-    async def window(self) -> int:
-        """The largest window there may be, once something has come."""
-        before = self.connection.received
-        self.sender.transport.write(m.encode(m.PeerTurns()))
-        while self.connection.received == before:
+    async def window(self, later: float = EVERY) -> int:
+        """The largest window there may be, in bytes, when something has come a little later."""
+        self.clock.advance(later)
+        message = m.encode(m.PeerTurns())
+        expected = self.connection.received + len(message)
+        self.sender.transport.write(message)
+        while self.connection.received < expected:
             await deferLater(reactor, 0)
-        handle = self.connection.transport.getHandle()
-        return int(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP))
+        return int(self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP))
+
+    def system_sets(self, window: int) -> None:
+        """Set the largest window, as the system does when it sees fit."""
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, window)
+
+    @property
+    def _socket(self) -> socket.socket:
+        return self.connection.transport.getHandle()
 
     @property
     def expected(self) -> int:
         """What the window is to be while several send."""
-        round_trip = least_round_trip(self.connection.transport)
-        assert round_trip is not None
-        return receive_window(self.line.highest, round_trip)
+        known = way(self.connection.transport)
+        assert known is not None
+        return receive_window(self.line.estimate, known)
 
 
 @pytest_twisted.async_yield_fixture()
@@ -126,36 +153,38 @@ async def test_the_window_is_limited_while_several_send(scene: Scene) -> None:
     assert usual != UNLIMITED
     scene.several = True
     assert await scene.window() == scene.expected
-    assert await scene.window() == scene.expected
     scene.several = False
     assert await scene.window() == UNLIMITED
     # From now on it is the system's again.
-    handle = scene.connection.transport.getHandle()
-    handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, usual)
+    scene.system_sets(usual)
     assert await scene.window() == usual
 
 
 @on_linux
 @ensureDeferred
-async def test_the_window_follows_the_line(scene: Scene) -> None:
-    """As soon as it is known; also when the system has changed it in between."""
+async def test_the_limit_is_kept(scene: Scene) -> None:
+    """It follows the line, and the system, which changes it as well, does not get its way."""
     scene.several = True
     before = await scene.window()
     carry(scene.line, 8)
     assert await scene.window() == scene.expected < before
-    handle = scene.connection.transport.getHandle()
-    handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, before)
-    assert await scene.window() == scene.expected
+    scene.system_sets(before)
+    assert await scene.window(EVERY / 2) == before, "it costs too much to do it all the time"
+    assert await scene.window(EVERY / 2) == scene.expected
 
 
 @on_linux
 @ensureDeferred
-async def test_the_system_knows_the_way_there_and_back(scene: Scene) -> None:
-    """It takes next to no time on the machine itself, and there is none without a connection."""
-    round_trip = least_round_trip(scene.connection.transport)
-    assert round_trip is not None
-    assert 0 <= round_trip < AHEAD
-    assert least_round_trip(None) is None
+async def test_the_system_knows_the_way(scene: Scene) -> None:
+    """On the machine itself it takes next to no time, in long segments."""
+    known = way(scene.connection.transport)
+    assert known is not None
+    assert 0 <= known.round_trip < AHEAD
+    segment = scene.connection.transport.getHandle().getsockopt(
+        socket.IPPROTO_TCP, socket.TCP_MAXSEG
+    )
+    assert 536 <= segment <= known.segment <= 65535
+    assert way(None) is None
 
 
 def test_a_transport_without_a_socket_is_left_alone() -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
 from p2pfs.errors import DownloadFailed, UsageProblem
-from p2pfs.peer.receive_window import PRESUMED, receive_window
-from p2pfs.peer.source import SourceConnection
-from p2pfs.sockets import least_round_trip
+from p2pfs.peer.receive_window import receive_window
+from p2pfs.sockets import way
 from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, until
 
 
@@ -109,22 +109,22 @@ async def test_sources_that_send_together_have_short_windows(swarm: Swarm) -> No
         await publish(source, path)
     job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
 
-    def windows() -> list[int]:
-        connections = [] if job.download is None else job.download._sourcing.connected
-        return [_window(source.connection) for source in connections]
-
-    await until(lambda: windows() == 2 * [receive_window(None, 0.0)])
+    await until(lambda: job.download and job.download.connected_sources == 2)
+    assert job.download is not None
+    transports = [
+        source.connection.transport
+        for source in job.download._sourcing.connected
+        if source.connection is not None
+    ]
+    await until(
+        lambda: all(_window(each) == receive_window(None, way(each)) for each in transports)
+    )
     for source in sources:
         await run(source, "limit upload none")
     await fetched
     assert sha256(swarm.directory / "copy") == sha256(path)
 
 
-def _window(connection: SourceConnection | None) -> int:
-    """The largest receive window in bytes, beyond what there and back takes."""
-    assert connection is not None
-    round_trip = least_round_trip(connection.transport)
-    assert round_trip is not None
-    handle = connection.transport.getHandle()
-    largest = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP)
-    return round(largest - PRESUMED * round_trip)
+def _window(transport: Any) -> int:
+    """The largest receive window of a connection, in bytes."""
+    return transport.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP)
