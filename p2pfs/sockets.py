@@ -6,6 +6,7 @@ import socket
 import struct
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from twisted.internet.interfaces import ITransport
@@ -37,7 +38,9 @@ def set_tcp_options(transport: ITransport | None, options: Mapping[str, int]) ->
     for name, value in options.items():
         number = getattr(socket, name, None)
         if number is not None:
-            handle.setsockopt(socket.IPPROTO_TCP, number, value)
+            # A system may know less than its headers; what is set here only makes things better.
+            with suppress(OSError):
+                handle.setsockopt(socket.IPPROTO_TCP, number, value)
 
 
 def way(transport: ITransport | None) -> Way | None:
@@ -45,7 +48,10 @@ def way(transport: ITransport | None) -> Way | None:
     handle = _socket(transport)
     if handle is None or sys.platform != "linux":
         return None
-    known = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+    try:
+        known = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+    except OSError:
+        return None  # what passes for Linux in some places knows less
     if len(known) < _TCP_INFO.size:
         return None
     segment, microseconds = _TCP_INFO.unpack(known)

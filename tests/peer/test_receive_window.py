@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -29,7 +31,7 @@ from p2pfs.peer.receive_window import (
     receive_window,
 )
 from p2pfs.peer.source import SourceConnection
-from p2pfs.sockets import Way, way
+from p2pfs.sockets import Way, set_tcp_options, way
 from tests.memory_transport import MemoryTransport
 
 from .test_line_rate import carry, line
@@ -185,6 +187,15 @@ async def test_the_system_knows_the_way(scene: Scene) -> None:
     )
     assert 536 <= segment <= known.segment <= 65535
     assert way(None) is None
+
+
+def test_a_socket_that_knows_less_does_no_harm() -> None:
+    """A closed one knows nothing at all; neither do some systems know of these options."""
+    closed = socket.socket()
+    closed.close()
+    transport: Any = SimpleNamespace(getHandle=lambda: closed)
+    assert way(transport) is None
+    set_tcp_options(transport, {"TCP_NODELAY": 1})
 
 
 def test_a_transport_without_a_socket_is_left_alone() -> None:
