@@ -27,6 +27,9 @@ MOST_LANES = 2 * LANES
 DEPTH = 2
 """Chunks at most under way to one of several receivers: the one that is coming, and the next."""
 
+AT_ONCE = 4
+"""A receiver that is alone is offered something again when one in so many of its places is free."""
+
 MOST_WISHES = 64
 """Files of which one receiver may want something."""
 
@@ -68,6 +71,8 @@ class UploadTurns(Generic[R]):
         self._wishes: dict[tuple[R, str], Wish[R]] = {}
         # From the offer until the receiver has the chunk, even when all of it has been sent.
         self._lanes: Lanes[R, tuple[str, int]] = Lanes()
+        # True from an offer until none can be made.
+        self._filling = False
         # For each file: bits of the chunks offered once at least, twice at least, and so on.
         self._offered: dict[str, list[int]] = {}
 
@@ -175,7 +180,8 @@ class UploadTurns(Generic[R]):
             if under_way < wish.room and (chunks := wish.chunks & held(wish)):
                 (further if under_way else fresh).append((wish, chunks))
         if not fresh and len(taken) <= 1:
-            chances = further  # nobody else is there
+            # Nobody else is there.
+            chances = [chance for chance in further if self._is_worth_while(chance[0])]
         else:
             unsent = {end for end, chunk in self._lanes if not self._lanes.is_sent(end, chunk)}
             chances = _willing(fresh) + [
@@ -185,12 +191,21 @@ class UploadTurns(Generic[R]):
             ]
             if not chances and not taken:
                 chances = fresh
+        self._filling = bool(chances)
         if not chances:
             return None
         wish, chunknum = self._choose(chances)
         spare = taken <= {wish.receiver}
         self._note_offer(wish, chunknum, now)
         return Turn(wish, chunknum, spare)
+
+    def _is_worth_while(self, wish: Wish[R]) -> bool:
+        """Whether to offer more to who has some on its way, or to wait until it has more room.
+
+        Offers that go out together, and are answered together, cost both sides less.
+        """
+        free = wish.room - self._lanes.count(wish.receiver)
+        return self._filling or free >= wish.room // AT_ONCE
 
     def _is_full(self, now: float) -> bool:
         """Whether enough receivers are being sent something, or have been but lack the end."""

@@ -9,6 +9,7 @@ import pytest
 
 from p2pfs.peer.lanes import LATE, LONGEST
 from p2pfs.peer.upload_turns import (
+    AT_ONCE,
     DEPTH,
     LANES,
     MOST_LANES,
@@ -108,6 +109,17 @@ def test_who_is_alone_has_all_its_room() -> None:
     """Lanes are there to take turns; with nobody to take them with, the line must be full."""
     scene = Scene(1, room=LANES + 4)
     assert len(scene.offers()) == LANES + 4
+
+
+def test_who_is_alone_is_offered_several_at_once() -> None:
+    """One by one they would cost both sides more."""
+    scene = Scene(1, room=2 * AT_ONCE)
+    first = scene.offers()
+    assert len(first) == 2 * AT_ONCE
+    scene.has(*first[0])
+    assert scene.offers() == []
+    scene.has(*first[1])
+    assert len(scene.offers()) == 2
 
 
 def test_only_what_is_held_is_offered_and_more_once_there_is_more() -> None:
