@@ -44,6 +44,7 @@ class LineRate:
         self._highest = 0.0
         self._glimpsed = 0.0
         self._before = 0.0
+        self._ever = 0.0
         self._since = 0.0
 
     def count(self, length: int, began: float, now: float) -> None:
@@ -66,6 +67,7 @@ class LineRate:
             self._look(look_from, self._settled)
         if now - self._since >= MEMORY:
             self._before, self._highest, self._since = self._highest, 0.0, now
+            self._ever = max(self._ever, self._before)
 
     @property
     def highest(self) -> int | None:
@@ -74,8 +76,12 @@ class LineRate:
 
     @property
     def estimate(self) -> int | None:
-        """Bytes a second, what it seems to be until `highest` is known; None if nothing is."""
-        return self.highest or self._limited(self._glimpsed)
+        """Bytes a second, for what must not slow the line down; None while nothing is known.
+
+        It is the highest rate there ever was, and until there is one, a glimpse of it.
+        """
+        seen = max(self._highest, self._before, self._ever)
+        return self._limited(seen or self._glimpsed)
 
     def _limited(self, seen: float) -> int | None:
         if not seen:

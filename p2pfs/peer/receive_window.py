@@ -25,12 +25,11 @@ LEAST_SEGMENTS = 4
 AHEAD = 0.005
 """Seconds of the line's rate on top, for this peer is not always there to read at once."""
 
-PRESUMED = 20_000_000
+PRESUMED = 10_000_000
 """Bytes a second that a line is taken for while nothing is known of it."""
 
-SLOWEST = 5_000_000
-"""Bytes a second that it is taken for at the least: what a window kept slow would be seen as slow,
-and get a shorter window."""
+SLOWEST = 2_500_000
+"""Bytes a second that it is taken for at the least: it may have had little to carry so far."""
 
 EVERY = 0.01
 """Seconds from one adjustment to the next, at the least."""

@@ -92,6 +92,8 @@ def test_the_highest_rate_counts_and_is_forgotten_in_time() -> None:
             measured.count(2 * CHUNK, now, now + 2)
             now += 2
     assert measured.highest == pytest.approx(CHUNK, rel=0.06)
+    # It may be that something kept the line slow.
+    assert measured.estimate == pytest.approx(10 * CHUNK, rel=0.06)
 
 
 def test_a_limit_counts_at_once() -> None:
