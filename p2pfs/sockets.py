@@ -21,8 +21,8 @@ _UNKNOWN = 2**32 - 1
 """What a field holds while the system does not know."""
 
 
-class Way(NamedTuple):
-    """What the system knows of the way to the other end of a connection."""
+class TcpPath(NamedTuple):
+    """What the system knows of the path to the other end of a connection."""
 
     segment: int
     """Bytes of payload that come in one packet at the most."""
@@ -43,8 +43,8 @@ def set_tcp_options(transport: ITransport | None, options: Mapping[str, int]) ->
                 handle.setsockopt(socket.IPPROTO_TCP, number, value)
 
 
-def way(transport: ITransport | None) -> Way | None:
-    """What is known of a connection's way; None if the system does not tell, as only Linux does."""
+def tcp_path(transport: ITransport | None) -> TcpPath | None:
+    """What is known of a connection's path; None where the system, if not Linux, tells nothing."""
     handle = _socket(transport)
     if handle is None or sys.platform != "linux":
         return None
@@ -55,7 +55,7 @@ def way(transport: ITransport | None) -> Way | None:
     if len(known) < _TCP_INFO.size:
         return None
     segment, microseconds = _TCP_INFO.unpack(known)
-    return None if microseconds == _UNKNOWN else Way(segment, microseconds / 1e6)
+    return None if microseconds == _UNKNOWN else TcpPath(segment, microseconds / 1e6)
 
 
 def _socket(transport: Any) -> socket.socket | None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import ITransport
 
 from p2pfs.peer.line_rate import LineRate
-from p2pfs.sockets import Way, set_tcp_options, way
+from p2pfs.sockets import TcpPath, set_tcp_options, tcp_path
 
 LEAST = 16 << 10
 """Bytes of the smallest window."""
@@ -38,14 +38,14 @@ UNLIMITED = 1 << 30
 """Bytes of the largest window that TCP has."""
 
 
-def receive_window(rate: int | None, way: Way) -> int:
+def receive_window(rate: int | None, path: TcpPath) -> int:
     """Bytes on their way with which one connection fills the line.
 
-    ``rate`` is the line's, in bytes a second, if it is known; ``way`` leads to the sender.
+    ``rate`` is the line's, in bytes a second, if it is known; ``path`` leads to the sender.
     """
-    least = max(LEAST, LEAST_SEGMENTS * way.segment)
+    least = max(LEAST, LEAST_SEGMENTS * path.segment)
     rate = PRESUMED if rate is None else max(rate, SLOWEST)
-    return round(min(UNLIMITED, least + rate * (way.round_trip + AHEAD)))
+    return round(min(UNLIMITED, least + rate * (path.round_trip + AHEAD)))
 
 
 class ReceiveWindow:
@@ -75,5 +75,5 @@ class ReceiveWindow:
         was_limited, self._limited = self._limited, self._several()
         if not self._limited:
             return UNLIMITED if was_limited else None
-        known = way(transport)
+        known = tcp_path(transport)
         return None if known is None else receive_window(self._line.estimate, known)

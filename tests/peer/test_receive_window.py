@@ -31,7 +31,7 @@ from p2pfs.peer.receive_window import (
     receive_window,
 )
 from p2pfs.peer.source import SourceConnection
-from p2pfs.sockets import Way, set_tcp_options, way
+from p2pfs.sockets import TcpPath, set_tcp_options, tcp_path
 from tests.memory_transport import MemoryTransport
 
 from .test_line_rate import carry, line
@@ -46,27 +46,27 @@ on_linux = pytest.mark.skipif(
 def test_one_connection_can_fill_the_line() -> None:
     """What is on its way covers the time there and back, however long that is."""
     for round_trip in (0.0, 0.001, 0.05, 0.5):
-        assert receive_window(RATE, Way(1448, round_trip)) >= RATE * round_trip + LEAST
+        assert receive_window(RATE, TcpPath(1448, round_trip)) >= RATE * round_trip + LEAST
     # Without a long way it is small beside what a queue in the network holds, a tenth of a second.
-    assert receive_window(RATE, Way(1448, 0.0)) < RATE * 0.1 / 5
+    assert receive_window(RATE, TcpPath(1448, 0.0)) < RATE * 0.1 / 5
 
 
 def test_some_whole_segments_are_welcome() -> None:
     """An end that may not send one waits for a fifth of a second; those on one machine are long."""
-    assert receive_window(RATE, Way(65483, 0.0)) >= LEAST_SEGMENTS * 65483
-    assert receive_window(RATE, Way(536, 0.0)) == receive_window(RATE, Way(1448, 0.0))
+    assert receive_window(RATE, TcpPath(65483, 0.0)) >= LEAST_SEGMENTS * 65483
+    assert receive_window(RATE, TcpPath(536, 0.0)) == receive_window(RATE, TcpPath(1448, 0.0))
 
 
 def test_a_line_seems_no_slower_because_of_its_window() -> None:
     """What is not known, or was hardly used, is not taken for slow."""
-    known = Way(1448, 0.02)
+    known = TcpPath(1448, 0.02)
     assert receive_window(None, known) == receive_window(PRESUMED, known)
     assert receive_window(1, known) == receive_window(SLOWEST, known)
 
 
 def test_there_is_no_larger_window_than_tcp_has() -> None:
     """The system would refuse it, or take it for a small one."""
-    assert receive_window(10**12, Way(1448, 4000.0)) == UNLIMITED
+    assert receive_window(10**12, TcpPath(1448, 4000.0)) == UNLIMITED
 
 
 class Sender(Protocol):
@@ -130,7 +130,7 @@ class Scene:
     @property
     def expected(self) -> int:
         """What the window is to be while several send."""
-        known = way(self.connection.transport)
+        known = tcp_path(self.connection.transport)
         assert known is not None
         return receive_window(self.line.estimate, known)
 
@@ -165,7 +165,7 @@ async def test_the_window_is_limited_while_several_send(scene: Scene) -> None:
 @on_linux
 @ensureDeferred
 async def test_the_limit_is_kept(scene: Scene) -> None:
-    """It follows the line, and the system, which changes it as well, does not get its way."""
+    """It follows the line, and the system, which changes it as well, does not get its path."""
     scene.several = True
     before = await scene.window()
     carry(scene.line, 8)
@@ -177,16 +177,16 @@ async def test_the_limit_is_kept(scene: Scene) -> None:
 
 @on_linux
 @ensureDeferred
-async def test_the_system_knows_the_way(scene: Scene) -> None:
+async def test_the_system_knows_the_path(scene: Scene) -> None:
     """On the machine itself it takes next to no time, in long segments."""
-    known = way(scene.connection.transport)
+    known = tcp_path(scene.connection.transport)
     assert known is not None
     assert 0 <= known.round_trip < AHEAD
     segment = scene.connection.transport.getHandle().getsockopt(
         socket.IPPROTO_TCP, socket.TCP_MAXSEG
     )
     assert 536 <= segment <= known.segment <= 65535
-    assert way(None) is None
+    assert tcp_path(None) is None
 
 
 def test_a_socket_that_knows_less_does_no_harm() -> None:
@@ -194,7 +194,7 @@ def test_a_socket_that_knows_less_does_no_harm() -> None:
     closed = socket.socket()
     closed.close()
     transport: Any = SimpleNamespace(getHandle=lambda: closed)
-    assert way(transport) is None
+    assert tcp_path(transport) is None
     set_tcp_options(transport, {"TCP_NODELAY": 1})
 
 

@@ -11,7 +11,7 @@ from twisted.internet import reactor
 
 from p2pfs.errors import DownloadFailed, UsageProblem
 from p2pfs.peer.receive_window import receive_window
-from p2pfs.sockets import way
+from p2pfs.sockets import tcp_path
 from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, until
 
 
@@ -117,7 +117,7 @@ async def test_sources_that_send_together_have_short_windows(swarm: Swarm) -> No
         if source.connection is not None
     ]
     await until(
-        lambda: all(_window(each) == receive_window(None, way(each)) for each in transports)
+        lambda: all(_window(each) == receive_window(None, tcp_path(each)) for each in transports)
     )
     for source in sources:
         await run(source, "limit upload none")
