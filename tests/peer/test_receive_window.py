@@ -165,7 +165,7 @@ async def test_the_window_is_limited_while_several_send(scene: Scene) -> None:
 @on_linux
 @ensureDeferred
 async def test_the_limit_is_kept(scene: Scene) -> None:
-    """It follows the line, and the system, which changes it as well, does not get its path."""
+    """It follows the line, and the system, which changes it as well, does not get its way."""
     scene.several = True
     before = await scene.window()
     carry(scene.line, 8)
