@@ -44,7 +44,7 @@ def set_tcp_options(transport: ITransport | None, options: Mapping[str, int]) ->
 
 
 def tcp_path(transport: ITransport | None) -> TcpPath | None:
-    """What is known of a connection's path; None where the system, if not Linux, tells nothing."""
+    """What is known of a connection's path; None where the system does not tell it."""
     handle = _socket(transport)
     if handle is None or sys.platform != "linux":
         return None

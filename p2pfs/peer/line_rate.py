@@ -80,8 +80,7 @@ class LineRate:
 
         It is the highest rate there ever was, and until there is one, a glimpse of it.
         """
-        seen = max(self._highest, self._before, self._ever)
-        return self._limited(seen or self._glimpsed)
+        return self._limited(max(self._highest, self._ever) or self._glimpsed)
 
     def _limited(self, seen: float) -> int | None:
         if not seen:

@@ -137,9 +137,9 @@ class SourcePool:
 
         ``several`` tells whether more than one sends, of these and of all other pools.
         """
-        self._several = several
         self._limit = limit
         self._line = line
+        self._several = several
         self._reactor = reactor
         self._patience = patience
         self._ready: dict[Address, ReadySource] = {}

@@ -71,8 +71,8 @@ class UploadTurns(Generic[R]):
         self._wishes: dict[tuple[R, str], Wish[R]] = {}
         # From the offer until the receiver has the chunk, even when all of it has been sent.
         self._lanes: Lanes[R, tuple[str, int]] = Lanes()
-        # True from an offer until none can be made.
-        self._filling = False
+        # Whether the last call of `next` made an offer.
+        self._offering = False
         # For each file: bits of the chunks offered once at least, twice at least, and so on.
         self._offered: dict[str, list[int]] = {}
 
@@ -170,6 +170,7 @@ class UploadTurns(Generic[R]):
 
         ``held`` tells which chunks (bits) there are of a wish's file.
         """
+        goes_on, self._offering = self._offering, False
         taken = self._lanes.ends
         if len(taken) > 1 and self._is_full(now):
             return None
@@ -180,8 +181,12 @@ class UploadTurns(Generic[R]):
             if under_way < wish.room and (chunks := wish.chunks & held(wish)):
                 (further if under_way else fresh).append((wish, chunks))
         if not fresh and len(taken) <= 1:
-            # Nobody else is there.
-            chances = [chance for chance in further if self._is_worth_while(chance[0])]
+            # Nobody else is there: offers go out several at a time, which costs both sides less.
+            chances = [
+                (wish, chunks)
+                for wish, chunks in further
+                if goes_on or wish.room - self._lanes.count(wish.receiver) >= wish.room // AT_ONCE
+            ]
         else:
             unsent = {end for end, chunk in self._lanes if not self._lanes.is_sent(end, chunk)}
             chances = _willing(fresh) + [
@@ -191,21 +196,13 @@ class UploadTurns(Generic[R]):
             ]
             if not chances and not taken:
                 chances = fresh
-        self._filling = bool(chances)
         if not chances:
             return None
+        self._offering = True
         wish, chunknum = self._choose(chances)
         spare = taken <= {wish.receiver}
         self._note_offer(wish, chunknum, now)
         return Turn(wish, chunknum, spare)
-
-    def _is_worth_while(self, wish: Wish[R]) -> bool:
-        """Whether to offer more to who has some on its way, or to wait until it has more room.
-
-        Offers that go out together, and are answered together, cost both sides less.
-        """
-        free = wish.room - self._lanes.count(wish.receiver)
-        return self._filling or free >= wish.room // AT_ONCE
 
     def _is_full(self, now: float) -> bool:
         """Whether enough receivers are being sent something, or have been but lack the end."""

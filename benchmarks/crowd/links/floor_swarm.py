@@ -31,8 +31,8 @@ WAYS = 3
 BLOCK = 1 << 15
 """Bytes that are asked for at once; small, so that nobody ends with a long one from a slow line."""
 AHEAD = 2
-"""Blocks that are asked for of each before they come; with more, packets get lost in the queues
-between them, and the last finisher takes 1.1 to 1.2 times as long as the first."""
+"""Blocks that are asked for of each before they come; with more, packets get lost in the queues of
+the network, and the last finisher takes 1.1 to 1.2 times as long as the first."""
 
 _REQUEST = struct.Struct("!QQ")
 """For a block: where it begins, and how long it is."""
