@@ -89,6 +89,10 @@ class DeliveryWatch:
             self._begin_window(now)
         return None
 
+    def silence(self, now: float) -> float:
+        """Seconds in which nothing has come since an answer is due, as far as this side read."""
+        return 0.0 if self._held_since is not None else now - self._heard_at
+
     def next_look(self, now: float) -> float:
         """Seconds until `check` can find something."""
         wait = self._patience - self._elapsed(now)

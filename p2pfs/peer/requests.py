@@ -18,6 +18,9 @@ from p2pfs.wire import MessageProtocol
 _M = TypeVar("_M")
 
 
+QUIET = 6.0
+"""Seconds without a sign of life, of a side that owes one, from which it may be out of reach."""
+
 MAX_COMPLAINTS = 16
 """Lines that make no sense here, before the connection is given up."""
 
@@ -67,6 +70,7 @@ class RequestProtocol(MessageProtocol):
         self._cause: P2pfsError | None = None
         self._ended: list[Deferred[None]] = []
         self._complaints = 0
+        self._unanswered_at_end = 0.0
 
     # For subclasses
 
@@ -109,6 +113,13 @@ class RequestProtocol(MessageProtocol):
         """How many answers are due."""
         arriving = 0 if self._arriving is None else 1
         return arriving + sum(map(len, self._queues.values()))
+
+    @property
+    def unanswered(self) -> float:
+        """Seconds in which nothing has come while an answer is due; also at the end."""
+        if self.closed:
+            return self._unanswered_at_end
+        return self._watch.silence(self.reactor.seconds()) if self._waiting() else 0.0
 
     @property
     def flowed_at(self) -> float | None:
@@ -190,6 +201,8 @@ class RequestProtocol(MessageProtocol):
             self.send(error)
 
     def closing(self, reason: Failure) -> None:
+        if self._waiting():
+            self._unanswered_at_end = self._watch.silence(self.reactor.seconds())
         if self._look_timer is not None:
             self._look_timer.cancel()
             self._look_timer = None

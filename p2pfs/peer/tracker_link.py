@@ -6,16 +6,27 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from twisted.application.internet import ClientService, backoffPolicy
-from twisted.internet.defer import Deferred
+from twisted.application.internet import backoffPolicy
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.error import ConnectingCancelledError, ConnectionRefusedError
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
 from p2pfs.listening import client_endpoint
+from p2pfs.peer.requests import QUIET
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.tracker_client import TrackerClient
+from p2pfs.tasks import end_of
+
+STALE = 1.0
+"""Seconds after which an attempt to connect is better begun anew than waited for.
+
+The system asks again in vain after 1, 3, 7, 15 s: when the network is back, it may be long
+until it asks next.
+"""
 
 
 class TrackerLink(Factory):
@@ -47,7 +58,7 @@ class TrackerLink(Factory):
         self.address: str | None = None
         self.problem = ""
         self.retry_at: float | None = None
-        """When it is tried again, by the reactor's clock; None while that is not known."""
+        """When it is tried again, by the reactor's clock; None while it is not paused."""
         self._reactor = reactor
         self._settings = settings
         self._announced = announced
@@ -58,9 +69,16 @@ class TrackerLink(Factory):
         self._pauses = backoffPolicy(
             patience.retry_tracker, patience.longest_retry_tracker, jitter=random.random
         )
-        self._service = ClientService(
-            client_endpoint(reactor, tracker), self, self._pause, clock=reactor
-        )
+        self._endpoint = client_endpoint(reactor, tracker)
+        self._connecting: Deferred[Any] | None = None
+        self._connecting_since = 0.0
+        self._pausing: Deferred[None] | None = None
+        self._registered_at: float | None = None
+        self._failures = 0
+        self._heard = True
+        self._hurried = False
+        self._stopped = False
+        self._keeping: Deferred[None] = succeed(None)
 
     def start(self) -> Deferred[None]:
         """Begin, and go on until `stop`.
@@ -70,16 +88,47 @@ class TrackerLink(Factory):
         """
         answered: Deferred[None] = Deferred()
         self._waiting.append(answered)
-        self._service.startService()
-        self._service.whenConnected(failAfterFailures=1).addErrback(self._unreachable)
+        self._keeping = Deferred.fromCoroutine(self._keep()).addErrback(self._defect)
         return answered
 
     def stop(self) -> Deferred[None]:
         """Leave the tracker; fires when the connection is closed."""
-        stopped: Deferred[None] = self._service.stopService()
+        self._stopped = True
+        self._tell_waiting(TrackerUnavailable(f"This peer has left the tracker at {self.tracker}."))
+        for waiting in (self._connecting, self._pausing):
+            if waiting is not None:
+                waiting.cancel()
         if self._connection is not None:
             self._connection.abort()
-        return stopped
+        return end_of(self._keeping)
+
+    def hurry(self) -> None:
+        """Something speaks for its being there again: end the pause between two attempts."""
+        if self._pausing is not None:
+            self._pausing.cancel()
+        elif (
+            self._connecting is not None
+            and self._reactor.seconds() - self._connecting_since >= STALE
+        ):
+            self._hurried = True
+            self._connecting.cancel()
+
+    def attempt(self) -> Deferred[None]:
+        """Try at once, unless the tracker can be asked; fires, or fails, as `start` says."""
+        if self.client is not None:
+            return succeed(None)
+        answered: Deferred[None] = Deferred()
+        self._waiting.append(answered)
+        self.hurry()
+        return answered
+
+    @property
+    def answers(self) -> bool:
+        """False when its host gave no sign of life for `QUIET` seconds, or when last asked."""
+        if self._connection is not None:
+            return self._connection.unanswered < QUIET
+        waited = self._reactor.seconds() - self._connecting_since
+        return self._heard and (self._connecting is None or waited < QUIET)
 
     def buildProtocol(self, addr: object) -> TrackerClient:
         client = TrackerClient(
@@ -92,11 +141,58 @@ class TrackerLink(Factory):
         self._connection = client
         return client
 
-    def _pause(self, failures: int) -> float:
-        """Seconds until the next attempt, after so many in a row have failed."""
-        pause = self._pauses(failures)
-        self.retry_at = self._reactor.seconds() + pause
-        return pause
+    async def _keep(self) -> None:
+        """Connect, and again after each end, until `stop`."""
+        while not self._stopped:
+            await self._connect()
+            if not (self._hurried or self._stopped):
+                await self._pause()
+            self._hurried = False
+
+    async def _connect(self) -> None:
+        """One attempt, and the connection that it leads to until that ends."""
+        self._registered_at = None
+        self._connecting_since = self._reactor.seconds()
+        connecting: Deferred[Any] = self._endpoint.connect(self)
+        self._connecting = connecting
+        connecting.addBoth(self._attempted)
+        try:
+            client: TrackerClient = await connecting
+        except (CancelledError, ConnectingCancelledError):
+            return
+        except Exception as error:  # endpoints of all kinds have errors of their own
+            self._heard = isinstance(error, ConnectionRefusedError)
+            self._unreachable(error)
+            return
+        await client.ended()
+        self._heard = client.unanswered < QUIET
+
+    def _attempted(self, outcome: Any) -> Any:
+        self._connecting = None
+        return outcome
+
+    async def _pause(self) -> None:
+        """Wait before the next attempt: longer with each in a row that came to nothing.
+
+        So does one whose connection stood for less than the longest pause: a tracker that
+        is full, or throws this peer out, is not to be asked again and again.
+        """
+        now = self._reactor.seconds()
+        stood = 0.0 if self._registered_at is None else now - self._registered_at
+        lasted = stood >= self._settings.patience.longest_retry_tracker
+        self._failures = 1 if lasted else self._failures + 1
+        pause = self._pauses(self._failures)
+        self.retry_at = now + pause
+        self._pausing = deferLater(self._reactor, pause)
+        try:
+            await self._pausing
+        except CancelledError:
+            pass  # it is over sooner
+        finally:
+            self._pausing = self.retry_at = None
+
+    def _defect(self, failure: Failure) -> None:
+        self.log.failure("Keeping to the tracker failed.", failure=failure)
 
     def _connected(self, client: TrackerClient) -> None:
         client.ended().addCallback(self._disconnected, client)
@@ -108,6 +204,7 @@ class TrackerLink(Factory):
 
     def _registered(self, address: str, client: TrackerClient) -> None:
         self.client, self.address, self.problem = client, address, ""
+        self._registered_at = self._reactor.seconds()
         self.log.info("Joined the tracker at {tracker} as {me}", tracker=self.tracker, me=address)
         self._joined(self)
         self._tell_waiting(None)
@@ -132,8 +229,8 @@ class TrackerLink(Factory):
             )
             self.log.info("Lost the tracker at {tracker}", tracker=self.tracker)
 
-    def _unreachable(self, failure: Failure) -> None:
-        reason = failure.getErrorMessage().rstrip(".")
+    def _unreachable(self, error: Exception) -> None:
+        reason = (str(error) or type(error).__name__).rstrip(".")
         self.problem = (
             f"No tracker is reachable at {self.tracker} ({reason}); check that it runs, and the "
             "address."

@@ -8,7 +8,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -119,8 +118,6 @@ class Uplink:
         try:
             await link.start()
         except BaseException:
-            # A ClientService cannot be stopped out of its own callback.
-            await deferLater(self._reactor, 0)
             await link.stop()
             raise
         left, self._link = self._link, link

@@ -1,0 +1,57 @@
+"""How a peer keeps to its tracker: how often it tries, and what makes it try sooner."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.protocol import Protocol
+
+from p2pfs.messages import ReplyRegister, encode
+from p2pfs.reception import TurnedAway
+from p2pfs.testing import Network, Swarm
+from p2pfs.testing.swarm import TRACKER_PORT
+from tests.simulation.parts import Servers
+
+
+class ThrowsOut(Protocol):
+    """Registers whoever comes, and closes the connection."""
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(encode(ReplyRegister("10.0.0.2:6881")))
+        self.transport.loseConnection()
+
+
+@pytest.mark.parametrize("kind", [TurnedAway, ThrowsOut])
+def test_who_is_turned_away_tries_less_and_less_often(network: Network, kind: type) -> None:
+    """A connection that comes to nothing counts as a failure, though it stood for a moment."""
+    tracker, host = network.add_host("tracker"), network.add_host("peer")
+    came: list[float] = []
+
+    def make() -> Protocol:
+        came.append(network.timeline.now)
+        return kind()
+
+    TCP4ServerEndpoint(tracker.reactor, TRACKER_PORT).listen(Servers(make))
+    peer = Swarm(network).start_peer(host, tracker)
+    network.run(200)
+    pauses = [after - before for before, after in pairwise(came)]
+    assert 15 <= pauses[-1] <= 16.1
+    assert len(came) <= 25
+    assert peer.uplink.retry_at is not None
+    assert 0 < peer.uplink.retry_at - network.timeline.now <= 16
+
+
+def test_who_was_in_for_long_is_back_soon(network: Network) -> None:
+    """A tracker that was started anew is joined in a second or two, as often as that happens."""
+    swarm = Swarm(network)
+    tracker, host = network.add_host("tracker"), network.add_host("peer")
+    peer = swarm.start_peer(host, tracker)
+    for _ in range(5):
+        swarm.start_tracker(tracker)
+        assert network.run(4, lambda: peer.uplink.joined)
+        network.run(20)
+        tracker.kill()
+        network.run(0.2)
