@@ -117,6 +117,7 @@ class _PeerConsole:
         return Answer(data, [f"Joined the tracker at {uplink.tracker} as {uplink.address}."])
 
     async def publish(self, call: Call, report: ReportProgress) -> Answer:
+        self._service.uplink.hurry()
         await self._service.custodian.restored()
         path = _local_path(call["localfile"])
         publication, published = self._service.publisher.publish(path, call.get("name"))
@@ -145,6 +146,7 @@ class _PeerConsole:
         return Answer({"unpublished": call["name"]}, [f"'{call['name']}' is shared no more."])
 
     async def list_file(self, call: Call, report: ReportProgress) -> Answer:
+        await self._service.uplink.needed()
         listed = await self._service.uplink.client().list_all("")
         library = self._service.library
         files: list[dict[str, Any]] = []
@@ -170,8 +172,10 @@ class _PeerConsole:
         overwrite = "overwrite" in call.flags
         if remote.endswith("/"):
             check_filename(remote[:-1])
+            await self._service.uplink.needed()
             return await self._download_tree(remote, target, overwrite, report)
         check_filename(remote)
+        await self._service.uplink.needed()
         into = await in_thread(self._service.reactor, target.is_dir)
         if into or call["local_path"].endswith("/"):
             target = target / PurePosixPath(remote).name

@@ -38,6 +38,7 @@ from p2pfs.peer.pace import Pace, Reached
 from p2pfs.peer.picker import Picker
 from p2pfs.peer.progress import ProgressClock
 from p2pfs.peer.rate_meter import RateMeter
+from p2pfs.peer.reach import CUT_OFF, Reach
 from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.relief import Burden, to_relieve
 from p2pfs.peer.sink import ChunkSink
@@ -88,6 +89,7 @@ class Download:
         )
         self._hash_list = HashListFetch(around, self._sourcing, holding, recorder, self._blame)
         self._progress = ProgressClock(around.reactor.seconds(), HEARTBEAT)
+        self._reach = Reach(around, self._sourcing)
         # In the order in which they began: a set's would differ from run to run.
         self._chains: dict[Deferred[None], None] = {}
         self._heart = LoopingCall(self._beat)
@@ -134,6 +136,8 @@ class Download:
     @property
     def remark(self) -> str:
         """What a person would like to know now: how many sources, or what it waits for."""
+        if self._reach.cut_off:
+            return CUT_OFF
         waited = self._progress.waited(self._reactor.seconds())
         # Whether a source that was asked delivers is known after a time of patience.
         usual = self._patience.silence if self._picker.in_flight else 0.0
@@ -281,7 +285,7 @@ class Download:
 
     def _beat(self) -> None:
         now = self._reactor.seconds()
-        if self._progress.beat(now):
+        if self._progress.beat(now, self._reach.look(now)):
             self._sourcing.forgive()
         self._note_progress(now)
         self._sourcing.look_after(now)
@@ -344,6 +348,7 @@ class Download:
             waits_for_disk=self._waits_for_disk or not self._may_ask(),
             may_connect=self._sourcing.may_connect,
             tracker=self._sourcing.outlook(now),
+            cut_off=self._reach.cut_off,
         )
 
     def _lacking(self) -> str:

@@ -73,6 +73,8 @@ class Facts(msgspec.Struct, frozen=True):
     may_connect: bool = True
     tracker: str = ""
     """What is to be expected of the tracker, such as "asks the tracker in 1.5 s"."""
+    cut_off: bool = False
+    """True while nobody can be reached, which is no reason to give up."""
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -337,7 +339,12 @@ def _general(facts: Facts) -> list[str]:
         lines.append("no source that is connected has given the hash list yet")
     if facts.tracker:
         lines.append(facts.tracker)
-    if facts.waited >= 1.0:
+    if facts.cut_off:
+        lines.append(
+            "waits for the network: neither a source nor the tracker can be reached; does not "
+            "give up meanwhile"
+        )
+    elif facts.waited >= 1.0:
         left = max(0.0, facts.patience - facts.waited)
         lines.append(
             f"nothing useful came for {seconds_text(facts.waited)}, gives up in "

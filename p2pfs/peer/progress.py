@@ -10,7 +10,8 @@ class ProgressClock:
 
     To be told of a `beat` at regular intervals. When a beat comes much too late
     (or, by the clock, too early), this process was stopped, the machine slept, or
-    its clock was set: that time counts for nobody. All times are in seconds.
+    its clock was set: that time counts for nobody. Nor does the time in which
+    nobody could be reached. All times are in seconds.
     """
 
     def __init__(self, now: float, interval: float) -> None:
@@ -19,10 +20,16 @@ class ProgressClock:
         self._last_beat = now
         self._progressed_at = now
 
-    def beat(self, now: float) -> bool:
-        """Note that this process runs; True when it did not for a while."""
-        gap = now - self._last_beat - self._interval
-        self._last_beat = now
+    def beat(self, now: float, cut_off: bool = False) -> bool:
+        """Note that this process runs; True when it did not for a while.
+
+        When it is ``cut_off``, the time since the last beat does not count.
+        """
+        since, self._last_beat = now - self._last_beat, now
+        gap = since - self._interval
+        if cut_off:
+            self._progressed_at += since
+            return False
         if abs(gap) <= GAP:
             return False
         self._progressed_at += gap

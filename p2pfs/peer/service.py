@@ -89,6 +89,7 @@ class PeerService(Daemon):
             self.limits["upload"],
             random,
             Deliveries(lines.up, self.uplink.delivered),
+            self.uplink.heard,
         )
         around = Surroundings(
             reactor,

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs import messages as m
+from p2pfs.addresses import is_loopback
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
 from p2pfs.notices import Notices
 from p2pfs.peer.deliveries import Deliveries
@@ -338,12 +339,14 @@ class ServingFactory(Reception[ServingProtocol]):
         limit: RateLimit,
         random: Random,
         deliveries: Deliveries | None = None,
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
         """``changed`` is told of a holding whose file is no longer what was published.
 
         ``random`` breaks ties between those whose turn it could be, and ``deliveries``
-        watches how fast chunks are sent.
+        watches how fast chunks are sent. ``heard`` is called when another host connects.
         """
+        self._heard = heard
         self.limit = limit
         self.reactor = reactor
         self.changed = changed
@@ -356,6 +359,8 @@ class ServingFactory(Reception[ServingProtocol]):
         self.deliveries = deliveries or Deliveries(LineRate(limit), lambda name: None)
 
     def receive(self, host: str) -> ServingProtocol:
+        if not is_loopback(host):
+            self._heard()
         return ServingProtocol(self, host)
 
     def forget(self, connection: ServingProtocol) -> None:

@@ -29,6 +29,10 @@ class WrongChunk(SourceFailed):
     """A source sent something else than the chunk asked for; it is not to be asked again."""
 
 
+class OutOfReach(SourceFailed):
+    """Nothing came back from the host of a source: no connection, and no refusal of one."""
+
+
 class Answer(Enum):
     """What becomes of a chunk that a source offers."""
 

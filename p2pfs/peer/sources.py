@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,15 @@ from typing import Any, cast
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionRefusedError,
+    DNSLookupError,
+    NoRouteError,
+    UnknownHostError,
+)
+from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python.failure import Failure
 
@@ -18,8 +27,9 @@ from p2pfs.addresses import Address
 from p2pfs.errors import Refused, SourceFailed
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.requests import QUIET
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.source import SourceConnection, SourceFactory
+from p2pfs.peer.source import OutOfReach, SourceConnection, SourceFactory
 
 DENIAL_SECONDS = 10.0
 """How long a source's word that it lacks something outweighs the tracker's that it does not."""
@@ -54,6 +64,8 @@ class Source:
     last_error_at: float = 0.0
     named_at: float = 0.0
     """When the tracker last named it."""
+    answered: bool = False
+    """Whether its host gave a sign of life when it was last tried."""
 
     @property
     def usable_chunks(self) -> int:
@@ -64,6 +76,13 @@ class Source:
     def connected(self) -> bool:
         """True while a connection stands."""
         return self.connection is not None and not self.connection.closed
+
+    @property
+    def answers(self) -> bool:
+        """True unless its host was asked for a sign of life, and gave none lately."""
+        if self.connection is not None and self.connected:
+            return self.connection.unanswered < QUIET
+        return self.answered and not self.banned
 
     @property
     def at_work(self) -> bool:
@@ -192,8 +211,7 @@ class SourcePool:
         except ConnectingCancelledError:
             raise CancelledError from None  # as when it is cancelled at any other moment
         except (ConnectError, DNSLookupError, OSError, ValueError) as error:
-            reason = getattr(error, "osError", None) or error
-            raise SourceFailed(f"{address}: cannot be reached ({reason})") from None
+            raise _unreachable(address, error, patience.connect) from None
         try:
             return ReadySource(connection, await connection.ping())
         except Refused as error:
@@ -213,6 +231,23 @@ class SourcePool:
                 waiter.errback(result)
             else:
                 waiter.callback(result)
+
+
+def _unreachable(address: Address, error: Exception, patience: float) -> SourceFailed:
+    """The error for a connection that could not be made; ``patience`` is in seconds."""
+    if isinstance(error, ConnectionRefusedError):
+        return SourceFailed(f"{address}: it refused the connection; nothing listens there")
+    if isinstance(error, ConnectTimeout):
+        reason = f"it did not accept a connection within {patience:g} s"
+    elif isinstance(error, NoRouteError):
+        reason = "there is no route to it"
+    elif isinstance(error, DNSLookupError | UnknownHostError):
+        reason = "no host of that name is known"
+    else:
+        number = getattr(error, "osError", None)
+        words = os.strerror(number) if isinstance(number, int) else str(error)
+        reason = f"it cannot be reached ({words})"
+    return OutOfReach(f"{address}: {reason}")
 
 
 def _endpoint(reactor: Any, address: Address, patience: Patience) -> IStreamClientEndpoint:

@@ -16,7 +16,8 @@ from p2pfs.peer.explanation import SourceFacts, seconds_text
 from p2pfs.peer.library import Holding
 from p2pfs.peer.pace import Pace
 from p2pfs.peer.picker import Picker
-from p2pfs.peer.source import SourceConnection
+from p2pfs.peer.requests import QUIET
+from p2pfs.peer.source import OutOfReach, SourceConnection
 from p2pfs.peer.sources import ReadySource, Source, SourcePool
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.printable import printable
@@ -92,6 +93,11 @@ class Sourcing:
             if source.connection is not None and source.trusted
         ]
         return max((at for at in times if at is not None), default=None)
+
+    @property
+    def answers(self) -> bool:
+        """True unless none of the sources gives a sign of life."""
+        return any(source.answers for source in self._sources.values())
 
     def helpers(self) -> set[str]:
         """Those that could stand in for a slow source: proven, or not tried yet.
@@ -185,6 +191,7 @@ class Sourcing:
     def lost(self, source: Source, connection: SourceConnection, error: str) -> None:
         """A connection is of no use any more; requests on it fail by themselves."""
         if source.connection is connection and not self._stopped:
+            source.answered = connection.unanswered < QUIET
             source.failed(error, self._reactor.seconds(), self._patience)
             self._picker.set_away(str(source.address))
             self._hurry_refresh()
@@ -198,6 +205,13 @@ class Sourcing:
         for source in self.connected:
             assert source.connection is not None
             source.connection.forgive()
+
+    def absolve(self) -> None:
+        """Nobody could be reached for a while: what failed meanwhile is to be tried again."""
+        for source in self._sources.values():
+            if not source.answered:
+                source.failures, source.rests_until = 0, 0.0
+        self._hurry_refresh()
 
     # Locations
 
@@ -336,6 +350,7 @@ class Sourcing:
         if failure.check(CancelledError):
             return  # the pool is closed, and who did that knows
         failure.trap(SourceFailed)
+        source.answered = failure.check(OutOfReach) is None
         source.failed(str(failure.value), self._reactor.seconds(), self._patience)
         self._hurry_refresh()
 

@@ -113,6 +113,11 @@ class TrackerLink(Factory):
             self._hurried = True
             self._connecting.cancel()
 
+    def heard(self) -> None:
+        """Another host gave a sign of life: `hurry`, if the tracker's gave none."""
+        if not self.answers and self._reactor.seconds() - self._connecting_since >= STALE:
+            self.hurry()
+
     def attempt(self) -> Deferred[None]:
         """Try at once, unless the tracker can be asked; fires, or fails, as `start` says."""
         if self.client is not None:

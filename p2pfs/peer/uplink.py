@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -34,6 +35,9 @@ TELL_SECONDS = 5.0
 
 SOONEST_TELL = 1.0
 """How often when that has become more: at first it does."""
+
+NEEDED_SECONDS = 5.0
+"""How long a user's command waits for a tracker that is to be found again."""
 
 _MORE = 1.05
 """By how much it must be more."""
@@ -100,6 +104,11 @@ class Uplink:
         return self._link is not None and self._link.client is not None
 
     @property
+    def answers(self) -> bool:
+        """True unless the tracker was asked for a sign of life, and gave none lately."""
+        return self._link is not None and self._link.answers
+
+    @property
     def retry_at(self) -> float | None:
         """When the tracker is tried again, by the reactor's clock; None if that is not known."""
         return None if self._link is None or self.reachable else self._link.retry_at
@@ -124,6 +133,25 @@ class Uplink:
         self._announce_all(link)
         if left is not None:
             await left.stop()
+
+    def hurry(self) -> None:
+        """Try the tracker at once, if it cannot be asked and is not tried just now."""
+        if self._link is not None and self._link.client is None:
+            self._link.hurry()
+
+    def heard(self) -> None:
+        """Another host gave a sign of life: a tracker that gave none may be there again too."""
+        if self._link is not None:
+            self._link.heard()
+
+    async def needed(self) -> None:
+        """Try the tracker at once if it cannot be asked, and wait for that, but not for long."""
+        if self._link is None:
+            return
+        attempt = self._link.attempt().addTimeout(NEEDED_SECONDS, self._reactor)
+        # Who needs it will be told that it is not there.
+        with suppress(P2pfsError, TimeoutError):
+            await attempt
 
     def stop(self) -> Deferred[None]:
         """Leave the tracker."""

@@ -82,6 +82,8 @@ class Scene:
         return SimpleNamespace(
             address="192.0.2.1:1",
             reachable=True,
+            answers=True,
+            hurry=lambda: None,
             retry_at=None,
             locate=self._locate,
             register_chunk=lambda *_: None,

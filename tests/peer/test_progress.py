@@ -39,3 +39,14 @@ def test_progress_ends_the_wait() -> None:
     clock.progressed(3.0)
     assert clock.waited(10.0) == 2.0
     assert clock.waited(7.0) == 0.0
+
+
+def test_time_in_which_nobody_could_be_reached_does_not_count() -> None:
+    """It is the network that is waited for; before and after it is a source."""
+    clock = ProgressClock(0.0, 0.25)
+    now = beats(clock, 0.0, 10.0)
+    for _ in range(400):
+        now += 0.25
+        assert not clock.beat(now, cut_off=True)
+    now = beats(clock, now, now + 5.0)
+    assert clock.waited(now) == pytest.approx(15.0, abs=0.3)

@@ -1,0 +1,37 @@
+"""Whether a download reaches anybody at all."""
+
+from __future__ import annotations
+
+from p2pfs.peer.sourcing import Sourcing
+from p2pfs.peer.surroundings import Surroundings
+
+CUT_OFF = "waits for the network: neither a source nor the tracker can be reached"
+"""What a person is told meanwhile."""
+
+
+class Reach:
+    """Tells when neither a source nor the tracker gives a sign of life, and ends the pauses then.
+
+    When nobody answers it is the network that is missing: there is no telling who
+    would deliver, so nobody is to be blamed, and it is tried again more often.
+    """
+
+    def __init__(self, around: Surroundings, sourcing: Sourcing) -> None:
+        self._uplink = around.uplink
+        self._sourcing = sourcing
+        self._pause = around.patience.refresh
+        self._next_try = 0.0
+        self.cut_off = False
+        """True while nobody is reached, as of the last look."""
+
+    def look(self, now: float) -> bool:
+        """See how it stands, to be called at regular intervals; the same as `cut_off` then."""
+        was, self.cut_off = self.cut_off, not (self._uplink.answers or self._sourcing.answers)
+        if self.cut_off:
+            if now >= self._next_try:
+                self._next_try = now + self._pause
+                self._uplink.hurry()
+        elif was:
+            self._sourcing.absolve()
+            self._uplink.hurry()
+        return self.cut_off
