@@ -117,6 +117,8 @@ class EndChecks:
 
 def _is_to_be_listed(held: Holding, directory: Directory) -> bool:
     """False for what is held but not claimed, and for another content than is listed already."""
+    if held.withheld is not None:
+        return False
     if held.name in directory and directory[held.name].info != held.info:
         return False
     return not held.refusal and bool(held.chunks.bits or held.announced_whole)

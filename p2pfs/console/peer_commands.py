@@ -152,7 +152,7 @@ class _PeerConsole:
         files: list[dict[str, Any]] = []
         for name, info in listed.items():
             held = library.get(name)
-            same = held is not None and held.info == info
+            same = held is not None and held.info == info and not held.withheld
             share = len(held.chunks) / max(1, info.totalchunknum) if same and held else 0.0
             have = "yes" if same and held and held.chunks.whole else f"{int(100 * share)} %"
             files.append(

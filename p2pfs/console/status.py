@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2pfs.console.command import Answer
 from p2pfs.console.rendering import size_text, table
+from p2pfs.peer.explanation import seconds_text
 from p2pfs.peer.pace import Reached
 
 if TYPE_CHECKING:  # the service offers the command
@@ -16,7 +17,8 @@ if TYPE_CHECKING:  # the service offers the command
 def status(service: PeerService) -> Answer:
     """What the peer does now, for people and for scripts."""
     uplink = service.uplink
-    transfers = [_transfer(job, service.reactor.seconds()) for job in service.downloads.jobs]
+    now = service.reactor.seconds()
+    transfers = [_transfer(job, now) for job in service.downloads.jobs]
     shares = [
         {
             "name": holding.name,
@@ -25,6 +27,8 @@ def status(service: PeerService) -> Answer:
             "held": len(holding.chunks),
             "path": str(holding.path),
             "refused": holding.refusal,
+            "withheld": holding.withheld.reason if holding.withheld else "",
+            "withheld_seconds": round(now - holding.withheld.since) if holding.withheld else None,
             "crowd": holding.reached.crowd if holding.reached else None,
             "times_least": round(holding.reached.times, 3) if holding.reached else None,
         }
@@ -94,6 +98,8 @@ def _share_lines(shares: list[dict[str, Any]]) -> list[str]:
 
 
 def _share_remark(share: dict[str, Any]) -> str:
+    if share["withheld"]:
+        return f" (withheld for {seconds_text(share['withheld_seconds'])}: {share['withheld']})"
     if share["refused"]:
         return f" (not listed: {share['refused']})"
     if share["times_least"] is not None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # the service offers the command
 def why(service: PeerService, name: str) -> Answer:
     """How it stands with the file of that name, for people and for scripts.
 
-    ``state`` in the data is one of downloading, starting, shared, unfinished, failed
-    and unknown.
+    ``state`` in the data is one of downloading, starting, shared, withheld, unfinished,
+    failed and unknown.
     """
     job = next((job for job in service.downloads.jobs if job.name == name), None)
     failed = service.downloads.failed.get(name)
@@ -30,6 +30,8 @@ def why(service: PeerService, name: str) -> Answer:
     data: dict[str, Any] = {"name": name, "tracker": tracker}
     if job is not None:
         state, lines = _running(job, data, service.reactor.seconds())
+    elif holding is not None and holding.withheld is not None:
+        state, lines = "withheld", [_withheld(holding, service.reactor.seconds())]
     elif holding is not None and holding.is_share:
         state, lines = "shared", [f"'{name}' is shared from {holding.path}."]
     else:
@@ -46,6 +48,15 @@ def why(service: PeerService, name: str) -> Answer:
         if failed.explanation is not None:
             lines += ["", "How it stood then:", *_explanation_lines(failed.explanation)]
     return Answer(data, [*lines, "", f"tracker  {tracker}"])
+
+
+def _withheld(holding: Holding, now: float) -> str:
+    assert holding.withheld is not None
+    return (
+        f"'{holding.name}' is withheld for {seconds_text(now - holding.withheld.since)}: "
+        f"{holding.withheld.reason} It is offered again once it is back as it was; unpublish it if "
+        "it is gone for good."
+    )
 
 
 def _running(job: Job, data: dict[str, Any], now: float) -> tuple[str, list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,21 +16,26 @@ from twisted.python.failure import Failure
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Cancelled, P2pfsError, StorageProblem
 from p2pfs.peer.disk import Disk
-from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.library import Holding, Library, Withheld
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.salvage import salvage
-from p2pfs.peer.storage import FileChanged, remove
+from p2pfs.peer.storage import ChunkReader, FileAway, FileChanged, FileGone, remove
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import end_of
 from p2pfs.threads import in_thread
+
+MOST_TOLD = 10
+"""Shares that the log names when many are withheld, or offered again, at the same time."""
 
 
 class Custodian:
     """Restores the library after a restart, withdraws what changed on disk, and what is given up.
 
-    A share whose file changed or vanished is unpublished; after a restart a
-    changed one is handed to ``publish_again``, as nobody watched it meanwhile.
+    A share whose file changed is unpublished; after a restart it is handed to
+    ``publish_again``, as nobody watched it meanwhile. A share whose file is away is
+    *withheld*: a file that was removed cannot be told from one whose disk is not
+    there. Each look sees whether it is back as it was, and then it is offered again.
     An unfinished download whose part file is not as it was left is checked chunk
     by chunk, and becomes a share when it turns out to be finished.
     """
@@ -66,15 +70,18 @@ class Custodian:
 
     async def restore(self, holdings: Sequence[Holding]) -> None:
         """Fill the library with what was on record."""
-        statuses = await in_thread(self._reactor, self._statuses, [h.path for h in holdings])
-        for holding, status in zip(holdings, statuses, strict=True):
-            as_left = holding.stamp is not None and holding.stamp.matches(status)
-            if holding.is_share and not as_left:
-                self._share_differs(holding, exists=status is not None)
+        faults = await in_thread(self._reactor, self._faults, holdings)
+        away: list[tuple[Holding, FileAway]] = []
+        for holding, fault in zip(holdings, faults, strict=True):
+            if holding.is_share and fault is not None and not isinstance(fault, FileAway):
+                self._share_differs(holding)
                 continue
             self._library.add(holding)
-            if not as_left:
+            if holding.is_share and isinstance(fault, FileAway):
+                away.append((holding, fault))
+            elif fault is not None:
                 self._start_check(holding)
+        self._withhold(away)
         self._is_restored = True
         waiting, self._awaiting_restore = self._awaiting_restore, []
         for deferred in waiting:
@@ -102,14 +109,19 @@ class Custodian:
             await end_of(check)
 
     def changed(self, holding: Holding, reason: FileChanged) -> None:
-        """A holding's file was found changed or gone: claim it no more."""
+        """A holding's file was found changed, or away: claim it no more."""
         if self._library.get(holding.name) is not holding or holding.name in self._checks:
             return
-        if holding.is_share:
+        if holding.is_share and isinstance(reason, FileAway):
+            if holding.withheld is None:
+                self._withhold([(holding, reason)])
+        elif holding.is_share:
             self.log.warn("Unpublished '{name}': {reason}", name=holding.name, reason=str(reason))
             given_up = Deferred.fromCoroutine(self.give_up(holding))
             given_up.addErrback(warn_not_recorded).addErrback(self._defect)
-        elif holding.part is None:
+        elif holding.part is None and (
+            isinstance(reason, FileGone) or not isinstance(reason, FileAway)
+        ):
             self._start_check(holding)
 
     async def give_up(self, holding: Holding) -> None:
@@ -131,8 +143,8 @@ class Custodian:
     async def check_unfinished(self, holding: Holding) -> None:
         """Make sure that what an unfinished download claims to have is right."""
         if holding.name not in self._checks:
-            [status] = await in_thread(self._reactor, self._statuses, [holding.path])
-            if holding.stamp is not None and holding.stamp.matches(status):
+            [fault] = await in_thread(self._reactor, self._faults, [holding])
+            if fault is None:
                 return
             self._start_check(holding)
         if holding.name in self._checks:
@@ -140,16 +152,40 @@ class Custodian:
 
     # Inside
 
-    def _share_differs(self, holding: Holding, exists: bool) -> None:
+    def _share_differs(self, holding: Holding) -> None:
         """Nobody watched while the peer was down."""
         self._records.delete(holding.name).addErrback(warn_not_recorded)
-        if not exists:
+        self.log.info("{path} was changed; it is hashed again.", path=holding.path)
+        self._publish_again(holding)
+
+    def _withhold(self, away: Sequence[tuple[Holding, FileAway]]) -> None:
+        """Claim these shares no more until they are back as they were."""
+        for holding, reason in away:
+            holding.withheld = Withheld(str(reason), self._reactor.seconds())
+            self._uplink.withdraw(holding)
+        for holding, reason in away[:MOST_TOLD]:
             self.log.warn(
-                "Unpublished '{name}': {path} is gone.", name=holding.name, path=holding.path
+                "Withheld '{name}': {reason} It is offered again once it is back as it was; "
+                "unpublish it if it is gone for good.",
+                name=holding.name,
+                reason=str(reason),
             )
-        else:
-            self.log.info("{path} was changed; it is hashed again.", path=holding.path)
-            self._publish_again(holding)
+        if len(away) > MOST_TOLD:
+            self.log.warn("Withheld {count} more.", count=len(away) - MOST_TOLD)
+
+    def _offer_again(self, back: Sequence[Holding]) -> None:
+        """These shares are as they were before they were withheld."""
+        for holding in back:
+            holding.withheld = None
+            self._uplink.announce(holding).addErrback(_announced_later)
+        for holding in back[:MOST_TOLD]:
+            self.log.info(
+                "Offered '{name}' again: {path} is back as it was.",
+                name=holding.name,
+                path=holding.path,
+            )
+        if len(back) > MOST_TOLD:
+            self.log.info("Offered {count} more again.", count=len(back) - MOST_TOLD)
 
     def _start_check(self, holding: Holding) -> None:
         check = self._checks[holding.name] = Deferred.fromCoroutine(self._check(holding))
@@ -217,21 +253,45 @@ class Custodian:
 
     async def _look(self) -> None:
         shares = [h for h in self._library if h.is_share]
-        statuses = await in_thread(self._reactor, self._statuses, [h.path for h in shares])
-        for holding, status in zip(shares, statuses, strict=True):
-            if holding.stamp is None or not holding.stamp.matches(status):
-                how = "is gone" if status is None else "was changed"
-                self.changed(holding, FileChanged(f"{holding.path} {how}."))
+        faults = await in_thread(self._reactor, self._faults, shares)
+        away: list[tuple[Holding, FileAway]] = []
+        back: list[Holding] = []
+        for holding, fault in zip(shares, faults, strict=True):
+            if self._library.get(holding.name) is not holding:
+                continue  # it was unpublished meanwhile
+            if isinstance(fault, FileAway):
+                if holding.withheld is None:
+                    away.append((holding, fault))
+            elif fault is not None:
+                self.changed(holding, fault)
+            elif holding.withheld is not None:
+                back.append(holding)
+        self._withhold(away)
+        self._offer_again(back)
 
     def _defect(self, failure: Failure) -> None:
         self.log.failure("Looking after the shares failed.", failure=failure)
 
-    def _statuses(self, paths: Sequence[Path]) -> list[os.stat_result | None]:
-        """The statuses of files, None for those that are not there; blocks."""
-        statuses: list[os.stat_result | None] = []
-        for path in paths:
-            try:
-                statuses.append(self._disk.status(path))
-            except OSError:
-                statuses.append(None)
-        return statuses
+    def _faults(self, holdings: Sequence[Holding]) -> list[FileChanged | None]:
+        """What is wrong with their files, None for those that are as they were left; blocks."""
+        return [self._fault(holding) for holding in holdings]
+
+    def _fault(self, holding: Holding) -> FileChanged | None:
+        try:
+            status = self._disk.status(holding.path)
+            if holding.stamp is None or not holding.stamp.matches(status):
+                return FileChanged(f"{holding.path} was changed.")
+            if holding.withheld is not None:  # for instance because it could not be opened
+                ChunkReader.open(self._disk, holding.path, holding.stamp).close()
+        except OSError as error:
+            return FileAway.of(holding.path, error)
+        except FileChanged as fault:
+            return fault
+        except StorageProblem as error:
+            return FileAway(str(error))
+        return None
+
+
+def _announced_later(failure: Failure) -> None:
+    """Refusals are shown with the share; without a tracker, joining one announces everything."""
+    failure.trap(P2pfsError)

@@ -12,6 +12,14 @@ from p2pfs.peer.pace import Reached
 from p2pfs.peer.storage import PartFile, Stamp
 
 
+@dataclass(frozen=True)
+class Withheld:
+    """Why a share is not offered at present, and since when, by the reactor's clock."""
+
+    reason: str
+    since: float
+
+
 @dataclass
 class Holding:
     """A file this peer holds chunks of, under its name on the network.
@@ -32,6 +40,8 @@ class Holding:
     part: PartFile | None = None
     refusal: str = ""
     """Why the tracker would not list it, if so."""
+    withheld: Withheld | None = None
+    """Set while the file of a share is away: then nothing of it is offered or claimed."""
     reached: Reached | None = None
     """How good its download went, if that was since the start of this process."""
 

@@ -188,12 +188,13 @@ class Publisher:
     async def _publish_file(self, candidate: Candidate, publication: Publication) -> Published:
         path, name, stamp = candidate
         known = self._library.get(name)
-        if known is not None and (known.path != path or not known.is_share):
+        elsewhere = known is not None and known.path != path
+        if known is not None and (elsewhere or not known.is_share) and not known.withheld:
             raise AlreadyExists(
                 f"This peer holds '{name}' already, in {known.path}; unpublish it first, or "
                 "publish under another name."
             )
-        if known is None or known.stamp != stamp:
+        if known is None or elsewhere or known.stamp != stamp:
             holding = await self._hash(path, name, publication)
             if known is not None and self._library.discard(known):
                 await self._uplink.withdraw(known)
@@ -209,6 +210,7 @@ class Publisher:
                 raise Refused(f"'{name}' was not published: it was unpublished meanwhile.")
         else:
             holding = known
+            holding.withheld = None
             publication.hashed(stamp.size)
         try:
             await self._uplink.announce(holding)

@@ -24,7 +24,7 @@ from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.offers import Offers
 from p2pfs.peer.rate_limit import RateLimit
-from p2pfs.peer.storage import ChunkReader, FileChanged
+from p2pfs.peer.storage import ChunkReader, FileAway, FileChanged
 from p2pfs.reception import Reception
 from p2pfs.sockets import set_tcp_options
 from p2pfs.threads import in_thread
@@ -223,6 +223,8 @@ class ServingProtocol(MessageProtocol):
                 reader.close()
         except FileChanged as error:
             self._serving.changed(holding, error)
+            if isinstance(error, FileAway):
+                raise Refused("This peer does not share that file at present.") from None
             raise Refused("The file was changed or removed; this peer shares it no more.") from None
         except StorageProblem as error:
             # The other side has no business with paths on this machine.
@@ -374,6 +376,8 @@ class ServingFactory(Reception[ServingProtocol]):
         holding = self._library.get(filename)
         if holding is None:
             raise Refused("This peer does not share that file.")
+        if holding.withheld is not None:
+            raise Refused("This peer does not share that file at present.")
         if root is not None and root.lower() != holding.info.root:
             raise Refused("This peer holds another content under that name.")
         return holding

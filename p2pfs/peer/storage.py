@@ -60,6 +60,25 @@ class FileChanged(StorageProblem):
     """A shared file is no longer what was published."""
 
 
+class FileAway(FileChanged):
+    """A shared file cannot be looked at: it, or the disk that it lies on, is away."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> FileAway:
+        """The error for what the system says of a path."""
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return FileGone(f"{path} is gone.")
+        return cls(f"{path} cannot be read: {error.strerror}.")
+
+
+class FileGone(FileAway):
+    """There is nothing at its path: it was removed, or its disk is not mounted."""
+
+
+_OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What says nothing about a file that cannot be opened."""
+
+
 @contextmanager
 def explained(action: str, path: Path) -> Iterator[None]:
     """Turn an OSError into a `StorageProblem` such as "Cannot write /x: the disk is full …"."""
@@ -81,14 +100,14 @@ class ChunkReader:
 
     @classmethod
     def open(cls, disk: Disk, path: Path, stamp: Stamp | None) -> ChunkReader:
-        """Open a file; raises `FileChanged` when it is gone or does not bear ``stamp``."""
+        """Open a file; raises `FileAway`, or `FileChanged` when it does not bear ``stamp``."""
         try:
             # Not blocking: the path may have become a pipe meanwhile.
             fd = disk.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        except FileNotFoundError:
-            raise FileChanged(f"{path} is gone.") from None
         except OSError as error:
-            raise StorageProblem(f"Cannot read {path}: {error.strerror}.") from error
+            if error.errno in _OUR_OWN:
+                raise StorageProblem(f"Cannot read {path}: {error.strerror}.") from error
+            raise FileAway.of(path, error) from None
         reader = cls(disk, fd, path, stamp)
         try:
             reader.check()

@@ -117,7 +117,8 @@ class Trees:
             name, info = waiting.pop()
             target = tree.target / name.removeprefix(tree.prefix)
             held = self._library.get(name)
-            if held is not None and held.is_share and (held.path, held.info) == (target, info):
+            is_here = held is not None and held.is_share and not held.withheld
+            if held is not None and is_here and (held.path, held.info) == (target, info):
                 tree.already_there += 1
                 tree.bytes_there += info.filesize
                 continue

@@ -186,6 +186,8 @@ class Uplink:
 
     def announce(self, holding: Holding) -> Deferred[None]:
         """Say what this peer holds of a file; fails with `Refused` or `TrackerUnavailable`."""
+        if holding.withheld is not None:
+            return succeed(None)
         try:
             client = self.client()
         except TrackerUnavailable as error:
@@ -225,7 +227,7 @@ class Uplink:
         if now - at < (SOONEST_TELL if up > _MORE * told else TELL_SECONDS):
             return
         holding = self._library.get(name)
-        if holding is None or holding.refusal or not holding.announced_whole:
+        if holding is None or holding.refusal or holding.withheld or not holding.announced_whole:
             return  # who fetches it says so with the chunks that it registers
         if link is None or link.client is None or link.address is None:
             return

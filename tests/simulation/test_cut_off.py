@@ -166,6 +166,7 @@ def test_what_was_wrong_with_a_connection_is_said_in_words(
     """Not by the number that the system has for it."""
     job, fetched = peers.download()
     peers.network.run(8)
+    peers.tracker.power_off()  # or else it would say that this source is no more
     getattr(peers.source_host, fault)()
     peers.network.run(25)
     [source] = job.download.explain().sources

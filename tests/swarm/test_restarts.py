@@ -40,7 +40,7 @@ from tests.swarm.harness import (
 async def test_a_restarted_peer_shares_again_without_hashing(
     swarm: Swarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unchanged files are not read again; a changed one is, and a deleted one is dropped."""
+    """Unchanged files are not read again; a changed one is, and a deleted one is withheld."""
     peer = await swarm.peer("p")
     same, changed, gone = [swarm.file(name, 2 * MIB) for name in ("same", "changed", "gone")]
     for path in (same, changed, gone):
@@ -59,6 +59,7 @@ async def test_a_restarted_peer_shares_again_without_hashing(
     peer = await swarm.peer("p")
     await until(lambda: set(swarm.tracker.directory) == {"same", "changed"})
     assert hashed == ["changed"]
+    assert [holding.name for holding in peer.library if holding.withheld] == ["gone"]
     fetcher = await swarm.peer("f")
     for path in (same, changed):
         await download(fetcher, path.name, swarm.directory / f"{path.name}.copy")

@@ -1,0 +1,192 @@
+"""Shares whose disk is away: not offered meanwhile, never forgotten, and back by themselves."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from p2pfs.console.peer_commands import peer_commands
+from p2pfs.console.status import status
+from p2pfs.console.why import why
+from p2pfs.errors import NotFound
+from p2pfs.peer.service import PeerService
+from p2pfs.testing import Network, Swarm, download, publish
+from p2pfs.tracker.service import TrackerService
+from tests.simulation.parts import outcome_of
+
+CONTENT = Random(1).randbytes(200_000)
+
+
+class Sharing:
+    """A peer that shares two files of a directory ``disk``, which may be away."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.swarm = Swarm(network)
+        self.tracker_host = network.add_host("tracker")
+        self.tracker: TrackerService = self.swarm.start_tracker(self.tracker_host)
+        self.host = network.add_host("source")
+        self.peer = self.start()
+        self.disk = self.host.directory / "disk"
+        self.disk.mkdir()
+        network.run(1)
+        for name in ("a", "b"):
+            (self.disk / name).write_bytes(CONTENT)
+            network.result_of(publish(self.peer, self.disk / name), 10)
+
+    def start(self) -> PeerService:
+        return self.swarm.start_peer(self.host, self.tracker_host)
+
+    def restart(self) -> None:
+        self.network.result_of(self.swarm.stop(self.host), 10)
+        self.peer = self.start()
+
+    def unmount(self) -> None:
+        self.disk.rename(self.away)
+        self.disk.mkdir()
+
+    def mount(self) -> None:
+        self.disk.rmdir()
+        self.away.rename(self.disk)
+
+    @property
+    def away(self) -> Path:
+        return self.host.directory / "away"
+
+    @property
+    def listed(self) -> list[str]:
+        return sorted(self.tracker.directory)
+
+    @property
+    def withheld(self) -> list[str]:
+        return sorted(holding.name for holding in self.peer.library if holding.withheld)
+
+    def command(self, line: str) -> Deferred[Any]:
+        commands = peer_commands(self.peer)
+        return commands.run(commands.parse_line(line), lambda _: None)
+
+
+@pytest.fixture
+def sharing(network: Network) -> Sharing:
+    """See there."""
+    return Sharing(network)
+
+
+def test_shares_come_back_with_their_disk(sharing: Sharing) -> None:
+    """Within a look they are withdrawn, and within a look of its return listed again."""
+    sharing.unmount()
+    sharing.network.run(31)
+    assert sharing.listed == []
+    assert sharing.withheld == ["a", "b"]
+    sharing.network.run(1000)
+    sharing.mount()
+    sharing.network.run(31)
+    assert sharing.listed == ["a", "b"]
+    assert sharing.withheld == []
+
+
+def test_a_disk_that_fails_is_away_too(sharing: Sharing) -> None:
+    """Whether the system says that there is nothing, or that it cannot tell."""
+    sharing.host.drive.failing = frozenset({"read"})
+    sharing.network.run(31)
+    assert sharing.withheld == ["a", "b"]
+    [share, _] = status(sharing.peer).data["shares"]
+    assert share["withheld"].endswith("cannot be read: Input/output error.")
+    sharing.host.drive.failing = frozenset()
+    sharing.network.run(31)
+    assert sharing.listed == ["a", "b"]
+
+
+def test_shares_outlive_a_restart_without_their_disk(sharing: Sharing) -> None:
+    """What is withheld stays on record, also over a start at which the disk is not there."""
+    sharing.unmount()
+    for _ in range(2):
+        sharing.restart()
+        sharing.network.run(40)
+        assert sharing.withheld == ["a", "b"]
+        assert sharing.listed == []
+    sharing.mount()
+    sharing.network.run(31)
+    assert sharing.listed == ["a", "b"]
+
+
+def test_a_tracker_that_is_joined_again_hears_nothing_of_them(sharing: Sharing) -> None:
+    """What is withheld is not announced with all that is held."""
+    sharing.unmount()
+    sharing.network.run(31)
+    sharing.tracker_host.kill()
+    sharing.tracker = sharing.swarm.start_tracker(sharing.tracker_host)
+    assert sharing.network.run(20, lambda: sharing.peer.uplink.joined)
+    sharing.network.run(1)
+    assert sharing.listed == []
+
+
+def test_it_is_said_that_they_are_withheld(sharing: Sharing) -> None:
+    """By status, by why and by list_file; and a downloader is told that nobody offers it."""
+    (sharing.disk / "a").unlink()
+    sharing.network.run(60)
+    told = status(sharing.peer)
+    [share] = [share for share in told.data["shares"] if share["withheld"]]
+    assert share["withheld"] == f"{sharing.disk / 'a'} is gone."
+    assert 25 <= share["withheld_seconds"] <= 60
+    assert any("(withheld for " in line for line in told.lines)
+    told = why(sharing.peer, "a")
+    assert told.data["state"] == "withheld"
+    assert "unpublish it if it is gone for good" in told.lines[0]
+    other = sharing.swarm.start_peer(sharing.network.add_host("other"), sharing.tracker_host)
+    sharing.network.run(1)
+    fetched = download(other, "a", sharing.host.directory / "copy")[1]
+    assert isinstance(outcome_of(sharing.network, fetched, 10), NotFound)
+
+
+def test_what_is_gone_for_good_is_unpublished(sharing: Sharing) -> None:
+    """The user says so; it is not back when its file is."""
+    sharing.unmount()
+    sharing.network.run(31)
+    sharing.network.result_of(sharing.command("unpublish a"), 10)
+    sharing.mount()
+    sharing.network.run(31)
+    assert sharing.listed == ["b"]
+    sharing.restart()
+    sharing.network.run(40)
+    assert sharing.listed == ["b"]
+
+
+def test_what_comes_back_changed_is_unpublished(sharing: Sharing) -> None:
+    """As it is when it changes without having been away."""
+    sharing.unmount()
+    sharing.network.run(31)
+    (sharing.away / "a").write_bytes(b"something else")
+    sharing.mount()
+    sharing.network.run(31)
+    assert sharing.listed == ["b"]
+    assert sharing.peer.library.get("a") is None
+
+
+def test_a_withheld_share_may_be_published_from_elsewhere(sharing: Sharing) -> None:
+    """Files that were moved are published anew, under the names that they had."""
+    sharing.unmount()
+    sharing.network.run(31)
+    sharing.network.result_of(publish(sharing.peer, sharing.away / "a"), 10)
+    assert sharing.withheld == ["b"]
+    assert sharing.listed == ["a"]
+    sharing.mount()
+    sharing.network.run(31)
+    # That file is away again, as it went back to its old place.
+    assert (sharing.listed, sharing.withheld) == (["b"], ["a"])
+
+
+def test_a_withheld_share_may_be_published_again(sharing: Sharing) -> None:
+    """Nobody has to wait for a look."""
+    times = (sharing.disk / "a").stat()
+    sharing.unmount()
+    sharing.network.run(31)
+    sharing.mount()
+    assert os.stat(sharing.disk / "a").st_mtime_ns == times.st_mtime_ns
+    sharing.network.result_of(publish(sharing.peer, sharing.disk / "a"), 10)
+    assert (sharing.listed, sharing.withheld) == (["a"], ["b"])
