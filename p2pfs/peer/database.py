@@ -22,7 +22,7 @@ from p2pfs.peer.storage import Stamp
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS holdings (
+CREATE TABLE holdings (
     name TEXT PRIMARY KEY,
     path BLOB NOT NULL,
     target BLOB,
@@ -48,19 +48,16 @@ class Database:
         self._lock = Lock()
         self._path = path
         try:
+            if not os.path.lexists(path):
+                _create(disk, path)
             self._connection = disk.database(path)
             os.chmod(path, 0o600)
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, _SCHEMA_VERSION):
+            if version != _SCHEMA_VERSION:
                 self._connection.close()
-                raise StartupProblem(
-                    f"{path} was written by another version of p2pfs; give another --state."
-                )
+                raise _not_ours(path, version)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
-            with self._connection:
-                self._connection.execute(_SCHEMA)
-                self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
         except (sqlite3.Error, OSError) as error:
             raise StartupProblem(
                 f"The state file {path} cannot be used ({error}); mend its permissions, or move "
@@ -101,6 +98,32 @@ class Database:
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+
+def _create(disk: Disk, path: Path) -> None:
+    """Make an empty state file, all of it at once: one without its table is damaged."""
+    fresh = path.with_name(path.name + ".new")
+    disk.unlink(fresh)
+    connection = disk.database(fresh)
+    try:
+        os.chmod(fresh, 0o600)
+        with connection:
+            connection.execute(_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+    finally:
+        connection.close()
+    disk.replace(fresh, path)
+    disk.sync_directory(path.parent)
+
+
+def _not_ours(path: Path, version: int) -> StartupProblem:
+    """The error for a state file that does not bear this version."""
+    if version == 0:
+        return StartupProblem(
+            f"The state file {path} is damaged (there is nothing in it); move it away and publish "
+            "again."
+        )
+    return StartupProblem(f"{path} was written by another version of p2pfs; give another --state.")
 
 
 def row(holding: Holding) -> Row:

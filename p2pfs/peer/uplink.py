@@ -17,6 +17,7 @@ from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
 from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.line_rate import Lines
+from p2pfs.peer.refusals import Refusals
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.tracker_client import TrackerClient
 from p2pfs.peer.tracker_link import TrackerLink
@@ -75,6 +76,7 @@ class Uplink:
         self._batch_seconds = BATCH_SECONDS
         # When the tracker was last told how fast a file is sent, and what.
         self._told: dict[str, tuple[float, int]] = {}
+        self._refusals = Refusals(reactor, library, self.announce)
 
     # The tracker
 
@@ -155,6 +157,7 @@ class Uplink:
 
     def stop(self) -> Deferred[None]:
         """Leave the tracker."""
+        self._refusals.forget()
         if self._batch_timer is not None:
             self._batch_timer.cancel()
             self._batch_timer = None
@@ -276,16 +279,17 @@ class Uplink:
             self._announce_all(link)
 
     def _announce_all(self, link: TrackerLink) -> None:
+        self._refusals.forget()
         for holding in self._library:
             self.announce(holding).addErrback(self._not_announced, holding)
         self._on_joined(link)
 
     def _published(self, _: None, holding: Holding) -> None:
-        holding.refusal = ""
+        self._refusals.listed(holding)
 
     def _refused(self, failure: Failure, holding: Holding) -> Failure:
         if failure.check(Refused):
-            holding.refusal = str(failure.value)
+            self._refusals.refused(holding, str(failure.value))
         return failure
 
     def _not_announced(self, failure: Failure, holding: Holding) -> None:

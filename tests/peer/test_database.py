@@ -119,6 +119,41 @@ def test_another_version_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "db").read_bytes() == before
 
 
+@pytest.mark.parametrize("content", ["nothing", "no table"])
+def test_an_empty_state_file_is_damage(tmp_path: Path, content: str) -> None:
+    """It is not taken for a new one, with all shares gone without a word."""
+    path = tmp_path / "db"
+    path.touch()
+    if content == "no table":
+        connection = sqlite3.connect(path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.close()
+        assert path.stat().st_size
+    before = path.read_bytes()
+    with pytest.raises(StartupProblem, match=r"is damaged .* move it away"):
+        Database(Disk(), path)
+    assert path.read_bytes() == before
+
+
+def test_a_crash_while_it_is_made_is_no_damage(tmp_path: Path) -> None:
+    """It gets its name when it is complete; what is left of an attempt is of no account."""
+
+    class Crash(Exception):
+        """The process ends."""
+
+    class Crashing(Disk):
+        def replace(self, source: Path, target: Path) -> None:
+            raise Crash
+
+    with pytest.raises(Crash):
+        Database(Crashing(), tmp_path / "db")
+    (tmp_path / "db.new").write_bytes(b"")
+    database = Database(Disk(), tmp_path / "db")
+    assert database.load() == []
+    database.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["db"]
+
+
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     """Garbage in the place of the state file is a sentence."""
     (tmp_path / "db").write_bytes(os.urandom(5000))
