@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Cancelled, P2pfsError, StorageProblem
 from p2pfs.peer.disk import Disk
+from p2pfs.peer.doubts import Doubts
 from p2pfs.peer.library import Holding, Library, Withheld
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.records import Records, warn_not_recorded
@@ -60,6 +61,8 @@ class Custodian:
         self._records = records
         self._uplink = uplink
         self._publish_again = publish_again
+        self.doubts = Doubts(reactor, disk, self.changed)
+        """To be told of chunks that others found wrong."""
         self._checks: dict[str, Deferred[None]] = {}
         self._stop = Event()
         self._is_restored = False
@@ -105,6 +108,7 @@ class Custodian:
         if self._watch.running:
             self._watch.stop()
         await self._watching
+        await self.doubts.stop()
         for check in list(self._checks.values()):
             await end_of(check)
 

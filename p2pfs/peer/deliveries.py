@@ -35,6 +35,10 @@ class Deliveries:
             self._line.count(*sent, now)
             self._delivered(name)
 
+    def found_wrong(self, receiver: Hashable, name: str, chunknum: int) -> bool:
+        """A receiver says that a chunk is wrong; False if none was sent to it."""
+        return self._under_way.get(receiver, {}).pop((name, chunknum), None) is not None
+
     def forget(self, receiver: Hashable) -> None:
         """A receiver is gone."""
         self._under_way.pop(receiver, None)

@@ -161,19 +161,20 @@ class Download:
         self._around.intake.begin(connection, chunk, lambda: sink.missing, now)
         self._track(
             connection.fetch(self._holding.name, info, chunknum, sink)
-            .addCallback(self._check, sink, source, chunknum)
+            .addCallback(self._check, sink, connection, chunknum)
             .addCallback(self._keep, source, chunknum)
             .addErrback(self._reroute, sink, source, connection, chunknum)
         )
 
     def _check(
-        self, claimed: bytes, sink: ChunkSink, source: Source, chunknum: int
+        self, claimed: bytes, sink: ChunkSink, connection: SourceConnection, chunknum: int
     ) -> Deferred[bytes]:
         """The chunk's digest once it is written; fails with `WrongChunk`."""
 
         def compare(digest: bytes) -> bytes:
             if digest != claimed or not self._is_right(chunknum, digest):
-                raise WrongChunk(f"{source.address}: it sent a wrong chunk {chunknum}")
+                connection.found_wrong(self._holding.name, chunknum)
+                raise WrongChunk(f"{connection.address}: it sent a wrong chunk {chunknum}")
             return digest
 
         self._ledger.arrived(chunknum)

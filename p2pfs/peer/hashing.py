@@ -102,6 +102,16 @@ def right_chunks(
     return right
 
 
+def is_right(
+    reader: ChunkReader, info: FileInfo, hashes: HashList, chunknum: int, stop: Event
+) -> bool:
+    """Whether a chunk of an open file has the digest that it should.
+
+    Raises `StorageProblem` when it cannot be read, and `Cancelled` once ``stop`` is set.
+    """
+    return _digest(reader, info, chunknum, stop) == hashes[chunknum]
+
+
 def hash_list(disk: Disk, path: Path, stamp: Stamp, info: FileInfo, stop: Event) -> HashList:
     """The hash list of a local file, cut as ``info`` says.
 

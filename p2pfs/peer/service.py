@@ -90,6 +90,7 @@ class PeerService(Daemon):
             random,
             Deliveries(lines.up, self.uplink.delivered),
             self.uplink.heard,
+            self.custodian.doubts.raise_for,
         )
         around = Surroundings(
             reactor,

@@ -53,6 +53,10 @@ MAX_CONNECTIONS = 256
 """Connections served at the same time; when there are more, hosts share them."""
 
 
+_CHUNK = m.type_of(m.PeerReplyChunk)
+"""What a downloader's error is about when it found a chunk wrong."""
+
+
 class ServingProtocol(MessageProtocol):
     """One downloader's connection. Everything is answered one by one, in order."""
 
@@ -99,6 +103,8 @@ class ServingProtocol(MessageProtocol):
                 offers.busy(self, filename, chunknum)
             case m.PeerReady(filename):
                 offers.ready(self, filename)
+            case m.Error(request, _, str(filename), int(chunknum)) if request == _CHUNK:
+                self._serving.found_wrong(self, filename, chunknum)
             case m.PeerRequestChunk(filename, chunknum):
                 offers.asked(self, filename, chunknum)
                 self._enqueue(message, len(line))
@@ -342,13 +348,16 @@ class ServingFactory(Reception[ServingProtocol]):
         random: Random,
         deliveries: Deliveries | None = None,
         heard: Callable[[], None] = lambda: None,
+        doubted: Callable[[Holding, int], None] = lambda holding, chunknum: None,
     ) -> None:
         """``changed`` is told of a holding whose file is no longer what was published.
 
         ``random`` breaks ties between those whose turn it could be, and ``deliveries``
-        watches how fast chunks are sent. ``heard`` is called when another host connects.
+        watches how fast chunks are sent. ``heard`` is called when another host connects,
+        and ``doubted`` with each chunk that was found wrong by whom it was sent to.
         """
         self._heard = heard
+        self._doubted = doubted
         self.limit = limit
         self.reactor = reactor
         self.changed = changed
@@ -370,6 +379,13 @@ class ServingFactory(Reception[ServingProtocol]):
         super().forget(connection)
         self.offers.forget(connection)
         self.deliveries.forget(connection)
+
+    def found_wrong(self, receiver: ServingProtocol, filename: str, chunknum: int) -> None:
+        """A downloader says that a chunk that it was sent is wrong."""
+        holding = self._library.get(filename)
+        sent = self.deliveries.found_wrong(receiver, filename, chunknum)
+        if sent and holding is not None and not holding.withheld and chunknum in holding.chunks:
+            self._doubted(holding, chunknum)
 
     def holding(self, filename: str, root: str | None) -> Holding:
         """What this peer holds under that name; raises `Refused` when it is not that content."""

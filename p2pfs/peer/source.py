@@ -168,6 +168,11 @@ class SourceConnection(RequestProtocol):
         """Tell a source that takes turns that a chunk is wanted no more."""
         self.send(m.PeerHave(filename, chunknum))
 
+    def found_wrong(self, filename: str, chunknum: int) -> None:
+        """Tell a source that a chunk is wrong, so that it looks at its own copy."""
+        kind = m.type_of(m.PeerReplyChunk)
+        self.send(m.Error(kind, "It does not have the digest it should.", filename, chunknum))
+
     def probe(self) -> None:
         """Ask for a sign of life, if nothing is due and nothing has come for a while.
 

@@ -29,6 +29,7 @@ class Serving:
         self.clock = InlineReactor()
         self.library = Library()
         self.changes: list[tuple[Holding, FileChanged]] = []
+        self.doubts: list[tuple[Holding, int]] = []
         self.factory = ServingFactory(
             self.clock,
             Disk(),
@@ -36,6 +37,7 @@ class Serving:
             lambda holding, error: self.changes.append((holding, error)),
             RateLimit(),
             Random(1),
+            doubted=lambda holding, chunknum: self.doubts.append((holding, chunknum)),
         )
 
     def connect(self, stuck: bool = False) -> MemoryTransport:

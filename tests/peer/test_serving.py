@@ -195,6 +195,21 @@ def test_a_changed_file_is_reported_and_served_no_more(
     done(serving, other)
 
 
+def test_only_who_was_sent_a_chunk_is_heard_when_it_finds_it_wrong(serving: Serving) -> None:
+    """Once for each time that it was sent; and the complaint is not answered."""
+    other, stranger = serving.connect(), serving.connect()
+    complaint = {"type": "ERROR", "request": "PEER_REPLY_CHUNK", "message": "wrong"}
+    complaint |= {"filename": held(serving).name, "chunknum": 4}
+    other.ask(**asking(4))
+    assert stranger.ask(**complaint) == []
+    assert other.ask(**{**complaint, "chunknum": 3}) == []
+    assert serving.doubts == []
+    assert other.ask(**complaint) == []
+    assert other.ask(**complaint) == []
+    assert serving.doubts == [(held(serving), 4)]
+    done(serving, other, stranger)
+
+
 def test_a_file_that_cannot_be_read_is_an_error(serving: Serving) -> None:
     """A trouble of the disk is not a change of the file, and its path is nobody's business."""
     held(serving).stamp = None
