@@ -16,7 +16,7 @@ from typing import NamedTuple
 from p2pfs.chunks import DEFAULT_CHUNK_SIZE, ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled, StorageProblem
 from p2pfs.peer.disk import Disk
-from p2pfs.peer.storage import ChunkReader, PartFile, Stamp, explained
+from p2pfs.peer.storage import ChunkReader, FileChanged, PartFile, Stamp, explained
 
 FRAME = 1 << 20
 """Bytes read and hashed in one go."""
@@ -47,6 +47,12 @@ class FileHasher:
         self._smallest_chunk = smallest_chunk
         self._stamp = Stamp.of(status)
         self._reader = ChunkReader.open(disk, path, self._stamp)
+        try:
+            if self._reader.goes_on(self._stamp.size):
+                raise self._pseudo()
+        except BaseException:
+            self._reader.close()
+            raise
         self.info = FileInfo.of_size(self._stamp.size, smallest_chunk=smallest_chunk)
         self._hashes = HashList(self.info.totalchunknum)
         self._next = itertools.count()  # taking a number from it is atomic
@@ -58,7 +64,11 @@ class FileHasher:
         `Cancelled` once ``stop`` is set, and `StorageProblem` when the file changes.
         """
         while (chunknum := next(self._next)) < self.info.totalchunknum:
-            self._hashes[chunknum] = _digest(self._reader, self.info, chunknum, stop)
+            try:
+                self._hashes[chunknum] = _digest(self._reader, self.info, chunknum, stop)
+            except FileChanged:
+                self._reader.check()  # what has not changed is shorter than it says
+                raise self._pseudo() from None
             hashed(self.info.length(chunknum))
 
     def result(self) -> HashedFile:
@@ -70,6 +80,12 @@ class FileHasher:
                 )
         info = FileInfo.of_size(self._stamp.size, self._hashes.root, self._smallest_chunk)
         return HashedFile(info, self._hashes, self._stamp)
+
+    def _pseudo(self) -> StorageProblem:
+        return StorageProblem(
+            f"Cannot publish {self._path}: its size is not that of its content, as with files that "
+            "the system makes up; copy what you want to share."
+        )
 
     def close(self) -> None:
         """Close the file, after the last worker has ended."""

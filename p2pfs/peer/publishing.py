@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
@@ -250,29 +251,61 @@ def _candidates(
     if not stat.S_ISDIR(status.st_mode):
         return [Candidate(path, base, Stamp.of(status))]
     candidates = []
-
-    def unreadable(error: OSError) -> None:
-        skipped.append(f"{error.filename} was skipped: {error.strerror}.")
-
-    for folder, subfolders, files in os.walk(path, onerror=unreadable):
-        own = [sub for sub in subfolders if Path(folder, sub).resolve() == private]
-        skipped += [f"{Path(folder, sub)} was skipped: it is this peer's state." for sub in own]
-        # os.walk goes on with what is left in this list.
-        subfolders[:] = sorted(set(subfolders) - set(own))
-        for file in sorted(files):
-            if stop.is_set():
-                raise Cancelled("The publishing was cancelled.")
-            place = Path(folder, file)
+    for place, name in _files_below(path, base, private, skipped):
+        if stop.is_set():
+            raise Cancelled("The publishing was cancelled.")
+        try:
             status = disk.status_of_link(place)
-            if not stat.S_ISREG(status.st_mode):
-                skipped.append(f"{place} was skipped: it is not a regular file.")
-                continue
-            try:
-                name = filename_from_path(f"{base}/{place.relative_to(path).as_posix()}")
-            except InvalidName as error:
-                skipped.append(f"{place} was skipped: {error}")
-                continue
+        except OSError as error:
+            skipped.append(f"{place} was skipped: {error.strerror}.")
+            continue
+        if stat.S_ISREG(status.st_mode):
             candidates.append(Candidate(place, name, Stamp.of(status)))
+        else:
+            skipped.append(f"{place} was skipped: it is not a regular file.")
     if not candidates:
         raise NotFound(f"There is no regular file below {path}; nothing was published.")
     return candidates
+
+
+def _is_same(place: Path, private: Path) -> bool:
+    try:
+        return place.samefile(private)
+    except FileNotFoundError:
+        return False
+
+
+def _files_below(
+    path: Path, base: str, private: Path, skipped: list[str]
+) -> Iterator[tuple[Path, str]]:
+    """What is below a directory and is none itself, with its name on the network; blocks.
+
+    Links are not followed. What cannot be read, or not be named, is skipped with all below it.
+    """
+    waiting = [(path, base)]
+    while waiting:
+        folder, folder_name = waiting.pop()
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            skipped.append(f"{folder} was skipped: {error.strerror}.")
+            continue
+        for entry in entries:
+            place = Path(entry.path)
+            try:
+                name = filename_from_path(f"{folder_name}/{entry.name}")
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if is_folder and _is_same(place, private):
+                    skipped.append(f"{place} was skipped: it is this peer's state.")
+                    continue
+            except InvalidName as error:
+                skipped.append(f"{place} was skipped: {error}")
+                continue
+            except OSError as error:
+                skipped.append(f"{place} was skipped: {error.strerror}.")
+                continue
+            if is_folder:
+                waiting.append((place, name))
+            else:
+                yield place, name

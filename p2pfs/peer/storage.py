@@ -133,6 +133,17 @@ class ChunkReader:
         self.check()
         return data
 
+    def goes_on(self, size: int) -> bool:
+        """True when there is something behind ``size`` bytes and the file did not grow to that.
+
+        Raises `FileChanged` when it did.
+        """
+        with explained("read", self._path):
+            more = self._disk.read(self._fd, 1, size)
+        if more:
+            self.check()
+        return bool(more)
+
     def cut_short(self) -> FileChanged:
         """The error for a file that ends where it should go on."""
         return FileChanged(f"{self._path} was cut short.")

@@ -1,0 +1,102 @@
+"""What can be published, and what is left out with a sentence."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from p2pfs.errors import NotFound, StorageProblem
+from p2pfs.names import MAX_FILENAME_BYTES
+from p2pfs.peer.service import PeerService
+from p2pfs.testing import Network, Swarm, publish
+from tests.simulation.parts import outcome_of
+
+
+@pytest.fixture
+def peer(network: Network) -> PeerService:
+    """A peer without a tracker."""
+    peer = Swarm(network).start_peer(network.add_host("peer"), None)
+    network.run(1)
+    return peer
+
+
+def outcome(network: Network, peer: PeerService, path: Path) -> object:
+    """What becomes of publishing it, or the names that are published then."""
+    result = outcome_of(network, publish(peer, path), 10)
+    return [file.name for file in result] if isinstance(result, list) else result
+
+
+def test_a_directory_by_way_of_a_link(network: Network, peer: PeerService, place: Path) -> None:
+    """A link is followed when it is what the user names, and below that none is."""
+    (place / "real" / "sub").mkdir(parents=True)
+    (place / "real" / "f").write_bytes(b"content")
+    (place / "real" / "sub" / "g").write_bytes(b"content")
+    (place / "real" / "round").symlink_to(place / "real")
+    (place / "real" / "loop").symlink_to("loop")
+    (place / "link").symlink_to("real")
+    assert outcome(network, peer, place / "link") == ["link/f", "link/sub/g"]
+    assert isinstance(outcome(network, peer, place / "real" / "loop"), StorageProblem)
+
+
+def test_a_thousand_nested_directories(network: Network, peer: PeerService, place: Path) -> None:
+    """What is too deep for a name is skipped as a whole, with one sentence."""
+    top = place / "d"
+    top.mkdir()
+    (top / "f").write_bytes(b"content")
+    here = os.open(top, os.O_RDONLY)
+    for _ in range(1000):
+        os.mkdir("d", dir_fd=here)
+        here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    os.close(here)
+    publication, published = peer.publisher.publish(top)
+    try:
+        network.result_of(published, 10)
+    finally:
+        for depth in range(1000, 0, -1):  # the standard library's own removal goes too deep
+            os.rmdir(os.path.join(top, *["d"] * depth))
+    assert [holding.name for holding in peer.library] == ["d/f"]
+    [skipped] = publication.skipped
+    assert f"longer than {MAX_FILENAME_BYTES} bytes" in skipped
+
+
+@pytest.mark.parametrize("path", ["/proc/version", "/proc/self/maps", "/sys/kernel/notes"])
+def test_what_the_system_makes_up_is_not_published(
+    network: Network, peer: PeerService, path: str
+) -> None:
+    """Its size is not that of its content, which differs from moment to moment anyway."""
+    if not os.access(path, os.R_OK):
+        pytest.skip(f"{path} is not here")
+    if path == "/sys/kernel/notes" and len(Path(path).read_bytes()) == os.stat(path).st_size:
+        pytest.skip(f"{path} is as long as it says here")
+    refused = outcome(network, peer, Path(path))
+    assert isinstance(refused, StorageProblem)
+    assert "its size is not that of its content" in str(refused)
+    assert peer.library.get(Path(path).name) is None
+
+
+def test_a_file_that_is_shorter_than_it_says(
+    network: Network, peer: PeerService, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As files in /sys are: they have a page of memory, of which a few bytes are used."""
+    (place / "f").write_bytes(b"content")
+    disk = network.hosts["peer"].disk
+    really = disk.read
+    monkeypatch.setattr(disk, "read", lambda fd, size, at: really(fd, size, at)[: max(0, 4 - at)])
+    refused = outcome(network, peer, place / "f")
+    assert isinstance(refused, StorageProblem)
+    assert "its size is not that of its content" in str(refused)
+
+
+def test_an_empty_file_is_a_file(network: Network, peer: PeerService, place: Path) -> None:
+    """It has no byte beyond its end."""
+    (place / "f").touch()
+    assert outcome(network, peer, place / "f") == ["f"]
+
+
+def test_a_directory_of_nothing(network: Network, peer: PeerService, place: Path) -> None:
+    """Said so."""
+    (place / "d").mkdir()
+    assert isinstance(outcome(network, peer, place / "d"), NotFound)
