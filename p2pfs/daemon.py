@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.usage import Options, UsageError
@@ -22,6 +25,9 @@ from p2pfs.descriptors import allow_many
 from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import listen
 from p2pfs.state_directory import StateDirectory
+
+STATE_WATCH_SECONDS = 10.0
+"""How often a daemon looks whether its state directory is still there."""
 
 
 class Daemon(MultiService):
@@ -42,6 +48,8 @@ class Daemon(MultiService):
         self.claim: StateDirectory | None = None
         """The state directory, while it is this daemon's."""
         self._ssh: ConsoleSSHFactory | None = None
+        self._state_watch = LoopingCall(self._look_after_state)
+        self._state_watch.clock = reactor
 
     def open(self) -> None:
         """Claim the state directory and bind the ports; raises `StartupProblem`."""
@@ -51,8 +59,11 @@ class Daemon(MultiService):
         if self.claim is None:
             self.open()
         super().startService()  # type: ignore[no-untyped-call]  # Twisted's is not annotated
+        self._state_watch.start(STATE_WATCH_SECONDS, now=False).addErrback(self._defect)
 
     def stopService(self) -> Deferred[None]:
+        if self._state_watch.running:
+            self._state_watch.stop()
         ports, self.ports = self.ports, []
         children = super().stopService()  # type: ignore[no-untyped-call]  # as above
         stopping = [children, *(port.stopListening() for port in ports)]
@@ -67,6 +78,21 @@ class Daemon(MultiService):
             self.claim = None
         if isinstance(result, Failure):
             self.log.failure("The daemon did not stop cleanly.", failure=result)
+
+    def _look_after_state(self) -> None:
+        """Without its directory a daemon could keep nothing, and nobody could reach its console."""
+        if self.claim is not None and self.claim.is_gone:
+            self._state_watch.stop()
+            self.log.critical(
+                "The state directory {state} was removed, and what was in it with it; this daemon "
+                "stops. Start it again to begin anew.",
+                state=self.state,
+            )
+            with suppress(ReactorNotRunning):  # it stops already
+                self.reactor.stop()
+
+    def _defect(self, failure: Failure) -> None:
+        self.log.failure("Looking after the state directory failed.", failure=failure)
 
     def listen(self, description: str, factory: IProtocolFactory) -> IListeningPort:
         """Listen at a server endpoint string as long as the service runs.

@@ -36,6 +36,16 @@ class StateDirectory:
                 "directory with --state."
             ) from None
 
+    @property
+    def is_gone(self) -> bool:
+        """True when it was removed, or replaced by another, since it was claimed."""
+        try:
+            return not os.path.samestat(os.fstat(self._lock), os.stat(self.path / "lock"))
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False  # it cannot be told just now
+
     def release(self) -> None:
         """Give the directory up."""
         os.close(self._lock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -71,3 +72,15 @@ def test_an_unusable_path_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StartupProblem, match=r"Not a directory.*--state"):
         StateDirectory(tmp_path / "file" / "state")
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_removed_directory_is_noticed(tmp_path: Path, how: str) -> None:
+    """Also when there is another in its place, that somebody else may claim."""
+    claimed = StateDirectory(tmp_path / "state")
+    assert not claimed.is_gone
+    shutil.rmtree(claimed.path)
+    if how == "replaced":
+        StateDirectory(tmp_path / "state").release()
+    assert claimed.is_gone
+    claimed.release()

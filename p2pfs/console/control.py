@@ -6,7 +6,10 @@ are those of `p2pfs.console.control_messages`.
 
 from __future__ import annotations
 
+import os
 import stat
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from twisted.application.service import Service
@@ -52,6 +55,7 @@ class ControlService(Service):
         self._path = path
         self._factory = _ControlFactory(reactor, commands)
         self._port: IListeningPort | None = None
+        self._socket: os.stat_result | None = None
 
     def startService(self) -> None:
         """Listen, unless `open` did; raises `StartupProblem` at once when that cannot be."""
@@ -70,6 +74,8 @@ class ControlService(Service):
         try:
             self._remove_stale()
             self._port = self._reactor.listenUNIX(str(self._path), self._factory, mode=0o600)
+            with suppress(FileNotFoundError):  # where the network is simulated
+                self._socket = self._path.stat()
         except CannotListenError as error:
             raise self._unusable(error.socketError) from error
         except OSError as error:
@@ -83,16 +89,42 @@ class ControlService(Service):
         super().stopService()  # type: ignore[no-untyped-call]
         pending: list[Deferred[None]] = []
         if self._port is not None:
-            # The port removes its file without asking whether it is still there.
-            if not self._path.exists():
-                self._path.touch(mode=0o600)
-            pending.append(self._port.stopListening() or succeed(None))
+            restore = self._make_way()
+            closed: Deferred[None] = self._port.stopListening() or succeed(None)
+            pending.append(closed.addCallback(lambda _: restore()))
             self._port = None
         pending += [connection.stop() for connection in list(self._factory.connections)]
         stopped: Deferred[None] = gatherResults(pending, consumeErrors=True).addCallback(
             lambda _: None
         )
         return stopped
+
+    def _make_way(self) -> Callable[[], None]:
+        """Have a file where the port removes one without asking whose, or whether it is there.
+
+        The state directory may be gone, or another daemon's by now. Returns what puts
+        everything back.
+        """
+        directory, aside = self._path.parent, self._path.with_suffix(".aside")
+        is_made, is_other = False, False
+        with suppress(OSError):
+            if not directory.exists():
+                directory.mkdir(mode=0o700)
+                is_made = True
+            if self._socket is not None and self._path.exists():
+                is_other = not os.path.samestat(self._path.stat(), self._socket)
+            if is_other:
+                self._path.rename(aside)
+            self._path.touch(mode=0o600)
+
+        def restore() -> None:
+            with suppress(OSError):
+                if is_other:
+                    aside.rename(self._path)
+                elif is_made:
+                    directory.rmdir()
+
+        return restore
 
     def _remove_stale(self) -> None:
         """Remove the socket that a daemon left which was killed."""
