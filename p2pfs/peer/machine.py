@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from p2pfs.peer.disk import Disk
@@ -12,12 +15,23 @@ from p2pfs.threads import BackgroundThreads, Threads
 
 @dataclass(frozen=True)
 class Machine:
-    """The disk, and threads for long computations."""
+    """The disk, threads for long computations, and what is known of the network."""
 
     disk: Disk
     background: Threads
+    routes: Callable[[], bytes] | None = None
+    """Something that changes when the machine gets another address or route, if it can tell."""
 
 
 def this_machine(reactor: Any) -> Machine:
     """The real one: its disk, and a thread for each of its cores."""
-    return Machine(Disk(), BackgroundThreads(reactor, os.cpu_count() or 1))
+    return Machine(Disk(), BackgroundThreads(reactor, os.cpu_count() or 1), _routes)
+
+
+def _routes() -> bytes:
+    """The tables of routes and addresses as the system shows them (Linux; nothing elsewhere)."""
+    tables = b""
+    for name in ("route", "if_inet6"):
+        with suppress(OSError):
+            tables += Path("/proc/net", name).read_bytes()
+    return tables

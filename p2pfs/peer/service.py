@@ -64,7 +64,14 @@ class PeerService(Daemon):
         }
         lines = Lines(LineRate(self.limits["upload"]), LineRate(self.limits["download"]))
         self.uplink = Uplink(
-            reactor, random, settings, self.library, lines, self._announced_address, self._joined
+            reactor,
+            random,
+            settings,
+            self.library,
+            lines,
+            self._announced_address,
+            self._joined,
+            machine.routes,
         )
         self._background = machine.background
         journals = settings.state / JOURNALS

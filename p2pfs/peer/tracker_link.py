@@ -10,7 +10,7 @@ from twisted.application.internet import backoffPolicy
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectingCancelledError, ConnectionRefusedError
 from twisted.internet.protocol import Factory
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -27,6 +27,9 @@ STALE = 1.0
 The system asks again in vain after 1, 3, 7, 15 s: when the network is back, it may be long
 until it asks next.
 """
+
+ROUTE_SECONDS = 2.0
+"""How often a peer without a tracker looks whether its machine has another address or route."""
 
 
 class TrackerLink(Factory):
@@ -48,8 +51,10 @@ class TrackerLink(Factory):
         tracker: str,
         announced: str,
         joined: Callable[[TrackerLink], None],
+        routes: Callable[[], bytes] | None = None,
     ) -> None:
         """``announced`` is this peer's address; ``joined`` is called each time it has joined.
+        What ``routes`` gives is another when the network may be there again.
 
         Raises `UsageProblem` when ``tracker`` is no endpoint string.
         """
@@ -79,6 +84,10 @@ class TrackerLink(Factory):
         self._hurried = False
         self._stopped = False
         self._keeping: Deferred[None] = succeed(None)
+        self._routes = routes
+        self._known_routes = b""
+        self._route_watch = LoopingCall(self._look_at_routes)
+        self._route_watch.clock = reactor
 
     def start(self) -> Deferred[None]:
         """Begin, and go on until `stop`.
@@ -89,11 +98,16 @@ class TrackerLink(Factory):
         answered: Deferred[None] = Deferred()
         self._waiting.append(answered)
         self._keeping = Deferred.fromCoroutine(self._keep()).addErrback(self._defect)
+        if self._routes is not None:
+            self._known_routes = self._routes()
+            self._route_watch.start(ROUTE_SECONDS, now=False).addErrback(self._defect)
         return answered
 
     def stop(self) -> Deferred[None]:
         """Leave the tracker; fires when the connection is closed."""
         self._stopped = True
+        if self._route_watch.running:
+            self._route_watch.stop()
         self._tell_waiting(TrackerUnavailable(f"This peer has left the tracker at {self.tracker}."))
         for waiting in (self._connecting, self._pausing):
             if waiting is not None:
@@ -145,6 +159,13 @@ class TrackerLink(Factory):
         )
         self._connection = client
         return client
+
+    def _look_at_routes(self) -> None:
+        if self.client is not None or self._routes is None:
+            return
+        known, self._known_routes = self._known_routes, self._routes()
+        if known != self._known_routes:
+            self.hurry()
 
     async def _keep(self) -> None:
         """Connect, and again after each end, until `stop`."""

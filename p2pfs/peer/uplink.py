@@ -58,10 +58,12 @@ class Uplink:
         lines: Lines,
         announced: Callable[[], str],
         joined: Callable[[TrackerLink], None],
+        routes: Callable[[], bytes] | None = None,
     ) -> None:
         """``lines`` are what the tracker is told of this peer's line, for what it shows.
 
-        ``announced`` says the address to announce; ``joined`` is called after each joining.
+        ``announced`` says the address to announce; ``joined`` is called after each joining,
+        and ``routes`` is that of `Machine`.
         """
         self._reactor = reactor
         self._random = random
@@ -70,6 +72,7 @@ class Uplink:
         self._lines = lines
         self._announced = announced
         self._on_joined = joined
+        self._routes = routes
         self._link: TrackerLink | None = None
         self._batches: dict[str, ChunkSet] = {}
         self._batch_timer: IDelayedCall | None = None
@@ -272,6 +275,7 @@ class Uplink:
             tracker,
             self._announced(),
             self._link_joined,
+            self._routes,
         )
 
     def _link_joined(self, link: TrackerLink) -> None:
