@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from random import Random
@@ -13,7 +14,7 @@ from twisted.internet.defer import Deferred
 from p2pfs.console.peer_commands import peer_commands
 from p2pfs.console.status import status
 from p2pfs.console.why import why
-from p2pfs.errors import NotFound
+from p2pfs.errors import DownloadFailed, NotFound
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Network, Swarm, download, publish
 from p2pfs.tracker.service import TrackerService
@@ -100,6 +101,48 @@ def test_a_disk_that_fails_is_away_too(sharing: Sharing) -> None:
     sharing.host.drive.failing = frozenset()
     sharing.network.run(31)
     assert sharing.listed == ["a", "b"]
+
+
+def test_a_file_that_cannot_be_opened_is_away(
+    sharing: Sharing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request finds out; that its status can be seen does not bring it back."""
+    other = sharing.swarm.start_peer(sharing.network.add_host("other"), sharing.tracker_host)
+    sharing.network.run(1)
+    disk, target = sharing.host.disk, sharing.host.directory / "copy"
+    really = disk.open
+
+    def refuse(path: Path, flags: int, mode: int = 0o666) -> int:
+        if path == sharing.disk / "a":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return really(path, flags, mode)
+
+    monkeypatch.setattr(disk, "open", refuse)
+    fetched = download(other, "a", target)[1]
+    sharing.network.run(5)
+    assert sharing.withheld == ["a"]
+    assert isinstance(outcome_of(sharing.network, fetched, 70), DownloadFailed)
+    assert (sharing.listed, sharing.withheld) == (["b"], ["a"])
+    monkeypatch.undo()
+    assert sharing.network.run(31, lambda: sharing.listed == ["a", "b"])
+    sharing.network.result_of(download(other, "a", target)[1], 10)
+    assert target.read_bytes() == CONTENT
+
+
+def test_what_is_fetched_to_its_place_is_back(sharing: Sharing) -> None:
+    """Who removed a file, and wants it again, downloads it as ever, and shares it again."""
+    other = sharing.swarm.start_peer(sharing.network.add_host("other"), sharing.tracker_host)
+    sharing.network.run(1)
+    copy = sharing.host.directory / "copy"
+    sharing.network.result_of(download(other, "a", copy)[1], 10)
+    (sharing.disk / "a").unlink()
+    sharing.network.run(31)
+    assert sharing.withheld == ["a"]
+    sharing.network.result_of(download(sharing.peer, "a", sharing.disk / "a")[1], 10)
+    sharing.network.run(31)
+    assert sharing.withheld == []
+    assert sharing.peer.uplink.address is not None
+    assert "a" in sharing.tracker.directory.held_by(sharing.peer.uplink.address)
 
 
 def test_shares_outlive_a_restart_without_their_disk(sharing: Sharing) -> None:
