@@ -94,12 +94,16 @@ def test_a_dead_source_is_not_a_missing_network(peers: Peers) -> None:
     assert 59 < peers.network.timeline.now - began < 75
 
 
-def test_a_dead_tracker_and_a_source_that_refuses_are_no_missing_network(peers: Peers) -> None:
-    """A refusal is a sign of life: the network is there."""
+@pytest.mark.parametrize("refusing", ["source", "tracker"])
+def test_a_host_that_refuses_is_no_missing_network(peers: Peers, refusing: str) -> None:
+    """A refusal is a sign of life, though the other host is dead: the network is there."""
     _, fetched = peers.download()
     peers.network.run(8)
-    peers.tracker.power_off()
-    peers.source_host.kill()
+    refuses, dead = peers.source_host, peers.tracker
+    if refusing == "tracker":
+        refuses, dead = dead, refuses
+    dead.power_off()
+    refuses.kill()
     began = peers.network.timeline.now
     outcome = outcome_of(peers.network, fetched, 100)
     assert isinstance(outcome, DownloadFailed)

@@ -49,7 +49,7 @@ def test_who_was_in_for_long_is_back_soon(network: Network) -> None:
     swarm = Swarm(network)
     tracker, host = network.add_host("tracker"), network.add_host("peer")
     peer = swarm.start_peer(host, tracker)
-    for _ in range(5):
+    for _ in range(10):
         swarm.start_tracker(tracker)
         assert network.run(4, lambda: peer.uplink.joined)
         network.run(20)

@@ -122,6 +122,7 @@ def test_a_file_that_cannot_be_opened_is_away(
     sharing.network.run(5)
     assert sharing.withheld == ["a"]
     assert isinstance(outcome_of(sharing.network, fetched, 70), DownloadFailed)
+    assert not sharing.network.run(70, lambda: "a" in sharing.listed)
     assert (sharing.listed, sharing.withheld) == (["b"], ["a"])
     monkeypatch.undo()
     assert sharing.network.run(31, lambda: sharing.listed == ["a", "b"])
@@ -150,7 +151,8 @@ def test_shares_outlive_a_restart_without_their_disk(sharing: Sharing) -> None:
     sharing.unmount()
     for _ in range(2):
         sharing.restart()
-        sharing.network.run(40)
+        sharing.network.run(1)  # until the tracker has seen the end of the former process
+        assert not sharing.network.run(40, lambda: bool(sharing.listed))
         assert sharing.withheld == ["a", "b"]
         assert sharing.listed == []
     sharing.mount()

@@ -27,3 +27,4 @@ async def test_such_a_daemon_ends_in_order(swarm: Swarm, how: str) -> None:
             (daemon.state / "control").touch()
         await swarm.stop(daemon)
         assert (daemon.state / "control").exists() == (how == "replaced")
+        assert daemon.state.exists() == (how == "replaced")
