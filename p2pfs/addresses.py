@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
 from p2pfs.errors import InvalidAddress
@@ -11,6 +11,10 @@ from p2pfs.errors import InvalidAddress
 _MAX_HOST = 253
 _HOST = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _PORT = re.compile(r"0|[1-9][0-9]{0,4}", re.ASCII)
+_PRIVATE = [
+    ip_network(network)
+    for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+]
 
 
 class Address(NamedTuple):
@@ -77,3 +81,12 @@ def is_loopback(host: str) -> bool:
         return ip_address(plain_host(host)).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_private(host: str) -> bool:
+    """True for an IP address that means something only within a network."""
+    try:
+        address = ip_address(plain_host(host))
+    except ValueError:
+        return False
+    return any(address in network for network in _PRIVATE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,11 @@ from p2pfs.threads import BackgroundThreads, Threads
 
 @dataclass(frozen=True)
 class Machine:
-    """The disk, and threads for long computations."""
+    """The disk, threads for long computations, and bytes that nobody can foresee."""
 
     disk: Disk
     background: Threads
+    entropy: Callable[[int], bytes] = os.urandom
 
 
 def this_machine(reactor: Any) -> Machine:

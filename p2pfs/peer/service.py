@@ -10,14 +10,17 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs.addresses import is_loopback, is_wildcard, parse_address
+from p2pfs.addresses import is_loopback, parse_address
 from p2pfs.console.peer_commands import peer_commands
 from p2pfs.daemon import Daemon
 from p2pfs.errors import P2pfsError
+from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE, bound_address, client_endpoint
+from p2pfs.messages import NoticeCallBack
 from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.deliveries import Deliveries
 from p2pfs.peer.downloads import Downloads
+from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.line_rate import LineRate, Lines
 from p2pfs.peer.machine import Machine, this_machine
@@ -34,6 +37,7 @@ from p2pfs.tasks import end_of
 
 STATE_FILE = "peer.sqlite"
 JOURNALS = "unfinished"
+KEY_FILE = "peer_key"
 
 
 class PeerService(Daemon):
@@ -64,8 +68,16 @@ class PeerService(Daemon):
         }
         lines = Lines(LineRate(self.limits["upload"]), LineRate(self.limits["download"]))
         self.uplink = Uplink(
-            reactor, random, settings, self.library, lines, self._announced_address, self._joined
+            reactor,
+            random,
+            settings,
+            self.library,
+            lines,
+            lambda: Introduction(self.address, self.key),
+            self._joined,
+            self._called,
         )
+        self._entropy = machine.entropy
         self._background = machine.background
         journals = settings.state / JOURNALS
         self.custodian = Custodian(
@@ -111,6 +123,7 @@ class PeerService(Daemon):
         if self.settings.tracker != NONE:
             client_endpoint(self.reactor, self.settings.tracker)  # a bad one is told at once
         super().open()
+        self.key = PeerKey.kept_in(self.state / KEY_FILE, self._entropy)
         self._on_record = self.records.load()
         self.address = bound_address(self.listen(self.settings.listen, self.serving))
         self.offer_consoles(
@@ -179,13 +192,6 @@ class PeerService(Daemon):
     def _publish_again(self, holding: Holding) -> None:
         self._share(holding.path, holding.name)
 
-    def _announced_address(self) -> str:
-        """What to tell the tracker; a host is left to the tracker to see, where it can be."""
-        host, port = self.address
-        if is_wildcard(host) or is_loopback(host):
-            return f":{port}"
-        return str(self.address)
-
     @property
     def unreachable(self) -> str:
         """Why no other machine can fetch from this peer, and what to do; empty if one can."""
@@ -205,6 +211,9 @@ class PeerService(Daemon):
                 "not a loopback one."
             )
         return ""
+
+    def _called(self, notice: NoticeCallBack) -> None:
+        """A downloader wants this peer to connect."""
 
     def _joined(self, link: TrackerLink) -> None:
         if self.unreachable:

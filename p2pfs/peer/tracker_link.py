@@ -12,10 +12,12 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from p2pfs import messages as m
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
 from p2pfs.listening import client_endpoint
+from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.settings import PeerSettings
-from p2pfs.peer.tracker_client import TrackerClient
+from p2pfs.peer.tracker_client import Notice, TrackerClient
 
 
 class TrackerLink(Factory):
@@ -35,10 +37,11 @@ class TrackerLink(Factory):
         random: Random,
         settings: PeerSettings,
         tracker: str,
-        announced: str,
+        introduction: Introduction,
         joined: Callable[[TrackerLink], None],
+        called: Callable[[m.NoticeCallBack], None],
     ) -> None:
-        """``announced`` is this peer's address; ``joined`` is called each time it has joined.
+        """``joined`` is called each time this peer has joined, ``called`` when it is asked for.
 
         Raises `UsageProblem` when ``tracker`` is no endpoint string.
         """
@@ -46,12 +49,15 @@ class TrackerLink(Factory):
         self.client: TrackerClient | None = None
         self.address: str | None = None
         self.problem = ""
+        self.found_reachable: bool | None = None
+        """Whether the tracker could reach this peer; None as long as it has not said so."""
         self.retry_at: float | None = None
         """When it is tried again, by the reactor's clock; None while that is not known."""
         self._reactor = reactor
         self._settings = settings
-        self._announced = announced
+        self._introduction = introduction
         self._joined = joined
+        self._called = called
         self._waiting: list[Deferred[None]] = []
         self._connection: TrackerClient | None = None
         patience = settings.patience
@@ -88,6 +94,7 @@ class TrackerLink(Factory):
             self._settings.patience.tracker,
             self._settings.keep_alive,
             self._connected,
+            self._noticed,
         )
         self._connection = client
         return client
@@ -100,7 +107,7 @@ class TrackerLink(Factory):
 
     def _connected(self, client: TrackerClient) -> None:
         client.ended().addCallback(self._disconnected, client)
-        registration = client.register(self._announced)
+        registration = client.register(self._introduction)
         registration.addCallbacks(self._registered, self._not_registered, (client,), {}, (client,))
         registration.addErrback(
             lambda failure: self.log.failure("Joining the tracker failed.", failure=failure)
@@ -111,6 +118,13 @@ class TrackerLink(Factory):
         self.log.info("Joined the tracker at {tracker} as {me}", tracker=self.tracker, me=address)
         self._joined(self)
         self._tell_waiting(None)
+
+    def _noticed(self, notice: Notice) -> None:
+        match notice:
+            case m.NoticeReachable(reachable):
+                self.found_reachable = reachable
+            case m.NoticeCallBack():
+                self._called(notice)
 
     def _not_registered(self, failure: Failure, client: TrackerClient) -> None:
         failure.trap(P2pfsError)
@@ -125,7 +139,7 @@ class TrackerLink(Factory):
         if self._connection is client:
             self._connection = None
         if self.client is client:
-            self.client = self.address = None
+            self.client = self.address = self.found_reachable = None
             self.problem = (
                 f"The tracker at {self.tracker} is gone; it is tried again by itself, 'connect' "
                 "tries at once."

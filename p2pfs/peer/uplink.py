@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
-from p2pfs.messages import ReplyFileLocation
+from p2pfs.messages import NoticeCallBack, ReplyFileLocation
+from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.line_rate import Lines
 from p2pfs.peer.settings import PeerSettings
@@ -52,20 +53,23 @@ class Uplink:
         settings: PeerSettings,
         library: Library,
         lines: Lines,
-        announced: Callable[[], str],
+        introduction: Callable[[], Introduction],
         joined: Callable[[TrackerLink], None],
+        called: Callable[[NoticeCallBack], None],
     ) -> None:
         """``lines`` are what the tracker is told of this peer's line, for what it shows.
 
-        ``announced`` says the address to announce; ``joined`` is called after each joining.
+        ``introduction`` says who this peer is; ``joined`` is called after each joining, and
+        ``called`` when a downloader wants this peer to connect.
         """
         self._reactor = reactor
         self._random = random
         self._settings = settings
         self._library = library
         self._lines = lines
-        self._announced = announced
+        self._introduction = introduction
         self._on_joined = joined
+        self._called = called
         self._link: TrackerLink | None = None
         self._batches: dict[str, ChunkSet] = {}
         self._batch_timer: IDelayedCall | None = None
@@ -89,6 +93,11 @@ class Uplink:
     def joined(self) -> bool:
         """True while the tracker knows this peer."""
         return self.address is not None
+
+    @property
+    def found_reachable(self) -> bool | None:
+        """Whether the tracker could reach this peer; None as long as it has not said so."""
+        return None if self._link is None else self._link.found_reachable
 
     @property
     def problem(self) -> str:
@@ -240,8 +249,9 @@ class Uplink:
             self._random,
             self._settings,
             tracker,
-            self._announced(),
+            self._introduction(),
             self._link_joined,
+            self._called,
         )
 
     def _link_joined(self, link: TrackerLink) -> None:

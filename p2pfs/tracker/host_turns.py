@@ -1,4 +1,4 @@
-"""Some peers by chance, where hosts take turns: each as many as any other, as far as it has them."""
+"""Some peers by chance, hosts in turn: each as many as any other, as far as it has them."""
 
 from __future__ import annotations
 
