@@ -24,6 +24,7 @@ from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.line_rate import LineRate, Lines
 from p2pfs.peer.machine import Machine, this_machine
+from p2pfs.peer.probes import Probes
 from p2pfs.peer.publishing import Publisher
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.records import Records
@@ -101,6 +102,7 @@ class PeerService(Daemon):
             self.limits["upload"],
             random,
             Deliveries(lines.up, self.uplink.delivered),
+            Probes(reactor, self.uplink.reached).seen,
         )
         around = Surroundings(
             reactor,

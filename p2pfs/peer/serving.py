@@ -82,7 +82,9 @@ class ServingProtocol(MessageProtocol):
         self._serving.admission.touch(self)
         offers = self._serving.offers
         match message:
-            case m.PeerPingPong(knows_turns):
+            case m.PeerPingPong(knows_turns, probe):
+                if probe is not None:
+                    self._serving.probed(probe, self.host)
                 greeting = m.encode(m.PeerTurns()) if knows_turns else b""
                 self._enqueue(greeting + line + b"\n", len(line))
             case m.PeerWant(filename):
@@ -338,15 +340,18 @@ class ServingFactory(Reception[ServingProtocol]):
         limit: RateLimit,
         random: Random,
         deliveries: Deliveries | None = None,
+        probed: Callable[[str, str], None] = lambda token, host: None,
     ) -> None:
         """``changed`` is told of a holding whose file is no longer what was published.
 
         ``random`` breaks ties between those whose turn it could be, and ``deliveries``
-        watches how fast chunks are sent.
+        watches how fast chunks are sent. ``probed`` is told the tokens of pings that somebody
+        probes with, and their hosts.
         """
         self.limit = limit
         self.reactor = reactor
         self.changed = changed
+        self.probed = probed
         super().__init__(reactor, MAX_CONNECTIONS)
         self.uploaded = 0
         self._disk = disk

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
-from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
 from p2pfs.errors import Refused, SourceFailed
+from p2pfs.listening import address_endpoint
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.settings import Patience
@@ -187,7 +185,7 @@ class SourcePool:
             self._several,
         )
         try:
-            endpoint = _endpoint(self._reactor, address, self._patience)
+            endpoint = address_endpoint(self._reactor, address, patience.connect)
             connection = cast(SourceConnection, await endpoint.connect(SourceFactory(make)))
         except ConnectingCancelledError:
             raise CancelledError from None  # as when it is cancelled at any other moment
@@ -213,13 +211,3 @@ class SourcePool:
                 waiter.errback(result)
             else:
                 waiter.callback(result)
-
-
-def _endpoint(reactor: Any, address: Address, patience: Patience) -> IStreamClientEndpoint:
-    for is_literal, endpoint in (
-        (isIPAddress, TCP4ClientEndpoint),
-        (isIPv6Address, TCP6ClientEndpoint),
-    ):
-        if is_literal(address.host):
-            return endpoint(reactor, address.host, address.port, patience.connect)
-    return HostnameEndpoint(reactor, address.host, address.port, patience.connect)

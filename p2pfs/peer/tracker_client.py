@@ -22,6 +22,8 @@ from p2pfs.peer.requests import Pending, RequestProtocol, said
 Notice: TypeAlias = m.NoticeReachable | m.NoticeCallBack
 """What a tracker says without having been asked, to a peer that has a key."""
 
+_WITHOUT_REPLY = {m.type_of(kind) for kind in (m.RequestChunkRegister, m.RequestReached)}
+
 MOST_LISTED = 2_000_000
 """Files of one list that are taken in: twice as many as a tracker has, by default."""
 
@@ -119,6 +121,10 @@ class TrackerClient(RequestProtocol):
         """Say how fast this peer sends a file, of which it holds that chunk."""
         self.send(m.RequestChunkRegister(filename, chunknum, fileinfo=info, up=up))
 
+    def tell_reached(self, token: str) -> None:
+        """Say that somebody pinged this peer with that token: it may have been the tracker."""
+        self.send(m.RequestReached(token))
+
     def locate(self, filename: str) -> Deferred[m.ReplyFileLocation]:
         """Who holds which chunks of a file; fails with `Refused` when nobody offers it."""
         return self.ask(m.RequestFileLocation(filename), m.ReplyFileLocation)
@@ -144,8 +150,8 @@ class TrackerClient(RequestProtocol):
             after = last
 
     def _error_received(self, error: m.Error) -> None:
-        # The one request without a reply may be answered with an error all the same.
-        if error.request != m.type_of(m.RequestChunkRegister):
+        # Requests without a reply may be answered with an error all the same.
+        if error.request not in _WITHOUT_REPLY:
             super()._error_received(error)
 
 

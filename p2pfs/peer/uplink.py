@@ -74,6 +74,7 @@ class Uplink:
         self._batches: dict[str, ChunkSet] = {}
         self._batch_timer: IDelayedCall | None = None
         self._batch_seconds = BATCH_SECONDS
+        self._reached_with: str | None = None
         # When the tracker was last told how fast a file is sent, and what.
         self._told: dict[str, tuple[float, int]] = {}
 
@@ -218,6 +219,14 @@ class Uplink:
         # It is known to hold that chunk, so nothing else changes.
         link.client.tell_rate(name, holding.info, next(iter(holding.chunks)), up)
 
+    def reached(self, token: str) -> None:
+        """Say that this peer was pinged with a token, once there is a tracker to say it to."""
+        link = self._link
+        if link is not None and link.client is not None:
+            link.client.tell_reached(token)
+        else:
+            self._reached_with = token  # the probe may be quicker than the answer that it joined
+
     def flush(self) -> None:
         """Register now what waits for the next batch."""
         if self._batch_timer is not None:
@@ -259,6 +268,9 @@ class Uplink:
             self._announce_all(link)
 
     def _announce_all(self, link: TrackerLink) -> None:
+        token, self._reached_with = self._reached_with, None
+        if token is not None and link.client is not None:
+            link.client.tell_reached(token)
         for holding in self._library:
             self.announce(holding).addErrback(self._not_announced, holding)
         self._on_joined(link)

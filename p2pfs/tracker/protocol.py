@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -21,6 +21,7 @@ from p2pfs.reception import Reception
 from p2pfs.tracker.crowds import Crowds, Outlook
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.members import Member, Members
+from p2pfs.tracker.probing import Prober
 from p2pfs.tracker.quotas import OverQuota, Quotas
 from p2pfs.wire import MessageProtocol
 
@@ -98,7 +99,14 @@ class TrackerProtocol(MessageProtocol):
             member.inner = self._inner(message.inner, member.address)
         self.tracker.admit(self, member)
         self._stop_watching()
+        if member.fingerprint and self._is_here(member.address):
+            # Where another host was announced, whoever runs the tracker answers for that.
+            self.tracker.prober.look(member)
         return m.ReplyRegister(member.address)
+
+    def _reached(self, message: m.RequestReached) -> None:
+        if self.member is not None:
+            self.tracker.prober.reached(self.member, message.token)
 
     def _publish(self, message: m.RequestPublish) -> m.Message:
         peer, name = self._registered(), message.filename
@@ -189,6 +197,10 @@ class TrackerProtocol(MessageProtocol):
         # What is recorded has to be readable to others: a scoped IPv6 host, for one, is not.
         return parse_address(str(address))
 
+    def _is_here(self, address: str) -> bool:
+        """Whether an address is at the host that this connection comes from."""
+        return self.remote is not None and parse_address(address).host == self.remote.host
+
     def _check_proof(self, key: bytes, proof: bytes, address: str) -> None:
         nonce, self._nonce = self._nonce, None
         if nonce is None or not is_proof(proof, nonce, address, key):
@@ -236,6 +248,7 @@ _ANSWERS: Mapping[type[m.Message], Callable[[TrackerProtocol, Any], m.Message | 
     m.RequestChunkRegister: TrackerProtocol._add_chunks,
     m.RequestFileList: TrackerProtocol._list,
     m.RequestFileLocation: TrackerProtocol._locate,
+    m.RequestReached: TrackerProtocol._reached,
     m.Error: TrackerProtocol._ignore,
 }
 
@@ -247,7 +260,7 @@ class TrackerFactory(Reception[TrackerProtocol]):
 
     def __init__(
         self,
-        reactor: IReactorTime,
+        reactor: Any,
         directory: Directory,
         random: Random,
         allow_announced_host: bool = False,
@@ -263,6 +276,7 @@ class TrackerFactory(Reception[TrackerProtocol]):
         self.directory = directory
         self.entropy = entropy
         self.members = Members()
+        self.prober = Prober(reactor, entropy, self._probed)
         self.crowds = Crowds()
         self.random = random
         self.allow_announced_host = allow_announced_host
@@ -309,3 +323,15 @@ class TrackerFactory(Reception[TrackerProtocol]):
         self.crowds.gone(member.name, names, self.reactor.seconds())
         self.directory.leave(member.name)
         self.members.remove(member)
+        self.prober.forget(member)
+
+    def _probed(self, there: list[Member], found: Member | None) -> None:
+        """It is known now who can be reached at an address, of those that registered it.
+
+        Who was found once may just have had no room when nobody was.
+        """
+        for member in there:
+            reachable = member is found
+            if member.reachable is not reachable and (found is not None or not member.reachable):
+                member.reachable = reachable
+                self.joined[member.name].send(m.NoticeReachable(reachable))

@@ -81,6 +81,7 @@ class TrackerService(Daemon):
         return self.listen(description, self.factory)
 
     def stopService(self) -> Deferred[None]:
+        self.factory.prober.stop()
         for connection in list(self.factory.connections):
             connection.abort()
         return super().stopService()
