@@ -23,8 +23,9 @@ class Introduction:
     @property
     def address(self) -> str:
         """The address to announce; a host is left to the tracker to see, where it can be."""
-        host, port = self.listening
-        return f":{port}" if is_wildcard(host) or is_loopback(host) else str(self.listening)
+        host = self.listening.host
+        hostless = is_wildcard(host) or is_loopback(host)
+        return f":{self.listening.port}" if hostless else str(self.listening)
 
     def inner(self, own: IAddress) -> str | None:
         """Where those beside it can reach it, if it connects to the tracker from ``own``.

@@ -17,6 +17,8 @@ from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE, bound_address, client_endpoint
 from p2pfs.messages import NoticeCallBack
+from p2pfs.peer.call_backs import CallBacks
+from p2pfs.peer.callee import Callee
 from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.deliveries import Deliveries
 from p2pfs.peer.downloads import Downloads
@@ -79,6 +81,7 @@ class PeerService(Daemon):
             self._called,
         )
         self._entropy = machine.entropy
+        call_backs = CallBacks(reactor, machine.entropy, settings.patience, self.uplink)
         self._background = machine.background
         journals = settings.state / JOURNALS
         self.custodian = Custodian(
@@ -103,7 +106,9 @@ class PeerService(Daemon):
             random,
             Deliveries(lines.up, self.uplink.delivered),
             Probes(reactor, self.uplink.reached).seen,
+            call_backs.pop,
         )
+        self._callee = Callee(reactor, settings.patience, self.serving)
         around = Surroundings(
             reactor,
             random,
@@ -111,6 +116,7 @@ class PeerService(Daemon):
             settings.max_sources,
             self.limits["download"],
             self.uplink,
+            call_backs,
             self.serving.offers.make,
             line=lines.down,
         )
@@ -160,6 +166,7 @@ class PeerService(Daemon):
         self._background.stop()
         await self.custodian.stop()
         await self.uplink.stop()
+        self._callee.stop()
         for connection in list(self.serving.connections):
             connection.abort()
             if connection.at_work is not None:
@@ -215,7 +222,7 @@ class PeerService(Daemon):
         return ""
 
     def _called(self, notice: NoticeCallBack) -> None:
-        """A downloader wants this peer to connect."""
+        self._callee.called(notice)
 
     def _joined(self, link: TrackerLink) -> None:
         if self.unreachable:

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from p2pfs import messages as m
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
 from p2pfs.notices import Notices
+from p2pfs.peer.call_backs import Expected
 from p2pfs.peer.deliveries import Deliveries
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.file_sender import FileSender, can_send_files
@@ -68,6 +69,7 @@ class ServingProtocol(MessageProtocol):
         self._queued_bytes = 0
         self._queue_full = False
         self._refused = False
+        self._is_new = True
         self._idle_timer: IDelayedCall | None = None
         self._unsent = USUAL_UNSENT
         self.at_work: Deferred[None] | None = None
@@ -81,6 +83,7 @@ class ServingProtocol(MessageProtocol):
     def message_received(self, message: m.Message, line: bytes) -> None:
         self._serving.admission.touch(self)
         offers = self._serving.offers
+        is_first, self._is_new = self._is_new, False
         match message:
             case m.PeerPingPong(knows_turns, probe):
                 if probe is not None:
@@ -103,8 +106,23 @@ class ServingProtocol(MessageProtocol):
             case m.PeerRequestChunk(filename, chunknum):
                 offers.asked(self, filename, chunknum)
                 self._enqueue(message, len(line))
+            case m.PeerCallBack(token) if is_first:
+                self._turn_round(token)
             case _:
                 self._enqueue(message, len(line))
+
+    def _turn_round(self, token: str) -> None:
+        """Who has connected serves on this connection, if somebody here waits for that."""
+        expected = self._serving.expected(token)
+        if expected is None:
+            text = "Nobody here waits for that connection."
+            self._turn_away(m.Error(m.type_of(m.PeerCallBack), text))
+            return
+        self._stop_idle_timer()
+        self._serving.admission.settle(self)
+        connection = expected.make()
+        self.hand_over(connection)
+        expected.arrived.callback(connection)
 
     def offer(self, filename: str, chunknum: int, spare: bool) -> None:
         """Tell the downloader that it is its turn; before what else waits, not inside a payload."""
@@ -119,6 +137,9 @@ class ServingProtocol(MessageProtocol):
 
     def refuse(self, error: m.Error) -> None:
         self._serving.offences.note(self.host, error.message)
+        self._turn_away(error)
+
+    def _turn_away(self, error: m.Error) -> None:
         # Behind what was asked before, as above, and nothing is taken after it.
         self._refused = True
         self.hold_input()
@@ -341,17 +362,19 @@ class ServingFactory(Reception[ServingProtocol]):
         random: Random,
         deliveries: Deliveries | None = None,
         probed: Callable[[str, str], None] = lambda token, host: None,
+        expected: Callable[[str], Expected | None] = lambda token: None,
     ) -> None:
         """``changed`` is told of a holding whose file is no longer what was published.
 
         ``random`` breaks ties between those whose turn it could be, and ``deliveries``
         watches how fast chunks are sent. ``probed`` is told the tokens of pings that somebody
-        probes with, and their hosts.
+        probes with, and their hosts. ``expected`` has who waits for a connection with a token.
         """
         self.limit = limit
         self.reactor = reactor
         self.changed = changed
         self.probed = probed
+        self.expected = expected
         super().__init__(reactor, MAX_CONNECTIONS)
         self.uploaded = 0
         self._disk = disk

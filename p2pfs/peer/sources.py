@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address
 from p2pfs.errors import Refused, SourceFailed
 from p2pfs.listening import address_endpoint
+from p2pfs.peer.call_backs import CallBacks
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.settings import Patience
@@ -130,11 +131,14 @@ class SourcePool:
         limit: RateLimit,
         line: LineRate,
         several: Callable[[], bool],
+        call_backs: CallBacks,
     ) -> None:
         """``limit`` is on what all of them send together, and ``line`` is told of each chunk.
 
         ``several`` tells whether more than one sends, of these and of all other pools.
+        ``call_backs`` brings connections of those that cannot be reached.
         """
+        self._call_backs = call_backs
         self._limit = limit
         self._line = line
         self._several = several
@@ -185,8 +189,11 @@ class SourcePool:
             self._several,
         )
         try:
-            endpoint = address_endpoint(self._reactor, address, patience.connect)
-            connection = cast(SourceConnection, await endpoint.connect(SourceFactory(make)))
+            if address.peer:
+                connection = await self._call_backs.get(address, make)
+            else:
+                endpoint = address_endpoint(self._reactor, address, patience.connect)
+                connection = cast(SourceConnection, await endpoint.connect(SourceFactory(make)))
         except ConnectingCancelledError:
             raise CancelledError from None  # as when it is cancelled at any other moment
         except (ConnectError, DNSLookupError, OSError, ValueError) as error:

@@ -125,6 +125,13 @@ class TrackerClient(RequestProtocol):
         """Say that somebody pinged this peer with that token: it may have been the tracker."""
         self.send(m.RequestReached(token))
 
+    async def call_back(self, peer: str, token: str) -> None:
+        """Have a peer told to connect to this one, with that token.
+
+        Raises `Refused` when the tracker will not.
+        """
+        await self.ask(m.RequestCallBack(peer, token), m.ReplyCallBack)
+
     def locate(self, filename: str) -> Deferred[m.ReplyFileLocation]:
         """Who holds which chunks of a file; fails with `Refused` when nobody offers it."""
         return self.ask(m.RequestFileLocation(filename), m.ReplyFileLocation)

@@ -18,6 +18,7 @@ from p2pfs.identity import NONCE_SIZE, fingerprint, is_proof
 from p2pfs.keepalive import KeepAlive
 from p2pfs.notices import Notices
 from p2pfs.reception import Reception
+from p2pfs.tracker.calls import Calls
 from p2pfs.tracker.crowds import Crowds, Outlook
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.members import Member, Members
@@ -107,6 +108,15 @@ class TrackerProtocol(MessageProtocol):
     def _reached(self, message: m.RequestReached) -> None:
         if self.member is not None:
             self.tracker.prober.reached(self.member, message.token)
+
+    def _call_back(self, message: m.RequestCallBack) -> m.Message:
+        if self.member is None:
+            raise Refused("Join with REQUEST_REGISTER first.")
+        now = self.reactor.seconds()
+        callee = self.tracker.calls.callee(self.member, message.peer, message.token, now)
+        notice = m.NoticeCallBack(self.member.address, message.token)
+        self.tracker.joined[callee.name].send(notice)
+        return m.ReplyCallBack(message.peer)
 
     def _publish(self, message: m.RequestPublish) -> m.Message:
         peer, name = self._registered(), message.filename
@@ -249,6 +259,7 @@ _ANSWERS: Mapping[type[m.Message], Callable[[TrackerProtocol, Any], m.Message | 
     m.RequestFileList: TrackerProtocol._list,
     m.RequestFileLocation: TrackerProtocol._locate,
     m.RequestReached: TrackerProtocol._reached,
+    m.RequestCallBack: TrackerProtocol._call_back,
     m.Error: TrackerProtocol._ignore,
 }
 
@@ -276,6 +287,7 @@ class TrackerFactory(Reception[TrackerProtocol]):
         self.directory = directory
         self.entropy = entropy
         self.members = Members()
+        self.calls = Calls(self.members)
         self.prober = Prober(reactor, entropy, self._probed)
         self.crowds = Crowds()
         self.random = random
