@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
+from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
 from p2pfs.errors import Refused, SourceFailed, TrackerUnavailable
@@ -51,7 +52,9 @@ class CallBacks:
 
         Fails with `SourceFailed`.
         """
-        return Deferred.fromCoroutine(self._get(peer, Expected(make)))
+        expected = Expected(make)
+        wanted = Deferred.fromCoroutine(self._get(peer, expected))
+        return wanted.addErrback(_give_up, expected)
 
     def pop(self, token: str) -> Expected | None:
         """Somebody has connected with that token; None if nobody waits for it."""
@@ -76,11 +79,15 @@ class CallBacks:
             raise SourceFailed(f"{peer}: it cannot be reached ({str(error).rstrip('.')})") from None
         finally:
             self._expected.pop(token, None)
-            expected.arrived.addCallbacks(_abort, lambda _: None)
-            expected.arrived.cancel()
+
+
+def _give_up(failure: Failure, expected: Expected) -> Failure:
+    """Close the connection if it came nevertheless, and wait for it no more."""
+    expected.arrived.addCallbacks(_abort, lambda _: None)
+    expected.arrived.cancel()
+    return failure
 
 
 def _abort(connection: SourceConnection | None) -> None:
-    """Close what nobody waits for any more; None is what was handed on already."""
     if connection is not None:
         connection.abort()

@@ -19,6 +19,10 @@ from p2pfs.peer.settings import Patience
 MOST_ATTEMPTS = 32
 """Connections that are being opened at a time."""
 
+WINDOW = 10.0
+MOST_IN_WINDOW = 64
+"""Connections that are opened in so many seconds, whatever a tracker says."""
+
 
 class Callee:
     """Connects to who calls this peer, and serves there."""
@@ -31,15 +35,21 @@ class Callee:
         self._patience = patience
         self._serving = serving
         self._attempts: dict[Deferred[None], None] = {}
+        self._since = 0.0
+        self._begun = 0
 
     def called(self, notice: m.NoticeCallBack) -> None:
         """A downloader wants this peer to connect; nothing happens when too many do."""
-        if len(self._attempts) >= MOST_ATTEMPTS:
+        now = self._reactor.seconds()
+        if now - self._since >= WINDOW:
+            self._since, self._begun = now, 0
+        if len(self._attempts) >= MOST_ATTEMPTS or self._begun >= MOST_IN_WINDOW:
             return
         try:
             address = parse_address(notice.address)
         except InvalidAddress:
             return
+        self._begun += 1
         attempt = Deferred.fromCoroutine(self._connect(address, notice.token))
         self._attempts[attempt] = None
         attempt.addErrback(self._broken).addCallback(lambda _: self._attempts.pop(attempt))

@@ -10,13 +10,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs.addresses import is_loopback, parse_address
 from p2pfs.console.peer_commands import peer_commands
 from p2pfs.daemon import Daemon
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE, bound_address, client_endpoint
-from p2pfs.messages import NoticeCallBack
+from p2pfs.messages import NoticeCallBack, NoticeReachable
 from p2pfs.peer.call_backs import CallBacks
 from p2pfs.peer.callee import Callee
 from p2pfs.peer.custodian import Custodian
@@ -29,10 +28,12 @@ from p2pfs.peer.machine import Machine, this_machine
 from p2pfs.peer.probes import Probes
 from p2pfs.peer.publishing import Publisher
 from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.reach import reach_warning
 from p2pfs.peer.records import Records
 from p2pfs.peer.serving import ServingFactory
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.surroundings import Surroundings
+from p2pfs.peer.tracker_client import Notice
 from p2pfs.peer.tracker_link import TrackerLink
 from p2pfs.peer.trees import Trees
 from p2pfs.peer.uplink import Uplink
@@ -78,9 +79,10 @@ class PeerService(Daemon):
             lines,
             lambda: Introduction(self.address, self.key),
             self._joined,
-            self._called,
+            self._noticed,
         )
         self._entropy = machine.entropy
+        self._warned = ""
         call_backs = CallBacks(reactor, machine.entropy, settings.patience, self.uplink)
         self._background = machine.background
         journals = settings.state / JOURNALS
@@ -202,28 +204,24 @@ class PeerService(Daemon):
         self._share(holding.path, holding.name)
 
     @property
-    def unreachable(self) -> str:
-        """Why no other machine can fetch from this peer, and what to do; empty if one can."""
-        if self.uplink.address is None:
-            return ""
-        recorded = parse_address(self.uplink.address).host
-        if is_loopback(self.address.host) and not is_loopback(recorded):
-            return (
-                f"Nobody can fetch from this peer: it listens on {self.address} only, while its "
-                f"tracker is elsewhere; start it with --listen tcp:{self.address.port} and open "
-                "that port."
-            )
-        if not is_loopback(self.address.host) and is_loopback(recorded):
-            return (
-                "Other machines cannot fetch from this peer: its tracker knows it as "
-                f"{self.uplink.address}; give the tracker's address in the network with --tracker, "
-                "not a loopback one."
-            )
-        return ""
-
-    def _called(self, notice: NoticeCallBack) -> None:
-        self._callee.called(notice)
+    def reach_warning(self) -> str:
+        """Why others cannot connect to this peer, and what to do; empty if they can."""
+        uplink = self.uplink
+        return reach_warning(self.address, uplink.address, uplink.found_reachable)
 
     def _joined(self, link: TrackerLink) -> None:
-        if self.unreachable:
-            self.log.warn("{warning}", warning=self.unreachable)
+        self._warn()
+
+    def _noticed(self, notice: Notice) -> None:
+        match notice:
+            case NoticeReachable():
+                self._warn()
+            case NoticeCallBack():
+                self._callee.called(notice)
+
+    def _warn(self) -> None:
+        """Say in the log who cannot connect, when that is news."""
+        warning = self.reach_warning
+        if warning not in ("", self._warned):
+            self._warned = warning
+            self.log.warn("{warning}", warning=warning)

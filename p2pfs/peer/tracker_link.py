@@ -12,9 +12,9 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs import messages as m
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
 from p2pfs.listening import client_endpoint
+from p2pfs.messages import NoticeReachable
 from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.tracker_client import Notice, TrackerClient
@@ -39,9 +39,10 @@ class TrackerLink(Factory):
         tracker: str,
         introduction: Introduction,
         joined: Callable[[TrackerLink], None],
-        called: Callable[[m.NoticeCallBack], None],
+        noticed: Callable[[Notice], None],
     ) -> None:
-        """``joined`` is called each time this peer has joined, ``called`` when it is asked for.
+        """``joined`` is called each time this peer has joined, ``noticed`` is told what the
+        tracker says by itself.
 
         Raises `UsageProblem` when ``tracker`` is no endpoint string.
         """
@@ -57,7 +58,7 @@ class TrackerLink(Factory):
         self._settings = settings
         self._introduction = introduction
         self._joined = joined
-        self._called = called
+        self._on_notice = noticed
         self._waiting: list[Deferred[None]] = []
         self._connection: TrackerClient | None = None
         patience = settings.patience
@@ -120,11 +121,9 @@ class TrackerLink(Factory):
         self._tell_waiting(None)
 
     def _noticed(self, notice: Notice) -> None:
-        match notice:
-            case m.NoticeReachable(reachable):
-                self.found_reachable = reachable
-            case m.NoticeCallBack():
-                self._called(notice)
+        if isinstance(notice, NoticeReachable):
+            self.found_reachable = notice.reachable
+        self._on_notice(notice)
 
     def _not_registered(self, failure: Failure, client: TrackerClient) -> None:
         failure.trap(P2pfsError)

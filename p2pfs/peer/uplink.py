@@ -14,12 +14,12 @@ from twisted.python.failure import Failure
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
-from p2pfs.messages import NoticeCallBack, ReplyFileLocation
+from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.line_rate import Lines
 from p2pfs.peer.settings import PeerSettings
-from p2pfs.peer.tracker_client import TrackerClient
+from p2pfs.peer.tracker_client import Notice, TrackerClient
 from p2pfs.peer.tracker_link import TrackerLink
 
 BATCH_SECONDS = 1.0
@@ -55,12 +55,12 @@ class Uplink:
         lines: Lines,
         introduction: Callable[[], Introduction],
         joined: Callable[[TrackerLink], None],
-        called: Callable[[NoticeCallBack], None],
+        noticed: Callable[[Notice], None],
     ) -> None:
         """``lines`` are what the tracker is told of this peer's line, for what it shows.
 
         ``introduction`` says who this peer is; ``joined`` is called after each joining, and
-        ``called`` when a downloader wants this peer to connect.
+        ``noticed`` with what the tracker says by itself.
         """
         self._reactor = reactor
         self._random = random
@@ -69,7 +69,7 @@ class Uplink:
         self._lines = lines
         self._introduction = introduction
         self._on_joined = joined
-        self._called = called
+        self._noticed = noticed
         self._link: TrackerLink | None = None
         self._batches: dict[str, ChunkSet] = {}
         self._batch_timer: IDelayedCall | None = None
@@ -260,7 +260,7 @@ class Uplink:
             tracker,
             self._introduction(),
             self._link_joined,
-            self._called,
+            self._noticed,
         )
 
     def _link_joined(self, link: TrackerLink) -> None:
