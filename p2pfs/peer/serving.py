@@ -108,6 +108,8 @@ class ServingProtocol(MessageProtocol):
                 self._enqueue(message, len(line))
             case m.PeerCallBack(token) if is_first:
                 self._turn_round(token)
+            case m.Error(request) if request == m.type_of(m.PeerCallBack):
+                self.close()  # this side has connected, and is not waited for any more
             case _:
                 self._enqueue(message, len(line))
 
@@ -116,7 +118,8 @@ class ServingProtocol(MessageProtocol):
         expected = self._serving.expected(token)
         if expected is None:
             text = "Nobody here waits for that connection."
-            self._turn_away(m.Error(m.type_of(m.PeerCallBack), text))
+            answer = m.encode(m.Error(m.type_of(m.PeerCallBack), text))
+            self._enqueue(answer, len(answer))
             return
         self._stop_idle_timer()
         self._serving.admission.settle(self)
@@ -137,9 +140,6 @@ class ServingProtocol(MessageProtocol):
 
     def refuse(self, error: m.Error) -> None:
         self._serving.offences.note(self.host, error.message)
-        self._turn_away(error)
-
-    def _turn_away(self, error: m.Error) -> None:
         # Behind what was asked before, as above, and nothing is taken after it.
         self._refused = True
         self.hold_input()

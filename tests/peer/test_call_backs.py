@@ -132,8 +132,6 @@ def test_a_token_is_good_once_and_only_first_on_a_connection() -> None:
     wrong = scene.incoming()
     (error,) = wrong.ask(type="PEER_CALL_BACK", token="x" + token)
     assert (error["type"], error["request"]) == ("ERROR", "PEER_CALL_BACK")
-    scene.clock.advance(0)
-    assert wrong.lost
     assert scene.incoming().ask(type="PEER_CALL_BACK", token=token) == []
     again = scene.incoming()
     assert again.ask(type="PEER_CALL_BACK", token=token)[0]["type"] == "ERROR"
@@ -231,6 +229,18 @@ def test_who_is_called_connects_says_the_token_and_serves() -> None:
     downloader.hang_up()
     assert not peer.serving.connections
     assert not peer.clock.getDelayedCalls()
+
+
+def test_who_is_not_waited_for_any_more_hangs_up() -> None:
+    """Nothing will ever be asked on that connection."""
+    peer = Called()
+    peer.call()
+    protocol = peer.attempts[0][2].buildProtocol(None)
+    downloader = MemoryTransport(protocol, peer.clock)
+    downloader.say(type="ERROR", request="PEER_CALL_BACK", message="no")
+    peer.clock.advance(0)
+    assert downloader.lost
+    assert not peer.serving.connections
 
 
 def test_a_tracker_does_not_make_a_flood_of_it() -> None:
