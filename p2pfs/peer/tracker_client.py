@@ -49,6 +49,8 @@ class TrackerClient(RequestProtocol):
         self._keep_alive = keep_alive
         self._connected = connected
         self._noticed = noticed
+        self.farewell = ""
+        """What the tracker said before it closed the connection, if anything."""
         self._to_prove: Callable[[bytes], m.RequestRegister] | None = None
 
     def connectionMade(self) -> None:
@@ -157,6 +159,8 @@ class TrackerClient(RequestProtocol):
             after = last
 
     def _error_received(self, error: m.Error) -> None:
+        if error.request is None:
+            self.farewell = said(error.message)
         # Requests without a reply may be answered with an error all the same.
         if error.request not in _WITHOUT_REPLY:
             super()._error_received(error)

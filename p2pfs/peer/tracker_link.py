@@ -139,11 +139,14 @@ class TrackerLink(Factory):
             self._connection = None
         if self.client is client:
             self.client = self.address = self.found_reachable = None
+            reason = f": {client.farewell}" if client.farewell else ""
             self.problem = (
                 f"The tracker at {self.tracker} is gone; it is tried again by itself, 'connect' "
-                "tries at once."
+                f"tries at once{reason or '.'}"
             )
-            self.log.info("Lost the tracker at {tracker}", tracker=self.tracker)
+            self.log.info(
+                "Lost the tracker at {tracker}{reason}", tracker=self.tracker, reason=reason
+            )
 
     def _unreachable(self, failure: Failure) -> None:
         reason = failure.getErrorMessage().rstrip(".")

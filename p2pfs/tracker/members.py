@@ -6,13 +6,13 @@ is whoever registered its address last.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SHOWN_DIGITS = 16
 """Digits of a fingerprint by which peers at one address are told apart: 64 bits."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Member:
     """A peer that has joined.
 
@@ -35,6 +35,19 @@ class Member:
         return f"{self.address}#{self.fingerprint[:SHOWN_DIGITS] or 'without-key'}"
 
 
+@dataclass(eq=False, slots=True)
+class _Place:
+    """Those that registered one address: who was found there, and who may be, first come first."""
+
+    members: dict[Member, None] = field(default_factory=dict)
+    found: Member | None = None
+    untried: dict[Member, None] = field(default_factory=dict)
+
+    @property
+    def named(self) -> Member | None:
+        return self.found or next(iter(self.untried), None)
+
+
 class Members:
     """All of them, by name, key, and address."""
 
@@ -42,7 +55,7 @@ class Members:
         self._by_name: dict[str, Member] = {}
         self._by_full_name: dict[str, Member] = {}
         self._by_key: dict[str, Member] = {}
-        self._at: dict[str, dict[Member, None]] = {}
+        self._places: dict[str, _Place] = {}
 
     def __getitem__(self, name: str) -> Member:
         return self._by_name[name]
@@ -60,50 +73,54 @@ class Members:
         self._by_name[newcomer.name] = self._by_full_name[full_name] = newcomer
         if newcomer.fingerprint:
             self._by_key[newcomer.fingerprint] = newcomer
-        self._at.setdefault(newcomer.address, {})[newcomer] = None
+        place = self._places.setdefault(newcomer.address, _Place())
+        place.members[newcomer] = place.untried[newcomer] = None
 
     def remove(self, member: Member) -> None:
         """Forget a member."""
         del self._by_name[member.name], self._by_full_name[member.full_name]
         self._by_key.pop(member.fingerprint, None)
-        there = self._at[member.address]
-        del there[member]
-        if not there:
-            del self._at[member.address]
+        place = self._places[member.address]
+        del place.members[member]
+        place.untried.pop(member, None)
+        if place.found is member:
+            place.found = None
+        if not place.members:
+            del self._places[member.address]
 
-    def at(self, address: str) -> list[Member]:
-        """Those that registered an address, in the order of their coming."""
-        return list(self._at.get(address, ()))
+    def tried(self, address: str, found: Member | None) -> list[Member]:
+        """It was tried which member is at an address; returns those of whom it says something new.
+
+        Who was found before may just have had no room now that nobody was.
+        """
+        place = self._places[address]
+        # What has no key would not have told, so nothing is known of it.
+        news = [each for each in place.untried if each.fingerprint and each is not found]
+        if found is not None:
+            news += [each for each in (place.found,) if each not in (None, found)]
+            if found.reachable is not True:
+                news.append(found)
+            place.found = found
+        for member in news:
+            member.reachable = member is found
+            place.untried.pop(member, None)
+        return news
 
     def called(self, full_name: str) -> Member | None:
         """The member of that full name."""
         return self._by_full_name.get(full_name)
 
-    def is_found_at_its_address(self, member: Member) -> bool:
-        """Whether who connects to its address gets to this very peer, as far as is known.
-
-        Of several at one address that is the one that was found there, or else the first of
-        those of which it is not known yet.
-        """
-        there = self._at[member.address]
-        if len(there) == 1:
-            return member.reachable is not False
-        for state in (True, None):
-            first = next((each for each in there if each.reachable is state), None)
-            if first is not None:
-                return first is member
-        return False
-
     def way_to(self, name: str, host: str, asking: Member | None) -> tuple[str, bool] | None:
         """How a peer on that host gets to a member: an address, or a full name to be called.
 
         The flag tells which: True for an address. None if there is no way, or if it asks about
-        itself and others are at its address.
+        itself and others are at its address. Of several at one address, the one that was found
+        there is named by it, or else the first of those of which that is not known yet.
         """
         member = self._by_name[name]
         if member is not asking and member.inner is not None and member.host == host:
             return member.inner, True
-        if self.is_found_at_its_address(member):
+        if self._places[member.address].named is member:
             return member.address, True
         can_call = asking is not None and asking is not member and asking.fingerprint
         return (member.full_name, False) if can_call and member.fingerprint else None

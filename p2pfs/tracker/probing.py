@@ -43,7 +43,7 @@ TOKEN_SIZE = 16
 """Bytes of a token, which is written in hexadecimal."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Target:
     """An address that members have registered."""
 
@@ -71,11 +71,11 @@ class Prober:
         self,
         reactor: Any,
         entropy: Callable[[int], bytes],
-        concluded: Callable[[list[Member], Member | None], None],
+        concluded: Callable[[str, Member | None], None],
     ) -> None:
         """``entropy`` makes so many bytes that nobody can foresee.
 
-        ``concluded`` is told of those that registered an address, and which of them is there.
+        ``concluded`` is told of each address that was tried, and which member is there.
         """
         self._reactor = reactor
         self._entropy = entropy
@@ -139,16 +139,18 @@ class Prober:
 
     def _go_on(self) -> None:
         """Begin what may be under way beside what is."""
-        for host in list(self._waiting):
-            if sum(self._at_work.values()) >= MOST_PROBES:
+        while sum(self._at_work.values()) < MOST_PROBES:
+            # Few are passed over: those that have as many under way as they may.
+            able = (h for h in self._waiting if self._at_work.get(h, 0) < MOST_OF_A_HOST)
+            host = next(able, None)
+            if host is None:
                 return
-            if self._at_work.get(host, 0) < MOST_OF_A_HOST:
-                waiting = self._waiting.pop(host)
-                target = next(iter(waiting))
-                del waiting[target]
-                if waiting:
-                    self._waiting[host] = waiting  # behind the others
-                self._begin(target)
+            waiting = self._waiting.pop(host)
+            target = next(iter(waiting))
+            del waiting[target]
+            if waiting:
+                self._waiting[host] = waiting  # behind the others
+            self._begin(target)
 
     def _dequeue(self, target: _Target) -> None:
         waiting = self._waiting.get(target.host, {})
@@ -176,7 +178,7 @@ class Prober:
                 self._enqueue(target)
             elif found is None:
                 self._try_later(target)
-            self._concluded(list(target.members), found)
+            self._concluded(target.address, found)
         self._go_on()
 
     def _try_later(self, target: _Target) -> None:

@@ -32,6 +32,11 @@ _REPLY_ROOM = m.CONTROL_LINE_LIMIT - 64 * m.KIB
 _ROUNDING = 0.001
 """Seconds by which a timer may seem early: a clock's rounding must not set it without end."""
 
+_REPLACED = (
+    "Another connection has joined with the key of this peer; if this is not the same peer come "
+    "back, its state directory was copied: remove the file peer_key in the copy, and start it anew."
+)
+
 _COMINGS = 20
 """Lines in the log that say who of a host joined and left, before it is only counted."""
 
@@ -311,7 +316,12 @@ class TrackerFactory(Reception[TrackerProtocol]):
         if earlier is not None:
             replaced = self.joined[earlier.name]
             self._leave(replaced)
-            replaced.abort()
+            if member.fingerprint:
+                # It may have been copied with its key, and its user wonders why it is thrown out.
+                replaced.send(m.Error(None, _REPLACED))
+                replaced.close()
+            else:
+                replaced.abort()
         self.members.add(member)
         connection.member = member
         self.joined[member.name] = connection
@@ -337,13 +347,7 @@ class TrackerFactory(Reception[TrackerProtocol]):
         self.members.remove(member)
         self.prober.forget(member)
 
-    def _probed(self, there: list[Member], found: Member | None) -> None:
-        """It is known now who can be reached at an address, of those that registered it.
-
-        Who was found once may just have had no room when nobody was.
-        """
-        for member in there:
-            reachable = member is found
-            if member.reachable is not reachable and (found is not None or not member.reachable):
-                member.reachable = reachable
-                self.joined[member.name].send(m.NoticeReachable(reachable))
+    def _probed(self, address: str, found: Member | None) -> None:
+        """It was tried who can be reached at an address."""
+        for member in self.members.tried(address, found):
+            self.joined[member.name].send(m.NoticeReachable(member is found))

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from p2pfs.errors import P2pfsError
-from p2pfs.peer.service import PeerService
+from p2pfs.peer.service import KEY_FILE, PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.testing.swarm import PEER_PORT
 
@@ -192,3 +192,19 @@ def test_what_a_tracker_tells_by_itself_lasts_as_long_as_the_connection(scene: S
     scene.swarm.start_tracker(scene.office)
     scene.network.run(30)
     assert peer.uplink.found_reachable is False
+
+
+def test_a_copied_state_directory_is_told(scene: Scene) -> None:
+    """Two that have one key take turns at the tracker, and each hears why."""
+    original = scene.peer("original")
+    host = scene.network.add_host("copy")
+    state = host.directory / "state"
+    state.mkdir(mode=0o700)
+    key = scene.host(original).directory / "state" / KEY_FILE
+    (state / KEY_FILE).write_bytes(key.read_bytes())
+    scene.network.run(1)
+    copy = scene.swarm.start_peer(host, scene.office)
+    scene.network.run(0.3)
+    assert copy.uplink.joined
+    assert not original.uplink.joined
+    assert "its state directory was copied" in original.uplink.problem

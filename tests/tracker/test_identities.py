@@ -71,9 +71,11 @@ def test_the_same_peer_takes_over_what_it_had() -> None:
     old, other = joined(tracker, KEYS[0]), joined(tracker, KEYS[1])
     tracker.share(old)
     new = joined(tracker, KEYS[0], "192.0.2.8", address=":7000")
-    assert old.aborted
+    (farewell,) = old.heard()
+    assert "its state directory was copied" in farewell["message"]
     assert list(tracker.directory) == []
     tracker.clock.advance(0)
+    assert old.lost
     assert not new.lost
     assert not other.lost
     assert tracker.factory.joined.keys() == {called(KEYS[1]), "192.0.2.8:7000"}
@@ -137,11 +139,14 @@ def test_who_was_found_at_an_address_is_named_there() -> None:
     for key in KEYS[:2]:
         tracker.share(joined(tracker, key))
     other = joined(tracker, KEYS[2], "192.0.2.10")
-    members = tracker.factory.members.at(f"{ROUTER}:6881")
-    members[0].reachable, members[1].reachable = False, True
-    assert location(other) == ({f"{ROUTER}:6881": "+A=="}, {called(KEYS[0]): "+A=="})
-    members[1].reachable = False
-    assert location(other) == ({}, {called(key): "+A==" for key in KEYS[:2]})
+    members, address = tracker.factory.members, f"{ROUTER}:6881"
+    second = members.called(called(KEYS[1]))
+    assert len(members.tried(address, second)) == 2
+    assert location(other) == ({address: "+A=="}, {called(KEYS[0]): "+A=="})
+    assert members.tried(address, None) == []
+    first = members.called(called(KEYS[0]))
+    assert members.tried(address, first) == [second, first]
+    assert location(other) == ({address: "+A=="}, {called(KEYS[1]): "+A=="})
 
 
 def test_an_inner_address_is_for_those_from_the_same_outer_one() -> None:
