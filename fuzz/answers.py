@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from fuzz.faults import Fault, check
 from p2pfs import messages as m
 from p2pfs.wire import MESSAGE_TIMEOUT
+
+Replies: TypeAlias = Mapping[type[m.Message], tuple[type[m.Message], ...]]
+"""What may answer each request."""
 
 
 class Conversation:
@@ -17,11 +21,11 @@ class Conversation:
 
     def __init__(
         self,
-        replies: Mapping[type[m.Message], type[m.Message]],
+        replies: Replies,
         silent: tuple[type[m.Message], ...],
         line_limit: int,
     ) -> None:
-        """``replies`` has a reply for each request, ``silent`` what may stay without one."""
+        """``replies`` has what answers each request, ``silent`` what may stay without one."""
         self._replies = replies
         self._silent = silent
         self._line_limit = line_limit
@@ -124,7 +128,7 @@ class Conversation:
             return request is None or message.request == m.type_of(type(request))
         return (
             request is not None
-            and type(message) is self._replies.get(type(request))
+            and isinstance(message, self._replies.get(type(request), ()))
             and all(_same(name, request, message) for name in ("filename", "chunknum"))
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
 from p2pfs.errors import InvalidAddress
@@ -11,16 +11,27 @@ from p2pfs.errors import InvalidAddress
 _MAX_HOST = 253
 _HOST = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _PORT = re.compile(r"0|[1-9][0-9]{0,4}", re.ASCII)
+_PEER = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_PRIVATE = [
+    ip_network(network)
+    for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+]
 
 
 class Address(NamedTuple):
-    """Where a peer listens: an IP address or host name, and a TCP port."""
+    """Where a peer listens: an IP address or host name, and a TCP port.
+
+    With ``peer``, the address is one that others may have too, and nobody gets to this peer
+    there: a tracker calls it by its full name, ``host:port#peer``.
+    """
 
     host: str
     port: int
+    peer: str = ""
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}{'#' if self.peer else ''}{self.peer}"
 
 
 def parse_address(text: str) -> Address:
@@ -36,6 +47,14 @@ def parse_address(text: str) -> Address:
         shown = ascii(text if len(text) <= 80 else text[:77] + "...")
         raise InvalidAddress(f"{shown} is not an address; write host:port or [IPv6]:port.")
     return Address(plain_host(host), port)
+
+
+def parse_full_name(text: str) -> Address:
+    """Read an address, with or without a ``#peer`` behind it. Raises `InvalidAddress`."""
+    where, mark, peer = text.partition("#")
+    if mark and _PEER.fullmatch(peer) is None:
+        raise InvalidAddress(f"What follows the # in {text[:80]!a} is not a peer's name.")
+    return parse_address(where)._replace(peer=peer)
 
 
 def parse_port(text: str) -> int | None:
@@ -77,3 +96,12 @@ def is_loopback(host: str) -> bool:
         return ip_address(plain_host(host)).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_private(host: str) -> bool:
+    """True for an IP address that means something only within a network."""
+    try:
+        address = ip_address(plain_host(host))
+    except ValueError:
+        return False
+    return any(address in network for network in _PRIVATE)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import clientFromString, serverFromString
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    clientFromString,
+    serverFromString,
+)
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IListeningPort,
@@ -71,6 +80,17 @@ def client_endpoint(reactor: IReactorCore, description: str) -> IStreamClientEnd
             "write for example tcp:192.0.2.1:6880."
         ) from None
     return endpoint
+
+
+def address_endpoint(reactor: Any, address: Address, timeout: float) -> IStreamClientEndpoint:
+    """The client endpoint of an address, with ``timeout`` seconds to connect."""
+    for is_literal, endpoint in (
+        (isIPAddress, TCP4ClientEndpoint),
+        (isIPv6Address, TCP6ClientEndpoint),
+    ):
+        if is_literal(address.host):
+            return endpoint(reactor, address.host, address.port, timeout)
+    return HostnameEndpoint(reactor, address.host, address.port, timeout)
 
 
 def tcp_endpoint_string(host: str, port: str, for_server: bool) -> str:

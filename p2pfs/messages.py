@@ -38,9 +38,22 @@ class _Message(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"
 
 
 class RequestRegister(_Message, frozen=True):
-    """A peer joins the network and says where it listens."""
+    """A peer joins the network and says where it listens.
+
+    ``key`` is its public key, and ``proof`` its answer to the `ReplyChallenge` that the key
+    is answered with. ``inner`` is where those behind the same outer address can reach it.
+    """
 
     address: str
+    key: bytes | None = None
+    proof: bytes | None = None
+    inner: str | None = None
+
+
+class ReplyChallenge(_Message, frozen=True):
+    """Who registers with a key is to prove that it is its own, for this ``nonce``."""
+
+    nonce: bytes
 
 
 class ReplyRegister(_Message, frozen=True):
@@ -96,6 +109,8 @@ class ReplyFileLocation(_Message, frozen=True):
 
     ``holders`` is how many hold some of the file in all, when not all are named. ``crowd`` is
     how many fetch it, and ``rate`` what each of these can have, in bytes a second, if known.
+    ``waiting`` maps peers that cannot be reached, but connect when `RequestCallBack` asks them
+    to, to their bitfields.
     """
 
     filename: str
@@ -104,6 +119,7 @@ class ReplyFileLocation(_Message, frozen=True):
     holders: int | None = None
     crowd: int | None = None
     rate: int | None = None
+    waiting: dict[str, bytes] = {}
 
 
 class RequestChunkRegister(_Message, frozen=True):
@@ -118,6 +134,38 @@ class RequestChunkRegister(_Message, frozen=True):
     fileinfo: FileInfo | None = None
     up: int | None = None
     down: int | None = None
+
+
+class RequestReached(_Message, frozen=True):
+    """A peer was pinged with a tracker's ``probe``, which was this ``token``. No reply."""
+
+    token: str
+
+
+class NoticeReachable(_Message, frozen=True):
+    """The tracker found out whether a peer with a key can be reached where it says. No reply."""
+
+    reachable: bool
+
+
+class RequestCallBack(_Message, frozen=True):
+    """A downloader asks that a peer that cannot be reached connects to it, with that token."""
+
+    peer: str
+    token: str
+
+
+class ReplyCallBack(_Message, frozen=True):
+    """The peer was told to connect."""
+
+    peer: str
+
+
+class NoticeCallBack(_Message, frozen=True):
+    """A downloader at ``address`` wants this peer to connect and say `PeerCallBack`. No reply."""
+
+    address: str
+    token: str
 
 
 class Error(_Message, frozen=True):
@@ -135,10 +183,18 @@ class Error(_Message, frozen=True):
 class PeerPingPong(_Message, frozen=True):
     """Sent back exactly as it came; the fields a peer puts in are its own affair.
 
-    With ``turns``, whoever asks understands `PeerTurns` and `PeerOffer`.
+    With ``turns``, whoever asks understands `PeerTurns` and `PeerOffer`. A ``probe`` is of a
+    tracker that wants to know whether this peer can be reached.
     """
 
     turns: bool = False
+    probe: str | None = None
+
+
+class PeerCallBack(_Message, frozen=True):
+    """First on a connection: who opened it serves on it, as `RequestCallBack` has asked for."""
+
+    token: str
 
 
 class PeerTurns(_Message, frozen=True):
@@ -227,6 +283,7 @@ class PeerReplyDigests(_Message, frozen=True):
 
 Message: TypeAlias = (
     RequestRegister
+    | ReplyChallenge
     | ReplyRegister
     | RequestPublish
     | RequestUnpublish
@@ -236,8 +293,14 @@ Message: TypeAlias = (
     | RequestFileLocation
     | ReplyFileLocation
     | RequestChunkRegister
+    | RequestReached
+    | NoticeReachable
+    | RequestCallBack
+    | ReplyCallBack
+    | NoticeCallBack
     | Error
     | PeerPingPong
+    | PeerCallBack
     | PeerTurns
     | PeerWant
     | PeerOffer

@@ -80,6 +80,7 @@ class MessageProtocol(Protocol):
         self._stall_timer: IDelayedCall | None = None
         self._blocked: list[Deferred[None]] | None = None
         self._ending = False
+        self._heir: MessageProtocol | None = None
 
     # For subclasses
 
@@ -147,7 +148,9 @@ class MessageProtocol(Protocol):
 
     def abort(self) -> None:
         """Close at once."""
-        if self.transport is not None and not self.closed:
+        if self._heir is not None:
+            self._heir.abort()
+        elif self.transport is not None and not self.closed:
             self._ending = True
             cast(ITCPTransport, self.transport).abortConnection()
 
@@ -187,6 +190,22 @@ class MessageProtocol(Protocol):
         self._raw_left = length
         self._raw_received = received
 
+    def hand_over(self, heir: MessageProtocol) -> None:
+        """Let another protocol go on with this connection, and with what came already.
+
+        To be called from `message_received`. This one only learns of the end, and passes on
+        an `abort`.
+        """
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        self.restart_message_timeout()
+        self._stop_stall_timer()
+        self._unregister()
+        self._heir = heir
+        heir.makeConnection(self.transport)  # type: ignore[no-untyped-call]  # Twisted's
+        if rest:
+            heir.dataReceived(rest)
+
     # Twisted's side of it
 
     def connectionMade(self) -> None:
@@ -202,6 +221,9 @@ class MessageProtocol(Protocol):
             self.remote = Address(plain_host(peer.host), peer.port)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._heir is not None:
+            self._heir.dataReceived(data)
+            return
         if self._ending:
             return
         if not self._buffer and self._raw_left and not self._holds:
@@ -215,6 +237,8 @@ class MessageProtocol(Protocol):
                 cast(IPushProducer, self.transport).pauseProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._heir is not None:
+            self._heir.connectionLost(reason)
         self.closed = True
         self.restart_message_timeout()
         self._stop_stall_timer()

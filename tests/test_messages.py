@@ -20,7 +20,29 @@ WIRE_INFO = {"filesize": 10, "totalchunknum": 2, "chunksize": 5, "root": ROOT}
 # One of each, with what the contract says it is on the wire.
 EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
     (m.RequestRegister(":1"), {"type": "REQUEST_REGISTER", "address": ":1"}),
+    (
+        m.RequestRegister(":1", b"\x01", b"\x02", "10.0.0.1:1"),
+        {
+            "type": "REQUEST_REGISTER",
+            "address": ":1",
+            "key": "AQ==",
+            "proof": "Ag==",
+            "inner": "10.0.0.1:1",
+        },
+    ),
+    (m.ReplyChallenge(b"\x03"), {"type": "REPLY_CHALLENGE", "nonce": "Aw=="}),
     (m.ReplyRegister("h:1"), {"type": "REPLY_REGISTER", "address": "h:1"}),
+    (m.RequestReached("t"), {"type": "REQUEST_REACHED", "token": "t"}),
+    (m.NoticeReachable(False), {"type": "NOTICE_REACHABLE", "reachable": False}),
+    (
+        m.RequestCallBack("h:1#ab", "t"),
+        {"type": "REQUEST_CALL_BACK", "peer": "h:1#ab", "token": "t"},
+    ),
+    (m.ReplyCallBack("h:1#ab"), {"type": "REPLY_CALL_BACK", "peer": "h:1#ab"}),
+    (
+        m.NoticeCallBack("h:1", "t"),
+        {"type": "NOTICE_CALL_BACK", "address": "h:1", "token": "t"},
+    ),
     (
         m.RequestPublish("f", INFO),
         {"type": "REQUEST_PUBLISH", "filename": "f", "fileinfo": WIRE_INFO},
@@ -64,6 +86,16 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
         },
     ),
     (
+        m.ReplyFileLocation("f", INFO, {}, waiting={"h:1#ab": b"\xc0"}),
+        {
+            "type": "REPLY_FILE_LOCATION",
+            "filename": "f",
+            "fileinfo": WIRE_INFO,
+            "chunkinfo": {},
+            "waiting": {"h:1#ab": "wA=="},
+        },
+    ),
+    (
         m.RequestChunkRegister("f", 1, up=5_000_000, down=6_000_000),
         {
             "type": "REQUEST_CHUNK_REGISTER",
@@ -93,6 +125,8 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
     ),
     (m.PeerPingPong(), {"type": "PEER_PING_PONG"}),
     (m.PeerPingPong(turns=True), {"type": "PEER_PING_PONG", "turns": True}),
+    (m.PeerPingPong(probe="t"), {"type": "PEER_PING_PONG", "probe": "t"}),
+    (m.PeerCallBack("t"), {"type": "PEER_CALL_BACK", "token": "t"}),
     (m.PeerTurns(), {"type": "PEER_TURNS"}),
     (
         m.PeerWant("f", b"\xc0", 2, ROOT),

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from fuzz.answers import Conversation
+from fuzz.answers import Conversation, Replies
 from fuzz.content import CHUNKS, DATA, described
 from fuzz.faults import check, no_logged_failures
 from fuzz.script import Step, steps
@@ -35,10 +35,10 @@ LINE_LIMIT = 1500
 CONNECTIONS = 3
 PARTIAL = ChunkSet.of(len(CHUNKS), [0, 2])
 
-_REPLIES: dict[type[m.Message], type[m.Message]] = {
-    m.PeerPingPong: m.PeerPingPong,
-    m.PeerRequestChunk: m.PeerReplyChunk,
-    m.PeerRequestDigests: m.PeerReplyDigests,
+_REPLIES: Replies = {
+    m.PeerPingPong: (m.PeerPingPong,),
+    m.PeerRequestChunk: (m.PeerReplyChunk,),
+    m.PeerRequestDigests: (m.PeerReplyDigests,),
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import inf
 from random import Random
 
-from fuzz.answers import Conversation
+from fuzz.answers import Conversation, Replies
 from fuzz.faults import check, no_logged_failures
 from fuzz.script import Step, steps
 from fuzz.stage import Connection, peer_at, settle
@@ -27,12 +27,12 @@ HOSTS = ("192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2", "2001:db8::3")
 LINE_LIMIT = 1500
 """Bytes of a line, so few that short scripts can reach the limit."""
 
-_REPLIES: dict[type[m.Message], type[m.Message]] = {
-    m.RequestRegister: m.ReplyRegister,
-    m.RequestPublish: m.ReplyPublish,
-    m.RequestUnpublish: m.ReplyPublish,
-    m.RequestFileList: m.ReplyFileList,
-    m.RequestFileLocation: m.ReplyFileLocation,
+_REPLIES: Replies = {
+    m.RequestRegister: (m.ReplyRegister, m.ReplyChallenge),
+    m.RequestPublish: (m.ReplyPublish,),
+    m.RequestUnpublish: (m.ReplyPublish,),
+    m.RequestFileList: (m.ReplyFileList,),
+    m.RequestFileLocation: (m.ReplyFileLocation,),
 }
 
 
@@ -50,7 +50,7 @@ class _Peer(Conversation):
     """One connection, and what was said on it."""
 
     def __init__(self, factory: TrackerFactory, host: str) -> None:
-        super().__init__(_REPLIES, (m.Error, m.RequestChunkRegister), LINE_LIMIT)
+        super().__init__(_REPLIES, (m.Error, m.RequestChunkRegister, m.RequestReached), LINE_LIMIT)
         address = peer_at(host)
         protocol = factory.buildProtocol(address)
         assert isinstance(protocol, TrackerProtocol)
@@ -128,8 +128,8 @@ class _Scene:
         """Check who holds what: nothing but what was said on the connection that is open."""
         _check_directory(self.factory)
         for peer in self._connected():
-            address = peer.protocol.address
-            held = self.directory.held_by(address) if address is not None else {}
+            member = peer.protocol.member
+            held = self.directory.held_by(member.name) if member is not None else {}
             check(held.keys() <= peer.offered(), "a peer holds what it said itself")
 
     def _play_peer(self, step: Step, peer: _Peer) -> None:
@@ -186,7 +186,8 @@ def _check_directory(factory: TrackerFactory) -> None:
     listed_by_peers = {name for files in held.values() for name in files}
     check({*names} == listed_by_peers, "what is held is listed, and the other way round")
     check(sorted(factory.joined) == sorted(peers), "who has joined is connected")
-    for address, connection in factory.joined.items():
-        check(connection.address == address, "an address belongs to one connection")
+    for name, connection in factory.joined.items():
+        member = connection.member
+        check(member is not None and member.name == name, "a peer belongs to one connection")
         check(connection in factory.connections, "who has joined is connected")
         check(not connection.closed, "who has joined is connected")

@@ -18,10 +18,13 @@ from fuzz.promises import Promises
 from fuzz.script import Step, steps
 from fuzz.stage import Connection, peer_at, settle
 from p2pfs import messages as m
+from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidName
+from p2pfs.identity import PeerKey
 from p2pfs.keepalive import KeepAlive
 from p2pfs.names import check_filename
+from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.tracker_client import TrackerClient
 from p2pfs.testing.inline import InlineReactor
 
@@ -49,6 +52,9 @@ class _Client(TrackerClient):
     def message_received(self, message: m.Message, line: bytes) -> None:
         self.last = message
         super().message_received(message, line)
+
+
+INTRODUCTION = Introduction(Address("", 6881), PeerKey.from_seed(bytes(32)))
 
 
 class _Scene:
@@ -93,7 +99,7 @@ class _Scene:
     def _ask(self, what: str) -> Deferred[Any]:
         client = self.client
         if what == "r":
-            return client.register(":6881").addCallback(_check_text)
+            return client.register(INTRODUCTION).addCallback(_check_text)
         if what == "u":
             return client.publish("f", INFO).addCallback(self._check_done)
         if what == "w":

@@ -137,7 +137,7 @@ class _PeerConsole:
             "published": [{"name": file.name, "listed": file.listed} for file in files],
             "skipped": publication.skipped,
         }
-        warning = [self._service.unreachable] if self._service.unreachable else []
+        warning = [self._service.reach_warning] if self._service.reach_warning else []
         return Answer(data, [*lines, *publication.skipped, *warning])
 
     async def unpublish(self, call: Call, report: ReportProgress) -> Answer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from p2pfs.errors import StartupProblem
+from p2pfs.private_files import write_private
 
 HOST_KEY_NAME = "ssh_host_ed25519_key"
 
@@ -95,12 +95,4 @@ def _read_key(data: bytes) -> Key:
 
 def _write_new_key(path: Path) -> None:
     text: bytes = Key(Ed25519PrivateKey.generate()).toString("openssh")
-    # Under another name first, so that no crash leaves half a key.
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
+    write_private(path, text)

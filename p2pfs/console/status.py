@@ -39,7 +39,9 @@ def status(service: PeerService) -> Answer:
         "joined_as": uplink.address,
         "problem": uplink.problem,
         "listening": str(service.address),
-        "warning": service.unreachable,
+        "fingerprint": service.key.fingerprint,
+        "reachable": uplink.found_reachable,
+        "warning": service.reach_warning,
         "uploaded": service.serving.uploaded,
         "shares": shares,
         "transfers": transfers,
@@ -79,6 +81,7 @@ def _tracker_lines(data: dict[str, Any]) -> list[str]:
     return [
         f"tracker    {tracker}",
         f"listening  {data['listening']}",
+        f"key        {data['fingerprint']}",
         f"uploaded   {size_text(data['uploaded'])}",
         *([f"warning    {data['warning']}"] if data["warning"] else []),
     ]

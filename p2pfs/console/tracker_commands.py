@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # the service offers these commands, so it imports this modul
     from p2pfs.tracker.service import TrackerService
 
 
+_REACH = {True: "yes", False: "no", None: "not known"}
+
+
 def tracker_commands(service: TrackerService) -> CommandSet:
     """The commands of one tracker."""
     console = _TrackerConsole(service)
@@ -33,7 +36,7 @@ def tracker_commands(service: TrackerService) -> CommandSet:
             ),
             Command(
                 "list_peers",
-                "Show who is connected, since when, holding how much.",
+                "Show who is connected, since when, holding how much, and who can be reached.",
                 console.list_peers,
             ),
             Command(
@@ -64,11 +67,13 @@ class _TrackerConsole:
     async def list_peers(self, call: Call, report: ReportProgress) -> Answer:
         directory = self._service.directory
         peers: list[dict[str, Any]] = []
-        for address, connection in sorted(self._service.factory.joined.items()):
-            held = directory.held_by(address)
+        for name, connection in sorted(self._service.factory.joined.items()):
+            held, member = directory.held_by(name), self._service.factory.members[name]
             peers.append(
                 {
-                    "address": address,
+                    "address": name,
+                    "fingerprint": member.fingerprint or None,
+                    "reachable": member.reachable,
                     "since": connection.since,
                     "files": len(held),
                     "bytes": sum(bytes_in(directory[n].info, c) for n, c in held.items()),
@@ -80,10 +85,12 @@ class _TrackerConsole:
                 datetime.fromtimestamp(p["since"]).strftime("%Y-%m-%d %H:%M:%S"),
                 p["files"],
                 size_text(p["bytes"]),
+                _REACH[p["reachable"]],
             )
             for p in peers
         ]
-        return Answer(peers, table(["peer", "since", "files", "held"], rows, "No peer is here."))
+        headings = ["peer", "since", "files", "held", "can be reached"]
+        return Answer(peers, table(headings, rows, "No peer is here."))
 
     async def list_files(self, call: Call, report: ReportProgress) -> Answer:
         directory, crowds = self._service.directory, self._service.factory.crowds

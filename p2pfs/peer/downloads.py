@@ -78,6 +78,7 @@ class Downloads:
             around.limit,
             around.line,
             lambda: around.intake.several,
+            around.call_backs,
         )
 
     def start(

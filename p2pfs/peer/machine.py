@@ -15,17 +15,18 @@ from p2pfs.threads import BackgroundThreads, Threads
 
 @dataclass(frozen=True)
 class Machine:
-    """The disk, threads for long computations, and what is known of the network."""
+    """The disk, threads for long computations, the network, and bytes that nobody can foresee."""
 
     disk: Disk
     background: Threads
+    entropy: Callable[[int], bytes] = os.urandom
     routes: Callable[[], bytes] | None = None
     """Something that changes when the machine gets another address or route, if it can tell."""
 
 
 def this_machine(reactor: Any) -> Machine:
     """The real one: its disk, and a thread for each of its cores."""
-    return Machine(Disk(), BackgroundThreads(reactor, os.cpu_count() or 1), _routes)
+    return Machine(Disk(), BackgroundThreads(reactor, os.cpu_count() or 1), routes=_routes)
 
 
 def _routes() -> bytes:

@@ -10,23 +10,30 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs.addresses import is_loopback, is_wildcard, parse_address
 from p2pfs.console.peer_commands import peer_commands
 from p2pfs.daemon import Daemon
 from p2pfs.errors import P2pfsError
+from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE, bound_address, client_endpoint
+from p2pfs.messages import NoticeCallBack, NoticeReachable
+from p2pfs.peer.call_backs import CallBacks
+from p2pfs.peer.callee import Callee
 from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.deliveries import Deliveries
 from p2pfs.peer.downloads import Downloads
+from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.line_rate import LineRate, Lines
 from p2pfs.peer.machine import Machine, this_machine
+from p2pfs.peer.probes import Probes
 from p2pfs.peer.publishing import Publisher
 from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.reachability import reach_warning
 from p2pfs.peer.records import Records
 from p2pfs.peer.serving import ServingFactory
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.surroundings import Surroundings
+from p2pfs.peer.tracker_client import Notice
 from p2pfs.peer.tracker_link import TrackerLink
 from p2pfs.peer.trees import Trees
 from p2pfs.peer.uplink import Uplink
@@ -34,6 +41,7 @@ from p2pfs.tasks import end_of
 
 STATE_FILE = "peer.sqlite"
 JOURNALS = "unfinished"
+KEY_FILE = "peer_key"
 
 
 class PeerService(Daemon):
@@ -69,10 +77,14 @@ class PeerService(Daemon):
             settings,
             self.library,
             lines,
-            self._announced_address,
+            lambda: Introduction(self.address, self.key),
             self._joined,
+            self._noticed,
             machine.routes,
         )
+        self._entropy = machine.entropy
+        self._warned = ""
+        call_backs = CallBacks(reactor, machine.entropy, settings.patience, self.uplink)
         self._background = machine.background
         journals = settings.state / JOURNALS
         self.custodian = Custodian(
@@ -98,7 +110,10 @@ class PeerService(Daemon):
             Deliveries(lines.up, self.uplink.delivered),
             self.uplink.heard,
             self.custodian.doubts.raise_for,
+            Probes(reactor, self.uplink.reached).seen,
+            call_backs.pop,
         )
+        self._callee = Callee(reactor, settings.patience, self.serving)
         around = Surroundings(
             reactor,
             random,
@@ -106,6 +121,7 @@ class PeerService(Daemon):
             settings.max_sources,
             self.limits["download"],
             self.uplink,
+            call_backs,
             self.serving.offers.make,
             line=lines.down,
         )
@@ -120,6 +136,7 @@ class PeerService(Daemon):
         if self.settings.tracker != NONE:
             client_endpoint(self.reactor, self.settings.tracker)  # a bad one is told at once
         super().open()
+        self.key = PeerKey.kept_in(self.state / KEY_FILE, self._entropy)
         self._on_record = self.records.load()
         self.address = bound_address(self.listen(self.settings.listen, self.serving))
         self.offer_consoles(
@@ -154,6 +171,7 @@ class PeerService(Daemon):
         self._background.stop()
         await self.custodian.stop()
         await self.uplink.stop()
+        self._callee.stop()
         for connection in list(self.serving.connections):
             connection.abort()
             if connection.at_work is not None:
@@ -188,33 +206,25 @@ class PeerService(Daemon):
     def _publish_again(self, holding: Holding) -> None:
         self._share(holding.path, holding.name)
 
-    def _announced_address(self) -> str:
-        """What to tell the tracker; a host is left to the tracker to see, where it can be."""
-        host, port = self.address
-        if is_wildcard(host) or is_loopback(host):
-            return f":{port}"
-        return str(self.address)
-
     @property
-    def unreachable(self) -> str:
-        """Why no other machine can fetch from this peer, and what to do; empty if one can."""
-        if self.uplink.address is None:
-            return ""
-        recorded = parse_address(self.uplink.address).host
-        if is_loopback(self.address.host) and not is_loopback(recorded):
-            return (
-                f"Nobody can fetch from this peer: it listens on {self.address} only, while its "
-                f"tracker is elsewhere; start it with --listen tcp:{self.address.port} and open "
-                "that port."
-            )
-        if not is_loopback(self.address.host) and is_loopback(recorded):
-            return (
-                "Other machines cannot fetch from this peer: its tracker knows it as "
-                f"{self.uplink.address}; give the tracker's address in the network with --tracker, "
-                "not a loopback one."
-            )
-        return ""
+    def reach_warning(self) -> str:
+        """Why others cannot connect to this peer, and what to do; empty if they can."""
+        uplink = self.uplink
+        return reach_warning(self.address, uplink.address, uplink.found_reachable)
 
     def _joined(self, link: TrackerLink) -> None:
-        if self.unreachable:
-            self.log.warn("{warning}", warning=self.unreachable)
+        self._warn()
+
+    def _noticed(self, notice: Notice) -> None:
+        match notice:
+            case NoticeReachable():
+                self._warn()
+            case NoticeCallBack():
+                self._callee.called(notice)
+
+    def _warn(self) -> None:
+        """Say in the log who cannot connect, when that is news."""
+        warning = self.reach_warning
+        if warning not in ("", self._warned):
+            self._warned = warning
+            self.log.warn("{warning}", warning=warning)

@@ -17,6 +17,7 @@ from p2pfs import messages as m
 from p2pfs.addresses import is_loopback
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
 from p2pfs.notices import Notices
+from p2pfs.peer.call_backs import Expected
 from p2pfs.peer.deliveries import Deliveries
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.file_sender import FileSender, can_send_files
@@ -73,6 +74,7 @@ class ServingProtocol(MessageProtocol):
         self._queued_bytes = 0
         self._queue_full = False
         self._refused = False
+        self._is_new = True
         self._idle_timer: IDelayedCall | None = None
         self._unsent = USUAL_UNSENT
         self.at_work: Deferred[None] | None = None
@@ -86,8 +88,11 @@ class ServingProtocol(MessageProtocol):
     def message_received(self, message: m.Message, line: bytes) -> None:
         self._serving.admission.touch(self)
         offers = self._serving.offers
+        is_first, self._is_new = self._is_new, False
         match message:
-            case m.PeerPingPong(knows_turns):
+            case m.PeerPingPong(knows_turns, probe):
+                if probe is not None:
+                    self._serving.probed(probe, self.host)
                 greeting = m.encode(m.PeerTurns()) if knows_turns else b""
                 self._enqueue(greeting + line + b"\n", len(line))
             case m.PeerWant(filename):
@@ -108,8 +113,26 @@ class ServingProtocol(MessageProtocol):
             case m.PeerRequestChunk(filename, chunknum):
                 offers.asked(self, filename, chunknum)
                 self._enqueue(message, len(line))
+            case m.PeerCallBack(token) if is_first:
+                self._turn_round(token)
+            case m.Error(request) if request == m.type_of(m.PeerCallBack):
+                self.close()  # this side has connected, and is not waited for any more
             case _:
                 self._enqueue(message, len(line))
+
+    def _turn_round(self, token: str) -> None:
+        """Who has connected serves on this connection, if somebody here waits for that."""
+        expected = self._serving.expected(token)
+        if expected is None:
+            text = "Nobody here waits for that connection."
+            answer = m.encode(m.Error(m.type_of(m.PeerCallBack), text))
+            self._enqueue(answer, len(answer))
+            return
+        self._stop_idle_timer()
+        self._serving.admission.settle(self)
+        connection = expected.make()
+        self.hand_over(connection)
+        expected.arrived.callback(connection)
 
     def offer(self, filename: str, chunknum: int, spare: bool) -> None:
         """Tell the downloader that it is its turn; before what else waits, not inside a payload."""
@@ -349,18 +372,24 @@ class ServingFactory(Reception[ServingProtocol]):
         deliveries: Deliveries | None = None,
         heard: Callable[[], None] = lambda: None,
         doubted: Callable[[Holding, int], None] = lambda holding, chunknum: None,
+        probed: Callable[[str, str], None] = lambda token, host: None,
+        expected: Callable[[str], Expected | None] = lambda token: None,
     ) -> None:
         """``changed`` is told of a holding whose file is no longer what was published.
 
         ``random`` breaks ties between those whose turn it could be, and ``deliveries``
         watches how fast chunks are sent. ``heard`` is called when another host connects,
         and ``doubted`` with each chunk that was found wrong by whom it was sent to.
+        watches how fast chunks are sent. ``probed`` is told the tokens of pings that somebody
+        probes with, and their hosts. ``expected`` has who waits for a connection with a token.
         """
         self._heard = heard
         self._doubted = doubted
         self.limit = limit
         self.reactor = reactor
         self.changed = changed
+        self.probed = probed
+        self.expected = expected
         super().__init__(reactor, MAX_CONNECTIONS)
         self.uploaded = 0
         self._disk = disk

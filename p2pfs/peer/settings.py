@@ -19,6 +19,8 @@ class Patience:
 
     connect: float = 5.0
     """For a source to accept a connection."""
+    call_back: float = 10.0
+    """For a source that cannot be reached to connect, when it was asked to."""
     silence: float = 10.0
     """For a source that owes an answer to send something."""
     least_rate: int = LEAST_RATE

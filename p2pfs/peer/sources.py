@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import (
     ConnectError,
     ConnectingCancelledError,
@@ -20,11 +18,12 @@ from twisted.internet.error import (
     UnknownHostError,
 )
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
 from p2pfs.errors import Refused, SourceFailed
+from p2pfs.listening import address_endpoint
+from p2pfs.peer.call_backs import CallBacks
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.requests import QUIET
@@ -151,11 +150,14 @@ class SourcePool:
         limit: RateLimit,
         line: LineRate,
         several: Callable[[], bool],
+        call_backs: CallBacks,
     ) -> None:
         """``limit`` is on what all of them send together, and ``line`` is told of each chunk.
 
         ``several`` tells whether more than one sends, of these and of all other pools.
+        ``call_backs`` brings connections of those that cannot be reached.
         """
+        self._call_backs = call_backs
         self._limit = limit
         self._line = line
         self._several = several
@@ -206,8 +208,11 @@ class SourcePool:
             self._several,
         )
         try:
-            endpoint = _endpoint(self._reactor, address, self._patience)
-            connection = cast(SourceConnection, await endpoint.connect(SourceFactory(make)))
+            if address.peer:
+                connection = await self._call_backs.get(address, make)
+            else:
+                endpoint = address_endpoint(self._reactor, address, patience.connect)
+                connection = cast(SourceConnection, await endpoint.connect(SourceFactory(make)))
         except ConnectingCancelledError:
             raise CancelledError from None  # as when it is cancelled at any other moment
         except (ConnectError, DNSLookupError, OSError, ValueError) as error:
@@ -248,13 +253,3 @@ def _unreachable(address: Address, error: Exception, patience: float) -> SourceF
         words = os.strerror(number) if isinstance(number, int) else str(error)
         reason = f"it cannot be reached ({words})"
     return OutOfReach(f"{address}: {reason}")
-
-
-def _endpoint(reactor: Any, address: Address, patience: Patience) -> IStreamClientEndpoint:
-    for is_literal, endpoint in (
-        (isIPAddress, TCP4ClientEndpoint),
-        (isIPv6Address, TCP6ClientEndpoint),
-    ):
-        if is_literal(address.host):
-            return endpoint(reactor, address.host, address.port, patience.connect)
-    return HostnameEndpoint(reactor, address.host, address.port, patience.connect)

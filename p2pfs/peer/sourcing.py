@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs.addresses import Address, parse_address
+from p2pfs.addresses import Address, parse_full_name
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidAddress, InvalidFileInfo, P2pfsError, SourceFailed
 from p2pfs.messages import ReplyFileLocation
@@ -77,7 +77,7 @@ class Sourcing:
 
     def __getitem__(self, address: str) -> Source:
         """The source that the picker knows by that name."""
-        return self._sources[parse_address(address)]
+        return self._sources[parse_full_name(address)]
 
     @property
     def connected(self) -> list[Source]:
@@ -261,10 +261,10 @@ class Sourcing:
         if location.fileinfo != self._holding.info:
             return named  # another content has taken the name
         total = self._holding.info.totalchunknum
-        for text, bitfield in location.chunkinfo.items():
+        for text, bitfield in (*location.chunkinfo.items(), *location.waiting.items()):
             if text != self._around.uplink.address:
                 try:
-                    named[parse_address(text)] = ChunkSet.from_bitfield(total, bitfield).bits
+                    named[parse_full_name(text)] = ChunkSet.from_bitfield(total, bitfield).bits
                 except (InvalidAddress, InvalidFileInfo):
                     continue  # a malformed entry names no source
         return named

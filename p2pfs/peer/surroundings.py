@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from p2pfs.peer.call_backs import CallBacks
 from p2pfs.peer.intake import Intake
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
@@ -24,6 +25,7 @@ class Surroundings:
     max_sources: int
     limit: RateLimit
     uplink: Uplink
+    call_backs: CallBacks
     gained: Callable[[], None] = lambda: None
     """Called when there is one more chunk to serve."""
     intake: Intake = field(default_factory=Intake)

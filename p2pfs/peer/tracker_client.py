@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorTime, ITransport
 
 from p2pfs import messages as m
 from p2pfs.addresses import parse_address
@@ -14,7 +16,13 @@ from p2pfs.errors import InvalidAddress, InvalidName, P2pfsError, Refused, Track
 from p2pfs.keepalive import KeepAlive
 from p2pfs.names import check_filename
 from p2pfs.peer.delivery_watch import LEAST_RATE
+from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.requests import Pending, RequestProtocol, said
+
+Notice: TypeAlias = m.NoticeReachable | m.NoticeCallBack
+"""What a tracker says without having been asked, to a peer that has a key."""
+
+_WITHOUT_REPLY = {m.type_of(kind) for kind in (m.RequestChunkRegister, m.RequestReached)}
 
 MOST_LISTED = 2_000_000
 """Files of one list that are taken in: twice as many as a tracker has, by default."""
@@ -30,12 +38,20 @@ class TrackerClient(RequestProtocol):
         silence_timeout: float,
         keep_alive: KeepAlive,
         connected: Callable[[TrackerClient], None],
+        noticed: Callable[[Notice], None] = lambda notice: None,
     ) -> None:
-        """``tracker`` is how errors name it; ``silence_timeout`` is in seconds."""
+        """``tracker`` is how errors name it; ``silence_timeout`` is in seconds.
+
+        ``noticed`` is told what the tracker says by itself.
+        """
         super().__init__(reactor, silence_timeout, LEAST_RATE)
         self._tracker = tracker
         self._keep_alive = keep_alive
         self._connected = connected
+        self._noticed = noticed
+        self.farewell = ""
+        """What the tracker said before it closed the connection, if anything."""
+        self._to_prove: Callable[[bytes], m.RequestRegister] | None = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -57,10 +73,22 @@ class TrackerClient(RequestProtocol):
             pending.fail(self.connection_error(reason))
             self.give_up(reason)
 
-    def register(self, address: str) -> Deferred[str]:
+    def register(self, introduction: Introduction) -> Deferred[str]:
         """Join the network; fires with the address as recorded."""
-        reply = self.ask(m.RequestRegister(address), m.ReplyRegister)
-        return reply.addCallback(self._recorded)
+        inner = introduction.inner(cast(ITransport, self.transport).getHost())
+        request = m.RequestRegister(introduction.address, introduction.key.public, inner=inner)
+        self._to_prove = partial(introduction.prove, request)
+        return self.ask(request, m.ReplyRegister).addCallback(self._recorded)
+
+    def message_received(self, message: m.Message, line: bytes) -> None:
+        match message:
+            case m.ReplyChallenge(nonce) if self._to_prove is not None:
+                self.send(self._to_prove(nonce))
+                self._to_prove = None  # it is asked once
+            case m.NoticeReachable() | m.NoticeCallBack():
+                self._noticed(message)
+            case _:
+                super().message_received(message, line)
 
     def _recorded(self, reply: m.ReplyRegister) -> str:
         try:
@@ -95,6 +123,17 @@ class TrackerClient(RequestProtocol):
         """Say how fast this peer sends a file, of which it holds that chunk."""
         self.send(m.RequestChunkRegister(filename, chunknum, fileinfo=info, up=up))
 
+    def tell_reached(self, token: str) -> None:
+        """Say that somebody pinged this peer with that token: it may have been the tracker."""
+        self.send(m.RequestReached(token))
+
+    async def call_back(self, peer: str, token: str) -> None:
+        """Have a peer told to connect to this one, with that token.
+
+        Raises `Refused` when the tracker will not.
+        """
+        await self.ask(m.RequestCallBack(peer, token), m.ReplyCallBack)
+
     def locate(self, filename: str) -> Deferred[m.ReplyFileLocation]:
         """Who holds which chunks of a file; fails with `Refused` when nobody offers it."""
         return self.ask(m.RequestFileLocation(filename), m.ReplyFileLocation)
@@ -120,8 +159,10 @@ class TrackerClient(RequestProtocol):
             after = last
 
     def _error_received(self, error: m.Error) -> None:
-        # The one request without a reply may be answered with an error all the same.
-        if error.request != m.type_of(m.RequestChunkRegister):
+        if error.request is None:
+            self.farewell = said(error.message)
+        # Requests without a reply may be answered with an error all the same.
+        if error.request not in _WITHOUT_REPLY:
             super()._error_received(error)
 
 

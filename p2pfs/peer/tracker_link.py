@@ -16,9 +16,11 @@ from twisted.python.failure import Failure
 
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
 from p2pfs.listening import client_endpoint
+from p2pfs.messages import NoticeReachable
+from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.requests import QUIET
 from p2pfs.peer.settings import PeerSettings
-from p2pfs.peer.tracker_client import TrackerClient
+from p2pfs.peer.tracker_client import Notice, TrackerClient
 from p2pfs.tasks import end_of
 
 STALE = 1.0
@@ -49,12 +51,14 @@ class TrackerLink(Factory):
         random: Random,
         settings: PeerSettings,
         tracker: str,
-        announced: str,
+        introduction: Introduction,
         joined: Callable[[TrackerLink], None],
+        noticed: Callable[[Notice], None],
         routes: Callable[[], bytes] | None = None,
     ) -> None:
-        """``announced`` is this peer's address; ``joined`` is called each time it has joined.
-        What ``routes`` gives is another when the network may be there again.
+        """``joined`` is called each time this peer has joined, ``noticed`` is told what the
+        tracker says by itself. What ``routes`` gives is another when the network may be there
+        again.
 
         Raises `UsageProblem` when ``tracker`` is no endpoint string.
         """
@@ -62,12 +66,15 @@ class TrackerLink(Factory):
         self.client: TrackerClient | None = None
         self.address: str | None = None
         self.problem = ""
+        self.found_reachable: bool | None = None
+        """Whether the tracker could reach this peer; None as long as it has not said so."""
         self.retry_at: float | None = None
         """When it is tried again, by the reactor's clock; None while it is not paused."""
         self._reactor = reactor
         self._settings = settings
-        self._announced = announced
+        self._introduction = introduction
         self._joined = joined
+        self._on_notice = noticed
         self._waiting: list[Deferred[None]] = []
         self._connection: TrackerClient | None = None
         patience = settings.patience
@@ -156,6 +163,7 @@ class TrackerLink(Factory):
             self._settings.patience.tracker,
             self._settings.keep_alive,
             self._connected,
+            self._noticed,
         )
         self._connection = client
         return client
@@ -222,7 +230,7 @@ class TrackerLink(Factory):
 
     def _connected(self, client: TrackerClient) -> None:
         client.ended().addCallback(self._disconnected, client)
-        registration = client.register(self._announced)
+        registration = client.register(self._introduction)
         registration.addCallbacks(self._registered, self._not_registered, (client,), {}, (client,))
         registration.addErrback(
             lambda failure: self.log.failure("Joining the tracker failed.", failure=failure)
@@ -234,6 +242,11 @@ class TrackerLink(Factory):
         self.log.info("Joined the tracker at {tracker} as {me}", tracker=self.tracker, me=address)
         self._joined(self)
         self._tell_waiting(None)
+
+    def _noticed(self, notice: Notice) -> None:
+        if isinstance(notice, NoticeReachable):
+            self.found_reachable = notice.reachable
+        self._on_notice(notice)
 
     def _not_registered(self, failure: Failure, client: TrackerClient) -> None:
         failure.trap(P2pfsError)
@@ -248,12 +261,15 @@ class TrackerLink(Factory):
         if self._connection is client:
             self._connection = None
         if self.client is client:
-            self.client = self.address = None
+            self.client = self.address = self.found_reachable = None
+            reason = f": {client.farewell}" if client.farewell else ""
             self.problem = (
                 f"The tracker at {self.tracker} is gone; it is tried again by itself, 'connect' "
-                "tries at once."
+                f"tries at once{reason or '.'}"
             )
-            self.log.info("Lost the tracker at {tracker}", tracker=self.tracker)
+            self.log.info(
+                "Lost the tracker at {tracker}{reason}", tracker=self.tracker, reason=reason
+            )
 
     def _unreachable(self, error: Exception) -> None:
         reason = (str(error) or type(error).__name__).rstrip(".")

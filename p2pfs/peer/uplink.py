@@ -15,11 +15,12 @@ from twisted.python.failure import Failure
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
 from p2pfs.messages import ReplyFileLocation
+from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.line_rate import Lines
 from p2pfs.peer.refusals import Refusals
 from p2pfs.peer.settings import PeerSettings
-from p2pfs.peer.tracker_client import TrackerClient
+from p2pfs.peer.tracker_client import Notice, TrackerClient
 from p2pfs.peer.tracker_link import TrackerLink
 
 BATCH_SECONDS = 1.0
@@ -56,27 +57,30 @@ class Uplink:
         settings: PeerSettings,
         library: Library,
         lines: Lines,
-        announced: Callable[[], str],
+        introduction: Callable[[], Introduction],
         joined: Callable[[TrackerLink], None],
+        noticed: Callable[[Notice], None],
         routes: Callable[[], bytes] | None = None,
     ) -> None:
         """``lines`` are what the tracker is told of this peer's line, for what it shows.
 
-        ``announced`` says the address to announce; ``joined`` is called after each joining,
-        and ``routes`` is that of `Machine`.
+        ``introduction`` says who this peer is; ``joined`` is called after each joining, and
+        ``noticed`` with what the tracker says by itself. ``routes`` is that of `Machine`.
         """
         self._reactor = reactor
         self._random = random
         self._settings = settings
         self._library = library
         self._lines = lines
-        self._announced = announced
+        self._introduction = introduction
         self._on_joined = joined
         self._routes = routes
+        self._noticed = noticed
         self._link: TrackerLink | None = None
         self._batches: dict[str, ChunkSet] = {}
         self._batch_timer: IDelayedCall | None = None
         self._batch_seconds = BATCH_SECONDS
+        self._reached_with: str | None = None
         # When the tracker was last told how fast a file is sent, and what.
         self._told: dict[str, tuple[float, int]] = {}
         self._refusals = Refusals(reactor, library, self.announce)
@@ -97,6 +101,11 @@ class Uplink:
     def joined(self) -> bool:
         """True while the tracker knows this peer."""
         return self.address is not None
+
+    @property
+    def found_reachable(self) -> bool | None:
+        """Whether the tracker could reach this peer; None as long as it has not said so."""
+        return None if self._link is None else self._link.found_reachable
 
     @property
     def problem(self) -> str:
@@ -242,6 +251,14 @@ class Uplink:
         # It is known to hold that chunk, so nothing else changes.
         link.client.tell_rate(name, holding.info, next(iter(holding.chunks)), up)
 
+    def reached(self, token: str) -> None:
+        """Say that this peer was pinged with a token, once there is a tracker to say it to."""
+        link = self._link
+        if link is not None and link.client is not None:
+            link.client.tell_reached(token)
+        else:
+            self._reached_with = token  # the probe may be quicker than the answer that it joined
+
     def flush(self) -> None:
         """Register now what waits for the next batch."""
         if self._batch_timer is not None:
@@ -273,8 +290,9 @@ class Uplink:
             self._random,
             self._settings,
             tracker,
-            self._announced(),
+            self._introduction(),
             self._link_joined,
+            self._noticed,
             self._routes,
         )
 
@@ -284,6 +302,9 @@ class Uplink:
 
     def _announce_all(self, link: TrackerLink) -> None:
         self._refusals.forget()
+        token, self._reached_with = self._reached_with, None
+        if token is not None and link.client is not None:
+            link.client.tell_reached(token)
         for holding in self._library:
             self.announce(holding).addErrback(self._not_announced, holding)
         self._on_joined(link)

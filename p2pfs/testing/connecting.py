@@ -22,6 +22,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from p2pfs.addresses import is_loopback
 from p2pfs.testing.streams import Mark
 from p2pfs.testing.transport import LOOPBACK, Connection, End, address_of
 
@@ -113,7 +114,6 @@ class Attempt:
     ) -> None:
         self._connector = connector
         self._reactor = reactor
-        self._port = port
         self._timeline = reactor.host.network.timeline
         self._over = False
         self._end: End | None = None
@@ -122,9 +122,13 @@ class Attempt:
         if self._address is None:
             reactor.soon(self.failIfNotConnected, DNSLookupError(f"no host is called {host}"))
             return
-        self._target = reactor.host.network.host_at(self._address, reactor.host)
-        if self._target is not None:  # or else nobody ever answers
-            self._connection = Connection(reactor.host.network, reactor.host, self._target)
+        target = reactor.host.network.target_of(self._address, port, reactor.host)
+        if target is not None:  # or else nobody ever answers
+            other, self._port = target
+            self._asked_for = self._address, port
+            # A router that passes it on has another address than who gets it.
+            self._at = self._address if is_loopback(self._address) else other.address
+            self._connection = Connection(reactor.host.network, reactor.host, other)
             self._ask(CONNECT_AGAIN_SECONDS)
 
     def failIfNotConnected(self, reason: Exception) -> None:
@@ -159,9 +163,7 @@ class Attempt:
             return
         reactor = connection.server.host.reactor
         port = reactor.ports.get(self._port)
-        accepts = (
-            port is not None and self._address is not None and port.reachable_at(self._address)
-        )
+        accepts = port is not None and port.reachable_at(self._at)
         self._timeline.after(connection.latency, self._answered, again, port if accepts else None)
 
     def _answered(self, again: float, port: SimulatedPort | None) -> None:
@@ -174,7 +176,7 @@ class Attempt:
             self._reactor.in_process(self.failIfNotConnected, error)
         elif not (self._over or self._reactor.is_dead):
             connection = self._connection
-            connection.network.established(connection, port)
+            connection.network.established(connection, port, *self._asked_for)
             connection.client.outgoing.mark(Mark.BEGIN)
             self._reactor.in_process(self._connected)
 

@@ -51,10 +51,14 @@ class Host:
         up: float | None,
         down: float | None,
         latency: float,
+        behind: Host | None,
     ) -> None:
         self.network = network
         self.name = name
         self.address = address
+        """Its own; behind a router it means something only to those behind the same one."""
+        self.behind = behind
+        """The router in front of it, if any."""
         self.directory = directory
         """Where its files lie."""
         self.latency = latency
@@ -68,6 +72,7 @@ class Host:
         self.tamper: Tamper | None = None
         """Changes segments that leave this host, if set."""
         self._ports = FIRST_FREE_PORT
+        self._forwarded: dict[int, tuple[Host, int]] = {}
         self._kept: list[object] = []
         self._at_end: list[Callable[[], None]] = []
         self._begin_process()
@@ -83,6 +88,24 @@ class Host:
         if self._ports > LAST_PORT:
             self._ports = FIRST_FREE_PORT
         return self.free_port() if self._ports in self.reactor.ports else self._ports
+
+    def forward(self, port: int, host: Host, to: int | None = None) -> None:
+        """As a router, pass connections from outside to a host behind this one."""
+        if host.behind is not self:
+            raise ValueError(f"{host.name} is not behind {self.name}.")
+        self._forwarded[port] = host, port if to is None else to
+
+    def forwarded(self, port: int) -> tuple[Host, int] | None:
+        """Where connections from outside to that port of a router go, if not to itself."""
+        return self._forwarded.get(port)
+
+    def address_to(self, other: Host) -> str:
+        """The address from which this host's connections come, as another one sees it."""
+        if other is self:
+            return LOOPBACK
+        if self.behind in (None, other.behind, other):
+            return self.address
+        return self.behind.address
 
     def when_process_ends(self, call: Callable[[], None]) -> None:
         """Have something done, once, that a system does for a process that has ended."""
@@ -204,15 +227,25 @@ class Network:
         up: float | None = None,
         down: float | None = None,
         latency: float = 0.0005,
+        *,
+        behind: Host | None = None,
     ) -> Host:
-        """A new host; rates are in bytes a second (None: no limit), ``latency`` in seconds."""
+        """A new host; rates are in bytes a second (None: no limit), ``latency`` in seconds.
+
+        ``behind`` is a host that does for it what a home's router does: what it connects to
+        outside sees that one's address, and nobody outside can connect to it, but by a
+        port that the router is told to `Host.forward`. Hosts behind the same one reach each
+        other. The router's own links do not count.
+        """
         if name in self.hosts:
             raise ValueError(f"There is a host {name} already.")
+        if behind is not None and behind.behind is not None:
+            raise ValueError(f"{behind.name} is behind a router itself.")
         number = len(self.hosts) + 1
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         directory = self.directory / name
         directory.mkdir(parents=True, exist_ok=True)
-        host = Host(self, name, address, directory, up, down, latency)
+        host = Host(self, name, address, directory, up, down, latency, behind)
         self.hosts[name] = self._by_address[address] = host
         return host
 
@@ -276,9 +309,11 @@ class Network:
 
     def reachable(self, one: Host, other: Host) -> bool:
         """Whether bytes get from one host to the other."""
-        if not (one.is_up and other.is_up):
-            return False
-        return one is other or self._island(one) == self._island(other)
+        if one is other:
+            return one.is_up
+        within = one.behind is other.behind
+        hosts = [one, other, *(h.behind for h in (one, other) if h.behind and not within)]
+        return all(h.is_up for h in hosts) and len({self._island(h) for h in hosts}) == 1
 
     def latency(self, one: Host, other: Host) -> float:
         """Seconds from one host to the other."""
@@ -294,26 +329,41 @@ class Network:
             return self.hosts[name].address
         return name if isIPAddress(name) else None
 
-    def host_at(self, address: str, asking: Host) -> Host | None:
-        """The host that another one means by an address."""
-        return asking if is_loopback(address) else self._by_address.get(address)
+    def target_of(
+        self, address: str, port: int | str, asking: Host
+    ) -> tuple[Host, int | str] | None:
+        """The host that another one means by an address, and the port there.
+
+        None where nobody ever answers, as behind a router that somebody else is behind.
+        """
+        if is_loopback(address):
+            return asking, port
+        host = self._by_address.get(address)
+        if host is None or host.behind not in (None, asking, asking.behind):
+            return None
+        inside = host is asking.behind or host is asking
+        forwarded = None if inside or isinstance(port, str) else host.forwarded(port)
+        return forwarded or (host, port)
 
     def ends_of(self, host: Host) -> list[End]:
         """The ends of connections on a host that its system knows of."""
         ends = [end for c in self.connections for end in (c.client, c.server)]
         return [end for end in ends if end.host is host and not end.forgotten]
 
-    def established(self, connection: Connection, port: SimulatedPort) -> None:
-        """A connection to that port stands: give its ends their addresses."""
+    def established(
+        self, connection: Connection, port: SimulatedPort, address: str, number: int | str
+    ) -> None:
+        """A connection to that port stands, asked for at that address: tell its ends theirs."""
         client, server = connection.client, connection.server
         if isinstance(port.number, str):
             client.remote = server.local = UNIXAddress(port.number)
             client.local = server.remote = UNIXAddress(None)
         else:
-            own = client.host is server.host
-            addresses = (LOOPBACK, LOOPBACK) if own else (client.host.address, server.host.address)
-            client.local = server.remote = address_of(addresses[0], client.host.free_port())
-            client.remote = server.local = address_of(addresses[1], port.number)
+            own, source = client.host is server.host, client.host.free_port()
+            client.local = address_of(LOOPBACK if own else client.host.address, source)
+            server.remote = address_of(client.host.address_to(server.host), source)
+            client.remote = address_of(LOOPBACK if own else address, number)
+            server.local = address_of(LOOPBACK if own else server.host.address, port.number)
         server.reactor = port.reactor
         server.accept = port.accept
         self.connections[connection] = None

@@ -38,7 +38,10 @@ class Swarm:
         settings.setdefault("listen", [f"tcp:{TRACKER_PORT}"])
         state = host.directory / "state"
         tracker = TrackerService(
-            host.reactor, TrackerSettings(state, **settings), self._new_random()
+            host.reactor,
+            TrackerSettings(state, **settings),
+            self._new_random(),
+            self._new_random().randbytes,
         )
         self._start(tracker, host)
         return tracker
@@ -52,7 +55,7 @@ class Swarm:
             host.reactor,
             PeerSettings(host.directory / "state", **settings),
             self._new_random(),
-            Machine(host.disk, host.reactor.getThreadPool()),
+            Machine(host.disk, host.reactor.getThreadPool(), self._new_random().randbytes),
         )
         self._start(peer, host)
         return peer

@@ -60,9 +60,18 @@ class Accounts:
         if not of_host.peers:
             del self._hosts[host]
 
-    def add(self, peer: str, name: str, info: FileInfo) -> None:
-        """Charge a peer for one more file; raises `OverQuota`, and then charges nothing."""
+    def host_of(self, peer: str) -> str:
+        """The host of a peer that is known."""
+        return self._peers[peer][1]
+
+    def add(self, peer: str, name: str, info: FileInfo, listed: int) -> None:
+        """Charge a peer for one more file; raises `OverQuota`, and then charges nothing.
+
+        ``listed`` is how many files there are. As long as the whole has room, what a host's
+        peers hold together is not bounded: many honest ones may be behind one address.
+        """
         quotas, cost = self._quotas, _cost(name, info)
+        roomy = 2 * listed < quotas.names and 2 * (self._total + cost) <= quotas.memory
         account, host = self._peers[peer]
         of_host = self._hosts[host]
         if account.names >= quotas.names_per_peer:
@@ -75,15 +84,15 @@ class Accounts:
                 "What you hold takes up all the memory that a peer may at this tracker; "
                 "unpublish something first."
             )
-        if of_host.names >= quotas.names_per_host:
+        if not roomy and of_host.names >= quotas.names_per_host:
             raise OverQuota(
                 f"The peers of your host hold {of_host.names} files, which is all that a host may "
-                "at this tracker; unpublish some first."
+                "at this tracker while it is more than half full; unpublish some first."
             )
-        if of_host.bytes + cost > quotas.memory_per_host:
+        if not roomy and of_host.bytes + cost > quotas.memory_per_host:
             raise OverQuota(
                 "What the peers of your host hold takes up all the memory that a host may at this "
-                "tracker; unpublish something first."
+                "tracker while it is more than half full; unpublish something first."
             )
         if self._total + cost > quotas.memory:
             raise OverQuota("This tracker's memory is full; try again later, or use another.")

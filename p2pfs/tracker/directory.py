@@ -11,7 +11,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -42,10 +42,10 @@ class ListedFile:
 
     __slots__ = ("holders", "info", "name")
 
-    def __init__(self, name: str, info: FileInfo) -> None:
+    def __init__(self, name: str, info: FileInfo, host_of: Callable[[str], str]) -> None:
         self.name = name
         self.info = info
-        self.holders = Holders(info.totalchunknum)
+        self.holders = Holders(info.totalchunknum, host_of)
 
     @property
     def whole_copies(self) -> int:
@@ -214,8 +214,8 @@ class Directory:
                     f"This tracker lists {len(self._files)} files, which is all it may; "
                     "try again later, or use another."
                 )
-            self._accounts.add(peer, name, info)
-            listed = self._files[name] = held[name] = ListedFile(name, info)
+            self._accounts.add(peer, name, info, len(self._files))
+            listed = self._files[name] = held[name] = ListedFile(name, info, self._accounts.host_of)
             self._names.add(name)
             return listed
         if listed.info != info:
@@ -224,7 +224,7 @@ class Directory:
                 "present one unpublished."
             )
         if name not in held:
-            self._accounts.add(peer, listed.name, info)
+            self._accounts.add(peer, listed.name, info, len(self._files))
             held[listed.name] = listed  # its own string, so that a name is kept once
         return listed
 

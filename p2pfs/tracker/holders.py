@@ -7,20 +7,33 @@ of bits do not mind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
 from p2pfs.chunks import ChunkSet
+from p2pfs.tracker.host_turns import HostTurns
+
+
+def own_host(peer: str) -> str:
+    """For who knows nothing of hosts: each peer has one of its own."""
+    return peer
 
 
 class Roster:
-    """Addresses, each with a bitfield, of which any few can be drawn at a fixed cost."""
+    """Peers, each with a bitfield, of which any few can be drawn at a fixed cost.
 
-    __slots__ = ("_places", "entries")
+    They are drawn by hosts in turn: many peers of one host do not keep others out.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_host_of", "_places", "_turns", "entries")
+
+    def __init__(self, host_of: Callable[[str], str] = own_host) -> None:
+        """``host_of`` tells a peer's host, from before it comes until after it is gone."""
         self.entries: list[tuple[str, bytes]] = []
         self._places: dict[str, int] = {}
+        self._host_of = host_of
+        # Most files have few holders, and are only ever named with all of them.
+        self._turns: HostTurns | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -39,6 +52,8 @@ class Roster:
         if place is None:
             self._places[peer] = len(self.entries)
             self.entries.append((peer, bitfield))
+            if self._turns is not None:
+                self._turns.add(self._host_of(peer), peer)
         else:
             self.entries[place] = (peer, bitfield)
 
@@ -48,18 +63,21 @@ class Roster:
         if last[0] != peer:
             self.entries[place] = last
             self._places[last[0]] = place
+        if self._turns is not None:
+            self._turns.remove(self._host_of(peer), peer)
 
     def draw(self, count: int, random: Random, into: dict[str, bytes]) -> None:
         """Add ``count`` more peers by chance to a selection, or all when there are no more."""
-        entries, total = self.entries, len(self.entries)
-        if count >= total:
+        entries = self.entries
+        if count >= len(entries):
             into.update(entries)
             return
-        chance = random.random
-        goal = len(into) + count
-        # Who is drawn twice is replaced: few more draws than peers, when there are many.
-        while len(into) < goal:
-            into.update([entries[int(chance() * total)] for _ in range(goal - len(into))])
+        if self._turns is None:
+            self._turns = HostTurns()
+            for peer, _ in entries:
+                self._turns.add(self._host_of(peer), peer)
+        for peer in self._turns.draw(count, random, into):
+            into[peer] = entries[self._places[peer]][1]
 
 
 class Cover:
@@ -130,19 +148,20 @@ def _count(entry: tuple[str, bytes]) -> int:
 
 
 class Holders(Mapping[str, ChunkSet]):
-    """The holders of one file and the chunks that each has, by address.
+    """The holders of one file and the chunks that each has, by peer.
 
     Beside them there may be *newcomers*, who hold nothing yet but are about to. They are
     named to others, so that a crowd is acquainted before there is anything to pass on.
     """
 
-    __slots__ = ("_cover", "_full", "_newcomers", "_partial", "_total", "_whole")
+    __slots__ = ("_cover", "_full", "_host_of", "_newcomers", "_partial", "_total", "_whole")
 
-    def __init__(self, total: int) -> None:
-        """Nobody holds any of the file's ``total`` chunks yet."""
+    def __init__(self, total: int, host_of: Callable[[str], str] = own_host) -> None:
+        """Nobody holds any of the file's ``total`` chunks yet; ``host_of`` is a `Roster`'s."""
         self._total = total
+        self._host_of = host_of
         self._full = ChunkSet.full(total).to_bitfield()
-        self._whole = Roster()
+        self._whole = Roster(host_of)
         # Most files are only ever held whole.
         self._partial: Roster | None = None
         self._cover: Cover | None = None
@@ -188,7 +207,7 @@ class Holders(Mapping[str, ChunkSet]):
         """Record that a peer is about to hold something, unless it does already."""
         if peer not in self:
             if self._newcomers is None:
-                self._newcomers = Roster()
+                self._newcomers = Roster(self._host_of)
             self._newcomers.put(peer, bytes(len(self._full)))
 
     def add_whole(self, peer: str) -> None:
@@ -211,7 +230,7 @@ class Holders(Mapping[str, ChunkSet]):
             return
         self._arrived(peer)
         if self._partial is None or self._cover is None:
-            self._partial, self._cover = Roster(), Cover()
+            self._partial, self._cover = Roster(self._host_of), Cover()
         self._partial.put(peer, bitfield)
         self._cover.gained(peer, bitfield)
 
@@ -228,7 +247,8 @@ class Holders(Mapping[str, ChunkSet]):
         """All holders and newcomers, or ``size`` by chance when there are more: their bitfields.
 
         They cover every chunk that is held. When that takes more than ``size``
-        there are more of them, up to ``most``. Newcomers have what room is left.
+        there are more of them, up to ``most``. Newcomers have what room is left. Hosts
+        take turns: none has two more than another that has more peers to name.
         """
         selection = self._select_holders(size, most, random)
         if self._newcomers is not None and len(selection) < min(size, most):

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs import messages as m
-from p2pfs.addresses import Address, is_wildcard, parse_address
+from p2pfs.addresses import Address, is_private, is_wildcard, parse_address
 from p2pfs.errors import InvalidAddress, P2pfsError, Refused
+from p2pfs.identity import NONCE_SIZE, fingerprint, is_proof
 from p2pfs.keepalive import KeepAlive
 from p2pfs.notices import Notices
 from p2pfs.reception import Reception
+from p2pfs.tracker.calls import Calls
 from p2pfs.tracker.crowds import Crowds, Outlook
 from p2pfs.tracker.directory import Directory
+from p2pfs.tracker.members import Member, Members
+from p2pfs.tracker.probing import Prober
 from p2pfs.tracker.quotas import OverQuota, Quotas
 from p2pfs.wire import MessageProtocol
 
@@ -26,6 +31,11 @@ _REPLY_ROOM = m.CONTROL_LINE_LIMIT - 64 * m.KIB
 
 _ROUNDING = 0.001
 """Seconds by which a timer may seem early: a clock's rounding must not set it without end."""
+
+_REPLACED = (
+    "Another connection has joined with the key of this peer; if this is not the same peer come "
+    "back, its state directory was copied: remove the file peer_key in the copy, and start it anew."
+)
 
 _COMINGS = 20
 """Lines in the log that say who of a host joined and left, before it is only counted."""
@@ -42,7 +52,8 @@ class TrackerProtocol(MessageProtocol):
         super().__init__(factory.reactor)
         self.tracker = factory
         self.host = host
-        self.address: str | None = None
+        self.member: Member | None = None
+        self._nonce: bytes | None = None
         self.since = factory.reactor.seconds()
         self._last_asked = self.since
         self._silence: IDelayedCall | None = None
@@ -54,7 +65,7 @@ class TrackerProtocol(MessageProtocol):
 
     def message_received(self, message: m.Message, line: bytes) -> None:
         self.tracker.admission.touch(self)
-        if self.address is None:
+        if self.member is None:
             self._last_asked = self.reactor.seconds()
         answer = _ANSWERS.get(type(message), TrackerProtocol._misplaced)
         try:
@@ -82,9 +93,35 @@ class TrackerProtocol(MessageProtocol):
     # Requests
 
     def _register(self, message: m.RequestRegister) -> m.Message:
-        address = self._admitted(message.address)
+        if self.member is not None:
+            raise Refused(f"This connection has joined already, as {self.member.address}.")
+        member = Member(str(self._recorded(message.address)), self.host)
+        if message.key is not None:
+            if message.proof is None:
+                self._nonce = self.tracker.entropy(NONCE_SIZE)
+                return m.ReplyChallenge(self._nonce)
+            self._check_proof(message.key, message.proof, message.address)
+            member.fingerprint = fingerprint(message.key)
+            member.inner = self._inner(message.inner, member.address)
+        self.tracker.admit(self, member)
         self._stop_watching()
-        return m.ReplyRegister(address)
+        if member.fingerprint and self._is_here(member.address):
+            # Where another host was announced, whoever runs the tracker answers for that.
+            self.tracker.prober.look(member)
+        return m.ReplyRegister(member.address)
+
+    def _reached(self, message: m.RequestReached) -> None:
+        if self.member is not None:
+            self.tracker.prober.reached(self.member, message.token)
+
+    def _call_back(self, message: m.RequestCallBack) -> m.Message:
+        if self.member is None:
+            raise Refused("Join with REQUEST_REGISTER first.")
+        now = self.reactor.seconds()
+        callee = self.tracker.calls.callee(self.member, message.peer, message.token, now)
+        notice = m.NoticeCallBack(self.member.address, message.token)
+        self.tracker.joined[callee.name].send(notice)
+        return m.ReplyCallBack(message.peer)
 
     def _publish(self, message: m.RequestPublish) -> m.Message:
         peer, name = self._registered(), message.filename
@@ -109,12 +146,14 @@ class TrackerProtocol(MessageProtocol):
 
     def _locate(self, message: m.RequestFileLocation) -> m.Message:
         name = message.filename
-        directory, peer = self.tracker.directory, self.address
+        directory, member = self.tracker.directory, self.member
         found = directory.locate(name, _REPLY_ROOM, self.tracker.random)
         outlook: Outlook = None, None
-        if peer is not None:
-            outlook = self.tracker.crowds.asked(peer, directory[name], self.reactor.seconds())
-        return m.ReplyFileLocation(name, found.info, found.chunkinfo, found.holders, *outlook)
+        if member is not None:
+            now = self.reactor.seconds()
+            outlook = self.tracker.crowds.asked(member.name, directory[name], now)
+        chunkinfo, waiting = self._ways_to(found.chunkinfo)
+        return m.ReplyFileLocation(name, found.info, chunkinfo, found.holders, *outlook, waiting)
 
     def _ignore(self, message: m.Error) -> None:
         """Nothing was asked of the peer, and answering errors with errors never ends."""
@@ -151,13 +190,13 @@ class TrackerProtocol(MessageProtocol):
             self._offended(f"was told: {error}")
 
     def _registered(self) -> str:
-        if self.address is None:
+        """The name of this peer in the directory; raises `Refused` when it has none."""
+        if self.member is None:
             raise Refused("Join with REQUEST_REGISTER first.")
-        return self.address
+        return self.member.name
 
-    def _admitted(self, announced: str) -> str:
-        if self.address is not None:
-            raise Refused(f"This connection has joined already, as {self.address}.")
+    def _recorded(self, announced: str) -> Address:
+        """The address to record for one that is announced; raises `P2pfsError`."""
         address = parse_address(announced)
         seen = self.remote
         if is_wildcard(address.host):
@@ -171,9 +210,42 @@ class TrackerProtocol(MessageProtocol):
                 "the tracker run with --allow-announced-host."
             )
         # What is recorded has to be readable to others: a scoped IPv6 host, for one, is not.
-        parse_address(str(address))
-        self.tracker.admit(self, str(address))
+        return parse_address(str(address))
+
+    def _is_here(self, address: str) -> bool:
+        """Whether an address is at the host that this connection comes from."""
+        return self.remote is not None and parse_address(address).host == self.remote.host
+
+    def _check_proof(self, key: bytes, proof: bytes, address: str) -> None:
+        nonce, self._nonce = self._nonce, None
+        if nonce is None or not is_proof(proof, nonce, address, key):
+            self._offended("registered with a key and did not prove that it has it.")
+            raise Refused(
+                "That does not prove that the key is yours; send the key without a proof, and "
+                "sign the answer."
+            )
+
+    def _inner(self, inner: str | None, recorded: str) -> str | None:
+        """The inner address to record for one that is announced; None when it is of no use."""
+        if inner is None:
+            return None
+        try:
+            address = parse_address(inner)
+        except InvalidAddress:
+            return None
+        if not is_private(address.host) or str(address) == recorded:
+            return None
         return str(address)
+
+    def _ways_to(self, found: dict[str, bytes]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        """The same by how this peer gets to them: by address, and by what they are called."""
+        chunkinfo: dict[str, bytes] = {}
+        waiting: dict[str, bytes] = {}
+        for name, bitfield in found.items():
+            way = self.tracker.members.way_to(name, self.host, self.member)
+            if way is not None:
+                (chunkinfo if way[1] else waiting)[way[0]] = bitfield
+        return chunkinfo, waiting
 
     def _result(self, filename: str, change: Callable[[], None]) -> m.ReplyPublish:
         try:
@@ -191,6 +263,8 @@ _ANSWERS: Mapping[type[m.Message], Callable[[TrackerProtocol, Any], m.Message | 
     m.RequestChunkRegister: TrackerProtocol._add_chunks,
     m.RequestFileList: TrackerProtocol._list,
     m.RequestFileLocation: TrackerProtocol._locate,
+    m.RequestReached: TrackerProtocol._reached,
+    m.RequestCallBack: TrackerProtocol._call_back,
     m.Error: TrackerProtocol._ignore,
 }
 
@@ -202,16 +276,24 @@ class TrackerFactory(Reception[TrackerProtocol]):
 
     def __init__(
         self,
-        reactor: IReactorTime,
+        reactor: Any,
         directory: Directory,
         random: Random,
         allow_announced_host: bool = False,
         keep_alive: KeepAlive | None = None,
         quotas: Quotas | None = None,
+        entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        """``random`` chooses which holders are named when there are many."""
+        """``random`` chooses which holders are named when there are many.
+
+        ``entropy`` makes so many bytes that nobody can foresee.
+        """
         self.reactor = reactor
         self.directory = directory
+        self.entropy = entropy
+        self.members = Members()
+        self.calls = Calls(self.members)
+        self.prober = Prober(reactor, entropy, self._probed)
         self.crowds = Crowds()
         self.random = random
         self.allow_announced_host = allow_announced_host
@@ -224,32 +306,48 @@ class TrackerFactory(Reception[TrackerProtocol]):
     def receive(self, host: str) -> TrackerProtocol:
         return TrackerProtocol(self, host)
 
-    def admit(self, connection: TrackerProtocol, address: str) -> None:
-        """Record a peer under its address.
+    def admit(self, connection: TrackerProtocol, member: Member) -> None:
+        """Record a peer.
 
-        A peer that comes back before its old connection is known to be dead
-        takes the old one's place: only one process can listen at an address.
+        A peer that comes back before its old connection is known to be dead takes the old
+        one's place. Others may have the same address: a router's, that is in front of them.
         """
-        earlier = self.joined.pop(address, None)
+        earlier = self.members.earlier(member)
         if earlier is not None:
-            self._leave(address)
-            earlier.address = None
-            earlier.abort()
-        connection.address = address
-        self.joined[address] = connection
+            replaced = self.joined[earlier.name]
+            self._leave(replaced)
+            if member.fingerprint:
+                # It may have been copied with its key, and its user wonders why it is thrown out.
+                replaced.send(m.Error(None, _REPLACED))
+                replaced.close()
+            else:
+                replaced.abort()
+        self.members.add(member)
+        connection.member = member
+        self.joined[member.name] = connection
         self.admission.settle(connection)
-        self.directory.join(address, connection.host)
-        self.comings.note(connection.host, f"{address} joined.")
+        self.directory.join(member.name, connection.host)
+        self.comings.note(connection.host, f"{member.name} joined.")
 
     def forget(self, connection: TrackerProtocol) -> None:
         """Drop a connection that ended, and all that its peer held."""
         super().forget(connection)
-        if connection.address is not None:
-            del self.joined[connection.address]
-            self._leave(connection.address)
-            self.comings.note(connection.host, f"{connection.address} left.")
-            connection.address = None
+        if connection.member is not None:
+            name = connection.member.name
+            self._leave(connection)
+            self.comings.note(connection.host, f"{name} left.")
 
-    def _leave(self, address: str) -> None:
-        self.crowds.gone(address, self.directory.names_of(address), self.reactor.seconds())
-        self.directory.leave(address)
+    def _leave(self, connection: TrackerProtocol) -> None:
+        member, connection.member = connection.member, None
+        assert member is not None
+        del self.joined[member.name]
+        names = self.directory.names_of(member.name)
+        self.crowds.gone(member.name, names, self.reactor.seconds())
+        self.directory.leave(member.name)
+        self.members.remove(member)
+        self.prober.forget(member)
+
+    def _probed(self, address: str, found: Member | None) -> None:
+        """It was tried who can be reached at an address."""
+        for member in self.members.tried(address, found):
+            self.joined[member.name].send(m.NoticeReachable(member is found))

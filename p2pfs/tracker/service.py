@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -37,8 +39,17 @@ class TrackerSettings:
 class TrackerService(Daemon):
     """A tracker: accepts peers and answers them from its directory."""
 
-    def __init__(self, reactor: Any, settings: TrackerSettings, random: Random) -> None:
-        """``random`` chooses which holders are named when there are many."""
+    def __init__(
+        self,
+        reactor: Any,
+        settings: TrackerSettings,
+        random: Random,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        """``random`` chooses which holders are named when there are many.
+
+        ``entropy`` makes so many bytes that nobody can foresee.
+        """
         super().__init__(reactor, settings.state)
         self.settings = settings
         self.directory = Directory(settings.quotas)
@@ -49,6 +60,7 @@ class TrackerService(Daemon):
             settings.allow_announced_host,
             settings.keep_alive,
             settings.quotas,
+            entropy,
         )
 
     def open(self) -> None:
@@ -69,6 +81,7 @@ class TrackerService(Daemon):
         return self.listen(description, self.factory)
 
     def stopService(self) -> Deferred[None]:
+        self.factory.prober.stop()
         for connection in list(self.factory.connections):
             connection.abort()
         return super().stopService()

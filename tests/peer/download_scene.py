@@ -66,6 +66,7 @@ class Scene:
             max_sources,
             RateLimit(),
             self._uplink(),
+            self._no_call_backs(),
             lambda: self.gains.append(self.holding.chunks.bits),
         )
         pool: Any = SimpleNamespace(get=self._get)
@@ -77,6 +78,9 @@ class Scene:
     def _recorder(self, directory: Path, part: PartFile) -> DownloadRecorder:
         records = Records(self.clock, Disk(), directory / "db")
         return DownloadRecorder(self.clock, Disk(), records, directory, self.holding, part)
+
+    def _no_call_backs(self) -> Any:
+        """Nobody is called: the scene makes all connections."""
 
     def _uplink(self) -> Any:
         return SimpleNamespace(

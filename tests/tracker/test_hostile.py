@@ -74,6 +74,18 @@ def test_a_tracker_lists_no_more_names_than_its_quota() -> None:
     assert list(tracker.directory) == ["a", "d"]
 
 
+def test_many_behind_one_address_are_all_listed_while_there_is_room() -> None:
+    """The quota of a host is there for when others would go without, and not before."""
+    tracker = MemoryTracker(names_per_peer=50, names_per_host=100, names=500)
+    peers = [tracker.join(port=number + 1) for number in range(6)]
+    results = [[publish(p, f"{n}-{i}")["result"] for i in range(50)] for n, p in enumerate(peers)]
+    assert results == [[True] * 50] * 5 + [[False] * 50]
+    (reply,) = peers[5].ask(type="REQUEST_PUBLISH", filename="more", fileinfo=INFO)
+    assert "your host hold 250 files" in reply["message"]
+    other = tracker.join("192.0.2.2")
+    assert publish(other, "of another host")["result"]
+
+
 def test_the_memory_of_a_peers_record_is_bounded() -> None:
     """Long names and bitfields count, for who lists a file and for who holds a part of it."""
     total = 65_536

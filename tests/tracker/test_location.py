@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from random import Random
 from typing import Any
@@ -14,6 +15,7 @@ from p2pfs import messages as m
 from p2pfs.chunks import MAX_CHUNKS, ChunkSet, FileInfo
 from p2pfs.tracker.directory import SELECTION, Directory
 from p2pfs.tracker.holders import Cover, Holders, Roster
+from p2pfs.tracker.host_turns import HostTurns
 
 from .tracker_connections import INFO, MemoryTracker
 
@@ -58,6 +60,66 @@ def test_many_holders_give_a_bounded_selection(whole: int) -> None:
         seen |= located.chunkinfo.keys()
     assert len(seen) > 700
     assert not whole or any(peer.startswith("w") for peer in seen)
+
+
+def test_hosts_share_the_places_of_a_location() -> None:
+    """However many peers a host has: the few of the others are all named, the rest are drawn."""
+    directory, everything = Directory(), ChunkSet.full(8).to_bitfield()
+    info = FileInfo(8, 8, 1)
+    for host, peers in {"crowded": 3_000, "busy": 1_000, "b": 3, "c": 1, "d": 1}.items():
+        for number in range(peers):
+            directory.join(f"{host}:{number}", host)
+            directory.add_chunks(f"{host}:{number}", "f", info, None, everything)
+    for seed in range(20):
+        named = directory.locate("f", ROOM, Random(seed)).chunkinfo
+        counts = Counter(peer.partition(":")[0] for peer in named)
+        assert counts in (
+            {"crowded": 30, "busy": 29, "b": 3, "c": 1, "d": 1},
+            {"crowded": 29, "busy": 30, "b": 3, "c": 1, "d": 1},
+        )
+
+
+def test_one_host_alone_has_all_the_places() -> None:
+    """What nobody else wants is not left lying."""
+    directory, info = Directory(), FileInfo(8, 8, 1)
+    for number in range(1_000):
+        directory.join(f"a:{number}", "a")
+        directory.publish(f"a:{number}", "f", info)
+    seen: set[str] = set()
+    for seed in range(50):
+        named = directory.locate("f", ROOM, Random(seed)).chunkinfo
+        assert len(named) == SELECTION
+        seen |= named.keys()
+    assert len(seen) > 900
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5), st.booleans()), max_size=80),
+    st.integers(1, 12),
+    st.integers(0, 3),
+)
+def test_turns_are_fair_whoever_comes_and_goes(
+    changes: list[tuple[int, int, bool]], count: int, seed: int
+) -> None:
+    """Nobody twice, nobody who is out, and no host two more than one that has more to give."""
+    turns, there = HostTurns(), dict[tuple[str, str], None]()
+    for number, peer, comes in changes:
+        entry = f"h{number}", f"h{number}:{peer}"
+        if comes and entry not in there:
+            turns.add(*entry)
+            there[entry] = None
+        elif not comes and entry in there:
+            turns.remove(*entry)
+            del there[entry]
+    out = {f"h{n}:0" for n in range(3)}
+    able = {peer: host for host, peer in there if peer not in out}
+    drawn = turns.draw(count, Random(seed), out)
+    assert len(drawn) == len(set(drawn)) == min(count, len(able))
+    assert set(drawn) <= able.keys()
+    counts, totals = Counter(able[peer] for peer in drawn), Counter(able.values())
+    for host, total in totals.items():
+        assert counts[host] == total or counts[host] + 1 >= max(counts.values())
 
 
 def test_the_only_holder_of_a_chunk_is_always_named() -> None:

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.protocol import TrackerFactory
@@ -22,7 +22,7 @@ class MemoryTracker:
     """A tracker without a network: `connect` is a peer's connection to it."""
 
     def __init__(self, allow_announced_host: bool = False, **quotas: Any) -> None:
-        self.clock = Clock()
+        self.clock = MemoryReactorClock()  # type: ignore[no-untyped-call]  # Twisted's is not annotated
         self.quotas = Quotas(**quotas)
         self.directory = Directory(self.quotas)
         self.factory = TrackerFactory(

@@ -1,0 +1,72 @@
+"""The side that is called: a peer that cannot be reached connects to a downloader, and serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pfs import messages as m
+from p2pfs.addresses import Address, parse_address
+from p2pfs.errors import InvalidAddress
+from p2pfs.listening import address_endpoint
+from p2pfs.peer.serving import ServingFactory, ServingProtocol
+from p2pfs.peer.settings import Patience
+
+MOST_ATTEMPTS = 32
+"""Connections that are being opened at a time."""
+
+WINDOW = 10.0
+MOST_IN_WINDOW = 64
+"""Connections that are opened in so many seconds, whatever a tracker says."""
+
+
+class Callee:
+    """Connects to who calls this peer, and serves there."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, patience: Patience, serving: ServingFactory) -> None:
+        """``serving`` makes the protocols of these connections, and has room for so many."""
+        self._reactor = reactor
+        self._patience = patience
+        self._serving = serving
+        self._attempts: dict[Deferred[None], None] = {}
+        self._since = 0.0
+        self._begun = 0
+
+    def called(self, notice: m.NoticeCallBack) -> None:
+        """A downloader wants this peer to connect; nothing happens when too many do."""
+        now = self._reactor.seconds()
+        if now - self._since >= WINDOW:
+            self._since, self._begun = now, 0
+        if len(self._attempts) >= MOST_ATTEMPTS or self._begun >= MOST_IN_WINDOW:
+            return
+        try:
+            address = parse_address(notice.address)
+        except InvalidAddress:
+            return
+        self._begun += 1
+        attempt = Deferred.fromCoroutine(self._connect(address, notice.token))
+        self._attempts[attempt] = None
+        attempt.addErrback(self._broken).addCallback(lambda _: self._attempts.pop(attempt))
+
+    def stop(self) -> None:
+        """Give up what is under way."""
+        for attempt in list(self._attempts):
+            attempt.cancel()
+
+    async def _connect(self, address: Address, token: str) -> None:
+        endpoint = address_endpoint(self._reactor, address, self._patience.connect)
+        try:
+            connection = await endpoint.connect(self._serving)
+        except (ConnectError, ConnectingCancelledError, DNSLookupError, OSError, CancelledError):
+            return  # who called finds out by itself
+        if isinstance(connection, ServingProtocol):
+            connection.send(m.PeerCallBack(token))
+
+    def _broken(self, failure: Failure) -> None:
+        self.log.failure("Connecting to a downloader failed.", failure=failure)

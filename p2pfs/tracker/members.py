@@ -1,0 +1,126 @@
+"""The peers that have joined: who each is, where it is, and under what name others hear of it.
+
+Free of the network. A peer with a key is the same peer wherever it comes from; one without
+is whoever registered its address last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SHOWN_DIGITS = 16
+"""Digits of a fingerprint by which peers at one address are told apart: 64 bits."""
+
+
+@dataclass(eq=False, slots=True)
+class Member:
+    """A peer that has joined.
+
+    ``host`` is the one that its connection counts for, and ``fingerprint`` that of its key, or
+    empty. ``inner`` is its address behind a router that has ``host`` as its own.
+    """
+
+    address: str
+    host: str
+    fingerprint: str = ""
+    inner: str | None = None
+    name: str = ""
+    """How the directory knows it: its address, unless somebody else had that already."""
+    reachable: bool | None = None
+    """Whether it was found at its address; None as long as that is not known."""
+
+    @property
+    def full_name(self) -> str:
+        """Its address and who it is: what no other peer is called."""
+        return f"{self.address}#{self.fingerprint[:SHOWN_DIGITS] or 'without-key'}"
+
+
+@dataclass(eq=False, slots=True)
+class _Place:
+    """Those that registered one address: who was found there, and who may be, first come first."""
+
+    members: dict[Member, None] = field(default_factory=dict)
+    found: Member | None = None
+    untried: dict[Member, None] = field(default_factory=dict)
+
+    @property
+    def named(self) -> Member | None:
+        return self.found or next(iter(self.untried), None)
+
+
+class Members:
+    """All of them, by name, key, and address."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Member] = {}
+        self._by_full_name: dict[str, Member] = {}
+        self._by_key: dict[str, Member] = {}
+        self._places: dict[str, _Place] = {}
+
+    def __getitem__(self, name: str) -> Member:
+        return self._by_name[name]
+
+    def earlier(self, newcomer: Member) -> Member | None:
+        """The member that is the same peer, come back: it has to leave first."""
+        if newcomer.fingerprint in self._by_key:
+            return self._by_key[newcomer.fingerprint]
+        return self._by_full_name.get(newcomer.full_name)
+
+    def add(self, newcomer: Member) -> None:
+        """Add a peer of which there is no `earlier` one, and name it."""
+        name, full_name = newcomer.address, newcomer.full_name
+        newcomer.name = full_name if name in self._by_name else name
+        self._by_name[newcomer.name] = self._by_full_name[full_name] = newcomer
+        if newcomer.fingerprint:
+            self._by_key[newcomer.fingerprint] = newcomer
+        place = self._places.setdefault(newcomer.address, _Place())
+        place.members[newcomer] = place.untried[newcomer] = None
+
+    def remove(self, member: Member) -> None:
+        """Forget a member."""
+        del self._by_name[member.name], self._by_full_name[member.full_name]
+        self._by_key.pop(member.fingerprint, None)
+        place = self._places[member.address]
+        del place.members[member]
+        place.untried.pop(member, None)
+        if place.found is member:
+            place.found = None
+        if not place.members:
+            del self._places[member.address]
+
+    def tried(self, address: str, found: Member | None) -> list[Member]:
+        """It was tried which member is at an address; returns those of whom it says something new.
+
+        Who was found before may just have had no room now that nobody was.
+        """
+        place = self._places[address]
+        # What has no key would not have told, so nothing is known of it.
+        news = [each for each in place.untried if each.fingerprint and each is not found]
+        if found is not None:
+            news += [each for each in (place.found,) if each not in (None, found)]
+            if found.reachable is not True:
+                news.append(found)
+            place.found = found
+        for member in news:
+            member.reachable = member is found
+            place.untried.pop(member, None)
+        return news
+
+    def called(self, full_name: str) -> Member | None:
+        """The member of that full name."""
+        return self._by_full_name.get(full_name)
+
+    def way_to(self, name: str, host: str, asking: Member | None) -> tuple[str, bool] | None:
+        """How a peer on that host gets to a member: an address, or a full name to be called.
+
+        The flag tells which: True for an address. None if there is no way, or if it asks about
+        itself and others are at its address. Of several at one address, the one that was found
+        there is named by it, or else the first of those of which that is not known yet.
+        """
+        member = self._by_name[name]
+        if member is not asking and member.inner is not None and member.host == host:
+            return member.inner, True
+        if self._places[member.address].named is member:
+            return member.address, True
+        can_call = asking is not None and asking is not member and asking.fingerprint
+        return (member.full_name, False) if can_call and member.fingerprint else None
