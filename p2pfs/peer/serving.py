@@ -23,6 +23,7 @@ from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.offers import Offers
 from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.sending import Sending
 from p2pfs.peer.storage import ChunkReader, FileChanged
 from p2pfs.reception import Reception
 from p2pfs.sockets import set_tcp_options
@@ -187,7 +188,7 @@ class ServingProtocol(MessageProtocol):
         try:
             match item:
                 case m.PeerRequestChunk():
-                    await self._send_chunk(item)
+                    await self._send_in_turn(item)
                 case m.PeerRequestDigests(filename, root):
                     holding = self._serving.holding(filename, root)
                     if holding.hashes.root != holding.info.root:
@@ -203,6 +204,15 @@ class ServingProtocol(MessageProtocol):
             self.send(m.Error(request, str(error), *named))
             if isinstance(item, m.PeerRequestChunk):
                 self._serving.offers.failed(self, item.filename, item.chunknum)
+
+    async def _send_in_turn(self, request: m.PeerRequestChunk) -> None:
+        sending = self._serving.sending
+        await sending.begin(self, self.host)
+        try:
+            if not self.closed:
+                await self._send_chunk(request)
+        finally:
+            sending.end(self, self.host)
 
     async def _send_chunk(self, request: m.PeerRequestChunk) -> None:
         holding = self._serving.holding(request.filename, request.root)
@@ -353,6 +363,7 @@ class ServingFactory(Reception[ServingProtocol]):
         self.unreadable = Notices(reactor, self.log.warn)
         self._library = library
         self.offers = Offers(reactor, random, self.holding)
+        self.sending: Sending[ServingProtocol] = Sending(reactor)
         self.deliveries = deliveries or Deliveries(LineRate(limit), lambda name: None)
 
     def receive(self, host: str) -> ServingProtocol:
@@ -362,6 +373,7 @@ class ServingFactory(Reception[ServingProtocol]):
         """Drop a connection that ended."""
         super().forget(connection)
         self.offers.forget(connection)
+        self.sending.end(connection, connection.host)
         self.deliveries.forget(connection)
 
     def holding(self, filename: str, root: str | None) -> Holding:

@@ -12,12 +12,12 @@ from p2pfs.peer.upload_turns import (
     AT_ONCE,
     DEPTH,
     LANES,
+    LAPSE,
     MOST_LANES,
-    MOST_WISHES,
     Turn,
     UploadTurns,
-    Wish,
 )
+from p2pfs.peer.want_lists import MOST_WISHES, Wish
 
 ALL = (1 << 40) - 1
 
@@ -26,7 +26,7 @@ class Scene:
     """A serving peer that holds everything, and receivers a, b, c and so on."""
 
     def __init__(self, receivers: int, room: int = 3, chunks: int = ALL) -> None:
-        self.turns: UploadTurns[str] = UploadTurns(Random(1))
+        self.turns: UploadTurns[str] = UploadTurns(Random(1), host_of=str)
         self.now = 0.0
         self.held = ALL
         self.names = [chr(ord("a") + number) for number in range(receivers)]
@@ -128,6 +128,7 @@ def test_only_what_is_held_is_offered_and_more_once_there_is_more() -> None:
     scene.held = 0
     assert scene.offers() == []
     scene.held = 0b100
+    scene.turns.more()
     assert sorted(scene.offers()) == [("a", 2), ("b", 2)]
 
 
@@ -166,9 +167,12 @@ def test_a_lane_much_later_than_usual_is_not_waited_for() -> None:
     """Its receiver is the bottleneck; this peer's line would be idle."""
     scene = Scene(LANES + 2)
     first = scene.offers()
+    for name, chunknum in first:
+        scene.turns.asked(name, "f", chunknum)
     scene.now = 2.0
     scene.has(*first[0])
-    assert len(scene.offers()) == 1
+    ((name, chunknum),) = scene.offers()
+    scene.turns.asked(name, "f", chunknum)
     scene.now = 2.0 * LATE - 0.1
     assert scene.offers() == []
     scene.now = 2.0 * LATE + 0.1
@@ -180,8 +184,8 @@ def test_the_line_goes_on_when_all_of_a_chunk_has_been_sent() -> None:
     scene = Scene(LANES + 2)
     first = scene.offers()
     scene.turns.asked(first[0][0], "f", first[0][1])
-    assert scene.turns.sent(first[0][0], "f", first[0][1])
-    assert not scene.turns.sent("nobody", "f", 0)
+    assert scene.turns.sent(first[0][0], "f", first[0][1], 0.0)
+    assert not scene.turns.sent("nobody", "f", 0, 0.0)
     (further,) = scene.offers()
     assert further[0] not in [name for name, _ in first]
 
@@ -192,7 +196,7 @@ def test_what_was_sent_is_not_waited_for_without_end() -> None:
     lacking = set()
     for _ in range(4 * LANES):
         for name, chunknum in scene.offers():
-            scene.turns.sent(name, "f", chunknum)
+            scene.turns.sent(name, "f", chunknum, 0.0)
             lacking.add(name)
     assert len(lacking) == MOST_LANES
 
@@ -204,11 +208,11 @@ def test_the_next_chunk_is_agreed_on_while_the_last_one_comes() -> None:
     first = scene.offers()
     assert len(first) == 2, "one each, as long as others are there"
     for name, chunknum in first:
-        scene.turns.sent(name, "f", chunknum)
+        scene.turns.sent(name, "f", chunknum, 0.0)
     second = scene.offers()
     assert sorted(name for name, _ in second) == ["a", "b"]
     for name, chunknum in second:
-        scene.turns.sent(name, "f", chunknum)
+        scene.turns.sent(name, "f", chunknum, 0.0)
     assert scene.offers() == [], f"no more than {DEPTH} each"
 
 
@@ -216,8 +220,8 @@ def test_who_has_enough_on_its_way_is_left_in_peace() -> None:
     """The chunk goes to another, is wanted as before, and counts as never offered."""
     scene = Scene(LANES + 1, chunks=0b1)
     (name, chunknum), *others = scene.offers()
-    assert scene.turns.busy(name, "f", chunknum)
-    assert not scene.turns.busy(name, "f", chunknum), "that was no offer any more"
+    assert scene.turns.busy(name, "f", chunknum, 0.0)
+    assert not scene.turns.busy(name, "f", chunknum, 0.0), "that was no offer any more"
     ((instead, _),) = scene.offers()
     assert instead not in [name, *[other for other, _ in others]]
     scene.has(instead, 0)
@@ -231,7 +235,7 @@ def test_a_line_with_nothing_to_do_says_so_to_those_who_have_enough() -> None:
     """Rather than to be idle it is offered to who has declined; and that one is told why."""
     scene = Scene(2, chunks=0b111)
     for name, chunknum in scene.offers():
-        scene.turns.busy(name, "f", chunknum)
+        scene.turns.busy(name, "f", chunknum, 0.0)
     (turn,) = scene.made()
     assert turn.spare
     scene.turns.ready("a", "f")
@@ -246,10 +250,10 @@ def test_a_chunk_that_is_there_makes_its_receiver_willing() -> None:
     scene = Scene(2)
     first = scene.offers()
     name, chunknum = first[0]
-    scene.turns.sent(name, "f", chunknum)
+    scene.turns.sent(name, "f", chunknum, 0.0)
     ((again, further),) = scene.offers()
     assert again == name
-    scene.turns.busy(name, "f", further)
+    scene.turns.busy(name, "f", further, 0.0)
     assert scene.offers() == []
     scene.has(name, chunknum)
     assert [willing for willing, _ in scene.offers()] == [name]
@@ -260,8 +264,8 @@ def test_a_lane_that_was_given_back_is_a_new_one_the_next_time() -> None:
     scene = Scene(LANES + 1, chunks=0b1)
     first = scene.offers()
     name, chunknum = first[0]
-    scene.turns.sent(name, "f", chunknum)
-    scene.turns.busy(name, "f", chunknum)
+    scene.turns.sent(name, "f", chunknum, 0.0)
+    scene.turns.busy(name, "f", chunknum, 0.0)
     for other, _ in first[1:]:
         scene.has(other, chunknum)
     others = dict(scene.offers())
@@ -277,7 +281,7 @@ def test_an_offer_that_was_put_off_was_none() -> None:
     scene = Scene(1, chunks=0b01)
     scene.want("b", 0b10)
     assert sorted(scene.offers()) == [("a", 0), ("b", 1)]
-    scene.turns.busy("a", "f", 0)
+    scene.turns.busy("a", "f", 0, 0.0)
     scene.has("b", 1)
     for number in range(LANES):
         scene.want(f"wants the other one {number}", 0b10, room=0)
@@ -319,7 +323,7 @@ def test_a_hint_outside_the_file_means_nothing(chunknum: int) -> None:
 
 def test_one_receiver_may_not_fill_the_memory() -> None:
     """Wishes are kept for so many files of one receiver, and no more."""
-    turns: UploadTurns[str] = UploadTurns(Random(1))
+    turns: UploadTurns[str] = UploadTurns(Random(1), host_of=str)
     told = [turns.want("a", f"f{number}", None, 1, 1) for number in range(MOST_WISHES + 1)]
     assert told == [True] * MOST_WISHES + [False]
     assert turns.want("b", "f", None, 1, 1)
