@@ -13,7 +13,7 @@ one lane, and who makes nothing of its turns gets fewer and later ones (`waste`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Generic, TypeVar
@@ -193,6 +193,7 @@ class UploadTurns(Generic[R]):
         wish, chunknum = self._choose(chances)
         spare = line.taken <= {wish.receiver}
         self._wants.note_offer(wish, chunknum)
+        self._waste.offered(self._host_of(wish.receiver), now)
         self._lanes.take(wish.receiver, (wish.filename, chunknum), now)
         return Turn(wish, chunknum, spare)
 
@@ -245,29 +246,31 @@ class UploadTurns(Generic[R]):
         )
 
     def _fair(self, chances: list[Chance[R]], line: _Line[R], now: float) -> list[Chance[R]]:
-        """Those of several who come first, by what their hosts have and what they make of it."""
-        hosts = {self._host_of(wish.receiver): None for wish, _ in chances}
-        chosen = self._first(hosts, line, now)
-        chances = [each for each in chances if self._host_of(each[0].receiver) in chosen]
-        own = [
-            each
-            for each in chances
-            if line.hosts.get(self._host_of(each[0].receiver), set()) <= {each[0].receiver}
-        ]
-        return own if len(hosts.keys() | line.hosts.keys()) > 1 or line.is_crowded else chances
+        """Those of several that come first, by what their hosts have and what they made of it."""
+        by_host: dict[str, list[Chance[R]]] = {}
+        for chance in chances:
+            by_host.setdefault(self._host_of(chance[0].receiver), []).append(chance)
+        if len(by_host.keys() | line.hosts.keys()) < 2:
+            return [] if line.is_crowded else chances
+        fair = {host: own for host, some in by_host.items() if (own := _one_lane(some, line, host))}
+        if fair and self._waste.is_troubled(now):
+            hosts = self._first(list(fair), line, now)
+            return [chance for host in hosts for chance in fair[host]]
+        return [chance for own in fair.values() for chance in own]
 
-    def _first(self, hosts: Collection[str], line: _Line[R], now: float) -> Collection[str]:
-        """The hosts whose turn it may be."""
-        if not self._waste.is_troubled(now):
-            return hosts
-        proven = [host for host in hosts if self._waste.is_proven(host)]
-        if proven and sum(map(self._waste.is_proven, line.served_hosts)) < LANES - 1:
-            return proven
-        willing = [host for host in hosts if not self._waste.comes_last(host, now)]
-        if willing:
-            return willing
-        wasting = any(self._waste.comes_last(host, now) for host in line.served_hosts)
-        return [] if wasting else hosts  # one lane, lest they have all when somebody else comes
+    def _first(self, hosts: list[str], line: _Line[R], now: float) -> list[str]:
+        """Of hosts that could have a turn, those that do while some waste theirs."""
+        waste = self._waste
+        proven = [host for host in hosts if waste.is_proven(host)]
+        willing = [host for host in hosts if not waste.comes_last(host, now)]
+        if proven and sum(map(waste.is_proven, line.served_hosts)) < LANES - 1:
+            hosts = proven
+        elif willing:
+            hosts = willing
+        elif any(waste.comes_last(host, now) for host in line.served_hosts):
+            return []  # lest they have all lanes when somebody else comes
+        longest_ago = min(map(waste.offered_at, hosts))
+        return [host for host in hosts if waste.offered_at(host) == longest_ago]
 
     def _choose(self, chances: list[Chance[R]]) -> tuple[Wish[R], int]:
         name = self._random.choice(chances)[0].filename
@@ -304,3 +307,9 @@ class _Line(Generic[R]):
         """Whether there is room only for a host that has nothing."""
         enough = len(self.served) >= LANES or len(self.taken) >= MOST_LANES
         return len(self.taken) > 1 and enough
+
+
+def _one_lane(chances: list[Chance[R]], line: _Line[R], host: str) -> list[Chance[R]]:
+    """Of a host's chances those with which it takes no more than a lane: one receiver's."""
+    taken = line.hosts.get(host) or {chances[0][0].receiver}
+    return [chance for chance in chances if taken <= {chance[0].receiver}]

@@ -173,6 +173,9 @@ class WantLists(Generic[R]):
         """A chunk is offered, and not wanted any more until something else is said."""
         bit = 1 << chunknum
         wish.chunks &= ~bit
+        hopeful = self._hosts[self._host_of(wish.receiver)].hopeful
+        hopeful.pop(wish.receiver, None)
+        hopeful[wish.receiver] = None  # others of its host come first the next time
         levels = self._files[wish.filename].offered
         for number, offered in enumerate(levels):
             if not offered & bit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from math import inf
 
 ALLOWANCE = 16
 """Offers in a row that a host may decline or put off: in a crowd where all have much on its way
@@ -33,6 +34,7 @@ class _Record:
     until: float = 0.0
     delivered: bool = False
     """Whether a chunk ever was."""
+    offered_at: float = -inf
 
 
 class Waste:
@@ -42,6 +44,10 @@ class Waste:
         # The one to which something happened last is the last.
         self._records: OrderedDict[str, _Record] = OrderedDict()
         self._troubled_until = 0.0
+
+    def offered(self, host: str, now: float) -> None:
+        """A host has a turn."""
+        self._record(host).offered_at = now
 
     def wasted(self, host: str, weight: int, now: float) -> None:
         """An offer to a host came to nothing."""
@@ -68,6 +74,11 @@ class Waste:
         if record is None or record.wasted <= ALLOWANCE:
             return False
         return now < record.until + LONGEST_REST
+
+    def offered_at(self, host: str) -> float:
+        """When a host last had a turn."""
+        record = self._records.get(host)
+        return -inf if record is None else record.offered_at
 
     def is_proven(self, host: str) -> bool:
         """Whether a host has got a chunk by its turns, and has not wasted too many since."""

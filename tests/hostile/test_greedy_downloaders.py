@@ -57,6 +57,7 @@ class World:
     def warm(self) -> None:
         """Let the source know how long a chunk usually takes."""
         fetching = self.swarm.start_peer(self._host("early"), self.tracker)
+        self.network.run(1)
         copy = self.source.directory / "early"
         self.network.result_of(download(fetching, "f", copy)[1], 20)
         self.network.result_of(self.swarm.stop(self.network.hosts["early"]), 20)
