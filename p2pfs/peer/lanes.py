@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Set
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -29,6 +30,7 @@ C = TypeVar("C", bound=Hashable)
 @dataclass(eq=False)
 class _Lane:
     began: float
+    waits_since: float
     at_work: bool = False
     sent_at: float | None = None
     timed: bool = False
@@ -44,13 +46,18 @@ class Lanes(Generic[E, C]):
     """
 
     def __init__(self, lapse: float | None = None) -> None:
-        """What is not at work after ``lapse`` seconds is late; None: it has as long as others."""
+        """What is not at work after ``lapse`` seconds is late; None: it has as long as others.
+
+        It has as long as others, too, while something is at work for its end: the word on it
+        may come behind that.
+        """
         self._lapse = lapse
         self._lanes: dict[E, dict[C, _Lane]] = {}
         # Those that have not expired, about in the order in which they will.
         self._agreed: dict[tuple[E, C], _Lane] = {}
         self._working: dict[tuple[E, C], _Lane] = {}
         self._sent: dict[tuple[E, C], _Lane] = {}
+        self._busy: Counter[E] = Counter()
         self._usual: float | None = None
         self._unknown = LONGEST
 
@@ -59,7 +66,7 @@ class Lanes(Generic[E, C]):
     def take(self, end: E, chunk: C, now: float) -> None:
         """Begin with a chunk, on a lane of its own."""
         self.drop(end, chunk)
-        lane = self._agreed[end, chunk] = _Lane(now)
+        lane = self._agreed[end, chunk] = _Lane(now, now)
         self._lanes.setdefault(end, {})[chunk] = lane
 
     def at_work(self, end: E, chunk: C) -> None:
@@ -70,6 +77,7 @@ class Lanes(Generic[E, C]):
             if self._agreed.pop((end, chunk), None) is not None:
                 lane.timed = True
                 self._working[end, chunk] = lane
+                self._busy[end] += 1
 
     def sent(self, end: E, chunk: C, now: float) -> bool:
         """All of it is out of this side's hands; False if it is on no lane."""
@@ -83,6 +91,7 @@ class Lanes(Generic[E, C]):
     def leave(self, end: E, chunk: C, now: float) -> bool:
         """It has come to its end; False if it was on no lane."""
         lane = self._clear(end, chunk)
+        self._wait_anew(end, now)
         if lane is not None and lane.timed:
             took = now - lane.began
             usual = took if self._usual is None else self._usual
@@ -102,8 +111,9 @@ class Lanes(Generic[E, C]):
     def expire(self, now: float) -> list[tuple[E, C]]:
         """What has become late since this was last asked; it never counts as in time again."""
         late = [key for key, left in self._left(now) if left <= 0]
-        for key in late:
-            self._take_off(key)
+        for end, chunk in late:
+            self._take_off(end, chunk)
+            self._wait_anew(end, now)
         if late and self._usual is None:
             self._unknown = max(SOONEST_LATE, self._unknown / 2)
         return late
@@ -115,14 +125,24 @@ class Lanes(Generic[E, C]):
         lanes = self._lanes.get(end, {})
         lane = lanes.pop(chunk, None)
         if lane is not None:
-            self._take_off((end, chunk))
+            self._take_off(end, chunk)
             if not lanes:
                 del self._lanes[end]
         return lane
 
-    def _take_off(self, key: tuple[E, C]) -> None:
-        for lanes in (self._agreed, self._working, self._sent):
-            lanes.pop(key, None)
+    def _take_off(self, end: E, chunk: C) -> None:
+        key = end, chunk
+        self._agreed.pop(key, None)
+        if self._working.pop(key, None) or self._sent.pop(key, None):
+            self._busy[end] -= 1
+            if not self._busy[end]:
+                del self._busy[end]
+
+    def _wait_anew(self, end: E, now: float) -> None:
+        """Something has come to its end: what was agreed on meanwhile waits for a word from now."""
+        if end not in self._busy:
+            for lane in self._lanes.get(end, {}).values():
+                lane.waits_since = now
 
     # How things stand
 
@@ -164,9 +184,11 @@ class Lanes(Generic[E, C]):
         """What has not expired, with the seconds until it is late."""
         usual = self._unknown if self._usual is None else max(SOONEST_LATE, LATE * self._usual)
         lapse = usual if self._lapse is None else self._lapse
-        for lanes, patience in ((self._agreed, lapse), (self._working, usual)):
-            for key, lane in lanes.items():
-                yield key, lane.began + patience - now
+        for key, lane in self._agreed.items():
+            waits = key[0] not in self._busy
+            yield key, (lane.waits_since + lapse if waits else lane.began + usual) - now
+        for key, lane in self._working.items():
+            yield key, lane.began + usual - now
         for key, lane in self._sent.items():
             # What remains for its end to do is less than this side had to.
             sent_at = lane.began if lane.sent_at is None else lane.sent_at

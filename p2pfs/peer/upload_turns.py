@@ -225,7 +225,7 @@ class UploadTurns(Generic[R]):
 
         fresh: list[Chance[R]] = []
         further: list[Chance[R]] = []
-        for host in list(self._wants.hosts):
+        for host in self._wants.hosts:
             if not self._waste.rest(host, now):
                 for chance in self._wants.chances(host, chunks_for):
                     under_way = self._lanes.count(chance[0].receiver)

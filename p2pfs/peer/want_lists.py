@@ -5,7 +5,7 @@ Whatever is done about one receiver takes a time that does not depend on the oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Generic, TypeVar
@@ -21,8 +21,8 @@ WISHES_OF_HOST = 1024
 ROOM = 8192
 """Wishes of all receivers for which there is room; hosts with few have theirs beyond that."""
 
-LOOKED_AT = 256
-"""Wishes of one host that are looked at for one offer; then it is others' turn to be looked at."""
+LOOKED_AT = 128
+"""Wishes that are looked at for one offer, as hosts share them; those of one receiver at least."""
 
 R = TypeVar("R", bound=Hashable)
 
@@ -121,9 +121,9 @@ class WantLists(Generic[R]):
         return len(self._receivers)
 
     @property
-    def hosts(self) -> Iterator[str]:
+    def hosts(self) -> list[str]:
         """The hosts of those who may have a chance."""
-        return (name for name, host in self._hosts.items() if host.hopeful)
+        return [name for name, host in self._hosts.items() if host.hopeful]
 
     # Chances
 
@@ -144,7 +144,7 @@ class WantLists(Generic[R]):
         all are looked at, and these come last the next time.
         """
         found: list[Chance[R]] = []
-        hopeful, looked_at = self._hosts[host].hopeful, 0
+        hopeful, most, looked_at = self._hosts[host].hopeful, LOOKED_AT // len(self._hosts), 0
         for receiver in list(hopeful):
             wishes = self._receivers[receiver].values()
             chances = [(wish, chunks) for wish in wishes if (chunks := of(wish))]
@@ -153,7 +153,7 @@ class WantLists(Generic[R]):
                 hopeful[receiver] = None
                 found += chances
                 looked_at += len(wishes)
-            if looked_at >= LOOKED_AT:
+            if looked_at >= most:
                 break
         return found
 
