@@ -114,7 +114,7 @@ class Lanes(Generic[E, C]):
         for end, chunk in late:
             self._take_off(end, chunk)
             self._wait_anew(end, now)
-        if late and self._usual is None:
+        if self._usual is None and any(self.is_at_work(*key) for key in late):
             self._unknown = max(SOONEST_LATE, self._unknown / 2)
         return late
 

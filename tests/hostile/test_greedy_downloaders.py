@@ -48,7 +48,9 @@ class World:
         """Have greedy downloaders connect to the source: so many of each host."""
         for number in range(hosts):
             host = self._host(f"greedy {number}")
-            factory = Factory.forProtocol(lambda host=host: Greed(host.reactor, kind, {"f": CHUNKS}))
+            factory = Factory.forProtocol(
+                lambda host=host: Greed(host.reactor, kind, {"f": CHUNKS})
+            )
             factory.noisy = False
             for _ in range(connections):
                 connected = TCP4ClientEndpoint(host.reactor, self.source.address, PEER_PORT)
@@ -83,17 +85,25 @@ def world(place: Path) -> Iterator[World]:
 @pytest.mark.parametrize("kind", [*KINDS, "none"])
 def test_an_honest_downloader_has_its_chunks(world: World, kind: str, crowd: tuple[int, int]):
     import time
+
     if kind == "reads slowly" and crowd[0] > 1:
         world.warm()
     if kind != "none":
         world.surround(kind, *crowd)
     t = time.process_time()
-    said0 = sum(g.said for g in world.greedy); off0 = sum(g.offers for g in world.greedy); tk0 = sum(g.taken for g in world.greedy) * BULK / 2**20
+    said0 = sum(g.said for g in world.greedy)
+    off0 = sum(g.offers for g in world.greedy)
+    tk0 = sum(g.taken for g in world.greedy) * BULK / 2**20
     try:
         seconds = world.transfer()
     except TimeoutError:
         seconds = 999
     cpu = time.process_time() - t
-    said = sum(g.said for g in world.greedy)-said0; off = sum(g.offers for g in world.greedy)-off0; tk = sum(g.taken for g in world.greedy) * BULK / 2**20-tk0
+    said = sum(g.said for g in world.greedy) - said0
+    off = sum(g.offers for g in world.greedy) - off0
+    tk = sum(g.taken for g in world.greedy) * BULK / 2**20 - tk0
     with open("/tmp/d/greedy.txt", "a") as f:
-        print(f"{kind:14} {crowd}  {seconds:7.2f} s {seconds/BASELINE:5.2f}  said/s {said/seconds:7.1f} offers/s {off/seconds:7.1f} taken {tk:.0f} MiB cpu {cpu:.1f}", file=f)
+        print(
+            f"{kind:14} {crowd}  {seconds:7.2f} s {seconds / BASELINE:5.2f}  said/s {said / seconds:7.1f} offers/s {off / seconds:7.1f} taken {tk:.0f} MiB cpu {cpu:.1f}",
+            file=f,
+        )
