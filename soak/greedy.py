@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ClientFactory, Protocol
-from twisted.protocols.basic import LineReceiver
+from twisted.protocols.basic import LineOnlyReceiver, LineReceiver
 
 from p2pfs.testing import Host
 from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
@@ -26,7 +27,14 @@ SIP_SECONDS = 0.5
 LOOK_SECONDS = 2.0
 """How often it asks the tracker what there is."""
 
+COME_BACK_SECONDS = 2.0
+"""After what time it connects again where it was cut off."""
+
+CONNECTIONS = 4
+"""To each peer, at the same time."""
+
 ROOM = 64
+"""Chunks that it wants at a time, and asks for at a time without being offered any."""
 
 
 class Greed(LineReceiver):
@@ -86,9 +94,9 @@ class Greed(LineReceiver):
         except ValueError:
             return  # its bytes were flipped on their way
         kind = message.get("type") if isinstance(message, dict) else None
-        if kind == "PEER_OFFER":
+        if kind == "PEER_OFFER" and message.get("filename") in self._files:
             self.offers += 1
-            self._offered(message["filename"], message["chunknum"])
+            self._offered(message["filename"], message.get("chunknum"))
         elif kind == "PEER_REPLY_CHUNK" and message.get("length"):
             self._payload = message["length"]
             self.setRawMode()
@@ -146,3 +154,55 @@ class Greed(LineReceiver):
     def _pause(self) -> None:
         self.transport.pauseProducing()
         self._timer = self._reactor.callLater(SIP_SECONDS, self._go_on)
+
+
+class _Look(LineOnlyReceiver):
+    """Its connection to the tracker."""
+
+    delimiter = b"\n"
+    MAX_LENGTH = 1 << 23
+    transport: Any
+
+    def __init__(self, reactor: Any, files: dict[str, int]) -> None:
+        self._reactor = reactor
+        self._files = files
+        self._timer: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        self.sendLine(b'{"type":"REQUEST_FILE_LIST"}')
+        self._timer = self._reactor.callLater(LOOK_SECONDS, self.connectionMade)
+
+    def lineReceived(self, line: bytes) -> None:
+        message = json.loads(line)
+        for name, info in message.get("filelist", {}).items():
+            self._files[name] = info["totalchunknum"]
+
+    def connectionLost(self, reason: Any = None) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+
+def start_greedy(host: Host, tracker: Host, peers: Sequence[Host], random: Random) -> None:
+    """Let one be at work on a host until its process is ended, at all these peers."""
+    files: dict[str, int] = {}
+
+    class Again(ClientFactory):
+        noisy = False
+
+        def clientConnectionLost(self, connector: Any, reason: Any) -> None:
+            host.reactor.callLater(COME_BACK_SECONDS, connector.connect)
+
+        clientConnectionFailed = clientConnectionLost
+
+    class Looking(Again):
+        def buildProtocol(self, addr: object) -> Protocol:
+            return _Look(host.reactor, files)
+
+    class Taking(Again):
+        def buildProtocol(self, addr: object) -> Protocol:
+            return Greed(host.reactor, random.choice(KINDS), files)
+
+    host.reactor.connectTCP(tracker.address, TRACKER_PORT, Looking(), timeout=5)
+    for peer in peers:
+        for _ in range(CONNECTIONS):
+            host.reactor.connectTCP(peer.address, PEER_PORT, Taking(), timeout=5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -12,7 +13,7 @@ from twisted.internet.protocol import Factory
 
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.testing.swarm import PEER_PORT
-from soak.greedy import KINDS, Greed
+from soak.greedy import Greed
 
 BULK = 64
 CHUNK = (1 << 20) // BULK
@@ -56,13 +57,10 @@ class World:
                 connected = TCP4ClientEndpoint(host.reactor, self.source.address, PEER_PORT)
                 self.greedy.append(self.network.result_of(connected.connect(factory), 10))
 
-    def warm(self) -> None:
-        """Let the source know how long a chunk usually takes."""
-        fetching = self.swarm.start_peer(self._host("early"), self.tracker)
-        self.network.run(1)
-        copy = self.source.directory / "early"
-        self.network.result_of(download(fetching, "f", copy)[1], 20)
-        self.network.result_of(self.swarm.stop(self.network.hosts["early"]), 20)
+    @property
+    def offers(self) -> int:
+        """How many offers they got."""
+        return sum(greed.offers for greed in self.greedy)
 
     def transfer(self, name: str = "f", within: float = 200.0) -> float:
         """Have the honest downloader fetch the file: the seconds it took."""
@@ -81,29 +79,41 @@ def world(place: Path) -> Iterator[World]:
     world.network.close()
 
 
-@pytest.mark.parametrize("crowd", [(1, 3), (1, 10), (1, 250), (50, 1), (50, 5)])
-@pytest.mark.parametrize("kind", [*KINDS, "none"])
-def test_an_honest_downloader_has_its_chunks(world: World, kind: str, crowd: tuple[int, int]):
-    import time
+FOR_NOTHING = ("declines", "puts off", "ignores", "wants")
+"""What takes nothing of the line: it is to cost the others no more than their first turn."""
 
-    if kind == "reads slowly" and crowd[0] > 1:
-        world.warm()
-    if kind != "none":
-        world.surround(kind, *crowd)
-    t = time.process_time()
-    said0 = sum(g.said for g in world.greedy)
-    off0 = sum(g.offers for g in world.greedy)
-    tk0 = sum(g.taken for g in world.greedy) * BULK / 2**20
-    try:
-        seconds = world.transfer()
-    except TimeoutError:
-        seconds = 999
-    cpu = time.process_time() - t
-    said = sum(g.said for g in world.greedy) - said0
-    off = sum(g.offers for g in world.greedy) - off0
-    tk = sum(g.taken for g in world.greedy) * BULK / 2**20 - tk0
-    with open("/tmp/d/greedy.txt", "a") as f:
-        print(
-            f"{kind:14} {crowd}  {seconds:7.2f} s {seconds / BASELINE:5.2f}  said/s {said / seconds:7.1f} offers/s {off / seconds:7.1f} taken {tk:.0f} MiB cpu {cpu:.1f}",
-            file=f,
-        )
+
+@pytest.mark.parametrize("connections", [3, 10, 250])
+@pytest.mark.parametrize("kind", [*FOR_NOTHING, "reads slowly"])
+def test_many_connections_of_one_host(world: World, kind: str, connections: int) -> None:
+    """However many there are, the others hardly notice, and the source has next to no work."""
+    world.surround(kind, 1, connections)
+    seconds, offers = world.transfer(), world.offers
+    assert seconds <= 1.5 * BASELINE
+    assert offers <= 100
+    world.network.run(20)
+    assert world.offers - offers <= 20, "one in 8 s, and what lapses meanwhile"
+
+
+@pytest.mark.parametrize("connections", [1, 5])
+@pytest.mark.parametrize("kind", FOR_NOTHING)
+def test_fifty_hosts(world: World, kind: str, connections: int) -> None:
+    """Each may waste a few turns, and no more; so few are left to them while others want some."""
+    world.surround(kind, 50, connections)
+    assert world.transfer() <= 3 * BASELINE
+    offers = world.offers
+    world.network.run(20)
+    assert world.offers - offers <= 20 * 50 / 5
+
+
+@pytest.mark.parametrize("kind", ["keeps quiet", "asks"])
+def test_a_host_that_takes_what_it_gets_has_its_share(world: World, kind: str) -> None:
+    """It is a downloader as others are, without good manners: the line is shared by host."""
+    world.surround(kind, 1, 250)
+    assert world.transfer() <= 2.25 * BASELINE
+
+
+def test_fifty_hosts_that_never_say_what_they_have(world: World) -> None:
+    """They get a chunk or two each, and the one that says it has the rest of the line."""
+    world.surround("keeps quiet", 50, 5)
+    assert world.transfer() <= 4 * BASELINE
