@@ -79,7 +79,7 @@ class Greed(LineReceiver):
     def say(self, **message: Any) -> None:
         """Send one message."""
         self.said += 1
-        self.sendLine(json.dumps(message).encode())
+        self.transport.write(json.dumps(message).encode() + b"\n")
 
     def want(self, name: str) -> None:
         """Want all of a file, from now on."""
@@ -99,7 +99,7 @@ class Greed(LineReceiver):
             self._offered(message["filename"], message.get("chunknum"))
         elif kind == "PEER_REPLY_CHUNK" and message.get("length"):
             self._payload = message["length"]
-            self.setRawMode()
+            self.setRawMode()  # type: ignore[no-untyped-call]  # Twisted has no types there
 
     def rawDataReceived(self, data: bytes) -> None:
         piece = data[: self._payload]
@@ -108,7 +108,7 @@ class Greed(LineReceiver):
         if not self._payload:
             if self._kind == "asks":
                 self._ask()
-            self.setLineMode(data[len(piece) :])
+            self.setLineMode(data[len(piece) :])  # type: ignore[no-untyped-call]  # as above
 
     def connectionLost(self, reason: Any = None) -> None:
         if self._timer is not None and self._timer.active():
@@ -169,7 +169,7 @@ class _Look(LineOnlyReceiver):
         self._timer: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        self.sendLine(b'{"type":"REQUEST_FILE_LIST"}')
+        self.transport.write(b'{"type":"REQUEST_FILE_LIST"}\n')
         self._timer = self._reactor.callLater(LOOK_SECONDS, self.connectionMade)
 
     def lineReceived(self, line: bytes) -> None:

@@ -179,7 +179,8 @@ class UploadTurns(Generic[R]):
             chances = [
                 (wish, chunks)
                 for wish, chunks in further
-                if goes_on or wish.room - self._lanes.count(wish.receiver) >= wish.room // AT_ONCE
+                if (goes_on or wish.room - self._lanes.count(wish.receiver) >= wish.room // AT_ONCE)
+                and not self._waste.comes_last(self._host_of(wish.receiver), now)
             ]
         else:
             chances = [chance for chance in fresh if not chance[0].busy]
