@@ -161,7 +161,14 @@ class ServingProtocol(MessageProtocol):
             if self._queue_full and roomy:
                 self._queue_full = False
                 self.release_input()
+            if isinstance(item, m.PeerRequestChunk):
+                await self._serving.sending.begin(self, self.host)
+                if self.closed:
+                    return
             await self._answer(item)
+            if isinstance(item, m.PeerRequestChunk):
+                # Not after a failure nobody foresaw: the connection is cut then, and forgotten.
+                self._serving.sending.end(self, self.host)
             await self.writable()
             if isinstance(item, m.PeerRequestChunk):
                 self._serving.offers.sent(self, item.filename, item.chunknum)
@@ -188,7 +195,7 @@ class ServingProtocol(MessageProtocol):
         try:
             match item:
                 case m.PeerRequestChunk():
-                    await self._send_in_turn(item)
+                    await self._send_chunk(item)
                 case m.PeerRequestDigests(filename, root):
                     holding = self._serving.holding(filename, root)
                     if holding.hashes.root != holding.info.root:
@@ -204,15 +211,6 @@ class ServingProtocol(MessageProtocol):
             self.send(m.Error(request, str(error), *named))
             if isinstance(item, m.PeerRequestChunk):
                 self._serving.offers.failed(self, item.filename, item.chunknum)
-
-    async def _send_in_turn(self, request: m.PeerRequestChunk) -> None:
-        sending = self._serving.sending
-        await sending.begin(self, self.host)
-        try:
-            if not self.closed:
-                await self._send_chunk(request)
-        finally:
-            sending.end(self, self.host)
 
     async def _send_chunk(self, request: m.PeerRequestChunk) -> None:
         holding = self._serving.holding(request.filename, request.root)
