@@ -16,6 +16,7 @@ from p2pfs.testing import Host, Network, Swarm
 from soak.checks import FileChecks
 from soak.endings import EndChecks
 from soak.faults import RESTART_SECONDS, Faults
+from soak.greedy import start_greedy
 from soak.liar import start_liar
 from soak.listener import Listener
 from soak.plan import TRACKER, Act, Fault, HostPlan, Plan
@@ -47,6 +48,7 @@ class History:
         self._plans = {self._add(host): host for host in plan.hosts}
         self._peers = list(self._plans)
         self._liars = [self._add(host) for host in plan.liars]
+        self._greedy = [self._add(host) for host in plan.greedy]
         self._swarm = Swarm(network)
         self._writer = Writer(network.timeline, directory, plan.seed)
         truth = Truth(self._swarm)
@@ -59,7 +61,9 @@ class History:
         self._faults = Faults(
             scene, self._start, self._stop_and_start, self._files.ends, plan.slow_drive
         )
-        self._listener = Listener(scene, self._files, {host.name for host in self._liars})
+        self._listener = Listener(
+            scene, self._files, {host.name for host in (*self._liars, *self._greedy)}
+        )
         self._over = False
 
     def run(self) -> Report:
@@ -79,11 +83,14 @@ class History:
             self._start(host)
         for host in self._liars:
             start_liar(host, self._tracker, Random(self._random.getrandbits(64)))
+        for host in self._greedy:
+            own = Random(self._random.getrandbits(64))
+            start_greedy(host, self._tracker, self._peers, own)
         for at, act in self.plan.acts:
             network.timeline.at(at, self._act, act)
         self._look()
         network.run(self.plan.end)
-        for host in self._liars:
+        for host in (*self._liars, *self._greedy):
             host.kill()
         network.run(LONGEST_DOWNLOAD, lambda: not users.waiting)
         self._check_ended()
@@ -107,7 +114,12 @@ class History:
 
     def _start(self, host: Host) -> None:
         """Start a host's daemon, and again whenever it ends, unless that was a fault's doing."""
-        if host in self._swarm.daemons or host in self._liars or not host.is_up or self._over:
+        if (
+            host in self._swarm.daemons
+            or host not in (self._tracker, *self._peers)
+            or not host.is_up
+            or self._over
+        ):
             return
         self._files.check_told(host)
         try:

@@ -130,6 +130,8 @@ class Plan:
     hosts: list[HostPlan]
     liars: list[HostPlan]
     """Hosts of peers that claim chunks and send something else."""
+    greedy: list[HostPlan]
+    """Hosts of downloaders that make nothing of their turns."""
     slow_drive: float
     """What a slow drive moves, in bytes a second."""
     acts: list[tuple[float, Act]] = field(default_factory=list)
@@ -172,6 +174,7 @@ def draw(seed: int) -> Plan:
     chunk_size = random.choice(scale.chunk_sizes) * KIB
     peers = [_host(random, f"p{n}", scale) for n in range(random.randint(2, scale.most_peers))]
     liars = [_host(random, f"liar{n}", scale) for n in range(random.choice([0, 0, 0, 1, 2]))]
+    greedy = [_host(random, f"greedy{n}", scale) for n in range(random.choice([0, 0, 0, 1, 2]))]
     names = [host.name for host in peers]
     acts: list[tuple[float, Act]] = []
     count = random.randint(1, scale.most_files)
@@ -183,7 +186,7 @@ def draw(seed: int) -> Plan:
     acts += _faults(random, names, acts)
     acts.sort(key=lambda item: item[0])
     over = max(at + (act.seconds if isinstance(act, Fault) else 0.0) for at, act in acts)
-    return Plan(seed, chunk_size, peers, liars, scale.slow_drive, acts, over + 1.0)
+    return Plan(seed, chunk_size, peers, liars, greedy, scale.slow_drive, acts, over + 1.0)
 
 
 def _life_of(random: Random, file: FilePlan, names: list[str]) -> list[tuple[float, Act]]:

@@ -14,7 +14,8 @@ SOONEST_LATE = 1.0
 """Seconds after which that may be at the soonest."""
 
 LONGEST = 15.0
-"""Seconds after which a lane is late while nothing is known of the usual time."""
+"""Seconds after which a lane is late while nothing is known of the usual time: half as many each
+time that some have expired and none has come to its end."""
 
 ROUNDING = 0.001
 """Seconds by which a timer may seem early."""
@@ -26,11 +27,14 @@ E = TypeVar("E", bound=Hashable)
 C = TypeVar("C", bound=Hashable)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Lane:
     began: float
+    waits_since: float
     at_work: bool = False
-    sent: bool = False
+    sent_at: float | None = None
+    timed: bool = False
+    """True when the time it takes says something."""
 
 
 class Lanes(Generic[E, C]):
@@ -41,40 +45,58 @@ class Lanes(Generic[E, C]):
     one of them has to wait.
     """
 
-    def __init__(self) -> None:
-        # In the order in which they began, and so in that in which they will be late.
-        self._lanes: dict[tuple[E, C], _Lane] = {}
-        self._ends: Counter[E] = Counter()
+    def __init__(self, lapse: float | None = None) -> None:
+        """What is not at work after ``lapse`` seconds is late; None: it has as long as others.
+
+        It has as long as others, too, while something is at work for its end: the word on it
+        may come behind that.
+        """
+        self._lapse = lapse
+        self._lanes: dict[E, dict[C, _Lane]] = {}
+        # Those that have not expired, about in the order in which they will.
+        self._agreed: dict[tuple[E, C], _Lane] = {}
+        self._working: dict[tuple[E, C], _Lane] = {}
+        self._sent: dict[tuple[E, C], _Lane] = {}
+        self._busy: Counter[E] = Counter()
         self._usual: float | None = None
+        self._unknown = LONGEST
 
     # What happens
 
     def take(self, end: E, chunk: C, now: float) -> None:
         """Begin with a chunk, on a lane of its own."""
         self.drop(end, chunk)
-        self._lanes[end, chunk] = _Lane(now)
-        self._ends[end] += 1
+        lane = self._agreed[end, chunk] = _Lane(now, now)
+        self._lanes.setdefault(end, {})[chunk] = lane
 
     def at_work(self, end: E, chunk: C) -> None:
         """It is really under way, if it is on a lane, so the time it takes says something."""
-        lane = self._lanes.get((end, chunk))
+        lane = self._lane(end, chunk)
         if lane is not None:
             lane.at_work = True
+            if self._agreed.pop((end, chunk), None) is not None:
+                lane.timed = True
+                self._working[end, chunk] = lane
+                self._busy[end] += 1
 
-    def sent(self, end: E, chunk: C) -> bool:
+    def sent(self, end: E, chunk: C, now: float) -> bool:
         """All of it is out of this side's hands; False if it is on no lane."""
-        lane = self._lanes.get((end, chunk))
+        lane = self._lane(end, chunk)
         if lane is not None:
-            lane.sent = True
+            lane.sent_at = now
+            if self._working.pop((end, chunk), None) is not None:
+                self._sent[end, chunk] = lane
         return lane is not None
 
     def leave(self, end: E, chunk: C, now: float) -> bool:
         """It has come to its end; False if it was on no lane."""
         lane = self._clear(end, chunk)
-        if lane is not None and lane.at_work:
+        self._wait_anew(end, now)
+        if lane is not None and lane.timed:
             took = now - lane.began
             usual = took if self._usual is None else self._usual
-            self._usual = usual + _SMOOTHING * (took - usual)
+            # One that was late says no more than that, lest its end make all others patient.
+            self._usual = usual + _SMOOTHING * (min(took, LATE * usual) - usual)
         return lane is not None
 
     def drop(self, end: E, chunk: C) -> bool:
@@ -83,50 +105,92 @@ class Lanes(Generic[E, C]):
 
     def drop_all(self, end: E) -> None:
         """An end is gone."""
-        for chunk in [chunk for other, chunk in self._lanes if other == end]:
+        for chunk in self.chunks(end):
             self.drop(end, chunk)
 
+    def expire(self, now: float) -> list[tuple[E, C]]:
+        """What has become late since this was last asked; it never counts as in time again."""
+        late = [key for key, left in self._left(now) if left <= 0]
+        for end, chunk in late:
+            self._take_off(end, chunk)
+            self._wait_anew(end, now)
+        if self._usual is None and any(self.is_at_work(*key) for key in late):
+            self._unknown = max(SOONEST_LATE, self._unknown / 2)
+        return late
+
+    def _lane(self, end: E, chunk: C) -> _Lane | None:
+        return self._lanes.get(end, {}).get(chunk)
+
     def _clear(self, end: E, chunk: C) -> _Lane | None:
-        lane = self._lanes.pop((end, chunk), None)
+        lanes = self._lanes.get(end, {})
+        lane = lanes.pop(chunk, None)
         if lane is not None:
-            self._ends[end] -= 1
-            if not self._ends[end]:
-                del self._ends[end]
+            self._take_off(end, chunk)
+            if not lanes:
+                del self._lanes[end]
         return lane
+
+    def _take_off(self, end: E, chunk: C) -> None:
+        key = end, chunk
+        self._agreed.pop(key, None)
+        if self._working.pop(key, None) or self._sent.pop(key, None):
+            self._busy[end] -= 1
+            if not self._busy[end]:
+                del self._busy[end]
+
+    def _wait_anew(self, end: E, now: float) -> None:
+        """Something has come to its end: what was agreed on meanwhile waits for a word from now."""
+        if end not in self._busy:
+            for lane in self._lanes.get(end, {}).values():
+                lane.waits_since = now
 
     # How things stand
 
     def __iter__(self) -> Iterator[tuple[E, C]]:
-        return iter(self._lanes)
+        return ((end, chunk) for end, chunks in self._lanes.items() for chunk in chunks)
 
     @property
     def ends(self) -> Set[E]:
         """The ends with a lane at least."""
-        return self._ends.keys()
+        return self._lanes.keys()
+
+    def chunks(self, end: E) -> list[C]:
+        """What is under way to or from an end, late or not."""
+        return list(self._lanes.get(end, ()))
 
     def count(self, end: E) -> int:
         """The lanes of an end."""
-        return self._ends[end]
+        return len(self._lanes.get(end, ()))
+
+    def is_at_work(self, end: E, chunk: C) -> bool:
+        """Whether it is on a lane, and really under way."""
+        lane = self._lane(end, chunk)
+        return lane is not None and lane.at_work
 
     def is_sent(self, end: E, chunk: C) -> bool:
         """Whether all of a chunk under way is out of this side's hands."""
-        return self._lanes[end, chunk].sent
+        return self._lanes[end][chunk].sent_at is not None
 
     def in_time(self, now: float) -> list[tuple[E, C]]:
         """What is under way and not late."""
-        late = now - self._patience
-        return [key for key, lane in self._lanes.items() if lane.began > late]
+        return [key for key, left in self._left(now) if left > 0]
 
     def next_late(self, now: float) -> float | None:
         """Seconds until something is late, if nothing happens before; None if never."""
-        patience = self._patience
-        for lane in self._lanes.values():
-            left = lane.began + patience - now
-            if left > 0:
-                # A little later, lest a clock's rounding sets a timer without end.
-                return left + ROUNDING
-        return None
+        # A little later, lest a clock's rounding sets a timer without end.
+        return min((left + ROUNDING for _, left in self._left(now) if left > 0), default=None)
 
-    @property
-    def _patience(self) -> float:
-        return LONGEST if self._usual is None else max(SOONEST_LATE, LATE * self._usual)
+    def _left(self, now: float) -> Iterator[tuple[tuple[E, C], float]]:
+        """What has not expired, with the seconds until it is late."""
+        usual = self._unknown if self._usual is None else max(SOONEST_LATE, LATE * self._usual)
+        lapse = usual if self._lapse is None else self._lapse
+        for key, lane in self._agreed.items():
+            waits = key[0] not in self._busy
+            yield key, (lane.waits_since + lapse if waits else lane.began + usual) - now
+        for key, lane in self._working.items():
+            yield key, lane.began + usual - now
+        for key, lane in self._sent.items():
+            # What remains for its end to do is less than this side had to.
+            sent_at = lane.began if lane.sent_at is None else lane.sent_at
+            patience = max(SOONEST_LATE, LATE * (sent_at - lane.began))
+            yield key, min(lane.began + usual, sent_at + patience) - now

@@ -12,7 +12,8 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Refused
 from p2pfs.messages import PeerWant
 from p2pfs.peer.library import Holding
-from p2pfs.peer.upload_turns import MOST_WISHES, UploadTurns, Wish
+from p2pfs.peer.upload_turns import UploadTurns
+from p2pfs.peer.want_lists import MOST_WISHES, Wish
 
 MOST_AT_A_TIME = 64
 """Chunks that are offered to one downloader at a time, whatever room it has."""
@@ -20,6 +21,10 @@ MOST_AT_A_TIME = 64
 
 class Receiver(Hashable, Protocol):
     """A downloader's connection."""
+
+    @property
+    def host(self) -> str:
+        """For whom it counts where hosts share something."""
 
     def offer(self, filename: str, chunknum: int, spare: bool) -> None:
         """Tell the downloader that it is its turn; ``spare``: nothing else is being sent."""
@@ -40,7 +45,7 @@ class Offers:
         """
         self._reactor = reactor
         self._holding = holding
-        self._turns: UploadTurns[Receiver] = UploadTurns(random)
+        self._turns: UploadTurns[Receiver] = UploadTurns(random, lambda receiver: receiver.host)
         self._next_look: IDelayedCall | None = None
 
     # What downloaders say
@@ -55,23 +60,27 @@ class Offers:
         room = min(message.room, MOST_AT_A_TIME)
         if not self._turns.want(receiver, message.filename, message.root, chunks, room):
             raise Refused(f"One connection may want chunks of {MOST_WISHES} files at a time.")
-        self.make()
+        rest = self._turns.rest(receiver, self._reactor.seconds())
+        if rest:
+            self._look_in(rest)  # whatever it wants until then, and however often
+        else:
+            self._make()
 
     def have(self, receiver: Receiver, filename: str, chunknum: int) -> None:
         """A downloader has a chunk, or wants it no more."""
         # Most are told of chunks that others sent: that is nobody's turn.
         if self._turns.has(receiver, filename, chunknum, self._reactor.seconds()):
-            self.make()
+            self._make()
 
     def busy(self, receiver: Receiver, filename: str, chunknum: int) -> None:
         """A downloader has no room for a chunk that was offered, until it is ready."""
-        if self._turns.busy(receiver, filename, chunknum):
-            self.make()
+        if self._turns.busy(receiver, filename, chunknum, self._reactor.seconds()):
+            self._make()
 
     def ready(self, receiver: Receiver, filename: str) -> None:
         """A downloader that was busy has room again."""
         if self._turns.ready(receiver, filename):
-            self.make()
+            self._make()
 
     def asked(self, receiver: Receiver, filename: str, chunknum: int) -> None:
         """A downloader asks for a chunk, perhaps for one that was offered."""
@@ -81,18 +90,18 @@ class Offers:
 
     def sent(self, receiver: Receiver, filename: str, chunknum: int) -> None:
         """A chunk that was asked for has been sent."""
-        if self._turns.sent(receiver, filename, chunknum):
-            self.make()
+        if self._turns.sent(receiver, filename, chunknum, self._reactor.seconds()):
+            self._make()
 
     def failed(self, receiver: Receiver, filename: str, chunknum: int) -> None:
         """A chunk that was asked for could not be sent."""
         self._turns.failed(receiver, filename, chunknum)
-        self.make()
+        self._make()
 
     def forget(self, receiver: Receiver) -> None:
         """A downloader is gone."""
         self._turns.forget(receiver)
-        self.make()
+        self._make()
 
     @property
     def several(self) -> bool:
@@ -101,17 +110,25 @@ class Offers:
 
     def make(self) -> None:
         """Make the offers that can be made; to be called when there is more to offer."""
+        self._turns.more()
+        self._make()
+
+    def _make(self) -> None:
         now = self._reactor.seconds()
         while (turn := self._turns.next(self._held, now)) is not None:
             turn.wish.receiver.offer(turn.wish.filename, turn.chunknum, turn.spare)
         wait = None if self._turns.idle else self._turns.next_look(now)
-        if wait is None:
-            if self._next_look is not None:
-                self._next_look.cancel()
-                self._next_look = None
-        elif self._next_look is None:
+        if wait is not None:
+            self._look_in(wait)
+        elif self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
+
+    def _look_in(self, wait: float) -> None:
+        """Look again after that time at the latest."""
+        if self._next_look is None:
             self._next_look = self._reactor.callLater(wait, self._look)
-        elif self._next_look.getTime() > now + wait:
+        elif self._next_look.getTime() > self._reactor.seconds() + wait:
             # Otherwise it looks too soon, and again: that costs less than a timer for each chunk.
             self._next_look.reset(wait)
 

@@ -25,6 +25,7 @@ from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.offers import Offers
 from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.sending import Sending
 from p2pfs.peer.storage import ChunkReader, FileAway, FileChanged
 from p2pfs.reception import Reception
 from p2pfs.sockets import set_tcp_options
@@ -190,7 +191,14 @@ class ServingProtocol(MessageProtocol):
             if self._queue_full and roomy:
                 self._queue_full = False
                 self.release_input()
+            if isinstance(item, m.PeerRequestChunk):
+                await self._serving.sending.begin(self, self.host)
+                if self.closed:
+                    return
             await self._answer(item)
+            if isinstance(item, m.PeerRequestChunk):
+                # Not after a failure nobody foresaw: the connection is cut then, and forgotten.
+                self._serving.sending.end(self, self.host)
             await self.writable()
             if isinstance(item, m.PeerRequestChunk):
                 self._serving.offers.sent(self, item.filename, item.chunknum)
@@ -396,6 +404,7 @@ class ServingFactory(Reception[ServingProtocol]):
         self.unreadable = Notices(reactor, self.log.warn)
         self._library = library
         self.offers = Offers(reactor, random, self.holding)
+        self.sending: Sending[ServingProtocol] = Sending(reactor)
         self.deliveries = deliveries or Deliveries(LineRate(limit), lambda name: None)
 
     def receive(self, host: str) -> ServingProtocol:
@@ -407,6 +416,7 @@ class ServingFactory(Reception[ServingProtocol]):
         """Drop a connection that ended."""
         super().forget(connection)
         self.offers.forget(connection)
+        self.sending.end(connection, connection.host)
         self.deliveries.forget(connection)
 
     def found_wrong(self, receiver: ServingProtocol, filename: str, chunknum: int) -> None:

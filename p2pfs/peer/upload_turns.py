@@ -6,17 +6,21 @@ receiver. A chunk takes one from being offered until the receiver says that it h
 A chunk is offered that was offered least often, and that most others want: so a source
 gives everything away once before it repeats itself. A receiver that has enough on its
 way says so, and then others are offered something.
+
+Turns are hosts', however many connections they have: while another waits, a host has
+one lane, and who makes nothing of its turns gets fewer and later ones (`waste`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Generic, TypeVar
 
-from p2pfs.peer.bit_columns import count, most, random_bit
 from p2pfs.peer.lanes import Lanes
+from p2pfs.peer.want_lists import Chance, WantLists, Wish
+from p2pfs.peer.waste import IGNORED, Waste
 
 LANES = 3
 """Receivers at a time: fewer leave the line idle while one of them makes up its mind."""
@@ -30,23 +34,11 @@ DEPTH = 2
 AT_ONCE = 4
 """A receiver that is alone is offered something again when one in so many of its places is free."""
 
-MOST_WISHES = 64
-"""Files of which one receiver may want something."""
+LAPSE = 0.5
+"""Seconds after which an offer that was not answered keeps nobody waiting any more. In a crowd over
+four sites, one answer in a hundred takes longer; what is asked for then is sent all the same."""
 
 R = TypeVar("R", bound=Hashable)
-
-
-@dataclass(eq=False)
-class Wish(Generic[R]):
-    """What one receiver wants of one file: chunks (bits), ``room`` of them at a time."""
-
-    receiver: R
-    filename: str
-    root: str | None
-    chunks: int = 0
-    room: int = 0
-    busy: bool = False
-    """True while enough others send to it."""
 
 
 @dataclass(frozen=True)
@@ -59,78 +51,82 @@ class Turn(Generic[R]):
     """True when the line has nothing else to do."""
 
 
-_Chance = tuple[Wish[R], int]
-"""A wish whose turn it may be, and the chunks (bits) of which it may be offered one."""
-
-
 class UploadTurns(Generic[R]):
     """All that receivers want, and what was offered to them. Times are in seconds."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, host_of: Callable[[R], str]) -> None:
+        """``host_of`` tells for which host a receiver counts."""
         self._random = random
-        self._wishes: dict[tuple[R, str], Wish[R]] = {}
+        self._host_of = host_of
+        self._wants: WantLists[R] = WantLists(host_of)
+        self._waste = Waste()
         # From the offer until the receiver has the chunk, even when all of it has been sent.
-        self._lanes: Lanes[R, tuple[str, int]] = Lanes()
+        self._lanes: Lanes[R, tuple[str, int]] = Lanes(LAPSE)
         # Whether the last call of `next` made an offer.
         self._offering = False
-        # For each file: bits of the chunks offered once at least, twice at least, and so on.
-        self._offered: dict[str, list[int]] = {}
 
     # What happens
 
     def want(self, receiver: R, filename: str, root: str | None, chunks: int, room: int) -> bool:
         """A receiver wants these chunks (bits) of a file; this replaces what it wanted before.
 
-        False when it wants something of too many files.
+        False when it, or its host, wants something of too many files.
         """
-        key = receiver, filename
         if not chunks or room < 1:
-            if self._wishes.pop(key, None) is not None:
-                self._forget_offers_of(filename)
+            self._wants.remove(receiver, filename)
             return True
-        wish = self._wishes.get(key)
+        wish = self._wants.get_or_add(receiver, filename, root)
         if wish is None:
-            if sum(holder == receiver for holder, _ in self._wishes) >= MOST_WISHES:
-                return False
-            wish = self._wishes[key] = Wish(receiver, filename, root)
-        for holder, (name, chunknum) in self._lanes:
-            if holder == receiver and name == filename:
+            return False
+        for name, chunknum in self._lanes.chunks(receiver):
+            if name == filename:
                 chunks &= ~(1 << chunknum)
         wish.root, wish.chunks, wish.room = root, chunks, room
+        self._wants.may_hope(receiver)
         return True
 
     def asked(self, receiver: R, filename: str, chunknum: int) -> None:
         """A receiver asks for a chunk, perhaps for one that was offered."""
         self._lanes.at_work(receiver, (filename, chunknum))
 
-    def sent(self, receiver: R, filename: str, chunknum: int) -> bool:
+    def sent(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
         """All of a chunk is out of this peer's hands; False if that makes no difference."""
-        return self._lanes.sent(receiver, (filename, chunknum))
+        self._wants.may_hope(receiver)
+        return self._lanes.sent(receiver, (filename, chunknum), now)
 
     def has(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
         """A receiver says that it has a chunk, or does not want it; True if that frees a lane."""
-        wish = self._wishes.get((receiver, filename))
+        wish = self._wants.get(receiver, filename)
         if wish is not None and 0 <= chunknum < wish.chunks.bit_length():
             wish.chunks &= ~(1 << chunknum)
-        freed = self._lanes.leave(receiver, (filename, chunknum), now)
-        if freed and wish is not None:
+        asked_for = self._lanes.is_at_work(receiver, (filename, chunknum))
+        if not self._lanes.leave(receiver, (filename, chunknum), now):
+            return False
+        if asked_for:
+            self._waste.used(self._host_of(receiver))
+        else:
+            self._waste.wasted(self._host_of(receiver), 1, now)
+        if wish is not None:
             wish.busy = False
-        return freed
+        self._wants.may_hope(receiver)
+        return True
 
-    def busy(self, receiver: R, filename: str, chunknum: int) -> bool:
+    def busy(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
         """A receiver has no room for a chunk that was offered; True if that frees a lane."""
         if not self._lanes.drop(receiver, (filename, chunknum)):
             return False
-        wish = self._wishes.get((receiver, filename))
+        self._waste.wasted(self._host_of(receiver), 1, now)
+        wish = self._wants.get(receiver, filename)
         if wish is not None:
             wish.chunks |= 1 << chunknum
             wish.busy = True
-        self._take_back_offer(filename, 1 << chunknum)
+        self._wants.take_back_offer(filename, chunknum)
+        self._wants.may_hope(receiver)
         return True
 
     def ready(self, receiver: R, filename: str) -> bool:
         """A receiver that was busy has room again; False if it was not."""
-        wish = self._wishes.get((receiver, filename))
+        wish = self._wants.get(receiver, filename)
         if wish is None or not wish.busy:
             return False
         wish.busy = False
@@ -139,29 +135,30 @@ class UploadTurns(Generic[R]):
     def failed(self, receiver: R, filename: str, chunknum: int) -> None:
         """A chunk could not be sent."""
         self._lanes.drop(receiver, (filename, chunknum))
+        self._wants.may_hope(receiver)
+
+    def more(self) -> None:
+        """There is more to offer."""
+        self._wants.all_may_hope()
 
     def forget(self, receiver: R) -> None:
         """A receiver is gone."""
-        for key in [key for key in self._wishes if key[0] == receiver]:
-            del self._wishes[key]
-            self._forget_offers_of(key[1])
+        self._wants.forget(receiver)
         self._lanes.drop_all(receiver)
-
-    def _forget_offers_of(self, filename: str) -> None:
-        if all(name != filename for _, name in self._wishes):
-            self._offered.pop(filename, None)
 
     @property
     def idle(self) -> bool:
         """True while nobody wants anything."""
-        return not self._wishes
+        return not self._wants.receivers
 
     @property
     def several(self) -> bool:
         """True while more than one receiver wants something."""
-        receivers = iter(self._wishes)
-        first, _ = next(receivers, (None, None))
-        return any(receiver != first for receiver, _ in receivers)
+        return self._wants.receivers > 1
+
+    def rest(self, receiver: R, now: float) -> float:
+        """Seconds until a receiver may have a turn, because of what its host made of the last."""
+        return self._waste.rest(self._host_of(receiver), now)
 
     # Whose turn it is
 
@@ -171,94 +168,149 @@ class UploadTurns(Generic[R]):
         ``held`` tells which chunks (bits) there are of a wish's file.
         """
         goes_on, self._offering = self._offering, False
-        taken = self._lanes.ends
-        if len(taken) > 1 and self._is_full(now):
+        for receiver, _ in self._lanes.expire(now):
+            self._waste.wasted(self._host_of(receiver), IGNORED, now)
+        line = self._line(now)
+        if line.is_full:
             return None
-        fresh: list[_Chance[R]] = []
-        further: list[_Chance[R]] = []
-        for wish in self._wishes.values():
-            under_way = self._lanes.count(wish.receiver)
-            if under_way < wish.room and (chunks := wish.chunks & held(wish)):
-                (further if under_way else fresh).append((wish, chunks))
-        if not fresh and len(taken) <= 1:
+        fresh, further = self._chances(held, now)
+        if not fresh and len(line.taken) <= 1:
             # Nobody else is there: offers go out several at a time, which costs both sides less.
             chances = [
                 (wish, chunks)
                 for wish, chunks in further
-                if goes_on or wish.room - self._lanes.count(wish.receiver) >= wish.room // AT_ONCE
+                if (goes_on or wish.room - self._lanes.count(wish.receiver) >= wish.room // AT_ONCE)
+                and not self._waste.comes_last(self._host_of(wish.receiver), now)
             ]
         else:
-            unsent = {end for end, chunk in self._lanes if not self._lanes.is_sent(end, chunk)}
-            chances = _willing(fresh) + [
-                (wish, chunks)
-                for wish, chunks in _willing(further)
-                if self._lanes.count(wish.receiver) < DEPTH and wish.receiver not in unsent
-            ]
-            if not chances and not taken:
-                chances = fresh
+            chances = [chance for chance in fresh if not chance[0].busy]
+            chances += [chance for chance in further if self._may_go_on(chance[0], now)]
+            chances = self._fair(chances, line, now)
+            if not chances and not line.taken:
+                chances = self._fair(fresh, line, now)
         if not chances:
             return None
         self._offering = True
         wish, chunknum = self._choose(chances)
-        spare = taken <= {wish.receiver}
-        self._note_offer(wish, chunknum, now)
+        spare = line.taken <= {wish.receiver}
+        self._wants.note_offer(wish, chunknum)
+        self._waste.offered(self._host_of(wish.receiver), now)
+        self._lanes.take(wish.receiver, (wish.filename, chunknum), now)
         return Turn(wish, chunknum, spare)
-
-    def _is_full(self, now: float) -> bool:
-        """Whether enough receivers are being sent something, or have been but lack the end."""
-        in_time = self._lanes.in_time(now)
-        if len({receiver for receiver, _ in in_time}) >= MOST_LANES:
-            return True
-        served = {
-            receiver for receiver, chunk in in_time if not self._lanes.is_sent(receiver, chunk)
-        }
-        return len(served) >= LANES
 
     def next_look(self, now: float) -> float | None:
         """Seconds until it may be somebody's turn although nothing happens; None if never."""
-        return self._lanes.next_late(now)
+        waits = [self._waste.rest(host, now) for host in self._wants.hosts]
+        late = self._lanes.next_late(now)
+        return min((wait for wait in [*waits, late] if wait), default=None)
 
-    def _choose(self, chances: list[_Chance[R]]) -> tuple[Wish[R], int]:
+    def _line(self, now: float) -> _Line[R]:
+        line: _Line[R] = _Line()
+        for receiver, chunk in self._lanes.in_time(now):
+            host = self._host_of(receiver)
+            line.taken.add(receiver)
+            line.hosts.setdefault(host, set()).add(receiver)
+            if not self._lanes.is_sent(receiver, chunk):
+                line.served.add(receiver)
+                line.served_hosts.add(host)
+        return line
+
+    def _chances(
+        self, held: Callable[[Wish[R]], int], now: float
+    ) -> tuple[list[Chance[R]], list[Chance[R]]]:
+        """The chances of those to whom nothing is under way, and of those who may have more."""
+
+        def chunks_for(wish: Wish[R]) -> int:
+            room = self._lanes.count(wish.receiver) < wish.room
+            return wish.chunks & held(wish) if room else 0
+
+        fresh: list[Chance[R]] = []
+        further: list[Chance[R]] = []
+        for host in self._wants.hosts:
+            if not self._waste.rest(host, now):
+                for chance in self._wants.chances(host, chunks_for):
+                    under_way = self._lanes.count(chance[0].receiver)
+                    (further if under_way else fresh).append(chance)
+        return fresh, further
+
+    def _may_go_on(self, wish: Wish[R], now: float) -> bool:
+        """Whether one of several receivers may be offered its next chunk."""
+        lanes = self._lanes.chunks(wish.receiver)
+        on_trial = self._waste.is_troubled(now) and not self._waste.is_proven(
+            self._host_of(wish.receiver)
+        )
+        return (
+            not wish.busy
+            and not on_trial
+            and len(lanes) < DEPTH
+            and all(self._lanes.is_sent(wish.receiver, chunk) for chunk in lanes)
+        )
+
+    def _fair(self, chances: list[Chance[R]], line: _Line[R], now: float) -> list[Chance[R]]:
+        """Those of several that come first, by what their hosts have and what they made of it."""
+        by_host: dict[str, list[Chance[R]]] = {}
+        for chance in chances:
+            by_host.setdefault(self._host_of(chance[0].receiver), []).append(chance)
+        if len(by_host.keys() | line.hosts.keys()) < 2:
+            return [] if line.is_crowded else chances
+        fair = {host: own for host, some in by_host.items() if (own := _one_lane(some, line, host))}
+        if fair and self._waste.is_troubled(now):
+            hosts = self._first(list(fair), line, now)
+            return [chance for host in hosts for chance in fair[host]]
+        return [chance for own in fair.values() for chance in own]
+
+    def _first(self, hosts: list[str], line: _Line[R], now: float) -> list[str]:
+        """Of hosts that could have a turn, those that do while some waste theirs."""
+        waste = self._waste
+        proven = [host for host in hosts if waste.is_proven(host)]
+        willing = [host for host in hosts if not waste.comes_last(host, now)]
+        if proven and sum(map(waste.is_proven, line.served_hosts)) < LANES - 1:
+            hosts = proven
+        elif willing:
+            hosts = willing
+        elif any(waste.comes_last(host, now) for host in line.served_hosts):
+            return []  # lest they have all lanes when somebody else comes
+        longest_ago = min(map(waste.offered_at, hosts))
+        return [host for host in hosts if waste.offered_at(host) == longest_ago]
+
+    def _choose(self, chances: list[Chance[R]]) -> tuple[Wish[R], int]:
         name = self._random.choice(chances)[0].filename
         of_file = [(wish, chunks) for wish, chunks in chances if wish.filename == name]
         candidates = 0
         for _, chunks in of_file:
             candidates |= chunks
-        candidates = self._least_offered(name, candidates)
-        wanted = count(wish.chunks for wish in self._wishes.values() if wish.filename == name)
-        chunknum = random_bit(most(candidates, wanted), self._random)
+        chunknum = self._wants.choose(name, candidates, self._random)
         able = [wish for wish, chunks in of_file if chunks >> chunknum & 1]
         # Of two, who lacks more. Were it the one of all, all sources would turn to the same.
         some = self._random.sample(able, min(2, len(able)))
         wish = max(some, key=lambda wish: wish.chunks.bit_count())
         return wish, chunknum
 
-    def _least_offered(self, name: str, candidates: int) -> int:
-        for offered in self._offered.get(name, ()):
-            fresh = candidates & ~offered
-            if fresh:
-                return fresh
-        return candidates
 
-    def _note_offer(self, wish: Wish[R], chunknum: int, now: float) -> None:
-        bit = 1 << chunknum
-        wish.chunks &= ~bit
-        levels = self._offered.setdefault(wish.filename, [])
-        for number, offered in enumerate(levels):
-            if not offered & bit:
-                levels[number] |= bit
-                break
-        else:
-            levels.append(bit)
-        self._lanes.take(wish.receiver, (wish.filename, chunknum), now)
+@dataclass(eq=False)
+class _Line(Generic[R]):
+    """Who takes part of the line, in time: receivers, and their hosts."""
 
-    def _take_back_offer(self, filename: str, bit: int) -> None:
-        for number, offered in reversed(list(enumerate(self._offered.get(filename, ())))):
-            if offered & bit:
-                self._offered[filename][number] &= ~bit
-                return
+    taken: set[R] = field(default_factory=set)
+    hosts: dict[str, set[R]] = field(default_factory=dict)
+    served: set[R] = field(default_factory=set)
+    """Those of ``taken`` to whom something has to be sent still."""
+    served_hosts: set[str] = field(default_factory=set)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is room for no host: enough are sent something, or lack only the end."""
+        enough = len(self.served_hosts) >= LANES or len(self.hosts) >= MOST_LANES
+        return len(self.taken) > 1 and enough
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there is room only for a host that has nothing."""
+        enough = len(self.served) >= LANES or len(self.taken) >= MOST_LANES
+        return len(self.taken) > 1 and enough
 
 
-def _willing(chances: list[_Chance[R]]) -> list[_Chance[R]]:
-    """Those whose receivers have room."""
-    return [chance for chance in chances if not chance[0].busy]
+def _one_lane(chances: list[Chance[R]], line: _Line[R], host: str) -> list[Chance[R]]:
+    """Of a host's chances those with which it takes no more than a lane: one receiver's."""
+    taken = line.hosts.get(host) or {chances[0][0].receiver}
+    return [chance for chance in chances if taken <= {chance[0].receiver}]

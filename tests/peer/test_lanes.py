@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from p2pfs.peer.lanes import LATE, LONGEST, ROUNDING, SOONEST_LATE, Lanes
 
 
@@ -67,3 +69,55 @@ def test_what_was_never_at_work_says_nothing_of_the_usual_time() -> None:
     lanes.leave("a", 1, 0.01)
     lanes.take("a", 2, 1.0)
     assert lanes.next_late(1.0) == LONGEST + ROUNDING
+
+
+def test_what_has_expired_never_counts_again() -> None:
+    """It is told once, and only what is in time is looked at from then on."""
+    lanes: Lanes[str, int] = Lanes(lapse=0.5)
+    lanes.take("a", 1, 0.0)
+    lanes.take("b", 2, 0.0)
+    lanes.at_work("b", 2)
+    assert lanes.expire(0.4) == []
+    assert lanes.expire(0.5) == [("a", 1)]
+    assert lanes.expire(0.6) == []
+    assert lanes.in_time(0.6) == [("b", 2)]
+    assert lanes.count("a") == 1, "it may be asked for still"
+    lanes.at_work("a", 1)
+    assert lanes.leave("a", 1, 100.0)
+    assert lanes.next_late(0.6) == pytest.approx(LONGEST - 0.6 + ROUNDING), "that says nothing"
+
+
+def test_while_nothing_is_known_patience_becomes_shorter() -> None:
+    """Ends that take a chunk and never have it hold up the first of those that do, but not long."""
+    lanes: Lanes[str, int] = Lanes(lapse=0.5)
+    now, waits = 0.0, []
+    for number in range(6):
+        lanes.take("a", number, now)
+        lanes.at_work("a", number)
+        wait = lanes.next_late(now)
+        assert wait is not None
+        waits.append(wait - ROUNDING)
+        now += wait
+        assert lanes.expire(now) == [("a", number)]
+    assert waits == pytest.approx([LONGEST / 2**number for number in range(4)] + [SOONEST_LATE] * 2)
+
+
+def test_an_end_is_not_waited_for_much_longer_than_it_took_to_send() -> None:
+    """What is left for it to do takes less than that."""
+    lanes: Lanes[str, int] = Lanes(lapse=0.5)
+    lanes.take("a", 1, 0.0)
+    lanes.at_work("a", 1)
+    lanes.sent("a", 1, 0.6)
+    assert lanes.next_late(0.6) == pytest.approx(LATE * 0.6 + ROUNDING)
+
+
+def test_one_that_was_late_makes_nobody_patient() -> None:
+    """A few that read slowly would otherwise keep lanes from others for ever longer."""
+    lanes = lanes_after(2.0)
+    lanes.take("a", 2, 10.0)
+    lanes.at_work("a", 2)
+    lanes.leave("a", 2, 1000.0)
+    lanes.take("a", 3, 1000.0)
+    wait = lanes.next_late(1000.0)
+    assert wait is not None
+    assert wait < LATE * LATE * 2.0

@@ -7,17 +7,18 @@ from random import Random
 
 import pytest
 
-from p2pfs.peer.lanes import LATE, LONGEST
+from p2pfs.peer.lanes import LATE, SOONEST_LATE
 from p2pfs.peer.upload_turns import (
     AT_ONCE,
     DEPTH,
     LANES,
+    LAPSE,
     MOST_LANES,
-    MOST_WISHES,
     Turn,
     UploadTurns,
-    Wish,
 )
+from p2pfs.peer.want_lists import MOST_WISHES, ROOM, WISHES_OF_HOST, Wish
+from p2pfs.peer.waste import ALLOWANCE, FIRST_REST
 
 ALL = (1 << 40) - 1
 
@@ -26,7 +27,8 @@ class Scene:
     """A serving peer that holds everything, and receivers a, b, c and so on."""
 
     def __init__(self, receivers: int, room: int = 3, chunks: int = ALL) -> None:
-        self.turns: UploadTurns[str] = UploadTurns(Random(1))
+        # The host of a receiver is its name up to a dot.
+        self.turns: UploadTurns[str] = UploadTurns(Random(1), lambda name: name.partition(".")[0])
         self.now = 0.0
         self.held = ALL
         self.names = [chr(ord("a") + number) for number in range(receivers)]
@@ -128,6 +130,7 @@ def test_only_what_is_held_is_offered_and_more_once_there_is_more() -> None:
     scene.held = 0
     assert scene.offers() == []
     scene.held = 0b100
+    scene.turns.more()
     assert sorted(scene.offers()) == [("a", 2), ("b", 2)]
 
 
@@ -157,7 +160,7 @@ def test_receivers_that_never_say_what_they_have_do_not_hold_the_lanes() -> None
     held_up = {name for name, _ in scene.offers()}
     scene.want("z")
     assert scene.offers() == []
-    scene.now = LONGEST + 0.1
+    scene.now = LAPSE + 0.1
     assert {name for name, _ in scene.offers()} == {"z"}
     assert len(held_up) == LANES
 
@@ -166,9 +169,12 @@ def test_a_lane_much_later_than_usual_is_not_waited_for() -> None:
     """Its receiver is the bottleneck; this peer's line would be idle."""
     scene = Scene(LANES + 2)
     first = scene.offers()
+    for name, chunknum in first:
+        scene.turns.asked(name, "f", chunknum)
     scene.now = 2.0
     scene.has(*first[0])
-    assert len(scene.offers()) == 1
+    ((name, chunknum),) = scene.offers()
+    scene.turns.asked(name, "f", chunknum)
     scene.now = 2.0 * LATE - 0.1
     assert scene.offers() == []
     scene.now = 2.0 * LATE + 0.1
@@ -180,8 +186,8 @@ def test_the_line_goes_on_when_all_of_a_chunk_has_been_sent() -> None:
     scene = Scene(LANES + 2)
     first = scene.offers()
     scene.turns.asked(first[0][0], "f", first[0][1])
-    assert scene.turns.sent(first[0][0], "f", first[0][1])
-    assert not scene.turns.sent("nobody", "f", 0)
+    assert scene.turns.sent(first[0][0], "f", first[0][1], 0.0)
+    assert not scene.turns.sent("nobody", "f", 0, 0.0)
     (further,) = scene.offers()
     assert further[0] not in [name for name, _ in first]
 
@@ -192,7 +198,7 @@ def test_what_was_sent_is_not_waited_for_without_end() -> None:
     lacking = set()
     for _ in range(4 * LANES):
         for name, chunknum in scene.offers():
-            scene.turns.sent(name, "f", chunknum)
+            scene.turns.sent(name, "f", chunknum, 0.0)
             lacking.add(name)
     assert len(lacking) == MOST_LANES
 
@@ -204,11 +210,11 @@ def test_the_next_chunk_is_agreed_on_while_the_last_one_comes() -> None:
     first = scene.offers()
     assert len(first) == 2, "one each, as long as others are there"
     for name, chunknum in first:
-        scene.turns.sent(name, "f", chunknum)
+        scene.turns.sent(name, "f", chunknum, 0.0)
     second = scene.offers()
     assert sorted(name for name, _ in second) == ["a", "b"]
     for name, chunknum in second:
-        scene.turns.sent(name, "f", chunknum)
+        scene.turns.sent(name, "f", chunknum, 0.0)
     assert scene.offers() == [], f"no more than {DEPTH} each"
 
 
@@ -216,8 +222,8 @@ def test_who_has_enough_on_its_way_is_left_in_peace() -> None:
     """The chunk goes to another, is wanted as before, and counts as never offered."""
     scene = Scene(LANES + 1, chunks=0b1)
     (name, chunknum), *others = scene.offers()
-    assert scene.turns.busy(name, "f", chunknum)
-    assert not scene.turns.busy(name, "f", chunknum), "that was no offer any more"
+    assert scene.turns.busy(name, "f", chunknum, 0.0)
+    assert not scene.turns.busy(name, "f", chunknum, 0.0), "that was no offer any more"
     ((instead, _),) = scene.offers()
     assert instead not in [name, *[other for other, _ in others]]
     scene.has(instead, 0)
@@ -231,7 +237,7 @@ def test_a_line_with_nothing_to_do_says_so_to_those_who_have_enough() -> None:
     """Rather than to be idle it is offered to who has declined; and that one is told why."""
     scene = Scene(2, chunks=0b111)
     for name, chunknum in scene.offers():
-        scene.turns.busy(name, "f", chunknum)
+        scene.turns.busy(name, "f", chunknum, 0.0)
     (turn,) = scene.made()
     assert turn.spare
     scene.turns.ready("a", "f")
@@ -246,10 +252,10 @@ def test_a_chunk_that_is_there_makes_its_receiver_willing() -> None:
     scene = Scene(2)
     first = scene.offers()
     name, chunknum = first[0]
-    scene.turns.sent(name, "f", chunknum)
+    scene.turns.sent(name, "f", chunknum, 0.0)
     ((again, further),) = scene.offers()
     assert again == name
-    scene.turns.busy(name, "f", further)
+    scene.turns.busy(name, "f", further, 0.0)
     assert scene.offers() == []
     scene.has(name, chunknum)
     assert [willing for willing, _ in scene.offers()] == [name]
@@ -260,8 +266,8 @@ def test_a_lane_that_was_given_back_is_a_new_one_the_next_time() -> None:
     scene = Scene(LANES + 1, chunks=0b1)
     first = scene.offers()
     name, chunknum = first[0]
-    scene.turns.sent(name, "f", chunknum)
-    scene.turns.busy(name, "f", chunknum)
+    scene.turns.sent(name, "f", chunknum, 0.0)
+    scene.turns.busy(name, "f", chunknum, 0.0)
     for other, _ in first[1:]:
         scene.has(other, chunknum)
     others = dict(scene.offers())
@@ -277,7 +283,7 @@ def test_an_offer_that_was_put_off_was_none() -> None:
     scene = Scene(1, chunks=0b01)
     scene.want("b", 0b10)
     assert sorted(scene.offers()) == [("a", 0), ("b", 1)]
-    scene.turns.busy("a", "f", 0)
+    scene.turns.busy("a", "f", 0, 0.0)
     scene.has("b", 1)
     for number in range(LANES):
         scene.want(f"wants the other one {number}", 0b10, room=0)
@@ -317,11 +323,139 @@ def test_a_hint_outside_the_file_means_nothing(chunknum: int) -> None:
     assert Counter(name for name, _ in scene.offers()) == {"a": 1}
 
 
+# Turns are hosts'
+
+
+def test_a_host_has_one_lane_while_another_waits() -> None:
+    """However many its connections are; those of a host that is alone have all lanes."""
+    scene = Scene(0)
+    for number in range(20):
+        scene.want(f"many.{number}")
+    alone = scene.offers()
+    assert len(alone) == LANES
+    scene.want("other")
+    assert [name for name, _ in scene.offers()] == ["other"], "it is not kept out by these"
+    for offer in alone:
+        scene.has(*offer)
+    assert len(scene.offers()) == 1
+
+
+def test_a_host_of_which_another_was_offered_something_is_not_offered_more() -> None:
+    """A second connection is no second share."""
+    scene = Scene(1)
+    scene.want("many.1")
+    scene.want("many.2")
+    assert sorted(name.partition(".")[0] for name, _ in scene.offers()) == ["a", "many"]
+
+
+def test_an_offer_that_is_not_answered_lapses_soon() -> None:
+    """It is only an offer; and who made nothing of it rests, so another has the lane."""
+    scene = Scene(LANES)
+    ignored = scene.offers()
+    scene.want("z")
+    scene.now = LAPSE - 0.01
+    assert scene.offers() == []
+    scene.now = LAPSE
+    assert {name for name, _ in scene.offers()} == {"z"}
+    assert all(scene.turns.rest(name, scene.now) > 0 for name, _ in ignored)
+
+
+def test_an_offer_behind_a_payload_has_its_time() -> None:
+    """The word on it cannot come before what is being sent is there."""
+    scene = Scene(1, room=2, chunks=0b11)
+    first, _ = scene.offers()
+    scene.turns.asked(first[0], "f", first[1])
+    scene.now = 5.0
+    scene.want("z", 0)
+    assert scene.offers() == []
+    assert scene.turns.rest("a", scene.now) == 0
+    scene.has(*first, asked=False)
+    scene.now += LAPSE
+    assert scene.offers() == []
+    assert scene.turns.rest("a", scene.now) > 0
+
+
+def test_what_was_sent_but_never_arrives_is_a_turn_that_was_wasted() -> None:
+    """Whoever asks for chunks and never says that they are there, has soon enough of them."""
+    scene = Scene(1)
+    scene.want("b", 0b1 << 30)
+    for name, chunknum in scene.offers():
+        scene.turns.asked(name, "f", chunknum)
+        scene.turns.sent(name, "f", chunknum, 0.0)
+    scene.now = SOONEST_LATE
+    scene.offers()
+    assert scene.turns.rest("a", scene.now) > 0
+
+
+@pytest.mark.parametrize("how", ["declines", "puts off"])
+def test_offers_in_a_loop_come_to_an_end(how: str) -> None:
+    """A host that makes nothing of any offer is offered less and less, whoever else is there."""
+    scene = Scene(2, chunks=0b1)
+    made = 0
+    for _ in range(10_000):
+        for name, chunknum in scene.offers():
+            made += 1
+            if how == "declines":
+                scene.has(name, chunknum, asked=False)
+                scene.want(name, 0b1)
+            else:
+                scene.turns.busy(name, "f", chunknum, scene.now)
+                scene.turns.ready(name, "f")
+        scene.now += 0.001
+    assert made <= 2 * (ALLOWANCE + 8)
+
+
+def test_those_who_delivered_have_their_lanes_while_others_waste_theirs() -> None:
+    """However many these are, and whatever they say that they lack."""
+    scene = Scene(1)
+    for name, chunknum in scene.offers():
+        scene.has(name, chunknum)
+    for number in range(50):
+        scene.want(f"greedy {number}")
+    got = 0
+    for _ in range(200):
+        for name, chunknum in scene.offers():
+            if name == "a":
+                scene.has(name, chunknum)
+                got += 1
+        scene.now += 0.1
+    assert got >= 39 - LANES
+
+
+def test_a_host_that_rests_is_looked_at_in_time() -> None:
+    """With nobody else there, nothing would ever happen again."""
+    scene = Scene(1, chunks=0b1)
+    for _ in range(ALLOWANCE + 1):
+        ((name, chunknum),) = scene.offers()
+        scene.has(name, chunknum, asked=False)
+        scene.want(name, 0b1)
+    assert scene.offers() == []
+    wait = scene.turns.next_look(scene.now)
+    assert wait == FIRST_REST
+    scene.now += wait
+    assert len(scene.offers()) == 1
+
+
 def test_one_receiver_may_not_fill_the_memory() -> None:
     """Wishes are kept for so many files of one receiver, and no more."""
-    turns: UploadTurns[str] = UploadTurns(Random(1))
+    turns: UploadTurns[str] = UploadTurns(Random(1), host_of=str)
     told = [turns.want("a", f"f{number}", None, 1, 1) for number in range(MOST_WISHES + 1)]
     assert told == [True] * MOST_WISHES + [False]
     assert turns.want("b", "f", None, 1, 1)
     assert turns.want("a", "f0", None, 0, 0)
     assert turns.want("a", "f", None, 1, 1)
+
+
+def test_one_host_may_not_fill_the_memory() -> None:
+    """It may want much as long as there is room; others want theirs all the same."""
+    turns: UploadTurns[int] = UploadTurns(Random(1), lambda number: str(number % 2))
+
+    def want_all(receiver: int) -> int:
+        return sum(turns.want(receiver, f"f{n}", None, 1, 1) for n in range(MOST_WISHES))
+
+    hosts = [sum(want_all(receiver) for receiver in range(0, 400, 2))]
+    assert hosts == [ROOM]
+    assert want_all(401) == MOST_WISHES
+    assert (
+        sum(want_all(receiver) for receiver in range(403, 500, 2)) == WISHES_OF_HOST - MOST_WISHES
+    )
