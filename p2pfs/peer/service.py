@@ -123,10 +123,14 @@ class PeerService(Daemon):
     def startService(self) -> None:
         super().startService()
         self._background.start()
-        self._begun = Deferred.fromCoroutine(self._begin()).addErrback(self._not_begun)
+        # Work that waits for the reactor's threads to begin would not learn that none can.
+        self.reactor.callWhenRunning(self._start)
 
     def stopService(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._stop())
+
+    def _start(self) -> None:
+        self._begun = Deferred.fromCoroutine(self._begin()).addErrback(self._not_begun)
 
     async def _begin(self) -> None:
         await self.records.open()
