@@ -58,7 +58,7 @@ def starved(request: pytest.FixtureRequest) -> Iterator[Starved]:
 @ensureDeferred
 async def test_without_any_thread_it_ends_with_a_sentence(starved: Starved) -> None:
     """And works once there can be threads."""
-    with pytest.raises(OutOfResources, match="No thread can be started .* raise the limits"):
+    with pytest.raises(OutOfResources, match=r"No thread can be started .* raise the limits"):
         await in_thread(starved, lambda: 1)
     starved.allowed = 1
     assert await in_thread(starved, lambda: 2) == 2

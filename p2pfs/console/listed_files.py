@@ -51,5 +51,5 @@ class ListedFiles:
             return Answer(self._files, lines)
         last = self._files[-1]["name"]
         go_on = f"list_file {shlex.quote(prefix)} {shlex.quote(last)}"
-        more = f"There are more; '{go_on}' shows them, or give a prefix of their names."
+        more = f"There are more; give a prefix of their names, or go on with: {go_on}"
         return Answer([*self._files, {"more_after": last}], [*lines, more])

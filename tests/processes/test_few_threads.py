@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import resource
 
-import pytest
-
 from tests.processes.daemons import MIB, Daemon, Machines, random_file, sha256, until
 
 STACK = 1024 * MIB
@@ -32,7 +30,9 @@ def test_one_thread_is_enough(machines: Machines) -> None:
 
 def test_without_a_thread_it_says_so_and_stops(machines: Machines) -> None:
     """A peer that can open no file would keep everybody waiting."""
-    peer = Daemon("peer", machines.directory / "p", "--tracker", "none", preexec_fn=lambda: allow(0))
+    peer = Daemon(
+        "peer", machines.directory / "p", "--tracker", "none", preexec_fn=lambda: allow(0)
+    )
     machines.daemons.append(peer)
     until(lambda: not peer.runs)
     assert "No thread can be started" in peer.log.read_text()
