@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import is_loopback, is_wildcard, parse_address
 from p2pfs.console.peer_commands import peer_commands
 from p2pfs.daemon import Daemon
+from p2pfs.descriptors import Room
 from p2pfs.errors import P2pfsError
 from p2pfs.listening import NONE, bound_address, client_endpoint
 from p2pfs.peer.custodian import Custodian
@@ -89,19 +90,28 @@ class PeerService(Daemon):
             self.limits["upload"],
             random,
             Deliveries(lines.up, self.uplink.delivered),
+            settings.descriptors.connections,
         )
         around = Surroundings(
             reactor,
             random,
             settings.patience,
-            settings.max_sources,
+            # A download leaves some for others, where there are few.
+            max(1, min(settings.max_sources, settings.descriptors.sources // 2)),
             self.limits["download"],
             self.uplink,
             self.serving.offers.make,
             line=lines.down,
+            room=Room(settings.descriptors.sources),
         )
         self.downloads = Downloads(
-            around, disk, self.library, self.records, self.custodian, journals
+            around,
+            disk,
+            self.library,
+            self.records,
+            self.custodian,
+            journals,
+            settings.descriptors.downloads,
         )
         self.trees = Trees(reactor, self.downloads, self.library, self.uplink)
         self._begun: Deferred[None] | None = None
@@ -118,6 +128,7 @@ class PeerService(Daemon):
             {"service": self, "peer": self},
             self.settings.ssh,
             self.settings.authorized_keys,
+            self.settings.descriptors,
         )
 
     def startService(self) -> None:

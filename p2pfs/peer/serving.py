@@ -338,16 +338,18 @@ class ServingFactory(Reception[ServingProtocol]):
         limit: RateLimit,
         random: Random,
         deliveries: Deliveries | None = None,
+        possible: int = MAX_CONNECTIONS,
     ) -> None:
         """``changed`` is told of a holding whose file is no longer what was published.
 
         ``random`` breaks ties between those whose turn it could be, and ``deliveries``
-        watches how fast chunks are sent.
+        watches how fast chunks are sent. ``possible`` are as many connections as the
+        system allows.
         """
         self.limit = limit
         self.reactor = reactor
         self.changed = changed
-        super().__init__(reactor, MAX_CONNECTIONS)
+        super().__init__(reactor, min(MAX_CONNECTIONS, possible))
         self.uploaded = 0
         self._disk = disk
         self.unreadable = Notices(reactor, self.log.warn)

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
+from p2pfs.descriptors import Room
 from p2pfs.errors import Refused, SourceFailed
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
@@ -132,11 +133,15 @@ class SourcePool:
         limit: RateLimit,
         line: LineRate,
         several: Callable[[], bool],
+        room: Room | None = None,
     ) -> None:
         """``limit`` is on what all of them send together, and ``line`` is told of each chunk.
 
+        ``room`` is what they share with other pools.
+
         ``several`` tells whether more than one sends, of these and of all other pools.
         """
+        self._room = room or Room()
         self._limit = limit
         self._line = line
         self._several = several
@@ -175,6 +180,20 @@ class SourcePool:
         return DeferredList(ended).addCallback(lambda _: None)
 
     async def _open(self, address: Address) -> ReadySource:
+        if not self._room.take():
+            raise SourceFailed(
+                f"{address}: there is no room for more than {self._room.most} connections to "
+                "sources; raise this peer's limit of open files"
+            )
+        try:
+            ready = await self._connect(address)
+        except BaseException:
+            self._room.give_back()
+            raise
+        ready.connection.ended().addCallback(lambda _: self._room.give_back())
+        return ready
+
+    async def _connect(self, address: Address) -> ReadySource:
         patience = self._patience
         make = partial(
             SourceConnection,

@@ -146,7 +146,7 @@ class Trees:
         try:
             lanes = [
                 Deferred.fromCoroutine(self._lane(tree, files, overwrite, pool, each))
-                for _ in range(FILES_AT_ONCE)
+                for _ in range(min(FILES_AT_ONCE, self._downloads.most))
             ]
             for _, outcome in await DeferredList(lanes, consumeErrors=True):
                 if outcome is not None:
