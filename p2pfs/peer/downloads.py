@@ -97,9 +97,9 @@ class Downloads:
         being downloaded, and `DownloadFailed` when too many are.
         """
         if len(self._running) >= self.most:
-            advice = ", or raise the limit of open files" if self.most < MAX_DOWNLOADS else ""
+            advice = "; more need a higher limit of open files" if self.most < MAX_DOWNLOADS else ""
             raise DownloadFailed(
-                f"{self.most} downloads are under way, which is the most; wait for one, cancel "
+                f"{self.most} downloads are under way, which is the most; wait for one, or cancel "
                 f"one{advice}."
             )
         for other in self._running:
