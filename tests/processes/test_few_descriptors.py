@@ -85,7 +85,9 @@ def test_more_downloads_than_there_is_room_for(
     fetcher.ask("limit", "download", "10K")
     large = background.submit(fetcher.ask, "download", "large", str(machines.directory / "large.2"))
     until(lambda: fetcher.ask("status")["transfers"])
-    with pytest.raises(DownloadFailed, match="need a higher limit of open files"):
-        fetcher.ask("download", "d/1", str(machines.directory / "one"))
-    fetcher.ask("cancel", "large")
+    try:
+        with pytest.raises(DownloadFailed, match="need a higher limit of open files"):
+            fetcher.ask("download", "d/1", str(machines.directory / "one"))
+    finally:
+        fetcher.ask("cancel", "large")
     assert isinstance(large.exception(), Cancelled)
