@@ -21,7 +21,8 @@ from p2pfs.console.command import CommandSet
 from p2pfs.console.control import ControlService
 from p2pfs.console.control_messages import SOCKET_NAME
 from p2pfs.console.ssh import ConsoleSSHFactory, ssh_factory
-from p2pfs.descriptors import allow_many
+from p2pfs.console.ssh_admission import Doors
+from p2pfs.descriptors import Descriptors, allow_many
 from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import listen
 from p2pfs.state_directory import StateDirectory
@@ -110,8 +111,12 @@ class Daemon(MultiService):
         namespace: Mapping[str, object],
         ssh: str | None,
         authorized_keys: Path | None,
+        descriptors: Descriptors,
     ) -> None:
-        """Offer commands over the control socket, and over SSH when ``ssh`` is an endpoint."""
+        """Offer commands over the control socket, and over SSH when ``ssh`` is an endpoint.
+
+        The control socket has room in any case, SSH as ``descriptors`` say.
+        """
         control = ControlService(self.reactor, self.state / SOCKET_NAME, commands)
         control.setServiceParent(self)  # type: ignore[no-untyped-call]  # Twisted's is not annotated
         control.open()
@@ -121,7 +126,10 @@ class Daemon(MultiService):
             raise StartupProblem(
                 "The SSH console needs to know who may log in; give --authorized-keys FILE."
             )
-        self._ssh = ssh_factory(self.state, authorized_keys, commands, namespace, self.reactor)
+        doors = Doors().within(descriptors.ssh)
+        self._ssh = ssh_factory(
+            self.state, authorized_keys, commands, namespace, self.reactor, doors
+        )
         self.listen(ssh, self._ssh)
 
 

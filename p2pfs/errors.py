@@ -54,6 +54,10 @@ class StorageProblem(P2pfsError):
     """The local disk refused: full, read-only, missing, or changed underneath."""
 
 
+class OutOfResources(StorageProblem):
+    """The system gives this process no thread or no memory for work with files."""
+
+
 class DownloadFailed(P2pfsError):
     """A download ended without the whole file."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
 from twisted.internet.interfaces import IAddress, INegotiated, IReactorTime, ITCPTransport
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from p2pfs.admission import Admission, host_of
 from p2pfs.messages import Error, encode
@@ -23,6 +25,11 @@ FULL = "All connections are in use here; try again later."
 """What a newcomer is told for whom there is no room."""
 
 
+LEAVING = 8
+"""Connections that are on their way out at a time: turned away and told so, or made room for
+somebody. Each has a descriptor until then, so further newcomers are closed without a word."""
+
+
 class Reception(Factory, Generic[C]):
     """Takes connections, knows those that are open, and turns away whom there is no room for."""
 
@@ -33,6 +40,8 @@ class Reception(Factory, Generic[C]):
         """At most ``limit`` connections are open at a time."""
         # In the order of their coming; a set would have another order in every process.
         self.connections: dict[C, None] = {}
+        self._limit = limit
+        self._turned_away = 0
         self.admission: Admission[C] = Admission(limit)
         self.offences = Notices(reactor, self.log.warn)
 
@@ -40,11 +49,16 @@ class Reception(Factory, Generic[C]):
         """The protocol of a new connection of that host; for subclasses."""
         raise NotImplementedError
 
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         host = host_of(addr)
         if not self.admission.has_room(host):
             self.offences.note(host, TURNED_AWAY)
-            return TurnedAway()
+            if self._turned_away >= LEAVING:
+                return None
+            self._turned_away += 1
+            return TurnedAway(self._gone)
+        if len(self.connections) >= self._limit + LEAVING:
+            return None
         connection = self.receive(host)
         self.connections[connection] = None
         evicted = self.admission.add(host, connection)
@@ -59,9 +73,19 @@ class Reception(Factory, Generic[C]):
         self.connections.pop(connection, None)
         self.admission.remove(connection)
 
+    def _gone(self) -> None:
+        self._turned_away -= 1
+
 
 class TurnedAway(Protocol):
     """A connection for which there is no room: told so where that takes no waiting, and closed."""
+
+    def __init__(self, gone: Callable[[], None]) -> None:
+        """``gone`` is called when it is closed."""
+        self._gone = gone
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._gone()
 
     def connectionMade(self) -> None:
         transport = self.transport

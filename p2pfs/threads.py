@@ -8,9 +8,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
+
+from p2pfs.errors import OutOfResources
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -22,9 +25,10 @@ def in_thread(
     """Run ``function`` in the thread pool of ``reactor``; the Deferred has its result.
 
     Work that has begun cannot be cancelled; what takes long asks an event from
-    time to time whether it should stop.
+    time to time whether it should stop. Fails with `OutOfResources` when there is no
+    thread for it and none can be started, or when its memory does not suffice.
     """
-    return deferToThreadPool(reactor, reactor.getThreadPool(), function, *args, **kwargs)
+    return _in_pool(reactor, reactor.getThreadPool(), lambda: function(*args, **kwargs))
 
 
 class Threads(Protocol):
@@ -64,13 +68,51 @@ class BackgroundThreads:
         self._pool.stop()
 
     def run(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_R]:
-        """Run ``function`` in one of the threads; the Deferred has its result."""
+        """Run ``function`` in one of the threads, as `in_thread` does; the Deferred has its result.
+
+        Without a thread for it, it fails with `OutOfResources`.
+        """
 
         def work() -> _R:
             _be_nice()
             return function(*args, **kwargs)
 
-        return deferToThreadPool(self._reactor, self._pool, work)
+        return _in_pool(self._reactor, self._pool, work)
+
+
+def _in_pool(reactor: Any, pool: Any, work: Callable[[], _R]) -> Deferred[_R]:
+    """Have ``work`` done in a pool, which starts a thread when none of its own is idle.
+
+    When the system allows no further thread, it waits for one of those there are.
+    """
+    try:
+        done = deferToThreadPool(reactor, pool, work)
+    except (RuntimeError, MemoryError) as error:  # of `Thread.start`: the pool has dropped the work
+        # It would wait at its stop for the end of the thread that never began.
+        pool.threads[:] = [thread for thread in pool.threads if thread.ident is not None]
+        if not pool.workers:
+            return fail(
+                OutOfResources(
+                    f"No thread can be started ({error}); raise the limits on memory and on "
+                    "processes for this daemon."
+                )
+            )
+        most, pool.max = pool.max, pool.workers
+        try:
+            done = deferToThreadPool(reactor, pool, work)
+        finally:
+            pool.max = most
+    return done.addErrback(_explained)
+
+
+def _explained(failure: Failure) -> Failure:
+    """What ran out of memory, in words."""
+    if failure.check(MemoryError):
+        raise OutOfResources(
+            "There was not enough memory for this; raise the limit on memory for this daemon, or "
+            "try again when it has less to do."
+        )
+    return failure
 
 
 def _be_nice() -> None:

@@ -104,7 +104,12 @@ class Users:
         self.attempts.append(attempt)
         target = host.directory / DOWNLOADS / TREE
         self._scene.truth.begun_below(host, TREE)
-        _, fetched = peer.trees.start(TREE, target, False)
+
+        def arrived(one: Fetched) -> None:
+            self._scene.writer.report.delivered += 1
+            self._files.told(host, one.path)
+
+        _, fetched = peer.trees.start(TREE, target, False, arrived)
         fetched.addErrback(_expected).addCallback(self._tree_ended, attempt)
         fetched.addErrback(self._defect)
 
@@ -146,9 +151,6 @@ class Users:
         attempt.outcome, attempt.ended = outcome, self._scene.network.timeline.now
         tree = outcome if isinstance(outcome, TreeJob) else None
         self._scene.writer.say(f"{attempt.host.name} {TREE}: {tree.remark if tree else outcome}")
-        for fetched in tree.fetched if tree else []:
-            self._scene.writer.report.delivered += 1
-            self._files.told(attempt.host, fetched.path)
 
     def _excused(self, error: P2pfsError, attempt: Attempt) -> bool:
         """Whether a download may end that way."""

@@ -74,7 +74,7 @@ def test_it_is_refused_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_it_is_refused_without_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand databases do not open where the system allows a thousand files."""
-    monkeypatch.setattr(room, "connections_possible", lambda: 1000)
+    monkeypatch.setattr(room, "free_descriptors", lambda: 1000)
     room.check_descriptors(Crowd(100, 1, KIB, 5e6, 0.001))
     with pytest.raises(Skipped, match="ulimit"):
         room.check_descriptors(Crowd(1000, 1, KIB, 5e6, 0.001))

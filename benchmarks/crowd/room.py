@@ -10,7 +10,7 @@ from benchmarks.crowd.plan import Crowd
 from benchmarks.problems import Skipped
 from benchmarks.report import mib
 from benchmarks.stage import MARGIN, free_room
-from p2pfs.descriptors import allow_many, connections_possible
+from p2pfs.descriptors import allow_many, free_descriptors
 
 STATE = 256 << 10
 """Bytes of a peer's database and journal, and what it may take on the disk beside its file."""
@@ -43,8 +43,8 @@ def check_descriptors(crowd: Crowd) -> None:
     """Raise the limit of open files, and `Skipped` when it stays too low."""
     allow_many()
     needs = (crowd.peers + 1) * DESCRIPTORS
-    if connections_possible() < needs:
+    if free_descriptors() < needs:
         raise Skipped(
             f"{crowd.peers} peers have up to {needs} files open, but the system allows "
-            f"{connections_possible()}; raise that limit (ulimit -n), or choose fewer peers."
+            f"{free_descriptors()}; raise that limit (ulimit -n), or choose fewer peers."
         )

@@ -8,6 +8,7 @@ the peer does, ``/.n`` has bytes arrive n at a time, ``+.n`` is n seconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -19,12 +20,13 @@ from fuzz.script import Step, steps
 from fuzz.stage import Connection, peer_at, settle
 from p2pfs import messages as m
 from p2pfs.addresses import Address
-from p2pfs.chunks import ChunkSet, FileInfo
+from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidName
 from p2pfs.identity import PeerKey
 from p2pfs.keepalive import KeepAlive
 from p2pfs.names import check_filename
 from p2pfs.peer.introduction import Introduction
+from p2pfs.peer.listing import Listing
 from p2pfs.peer.tracker_client import TrackerClient
 from p2pfs.testing.inline import InlineReactor
 
@@ -106,7 +108,7 @@ class _Scene:
             return client.unpublish("f").addCallback(self._check_done)
         if what == "l":
             return client.locate("f").addCallback(_check_location)
-        return Deferred.fromCoroutine(client.list_all("")).addCallback(_check_list)
+        return Deferred.fromCoroutine(_go_through(Listing(lambda: client, "")))
 
     def _check_done(self, _: None) -> None:
         reply = self.client.last
@@ -122,8 +124,13 @@ def _check_location(reply: m.ReplyFileLocation) -> None:
     check(reply.filename == "f", "a location is that of the file asked for")
 
 
-def _check_list(files: dict[str, FileInfo]) -> None:
-    for name in files:
+async def _go_through(listing: Listing) -> None:
+    while not listing.ended:
+        _check_names(await listing.next_page())
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
         try:
             check_filename(name)
         except InvalidName as error:  # an error of ours would pass for the tracker's

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
@@ -20,12 +20,14 @@ from p2pfs.console.command import (
     ReportProgress,
 )
 from p2pfs.console.exit_command import exit_command
-from p2pfs.console.rendering import size_text, table
+from p2pfs.console.listed_files import ListedFiles
+from p2pfs.console.rendering import size_text
 from p2pfs.console.status import status
 from p2pfs.console.why import why
 from p2pfs.errors import UsageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
+from p2pfs.peer.listing import Listing
 from p2pfs.peer.rate_limit import parse_rate
 from p2pfs.threads import in_thread
 
@@ -68,7 +70,15 @@ def peer_commands(service: PeerService) -> CommandSet:
                 console.unpublish,
                 [Parameter("name", "the file's name on the network")],
             ),
-            Command("list_file", "Show what the network offers.", console.list_file),
+            Command(
+                "list_file",
+                "Show what the network offers, or what begins with a prefix.",
+                console.list_file,
+                [
+                    Parameter("prefix", "how the names begin", optional=True),
+                    Parameter("after", "the name to go on behind", optional=True),
+                ],
+            ),
             Command(
                 "download",
                 "Fetch a file; with a name ending in '/', everything below it.",
@@ -147,25 +157,20 @@ class _PeerConsole:
 
     async def list_file(self, call: Call, report: ReportProgress) -> Answer:
         await self._service.uplink.needed()
-        listed = await self._service.uplink.client().list_all("")
-        library = self._service.library
-        files: list[dict[str, Any]] = []
-        for name, info in listed.items():
-            held = library.get(name)
-            same = held is not None and held.info == info and not held.withheld
-            share = len(held.chunks) / max(1, info.totalchunknum) if same and held else 0.0
-            have = "yes" if same and held and held.chunks.whole else f"{int(100 * share)} %"
-            files.append(
-                {
-                    "name": name,
-                    "size": info.filesize,
-                    "chunks": info.totalchunknum,
-                    "have": have if share or have == "yes" else "no",
-                }
-            )
-        rows = [(f["name"], size_text(f["size"]), f["chunks"], f["have"]) for f in files]
-        headings = ["name", "size", "chunks", "here"]
-        return Answer(files, table(headings, rows, "The network offers no file."))
+        prefix, library = call.get("prefix") or "", self._service.library
+        listing = Listing(self._service.uplink.client, prefix, call.get("after") or "")
+        shown = ListedFiles()
+        while not (listing.ended or shown.full):
+            for name, info in (await listing.next_page()).items():
+                held = library.get(name)
+                here = (
+                    held.chunks
+                    if held is not None and held.info == info and not held.withheld
+                    else None
+                )
+                if not shown.add(name, info, here):
+                    break
+        return shown.answer(prefix)
 
     async def download(self, call: Call, report: ReportProgress) -> Answer:
         remote, target = call["remote_file"], _local_path(call["local_path"])
@@ -206,16 +211,15 @@ class _PeerConsole:
         await self._watched(
             fetched, lambda: report(Progress(prefix, tree.done, tree.total, tree.remark))
         )
-        size = sum(file.size for file in tree.fetched)
         data = {
             "name": prefix,
             "path": str(target),
-            "files": len(tree.fetched),
+            "files": tree.fetched,
             "already_there": tree.already_there,
-            "size": size,
+            "size": tree.bytes_fetched,
         }
         there = f", {tree.already_there} were there already" if tree.already_there else ""
-        lines = [f"{target}: {len(tree.fetched)} files, {size_text(size)}{there}"]
+        lines = [f"{target}: {tree.fetched} files, {size_text(tree.bytes_fetched)}{there}"]
         return Answer(data, lines)
 
     async def status(self, call: Call, report: ReportProgress) -> Answer:

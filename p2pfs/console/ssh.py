@@ -7,27 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from twisted.conch.checkers import SSHPublicKeyChecker
 from twisted.conch.interfaces import IConchUser
 from twisted.conch.ssh.factory import SSHFactory
 from twisted.conch.ssh.keys import Key
-from twisted.conch.ssh.transport import SSHServerTransport
+from twisted.conch.ssh.service import SSHService
+from twisted.conch.ssh.transport import DISCONNECT_TOO_MANY_CONNECTIONS, SSHServerTransport
 from twisted.conch.ssh.userauth import SSHUserAuthServer
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITCPTransport
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
+from p2pfs.admission import host_of
 from p2pfs.console.command import CommandSet
+from p2pfs.console.ssh_admission import Doorkeeper, Doors
 from p2pfs.console.ssh_keys import AuthorizedKeysFile, host_key
 from p2pfs.console.ssh_session import ConsoleUser
+from p2pfs.notices import Notices
 
-# Seconds a client may take to log in.
-LOGIN_TIMEOUT = 60
+TURNED_AWAY = "was turned away: too many connections to the SSH console have not logged in."
+"""What the log says of a host."""
 
 
 def ssh_factory(
@@ -36,28 +41,59 @@ def ssh_factory(
     commands: CommandSet,
     namespace: Mapping[str, object],
     reactor: IReactorTime,
+    doors: Doors | None = None,
 ) -> ConsoleSSHFactory:
     """A factory for SSH servers that offer ``commands``.
 
     ``state_dir`` keeps the host key. The public keys in ``authorized_keys`` may
     log in, under any user name, and nobody else. ``namespace`` is what the
-    Python prompt sees besides the commands. Raises `StartupProblem` when a key
-    file is unusable.
+    Python prompt sees besides the commands, and ``doors`` are how many may come.
+    Raises `StartupProblem` when a key file is unusable.
     """
     checker = SSHPublicKeyChecker(AuthorizedKeysFile(authorized_keys))
     realm = _Realm(lambda: ConsoleUser(commands, namespace, reactor))
     portal = Portal(realm, [checker])
-    return ConsoleSSHFactory(portal, host_key(state_dir), reactor)
+    return ConsoleSSHFactory(portal, host_key(state_dir), reactor, doors or Doors())
 
 
 class _Transport(SSHServerTransport):
-    """A connection that its factory knows of, until it is lost."""
+    """A connection that its factory knows of, until it is lost.
+
+    It has to log in within its grace, which begins with the connection: conch's own
+    begins when the other side asks for it.
+    """
 
     factory: ConsoleSSHFactory
 
+    _grace: IDelayedCall | None = None
+
     def connectionMade(self) -> None:
         self.factory.connections.add(self)
+        self._grace = self.factory.reactor.callLater(self.factory.doors.grace, self._too_late)
         super().connectionMade()  # type: ignore[no-untyped-call]
+
+    def setService(self, service: SSHService) -> None:
+        if service.name == b"ssh-connection":  # which is had after logging in
+            self._end_grace()
+            if not self.factory.keeper.admit(self):
+                message = b"too many consoles are open; close one"
+                self.sendDisconnect(DISCONNECT_TOO_MANY_CONNECTIONS, message)  # type: ignore[no-untyped-call]
+                return
+        super().setService(service)  # type: ignore[no-untyped-call]
+
+    def abort(self) -> None:
+        """Close at once, whether the other side reads or not."""
+        assert self.transport is not None
+        cast(ITCPTransport, self.transport).abortConnection()
+
+    def _too_late(self) -> None:
+        self._grace = None
+        self.abort()
+
+    def _end_grace(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
 
     def sendExtInfo(self, extensions: list[tuple[bytes, bytes]]) -> None:
         # conch tells the client that users' keys are to be of the host key's
@@ -71,6 +107,7 @@ class _Transport(SSHServerTransport):
         )
 
     def connectionLost(self, reason: Failure | None = connectionDone) -> None:
+        self._end_grace()
         super().connectionLost(reason)
         self.factory.forget(self)
 
@@ -78,19 +115,37 @@ class _Transport(SSHServerTransport):
 class ConsoleSSHFactory(SSHFactory):
     """SSH servers with one host key.
 
+    Few connections may be open that have not logged in yet, and not only of one host;
+    who has no room there is closed at once, without a word.
+
     When its port stops listening, it closes the sessions that are left.
     """
 
     protocol = _Transport
+    log = Logger()
 
-    def __init__(self, portal: Portal, key: Key, reactor: IReactorTime) -> None:
-        """``portal`` decides who gets in; ``key`` is the host key."""
+    def __init__(self, portal: Portal, key: Key, reactor: IReactorTime, doors: Doors) -> None:
+        """``portal`` decides who gets in, ``doors`` how many; ``key`` is the host key."""
         self.portal = portal
         self.publicKeys = {key.sshType(): key.public()}
         self.privateKeys = {key.sshType(): key}
         self.connections: set[_Transport] = set()
-        self._reactor = reactor
+        self.reactor = reactor
+        self.doors = doors
+        self.keeper: Doorkeeper[_Transport] = Doorkeeper(doors)
+        self._offences = Notices(reactor, self.log.warn)
         self._closed: list[Deferred[None]] = []
+
+    def buildProtocol(self, addr: IAddress | None) -> _Transport | None:  # type: ignore[override]  # conch never turns anybody away
+        host = host_of(addr)
+        if not self.keeper.has_room(host):
+            self._offences.note(host, TURNED_AWAY)
+            return None
+        connection = cast(_Transport, super().buildProtocol(addr))
+        evicted = self.keeper.add(host, connection)
+        if evicted is not None:
+            evicted.abort()
+        return connection
 
     def getService(self, transport: SSHServerTransport, service: bytes) -> Callable[[], Any] | None:
         """What makes the named SSH service, or None for one that is not offered."""
@@ -114,6 +169,7 @@ class ConsoleSSHFactory(SSHFactory):
     def forget(self, connection: _Transport) -> None:
         """A connection is lost."""
         self.connections.discard(connection)
+        self.keeper.remove(connection)
         self._tell_if_closed()
 
     def _tell_if_closed(self) -> None:
@@ -124,9 +180,10 @@ class ConsoleSSHFactory(SSHFactory):
 
     def _user_auth(self) -> SSHUserAuthServer:
         server = SSHUserAuthServer()
-        # conch would take the global reactor, and allow ten hours.
-        server.clock = self._reactor
-        server.loginTimeout = LOGIN_TIMEOUT
+        # conch would take the global reactor, and allow ten hours. The connection's own
+        # grace ends before this.
+        server.clock = self.reactor
+        server.loginTimeout = self.doors.grace
         return server
 
 

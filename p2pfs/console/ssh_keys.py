@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -44,13 +46,14 @@ class AuthorizedKeysFile:
 
     A line that cannot be read as a key is logged and lets nobody in; that
     includes keys with options before them, whose restrictions would not be
-    honoured.
+    honoured. Nor does anybody get in while others than the daemon's user and root could
+    write to the file, or put another into its place.
     """
 
     _log = Logger()
 
     def __init__(self, path: Path) -> None:
-        """Check the file; raises `StartupProblem` when it is unreadable or without a key."""
+        """Check the file; raises `StartupProblem` when nobody could log in, or anybody."""
         self._path = path
         try:
             keys = self._read()
@@ -69,6 +72,9 @@ class AuthorizedKeysFile:
         """The keys that may log in now, whatever the user name."""
         try:
             return self._read()
+        except StartupProblem as problem:
+            self._log.error("{problem} Until then nobody can log in.", problem=str(problem))
+            return ()
         except OSError as error:
             self._log.error(
                 "The authorized keys {path} cannot be read: {error}; nobody can log in.",
@@ -78,8 +84,24 @@ class AuthorizedKeysFile:
             return ()
 
     def _read(self) -> list[Key]:
-        with self._path.open("rb") as file:
+        path = self._path.resolve()
+        with path.open("rb") as file:
+            _check_safe(path.parent, path.parent.stat())
+            _check_safe(path, os.fstat(file.fileno()))
             return list(readAuthorizedKeyFile(file, _read_key))
+
+
+def _check_safe(path: Path, status: os.stat_result) -> None:
+    """Raise `StartupProblem` when others may change it, as OpenSSH's StrictModes does."""
+    if status.st_uid not in (0, os.geteuid()):
+        raise StartupProblem(
+            f"{path} belongs to another user, who could let anybody log in; give a file of the "
+            "user that runs this daemon, in a directory of theirs."
+        )
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise StartupProblem(
+            f"Others can write to {path}, and so let anybody log in; run 'chmod go-w {path}'."
+        )
 
 
 def _read_key(data: bytes) -> Key:

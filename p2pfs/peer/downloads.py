@@ -51,8 +51,13 @@ class Downloads:
         records: Records,
         custodian: Custodian,
         journals: Path,
+        possible: int = MAX_DOWNLOADS,
     ) -> None:
-        """``journals`` is the directory where running downloads keep theirs."""
+        """``journals`` is the directory where running downloads keep theirs.
+
+        ``possible`` are as many downloads as the system's limit of open files allows.
+        """
+        self.most = min(MAX_DOWNLOADS, possible)
         self._journals = journals
         self._around = around
         self._disk = disk
@@ -79,6 +84,7 @@ class Downloads:
             around.line,
             lambda: around.intake.several,
             around.call_backs,
+            around.room,
         )
 
     def start(
@@ -91,10 +97,11 @@ class Downloads:
         own time. Raises `AlreadyExists` when the file, or another to the same place, is
         being downloaded, and `DownloadFailed` when too many are.
         """
-        if len(self._running) >= MAX_DOWNLOADS:
+        if len(self._running) >= self.most:
+            advice = "; more need a higher limit of open files" if self.most < MAX_DOWNLOADS else ""
             raise DownloadFailed(
-                f"{MAX_DOWNLOADS} downloads are under way, which is the most; wait for one, or "
-                "cancel one."
+                f"{self.most} downloads are under way, which is the most; wait for one, or cancel "
+                f"one{advice}."
             )
         for other in self._running:
             if name == other.name or target == other.target:

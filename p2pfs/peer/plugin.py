@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 from p2pfs.daemon import Daemon, DaemonOptions, run_under_twistd
+from p2pfs.descriptors import Descriptors, free_descriptors
 from p2pfs.paths import default_state_directory
 from p2pfs.peer.rate_limit import parse_rate
 from p2pfs.peer.service import PeerService
@@ -58,6 +59,7 @@ def make_service(options: Options) -> Daemon:
             authorized_keys=options.path("authorized-keys"),
             upload_rate=parse_rate(options["upload-rate"]),
             download_rate=parse_rate(options["download-rate"]),
+            descriptors=Descriptors.of_peer(free_descriptors()),
         )
         return PeerService(reactor, settings, Random())
 

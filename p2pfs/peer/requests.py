@@ -68,7 +68,8 @@ class RequestProtocol(MessageProtocol):
         self._arriving: Pending | None = None
         self._look_timer: IDelayedCall | None = None
         self._cause: P2pfsError | None = None
-        self._ended: list[Deferred[None]] = []
+        # A dict for its order; a connection may see many come and go.
+        self._ended: dict[Deferred[None], None] = {}
         self._complaints = 0
         self._unanswered_at_end = 0.0
 
@@ -144,11 +145,11 @@ class RequestProtocol(MessageProtocol):
             self.close()
 
     def ended(self) -> Deferred[None]:
-        """Fires when the connection is closed."""
+        """Fires when the connection is closed; to be cancelled by who does not wait any more."""
         if self.closed:
             return succeed(None)
-        waiter: Deferred[None] = Deferred()
-        self._ended.append(waiter)
+        waiter: Deferred[None] = Deferred(lambda waiter: self._ended.pop(waiter))
+        self._ended[waiter] = None
         return waiter
 
     # The incoming side
@@ -214,8 +215,9 @@ class RequestProtocol(MessageProtocol):
         for queue in queues.values():
             for pending in queue:
                 pending.fail(error)
-        waiters, self._ended = self._ended, []
-        for waiter in waiters:
+        while self._ended:  # one by one: who is told may give up another
+            waiter = next(iter(self._ended))
+            del self._ended[waiter]
             waiter.callback(None)
 
     # Inside

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.console.peer_commands import peer_commands
 from p2pfs.daemon import Daemon
+from p2pfs.descriptors import Room
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE, bound_address, client_endpoint
@@ -112,21 +113,30 @@ class PeerService(Daemon):
             self.custodian.doubts.raise_for,
             Probes(reactor, self.uplink.reached).seen,
             call_backs.pop,
+            settings.descriptors.connections,
         )
         self._callee = Callee(reactor, settings.patience, self.serving)
         around = Surroundings(
             reactor,
             random,
             settings.patience,
-            settings.max_sources,
+            # A download leaves some for others, where there are few.
+            max(1, min(settings.max_sources, settings.descriptors.sources // 2)),
             self.limits["download"],
             self.uplink,
             call_backs,
             self.serving.offers.make,
             line=lines.down,
+            room=Room(settings.descriptors.sources),
         )
         self.downloads = Downloads(
-            around, disk, self.library, self.records, self.custodian, journals
+            around,
+            disk,
+            self.library,
+            self.records,
+            self.custodian,
+            journals,
+            settings.descriptors.downloads,
         )
         self.trees = Trees(reactor, self.downloads, self.library, self.uplink)
         self._begun: Deferred[None] | None = None
@@ -144,15 +154,20 @@ class PeerService(Daemon):
             {"service": self, "peer": self},
             self.settings.ssh,
             self.settings.authorized_keys,
+            self.settings.descriptors,
         )
 
     def startService(self) -> None:
         super().startService()
         self._background.start()
-        self._begun = Deferred.fromCoroutine(self._begin()).addErrback(self._not_begun)
+        # Work that waits for the reactor's threads to begin would not learn that none can.
+        self.reactor.callWhenRunning(self._start)
 
     def stopService(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._stop())
+
+    def _start(self) -> None:
+        self._begun = Deferred.fromCoroutine(self._begin()).addErrback(self._not_begun)
 
     async def _begin(self) -> None:
         await self.records.open()

@@ -382,14 +382,16 @@ class ServingFactory(Reception[ServingProtocol]):
         doubted: Callable[[Holding, int], None] = lambda holding, chunknum: None,
         probed: Callable[[str, str], None] = lambda token, host: None,
         expected: Callable[[str], Expected | None] = lambda token: None,
+        possible: int = MAX_CONNECTIONS,
     ) -> None:
         """``changed`` is told of a holding whose file is no longer what was published.
 
         ``random`` breaks ties between those whose turn it could be, and ``deliveries``
         watches how fast chunks are sent. ``heard`` is called when another host connects,
         and ``doubted`` with each chunk that was found wrong by whom it was sent to.
-        watches how fast chunks are sent. ``probed`` is told the tokens of pings that somebody
-        probes with, and their hosts. ``expected`` has who waits for a connection with a token.
+        ``probed`` is told the tokens of pings that somebody probes with, and their hosts.
+        ``expected`` has who waits for a connection with a token. ``possible`` are as many
+        connections as the system allows.
         """
         self._heard = heard
         self._doubted = doubted
@@ -398,7 +400,7 @@ class ServingFactory(Reception[ServingProtocol]):
         self.changed = changed
         self.probed = probed
         self.expected = expected
-        super().__init__(reactor, MAX_CONNECTIONS)
+        super().__init__(reactor, min(MAX_CONNECTIONS, possible))
         self.uploaded = 0
         self._disk = disk
         self.unreadable = Notices(reactor, self.log.warn)

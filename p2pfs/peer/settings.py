@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from p2pfs.chunks import DEFAULT_CHUNK_SIZE
+from p2pfs.descriptors import Descriptors
 from p2pfs.keepalive import KeepAlive
 from p2pfs.peer.delivery_watch import LEAST_RATE
 
@@ -64,3 +65,5 @@ class PeerSettings:
     """Bytes of a chunk of the files it publishes, unless that makes too many chunks."""
     max_sources: int = 32
     """Connections of one download command."""
+    descriptors: Descriptors = field(default_factory=Descriptors)
+    """What it may open; there are further limits on most of that."""

@@ -21,6 +21,7 @@ from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
+from p2pfs.descriptors import Room
 from p2pfs.errors import Refused, SourceFailed
 from p2pfs.listening import address_endpoint
 from p2pfs.peer.call_backs import CallBacks
@@ -151,13 +152,17 @@ class SourcePool:
         line: LineRate,
         several: Callable[[], bool],
         call_backs: CallBacks,
+        room: Room | None = None,
     ) -> None:
         """``limit`` is on what all of them send together, and ``line`` is told of each chunk.
+
+        ``room`` is what they share with other pools.
 
         ``several`` tells whether more than one sends, of these and of all other pools.
         ``call_backs`` brings connections of those that cannot be reached.
         """
         self._call_backs = call_backs
+        self._room = room or Room()
         self._limit = limit
         self._line = line
         self._several = several
@@ -196,6 +201,20 @@ class SourcePool:
         return DeferredList(ended).addCallback(lambda _: None)
 
     async def _open(self, address: Address) -> ReadySource:
+        if not self._room.take():
+            raise SourceFailed(
+                f"{address}: there is no room for more than {self._room.most} connections to "
+                "sources; raise this peer's limit of open files"
+            )
+        try:
+            ready = await self._connect(address)
+        except BaseException:
+            self._room.give_back()
+            raise
+        ready.connection.ended().addCallback(lambda _: self._room.give_back())
+        return ready
+
+    async def _connect(self, address: Address) -> ReadySource:
         patience = self._patience
         make = partial(
             SourceConnection,

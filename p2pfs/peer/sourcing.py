@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -72,6 +72,8 @@ class Sourcing:
         self._begun = self._next_refresh = self._asked_at = around.reactor.seconds()
         self.pace = Pace(around.line, self._begun)
         self._stopped = False
+        # The ends of connections that are waited for.
+        self._ends: dict[Deferred[None], None] = {}
 
     # What the download asks
 
@@ -199,6 +201,8 @@ class Sourcing:
     def stop(self) -> None:
         """Take no notice of anything any more."""
         self._stopped = True
+        for end in list(self._ends):
+            end.cancel()
 
     def forgive(self) -> None:
         """This process did not run for a while: no source is to be blamed for that."""
@@ -340,9 +344,11 @@ class Sourcing:
         self._tell_picker(source)
         self._picker.set_ready(str(source.address), ready.round_trip, ready.connection.takes_turns)
         closed = "it closed the connection"
-        ended = ready.connection.ended()
-        ended.addCallback(lambda _: self.lost(source, ready.connection, closed))
-        ended.addErrback(self._crashed)
+        end = ready.connection.ended()
+        self._ends[end] = None
+        end.addCallback(lambda _: self.lost(source, ready.connection, closed))
+        end.addErrback(lambda failure: failure.trap(CancelledError)).addErrback(self._crashed)
+        end.addCallback(lambda _: self._ends.pop(end))
         self._changed()
 
     def _not_ready(self, failure: Failure, source: Source) -> None:

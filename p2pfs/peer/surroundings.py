@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from p2pfs.descriptors import Room
 from p2pfs.peer.call_backs import CallBacks
 from p2pfs.peer.intake import Intake
 from p2pfs.peer.line_rate import LineRate
@@ -30,5 +31,7 @@ class Surroundings:
     """Called when there is one more chunk to serve."""
     intake: Intake = field(default_factory=Intake)
     """What is on its way to this peer."""
+    room: Room = field(default_factory=Room)
+    """For connections of all downloads together."""
     line: LineRate = field(default_factory=lambda: LineRate(RateLimit()))
     """How fast all downloads together were seen to receive."""

@@ -12,9 +12,8 @@ from twisted.internet.interfaces import IReactorTime, ITransport
 from p2pfs import messages as m
 from p2pfs.addresses import parse_address
 from p2pfs.chunks import ChunkSet, FileInfo
-from p2pfs.errors import InvalidAddress, InvalidName, P2pfsError, Refused, TrackerUnavailable
+from p2pfs.errors import InvalidAddress, P2pfsError, Refused, TrackerUnavailable
 from p2pfs.keepalive import KeepAlive
-from p2pfs.names import check_filename
 from p2pfs.peer.delivery_watch import LEAST_RATE
 from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.requests import Pending, RequestProtocol, said
@@ -23,9 +22,6 @@ Notice: TypeAlias = m.NoticeReachable | m.NoticeCallBack
 """What a tracker says without having been asked, to a peer that has a key."""
 
 _WITHOUT_REPLY = {m.type_of(kind) for kind in (m.RequestChunkRegister, m.RequestReached)}
-
-MOST_LISTED = 2_000_000
-"""Files of one list that are taken in: twice as many as a tracker has, by default."""
 
 
 class TrackerClient(RequestProtocol):
@@ -138,25 +134,9 @@ class TrackerClient(RequestProtocol):
         """Who holds which chunks of a file; fails with `Refused` when nobody offers it."""
         return self.ask(m.RequestFileLocation(filename), m.ReplyFileLocation)
 
-    async def list_all(self, prefix: str) -> dict[str, FileInfo]:
-        """All files whose names begin with ``prefix``, however many replies that takes.
-
-        Raises `Refused` when they are more than `MOST_LISTED`.
-        """
-        files: dict[str, FileInfo] = {}
-        after = ""
-        while True:
-            page = await self.ask(m.RequestFileList(prefix, after), m.ReplyFileList)
-            files.update((name, info) for name, info in page.filelist.items() if _is_valid(name))
-            last = max(page.filelist, default="")
-            if not page.more or last <= after:
-                return files
-            if len(files) > MOST_LISTED:
-                raise Refused(
-                    f"The tracker lists more than {MOST_LISTED:,} files; ask for what is below "
-                    "one name."
-                )
-            after = last
+    def list_page(self, prefix: str, after: str) -> Deferred[m.ReplyFileList]:
+        """The first files whose names begin with ``prefix`` and sort behind ``after``."""
+        return self.ask(m.RequestFileList(prefix, after), m.ReplyFileList)
 
     def _error_received(self, error: m.Error) -> None:
         if error.request is None:
@@ -169,11 +149,3 @@ class TrackerClient(RequestProtocol):
 def _check_result(reply: m.ReplyPublish) -> None:
     if not reply.result:
         raise Refused(said(reply.message) or "The tracker refused without a reason.")
-
-
-def _is_valid(name: str) -> bool:
-    try:
-        check_filename(name)
-    except InvalidName:
-        return False
-    return True

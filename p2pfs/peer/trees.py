@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock
 
 from p2pfs.chunks import FileInfo
 from p2pfs.errors import Cancelled, DownloadFailed, NotFound, P2pfsError
 from p2pfs.peer.downloads import Downloads
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.library import Library
+from p2pfs.peer.listing import Listing
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import explained
 from p2pfs.peer.uplink import Uplink
@@ -24,35 +26,84 @@ FILES_AT_ONCE = 16
 
 @dataclass(eq=False)
 class TreeJob:
-    """The download of all files below ``prefix`` (which ends in ``/``) into ``target``."""
+    """The download of all files below ``prefix`` (which ends in ``/``) into ``target``.
+
+    Of files that are done with it keeps no more than their numbers and their bytes:
+    a tree may have very many.
+    """
 
     prefix: str
     target: Path
     total: int = 0
     files: int = 0
-    fetched: list[Fetched] = field(default_factory=list)
+    counted: bool = False
+    """Whether ``total`` and ``files`` are known; they grow until then."""
+    fetched: int = 0
+    bytes_fetched: int = 0
     already_there: int = 0
     bytes_there: int = 0
-    errors: list[P2pfsError] = field(default_factory=list)
+    failed: int = 0
+    first_error: P2pfsError | None = None
     running: dict[Job, None] = field(default_factory=dict)
     cancelled: bool = False
 
     @property
     def done(self) -> int:
         """Bytes that are there and verified."""
-        finished = self.bytes_there + sum(fetched.size for fetched in self.fetched)
+        finished = self.bytes_there + self.bytes_fetched
         return finished + sum(job.done for job in self.running)
 
     @property
     def remark(self) -> str:
         """How many files are there."""
-        return f"{len(self.fetched) + self.already_there} of {self.files} files"
+        return self._there if self.counted else f"{self.files} files are listed so far"
 
     def cancel(self) -> None:
         """Stop all its files."""
         self.cancelled = True
         for job in list(self.running):
             job.cancel()
+
+    def check(self) -> None:
+        """Raise `Cancelled` if it was."""
+        if self.cancelled:
+            raise Cancelled(
+                f"The download of '{self.prefix}' was cancelled with {self._there} there; download "
+                "it again to go on."
+            )
+
+    @property
+    def _there(self) -> str:
+        there = self.fetched + self.already_there
+        return f"{there} of {max(there, self.files)} files"  # some may have been published since
+
+
+class _Files:
+    """The files of a tree, one after the other, to several that fetch them; a page at a time."""
+
+    def __init__(self, page: dict[str, FileInfo], listing: Listing) -> None:
+        """``page`` comes first, then what is left of ``listing``."""
+        self._page = iter(page.items())
+        self._listing = listing
+        self._lock = DeferredLock()
+        self.error: P2pfsError | None = None
+        """Why there was no further page, if that is not its end."""
+
+    async def next(self) -> tuple[str, FileInfo] | None:
+        """The next file; None when there is none."""
+        while (found := next(self._page, None)) is None:
+            page = self._page
+            await self._lock.acquire()
+            try:
+                if page is self._page:  # or somebody else has turned it over
+                    if self._listing.ended or self.error is not None:
+                        return None
+                    self._page = iter((await self._listing.next_page()).items())
+            except P2pfsError as error:
+                self.error = error
+            finally:
+                self._lock.release()
+        return found
 
 
 class Trees:
@@ -67,54 +118,82 @@ class Trees:
         self._uplink = uplink
 
     def start(
-        self, prefix: str, target: Path, overwrite: bool
+        self,
+        prefix: str,
+        target: Path,
+        overwrite: bool,
+        each: Callable[[Fetched], None] = lambda fetched: None,
     ) -> tuple[TreeJob, Deferred[TreeJob]]:
         """Fetch everything below ``prefix`` into the directory ``target``, made if need be.
 
-        Files that this peer has fetched to their place already are left alone. The
-        Deferred fails with a `P2pfsError` after all that could be fetched was.
+        Files that this peer has fetched to their place already are left alone; ``each``
+        is called with what every other one came to. The Deferred fails with a
+        `P2pfsError` after all that could be fetched was.
         """
         tree = TreeJob(prefix, target)
-        fetched, _ = detached(self._fetch(tree, overwrite), tree.cancel)
+        fetched, _ = detached(self._fetch(tree, overwrite, each), tree.cancel)
         return tree, fetched
 
-    async def _fetch(self, tree: TreeJob, overwrite: bool) -> TreeJob:
-        files = await self._uplink.client().list_all(tree.prefix)
-        if not files:
+    async def _fetch(
+        self, tree: TreeJob, overwrite: bool, each: Callable[[Fetched], None]
+    ) -> TreeJob:
+        files = await self._count(tree)
+        if not tree.files:
             raise NotFound(
                 f"Nobody offers anything below '{tree.prefix}'; 'list_file' shows what is offered."
             )
-        tree.total, tree.files = sum(info.filesize for info in files.values()), len(files)
-        waiting = list(reversed(files.items()))
         pool = self._downloads.new_pool()
         try:
             lanes = [
-                Deferred.fromCoroutine(self._lane(tree, waiting, overwrite, pool))
-                for _ in range(FILES_AT_ONCE)
+                Deferred.fromCoroutine(self._lane(tree, files, overwrite, pool, each))
+                for _ in range(min(FILES_AT_ONCE, self._downloads.most))
             ]
             for _, outcome in await DeferredList(lanes, consumeErrors=True):
                 if outcome is not None:
                     outcome.raiseException()
         finally:
             await pool.close()
-        if tree.cancelled:
-            raise Cancelled(
-                f"The download of '{tree.prefix}' was cancelled with {tree.remark} there; download "
-                "it again to go on."
-            )
-        if tree.errors:
+        tree.check()
+        if tree.failed:
             raise DownloadFailed(
-                f"{len(tree.errors)} of {tree.files} files below '{tree.prefix}' were not fetched; "
-                f"the first: {tree.errors[0]}"
+                f"{tree.failed} of {tree.files} files below '{tree.prefix}' were not fetched; "
+                f"the first: {tree.first_error}"
+            )
+        if files.error is not None:
+            raise DownloadFailed(
+                f"The list of files below '{tree.prefix}' broke off after {tree.remark}; download "
+                f"it again to go on: {files.error}"
             )
         return tree
 
+    async def _count(self, tree: TreeJob) -> _Files:
+        """Go through the list once, for how much it is; it is gone through again for the files.
+
+        A list of one page is kept.
+        """
+        listing, only = Listing(self._uplink.client, tree.prefix), dict[str, FileInfo]()
+        while not listing.ended:
+            page = await listing.next_page()
+            only = page if listing.ended and not tree.files else {}
+            tree.files += len(page)
+            tree.total += sum(info.filesize for info in page.values())
+            tree.check()
+        tree.counted = True
+        if not only:
+            listing = Listing(self._uplink.client, tree.prefix)
+        return _Files(only, listing)
+
     async def _lane(
-        self, tree: TreeJob, waiting: list[tuple[str, FileInfo]], overwrite: bool, pool: SourcePool
+        self,
+        tree: TreeJob,
+        files: _Files,
+        overwrite: bool,
+        pool: SourcePool,
+        each: Callable[[Fetched], None],
     ) -> None:
         """Fetch one file after the other until none is left."""
-        while waiting and not tree.cancelled:
-            name, info = waiting.pop()
+        while not tree.cancelled and (found := await files.next()) is not None:
+            name, info = found
             target = tree.target / name.removeprefix(tree.prefix)
             held = self._library.get(name)
             is_here = held is not None and held.is_share and not held.withheld
@@ -123,21 +202,25 @@ class Trees:
                 tree.bytes_there += info.filesize
                 continue
             try:
-                await self._fetch_one(tree, name, target, overwrite, pool)
+                each(await self._fetch_one(tree, name, target, overwrite, pool))
             except P2pfsError as error:
-                tree.errors.append(error)
+                tree.failed += 1
+                tree.first_error = tree.first_error or error
 
     async def _fetch_one(
         self, tree: TreeJob, name: str, target: Path, overwrite: bool, pool: SourcePool
-    ) -> None:
+    ) -> Fetched:
         await in_thread(self._reactor, make_directory, target.parent)
+        tree.check()
         job, fetched = self._downloads.start(name, target, overwrite, pool)
         tree.running[job] = None
         try:
             result = await fetched
         finally:
             tree.running.pop(job)
-        tree.fetched.append(result)
+        tree.fetched += 1
+        tree.bytes_fetched += result.size
+        return result
 
 
 def make_directory(path: Path) -> None:

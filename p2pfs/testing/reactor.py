@@ -91,6 +91,12 @@ class HostReactor:
         if not self.is_dead:
             self.host.kill()
 
+    def callWhenRunning(
+        self, callable: Callable[..., Any], *args: object, **kwargs: object
+    ) -> None:
+        """Do it at once: a simulated process runs from its beginning."""
+        callable(*args, **kwargs)
+
     # IReactorTime
 
     def seconds(self) -> float:

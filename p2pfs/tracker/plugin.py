@@ -6,9 +6,8 @@ import os
 from random import Random
 
 from p2pfs.daemon import Daemon, DaemonOptions, run_under_twistd
-from p2pfs.descriptors import connections_possible
+from p2pfs.descriptors import Descriptors, free_descriptors
 from p2pfs.paths import default_state_directory
-from p2pfs.tracker.quotas import Quotas
 from p2pfs.tracker.service import DEFAULT_LISTEN, TrackerService, TrackerSettings
 
 
@@ -51,7 +50,7 @@ def make_service(options: Options) -> Daemon:
             ssh=options["ssh"],
             authorized_keys=options.path("authorized-keys"),
             allow_announced_host=bool(options["allow-announced-host"]),
-            quotas=Quotas(connections=min(Quotas.connections, connections_possible())),
+            descriptors=Descriptors.of_tracker(free_descriptors()),
         )
         return TrackerService(reactor, settings, Random())
 

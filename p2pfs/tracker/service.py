@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IListeningPort
 
 from p2pfs.console.tracker_commands import tracker_commands
 from p2pfs.daemon import Daemon
+from p2pfs.descriptors import Descriptors
 from p2pfs.keepalive import KeepAlive
 from p2pfs.listening import NONE
 from p2pfs.tracker.directory import Directory
@@ -34,6 +35,7 @@ class TrackerSettings:
     allow_announced_host: bool = False
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
     quotas: Quotas = field(default_factory=Quotas)
+    descriptors: Descriptors = field(default_factory=Descriptors)
 
 
 class TrackerService(Daemon):
@@ -52,14 +54,16 @@ class TrackerService(Daemon):
         """
         super().__init__(reactor, settings.state)
         self.settings = settings
-        self.directory = Directory(settings.quotas)
+        possible = min(settings.quotas.connections, settings.descriptors.connections)
+        quotas = replace(settings.quotas, connections=possible)
+        self.directory = Directory(quotas)
         self.factory = TrackerFactory(
             reactor,
             self.directory,
             random,
             settings.allow_announced_host,
             settings.keep_alive,
-            settings.quotas,
+            quotas,
             entropy,
         )
 
@@ -74,6 +78,7 @@ class TrackerService(Daemon):
             {"service": self, "tracker": self.directory},
             self.settings.ssh,
             self.settings.authorized_keys,
+            self.settings.descriptors,
         )
 
     def listen_also(self, description: str) -> IListeningPort:

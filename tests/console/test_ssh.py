@@ -47,6 +47,8 @@ class Server:
         self.authorized_keys = directory / "authorized_keys"
         line = make_key(directory / "key")
         self.authorized_keys.write_text(f"# who may log in\n\n{line}")
+        # Whatever the umask is here.
+        self.authorized_keys.chmod(0o600)
         self.toy = Toy()
         self.factory = ssh_factory(
             self.state, self.authorized_keys, self.toy.commands, {"number": 42}, reactor

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from p2pfs.chunks import FileInfo
@@ -58,26 +56,5 @@ def test_an_error_for_registering_chunks_answers_nothing_else() -> None:
         b'"totalchunknum":0},"chunkinfo":{}}\n'
     )
     assert len(located) == 1
-    transport.hang_up()
-    clock.advance(0)
-
-
-def test_a_list_without_end_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither one whose pages go round in circles, nor one with ever new names."""
-    monkeypatch.setattr("p2pfs.peer.tracker_client.MOST_LISTED", 3)
-    tracker, transport, clock = client()
-    empty = '{{"filesize":0,"totalchunknum":0}}'
-    page = f'{{{{"type":"REPLY_FILE_LIST","filelist":{{{{"{{}}":{empty}}}}},"more":true}}}}'
-    listed: list[object] = []
-    listing = Deferred.fromCoroutine(tracker.list_all(""))
-    listing.addCallback(lambda files: listed.append(list(files)))
-    for name in ("a", "b", "a"):
-        transport.deliver(page.format(name).encode() + b"\n")
-    assert listed == [["a", "b"]]
-    endless = Deferred.fromCoroutine(tracker.list_all(""))
-    endless.addErrback(lambda failure: listed.append(failure.check(Refused)))
-    for name in "abcd":
-        transport.deliver(page.format(name).encode() + b"\n")
-    assert listed[1:] == [Refused]
     transport.hang_up()
     clock.advance(0)

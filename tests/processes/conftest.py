@@ -15,7 +15,7 @@ from tests.processes.daemons import Machines
 def machines(place: Path) -> Iterator[Machines]:
     """Daemons of one test, stopped and removed at its end."""
     machines = Machines(place / "machines")
-    machines.directory.mkdir()
+    machines.directory.mkdir(mode=0o700)
     yield machines
     machines.close()
 

@@ -1,0 +1,123 @@
+"""What a tracker lists, page by page; and what is made of a list that makes no sense."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import Any
+
+import msgspec
+import pytest
+from twisted.internet.defer import Deferred, succeed
+
+from p2pfs import messages as m
+from p2pfs.chunks import FileInfo
+from p2pfs.console import listed_files
+from p2pfs.console.listed_files import ListedFiles
+from p2pfs.errors import Refused
+from p2pfs.peer.listing import Listing
+
+EMPTY = FileInfo.of_size(0)
+
+
+class Tracker:
+    """Answers with the pages it is given, and knows what it was asked."""
+
+    def __init__(self, *pages: tuple[list[str], bool]) -> None:
+        self.pages = list(pages)
+        self.asked: list[tuple[str, str]] = []
+
+    def list_page(self, prefix: str, after: str) -> Deferred[m.ReplyFileList]:
+        self.asked.append((prefix, after))
+        names, more = self.pages.pop(0)
+        return succeed(m.ReplyFileList(dict.fromkeys(names, EMPTY), more))
+
+
+def through(tracker: Any, prefix: str = "", after: str = "") -> list[str]:
+    """All names that a listing passes on; raises what ends it."""
+    listing, names = Listing(lambda: tracker, prefix, after), list[str]()
+
+    async def go() -> None:
+        while not listing.ended:
+            names.extend(await listing.next_page())
+
+    failures: list[Any] = []
+    Deferred.fromCoroutine(go()).addErrback(failures.append)
+    for failure in failures:
+        failure.raiseException()
+    return names
+
+
+def test_page_by_page() -> None:
+    """Each is asked for with the last name before; what was there and what is none is left out."""
+    tracker = Tracker((["d/a", "d/b"], True), (["d/b", "d/c", "e", "d/../x"], False))
+    assert through(tracker, "d/") == ["d/a", "d/b", "d/c"]
+    assert tracker.asked == [("d/", ""), ("d/", "d/b")]
+    assert through(Tracker((["a", "b", "c"], False)), after="b") == ["c"]
+
+
+@pytest.mark.parametrize("second", [["b"], ["a"], [], ["a", "b"]])
+def test_a_list_in_circles(second: list[str]) -> None:
+    """More of the same, of what was before, or of nothing: it ends with a sentence."""
+    with pytest.raises(Refused, match="goes round in circles"):
+        through(Tracker((["a", "b"], True), (second, True), (["c"], False)))
+
+
+def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ever new names are believed up to a number, those that are none counted too."""
+    monkeypatch.setattr("p2pfs.peer.listing.MOST_LISTED", 3)
+    with pytest.raises(Refused, match="more than 3 files"):
+        through(Tracker((["a", "b\\"], True), (["c", "d"], True), (["e"], True)))
+
+
+class Endless:
+    """Has ever more names, fifty a page."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.page = 0
+
+    def list_page(self, prefix: str, after: str) -> Deferred[m.ReplyFileList]:
+        self.page += 1
+        names = [f"{self.page:09}{n:03}{self.name}" for n in range(50)]
+        return succeed(m.ReplyFileList(dict.fromkeys(names, EMPTY), True))
+
+
+@pytest.mark.parametrize("name", ["x" * 50, "\u200b" * 330, "\U000e0001" * 250])
+def test_what_an_endless_list_makes_a_peer_hold(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """With the longest names, or such as are shown ten times as long as they are.
+
+    An answer of a fortieth of the size takes less than a fortieth of 64 MiB, encoded twice over.
+    """
+    monkeypatch.setattr(listed_files, "MOST_FILES", listed_files.MOST_FILES // 40)
+    monkeypatch.setattr(listed_files, "MOST_CHARACTERS", listed_files.MOST_CHARACTERS // 40)
+    tracker: Any = Endless(name)
+    listing, shown = Listing(lambda: tracker, ""), ListedFiles()
+
+    async def go() -> None:
+        while not shown.full:
+            for name, info in (await listing.next_page()).items():
+                if not shown.add(name, info, None):
+                    break
+
+    tracemalloc.start()
+    try:
+        Deferred.fromCoroutine(go())
+        answer = shown.answer("")
+        line = msgspec.json.encode([answer.data, list(answer.lines)]) + b"\n"
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert shown.full
+    assert len(line) > 50_000
+    assert peak < 64 * (1 << 20) / 40
+
+
+def test_how_to_go_on() -> None:
+    """The last line has the command for what is behind the last name, as a shell reads it."""
+    shown = ListedFiles()
+    shown.add("it's", FileInfo.of_size(5), None)
+    assert len(shown.answer("").lines) == 2
+    shown.full = True
+    answer = shown.answer("i ")
+    assert answer.data[1:] == [{"more_after": "it's"}]
+    assert answer.lines[-1].endswith("go on with: list_file 'i ' 'it'\"'\"'s'")

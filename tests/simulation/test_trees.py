@@ -1,0 +1,114 @@
+"""Directories of many files: what their downloads keep, and lists of several pages."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from p2pfs.errors import Cancelled, DownloadFailed
+from p2pfs.peer.downloading import Download
+from p2pfs.peer.job import Fetched
+from p2pfs.peer.service import PeerService
+from p2pfs.peer.trees import FILES_AT_ONCE
+from p2pfs.testing import Network, Swarm, publish
+from tests.simulation.parts import outcome_of
+
+FILES = 80
+
+
+@pytest.fixture
+def peers(network: Network, monkeypatch: pytest.MonkeyPatch) -> tuple[PeerService, PeerService]:
+    """One that has published a directory of small files, and one that has not got them.
+
+    Their tracker's list has some ten names on a page.
+    """
+    monkeypatch.setattr("p2pfs.tracker.protocol._REPLY_ROOM", 2000)
+    swarm = Swarm(network)
+    tracker = network.add_host("tracker")
+    swarm.start_tracker(tracker)
+    hosts = [network.add_host(name, 1e7, 1e7, 0.001) for name in ("one", "two")]
+    one, two = (swarm.start_peer(host, tracker) for host in hosts)
+    network.run(1)
+    (hosts[0].directory / "d").mkdir()
+    for number in range(FILES):
+        (hosts[0].directory / "d" / f"{number:03}").write_bytes(b"%d" % number)
+    network.result_of(publish(one, hosts[0].directory / "d"), 60)
+    return one, two
+
+
+def target(network: Network) -> Path:
+    return network.hosts["two"].directory / "copies"
+
+
+def alive(*kinds: type) -> list[int]:
+    """How many objects of each of these types there are."""
+    gc.collect()
+    found = Counter(type(thing) for thing in gc.get_objects())
+    return [found[kind] for kind in kinds]
+
+
+def test_what_is_done_with_is_forgotten(
+    network: Network, peers: tuple[PeerService, PeerService]
+) -> None:
+    """Of finished files neither their downloads nor what they came to are kept.
+
+    Not by those who wait for the end of a connection either, which lasts for the whole tree.
+    """
+    kept: list[list[int]] = []
+
+    def each(fetched: Fetched) -> None:
+        if tree.fetched in (FILES // 4, FILES - FILES_AT_ONCE):
+            kept.append(alive(Download, Fetched))
+
+    tree, fetched = peers[1].trees.start("d/", target(network), False, each)
+    network.result_of(fetched, 60)
+    assert (tree.fetched, tree.files, tree.done) == (FILES, FILES, tree.total)
+    assert len(kept) == 2
+    assert all(downloads <= FILES_AT_ONCE + 1 for downloads, _ in kept)
+    assert all(results <= 2 for _, results in kept)
+    for number in range(FILES):
+        assert (target(network) / f"{number:03}").read_bytes() == b"%d" % number
+
+
+def test_a_tree_is_counted_before_it_comes(
+    network: Network, peers: tuple[PeerService, PeerService]
+) -> None:
+    """So it is known from the first file on how far it is; and the second time all are there."""
+    told: list[str] = []
+    tree, fetched = peers[1].trees.start(
+        "d/", target(network), False, lambda _: told.append(tree.remark)
+    )
+    network.result_of(fetched, 60)
+    assert told[0] == f"1 of {FILES} files"
+    again, fetched = peers[1].trees.start("d/", target(network), False)
+    network.result_of(fetched, 60)
+    assert (again.already_there, again.done, again.fetched) == (FILES, again.total, 0)
+
+
+def test_a_list_that_breaks_off(network: Network, peers: tuple[PeerService, PeerService]) -> None:
+    """What was listed is fetched; that it is not all is said."""
+
+    def each(fetched: Fetched) -> None:
+        network.hosts["tracker"].kill()
+
+    tree, fetched = peers[1].trees.start("d/", target(network), False, each)
+    outcome = outcome_of(network, fetched, 300)
+    assert isinstance(outcome, DownloadFailed)
+    assert 0 < tree.fetched < FILES
+    assert tree.first_error is not None
+    assert not tree.running
+
+
+def test_cancelled(network: Network, peers: tuple[PeerService, PeerService]) -> None:
+    """At any moment: while it is counted, while files come, between two of them."""
+    for after in range(5):
+        tree, fetched = peers[1].trees.start("d/", target(network), True)
+        network.run(after / 50)
+        tree.cancel()
+        outcome = outcome_of(network, fetched, 60)
+        assert isinstance(outcome, Cancelled)
+        network.run(1)
+        assert not peers[1].downloads.jobs
