@@ -30,6 +30,7 @@ from p2pfs.peer.disk import Disk
 from p2pfs.peer.hashing import FileHasher
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.machine import Machine
+from p2pfs.peer.part_file import is_part_name
 from p2pfs.peer.records import Records
 from p2pfs.peer.storage import Stamp, explained
 from p2pfs.peer.uplink import Uplink
@@ -158,8 +159,6 @@ class Publisher:
             publication.skipped,
             publication.stop,
         )
-        parts = {holding.path for holding in self._library if not holding.is_share}
-        candidates = [candidate for candidate in candidates if candidate.path not in parts]
         publication.total = sum(candidate.stamp.size for candidate in candidates)
         waiting = list(reversed(candidates))
         published: list[Published] = []
@@ -245,6 +244,8 @@ def _candidates(
         status = disk.status(path)
     if path.resolve().is_relative_to(private):
         raise UsageProblem(f"{path} belongs to this peer's own state and is not to be shared.")
+    if is_part_name(path.name):
+        raise UsageProblem(f"{path} is an unfinished download; share it once it is complete.")
     if not stat.S_ISDIR(status.st_mode):
         return [Candidate(path, base, Stamp.of(status))]
     candidates = []
@@ -264,6 +265,9 @@ def _candidates(
             status = disk.status_of_link(place)
             if not stat.S_ISREG(status.st_mode):
                 skipped.append(f"{place} was skipped: it is not a regular file.")
+                continue
+            if is_part_name(file):
+                skipped.append(f"{place} was skipped: it is an unfinished download.")
                 continue
             try:
                 name = filename_from_path(f"{base}/{place.relative_to(path).as_posix()}")
