@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from daemons.process import sha256
-from p2pfs.peer.storage import PART_SUFFIX
+from p2pfs.peer.part_file import is_part_name
 
 EXPECTED_IN_LOGS: Mapping[str, str] = {}
 """Patterns of log lines that would count as tracebacks, and why each may be there."""
@@ -72,10 +72,21 @@ def _identity(path: Path) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def strays(found: Iterable[Path], copies: Copies, parts: Iterable[Path]) -> list[Path]:
-    """Files in download directories that are neither finished nor parts that a peer knows of."""
-    known = set(parts)
-    return [path for path in found if not copies.is_finished(path) and path not in known]
+def strays(
+    found: Iterable[Path], copies: Copies, parts: Iterable[Path], cut_copies: Iterable[Path]
+) -> list[Path]:
+    """Files in download directories that are neither finished nor parts that a peer knows of.
+
+    In the directories ``cut_copies``, a copy of an own share may have left its part file.
+    """
+    known, cut = set(parts), set(cut_copies)
+    return [
+        path
+        for path in found
+        if not copies.is_finished(path)
+        and path not in known
+        and not (is_part_name(path.name) and path.parent in cut)
+    ]
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -85,9 +96,9 @@ def files_below(folder: Path) -> list[Path]:
 
 def parts_known(status: Mapping[str, list[dict[str, str]]]) -> list[Path]:
     """The part files that a peer's ``status`` tells of."""
-    paths = [share["path"] for share in status["shares"]]
-    paths += [transfer["path"] + PART_SUFFIX for transfer in status["transfers"]]
-    return [Path(path) for path in paths if path.endswith(PART_SUFFIX)]
+    paths = [share["path"] for share in status["shares"] if share["target"]]
+    paths += [transfer["part"] for transfer in status["transfers"] if transfer["part"]]
+    return [Path(path) for path in paths]
 
 
 def processes_at(folder: Path) -> list[int]:

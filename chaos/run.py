@@ -133,7 +133,7 @@ class Run:
             daemon = self._swarm.daemon(peer)
             status = daemon.ask("status") if daemon else {"shares": [], "transfers": []}
             found = files_below(self._swarm.downloads(peer))
-            left = strays(found, self.copies, {*parts_known(status), *self.users.cut_copies})
+            left = strays(found, self.copies, parts_known(status), self.users.cut_copies)
             state = self._swarm.state(peer)
             unfinished = {
                 journal_path(state / JOURNALS, share["name"])

@@ -13,7 +13,6 @@ from chaos.swarm import NotInTime, Swarm, wait_until
 from chaos.users import Users
 from p2pfs.console.client import DaemonUnavailable
 from p2pfs.errors import P2pfsError, TrackerUnavailable
-from p2pfs.peer.storage import PART_SUFFIX
 
 PATIENCE = 150.0
 """Seconds in which everybody must have everything. A source rests 30 s at most, a download
@@ -78,9 +77,7 @@ class Settling:
         """Where a peer should put a file that it does not have; None when it has it."""
         for share in self._ask(peer, "status")["shares"]:
             if share["name"] == name:
-                if not share["path"].endswith(PART_SUFFIX):
-                    return None
-                return Path(share["path"].removesuffix(PART_SUFFIX))
+                return Path(share["target"]) if share["target"] else None
         return self._users.place(peer, name, 0)
 
     def _download(self, peer: str, name: str, place: Path) -> P2pfsError | None:

@@ -14,7 +14,6 @@ from chaos.plan import TREE, Act, Step
 from chaos.swarm import NotInTime, Swarm
 from p2pfs.console.client import DaemonUnavailable, InternalError
 from p2pfs.errors import P2pfsError
-from p2pfs.peer.storage import PART_SUFFIX
 
 AT_ONCE = 128
 """Commands under way at the same time; far more than a plan comes to."""
@@ -36,8 +35,8 @@ class Users:
         """``originals`` are the files to publish, by their names on the network."""
         self.answers = Answers()
         self.cut_copies: set[Path] = set()
-        """Part files of copies of a peer's own shares, which a kill may leave: they have no record,
-        as they take no download to make again."""
+        """Directories to which copies of a peer's own shares were going when it was killed. They
+        may have left part files there: they have no record, as they are quickly made again."""
         self._swarm = swarm
         self._originals = originals
         self._pool = ThreadPoolExecutor(AT_ONCE)
@@ -98,11 +97,10 @@ class Users:
         return [step.act.value, step.name]
 
     def _copies(self, step: Step, shares: list[dict[str, str]]) -> list[Path]:
-        """The part files of what a download takes from the peer's own shares."""
-        names = [s["name"] for s in shares if not s["path"].endswith(PART_SUFFIX)]
+        """The directories of what a download takes from the peer's own shares."""
+        names = [s["name"] for s in shares if not s["target"]]
         wanted = [name for name in names if name == step.name or step.name == name[: len(TREE)]]
-        places = [self.place(step.who, name, step.slot) for name in wanted]
-        return [place.with_name(place.name + PART_SUFFIX) for place in places]
+        return [self.place(step.who, name, step.slot).parent for name in wanted]
 
     def _failed(self, step: Step, error: P2pfsError) -> None:
         self.answers.failed[type(error).__name__] += 1

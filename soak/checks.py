@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from p2pfs.peer.library import Holding
+from p2pfs.peer.part_file import is_part_name
 from p2pfs.peer.service import PeerService
-from p2pfs.peer.storage import PART_SUFFIX
 from p2pfs.testing import Host
 from soak.scene import Scene
 from soak.truth import DOWNLOADS
@@ -74,13 +74,13 @@ class FileChecks:
         """Every file under its final name is one that was published: whole, or not there."""
         for host in hosts:
             for path in (host.directory / DOWNLOADS).rglob("*"):
-                if path.suffix != PART_SUFFIX and path.is_file():
+                if not is_part_name(path.name) and path.is_file():
                     self.check_final(host, path)
 
     def check_final(self, host: Host, path: Path) -> None:
         """The same for one file, unless it is as it was when last checked."""
         truth, state = self._scene.truth, _state(path)
-        if self._finals.get(path) == state or path in truth.unknowable or path in truth.foreign:
+        if self._finals.get(path) == state or path in truth.foreign:
             return
         self._finals[path] = state
         if not truth.may_be(host, path, path.read_bytes()):
@@ -116,7 +116,7 @@ class FileChecks:
         path = held.path
         if held.target is not None and not path.exists() and held.target.exists():
             path = held.target  # just renamed, and the download does not know it yet
-        if held.path in self._scene.truth.unknowable or not held.chunks.bits:
+        if not held.chunks.bits:
             return
         try:
             state = _state(path)
@@ -125,9 +125,11 @@ class FileChecks:
         claim = _Claim(state, held.part is not None, held.chunks.bits)
         before = self._claims.get(held.path)
         self._claims[held.path] = claim
-        scribbled = before is None and held.path in self._scene.truth.scribbled
-        if (claim.changed(before) or scribbled) and not claim.in_use:
+        scribbled = held.path in self._scene.truth.scribbled
+        if (claim.changed(before) or (before is None and scribbled)) and not claim.in_use:
             return  # by somebody else, which is noticed when it is read, and by a look now and then
+        if scribbled and claim.in_use:
+            return  # which is noticed when it is read or written to, and at its end
         new = claim.new(before)
         if not new:
             return
@@ -170,9 +172,19 @@ class FileChecks:
     def ends(self, host: Host, kind: str) -> None:
         """The process of a host is ended by a fault of that kind."""
         self.look()
+        peer = self._scene.swarm.daemons.get(host)
+        if isinstance(peer, PeerService):
+            self._note_copies(peer)
         for path, progress in self._progress.items():
             if path.is_relative_to(host.directory) and not progress.end:
                 progress.end = kind
+
+    def _note_copies(self, peer: PeerService) -> None:
+        known = {held.path for held in peer.library}
+        for job in peer.downloads.jobs:
+            if job.is_copy:
+                parts = (p for p in job.target.parent.iterdir() if is_part_name(p.name))
+                self._scene.truth.left_by_copies.update(set(parts) - known)
 
     def salvaged(self, path: Path, right: int, wrong: int) -> None:
         """A peer found so much of an unfinished download after its last end."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from p2pfs.peer.library import Holding
+from p2pfs.peer.part_file import is_part_name
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.service import JOURNALS, PeerService
-from p2pfs.peer.storage import PART_SUFFIX
 from p2pfs.testing import Connection, Host
 from p2pfs.testing.endings import reachable
 from p2pfs.testing.swarm import PEER_PORT
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.service import TrackerService
 from soak.scene import Scene
-from soak.truth import DOWNLOADS, name_of
+from soak.truth import DOWNLOADS
 
 
 class EndChecks:
@@ -69,12 +69,9 @@ class EndChecks:
             if journal not in journals | self._scene.truth.unremovable:
                 self._scene.problem(f"{host.name} left the journal of no unfinished download.")
         parts = {held.path for held in unfinished}
-        for path in (host.directory / DOWNLOADS).rglob(f"*{PART_SUFFIX}"):
-            # A kill leaves the part file of a copy of an own share: such a copy has no record.
-            share = peer.library.get(name_of(host, path.with_suffix("")))
-            is_copy = share is not None and share.path != path.with_suffix("")
-            known = path in parts or path in self._scene.truth.unremovable
-            if not (known or self._scene.truth.is_foreign(path) or is_copy):
+        excused = self._scene.truth.unremovable | self._scene.truth.left_by_copies
+        for path in (host.directory / DOWNLOADS).rglob("*"):
+            if is_part_name(path.name) and path not in parts | excused:
                 self._scene.problem(f"{host.name} left {path}, which nobody will go on with.")
 
     def check_memory(self) -> None:

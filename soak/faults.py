@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from random import Random
 
+from p2pfs.peer.part_file import is_part_name
 from p2pfs.testing import Connection, Host
 from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
 from soak.plan import Fault
@@ -174,6 +176,27 @@ class Faults:
     def jump_clock(self, host: Host, seconds: float, random: Random) -> None:
         """The clock is set to another time."""
         host.drive.clock_offset += random.choice([-3600.0, -1.0, 1.0, 3600.0])
+
+    def spoil_part(self, host: Host, seconds: float, random: Random) -> None:
+        """Somebody else changes a file that is not finished: a byte, its end, or all behind it."""
+        found = (host.directory / DOWNLOADS).rglob("*")
+        files = sorted(path for path in found if is_part_name(path.name))
+        if not files:
+            return
+        path = random.choice(files)
+        size = path.stat().st_size
+        place, how = random.randrange(size + 1), random.choice(["byte", "cut", "cut and restore"])
+        if how == "byte":
+            with path.open("r+b") as file:
+                file.seek(min(place, max(0, size - 1)))
+                byte = file.read(1) or b"!"
+                file.seek(-1 if size else 0, os.SEEK_CUR)
+                file.write(bytes([byte[0] ^ 1]))
+        else:
+            os.truncate(path, place)
+        if how == "cut and restore":
+            os.truncate(path, size)
+        self._truth.scribble(host, path)
 
     def scribble(self, host: Host, seconds: float, random: Random) -> None:
         """Somebody else writes into a file below the host's directory for downloads."""

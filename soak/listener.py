@@ -52,9 +52,5 @@ class Listener:
             self._bans[sourcing, source] += 1
             if self._bans[sourcing, source] == MIN_WINDOW + 1:
                 self._scene.writer.problem(f"{host.name} was asked again after it was banned.")
-        elif not (self._scene.truth.flipped or self._excused(host.directory)):
+        elif not self._scene.truth.flipped:
             self._scene.writer.problem(f"{host.name} was banned, and is honest: {error}")
-
-    def _excused(self, directory: Path) -> bool:
-        """Somebody else has written into a part file while it was in use."""
-        return any(path.is_relative_to(directory) for path in self._scene.truth.unknowable)

@@ -80,7 +80,7 @@ class Cancel:
 class Occupy:
     """A file of somebody else's lies where a peer would put a download.
 
-    That is its final name followed by ``suffix``, which may be that of a part file.
+    That is its final name, or beside it, where that is followed by ``suffix``.
     """
 
     peer: str
@@ -117,7 +117,7 @@ LASTING = (
 )
 """Faults that end after a while."""
 
-MOMENTARY = ("reset", "cut", "jump_clock", "stop", "flip_bytes", "scribble")
+MOMENTARY = ("reset", "cut", "jump_clock", "stop", "flip_bytes", "scribble", "spoil_part")
 """Faults that are over at once, or that nothing mends."""
 
 
@@ -223,9 +223,14 @@ def _wish(random: Random, peer: str, name: str) -> list[tuple[float, Act]]:
         if random.random() < 0.3:  # give up what came
             acts.append((cancelled + random.uniform(0.5, 3.0), Unpublish(peer, name)))
         elif random.random() < 0.3:  # what came is not left alone
-            scribble = Fault("scribble", peer, 0.0, random.getrandbits(32))
+            kind = random.choice(["scribble", "spoil_part"])
+            scribble = Fault(kind, peer, 0.0, random.getrandbits(32))
             acts.append((cancelled + random.uniform(0.5, 3.0), scribble))
         acts.append((cancelled + random.uniform(4.0, 15.0), Fetch(peer, name)))
+    elif random.random() < 0.1:  # somebody else cannot keep his hands off it
+        for _ in range(random.choice([1, 1, 3])):
+            spoil = Fault("spoil_part", peer, 0.0, random.getrandbits(32))
+            acts.append((began + random.uniform(0.2, 12.0), spoil))
     elif random.random() < 0.3:  # once more, should something have ended the first
         acts.append((began + random.uniform(5.0, 40.0), Fetch(peer, name)))
     if random.random() < 0.1:

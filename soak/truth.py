@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from p2pfs.peer.service import PeerService
-from p2pfs.peer.storage import PART_SUFFIX
+from p2pfs.peer.part_file import is_part_name
 from p2pfs.testing import Host, Swarm
 
 DOWNLOADS = "got"
@@ -23,10 +22,10 @@ class Truth:
         self._swarm = swarm
         self._versions: dict[str, list[bytes]] = {}
         self._scribbled_names: set[str] = set()
-        self.unknowable: set[Path] = set()
-        """Files that somebody else wrote into at a time at which no peer can tell."""
         self.scribbled: set[Path] = set()
         """All files that somebody else wrote into, part files by their own names."""
+        self.left_by_copies: set[Path] = set()
+        """Part files of copies of own shares that were cut off: such copies have no record."""
         self.unshared: set[tuple[Host, str]] = set()
         """What peers were told to share no more, and have not been told to share since."""
         self._wanted: Counter[tuple[Host, str]] = Counter()
@@ -71,32 +70,19 @@ class Truth:
         self.told.pop(path, None)
         if path in self.foreign:
             self.foreign[path] = path.read_bytes()
-        if path.suffix != PART_SUFFIX:
+        if not is_part_name(path.name):
             self._scribbled_names.add(name_of(host, path))
-        elif self._in_use(host, path):
-            self.unknowable |= {path, path.with_suffix("")}
-
-    def is_spoiled(self, host: Host, name: str) -> bool:
-        """Whether a host may give wrong bytes of a file without being able to know it."""
-        return host.directory / DOWNLOADS / name in self.unknowable
 
     def fetched(self, target: Path) -> None:
         """A download has come to its final name, and a user was told so."""
-        part = target.with_name(target.name + PART_SUFFIX)
-        if part not in self.unknowable:
-            self.unknowable.discard(target)
-        self.unknowable.discard(part)
-        self.scribbled.discard(part)
         self.told[target] = target.read_bytes()
 
     def begun(self, host: Host, target: Path, overwrite: bool) -> None:
         """A download to that place begins."""
         self._want(host, name_of(host, target))
         self.told.pop(target, None)
-        if overwrite:
-            for path in (target, target.with_name(target.name + PART_SUFFIX)):
-                if path in self.foreign:
-                    self._replaceable[path] = self.foreign.pop(path)
+        if overwrite and target in self.foreign:
+            self._replaceable[target] = self.foreign.pop(target)
 
     def begun_below(self, host: Host, prefix: str) -> None:
         """A download of everything whose names begin so begins; nothing may be overwritten."""
@@ -120,12 +106,6 @@ class Truth:
     def _want(self, host: Host, name: str) -> None:
         self._wanted[host, name] += 1
         self.unshared.discard((host, name))
-
-    def _in_use(self, host: Host, path: Path) -> bool:
-        peer = self._swarm.daemons.get(host)
-        if not isinstance(peer, PeerService):
-            return False
-        return any(job.part_path == path for job in peer.downloads.jobs)
 
 
 def name_of(host: Host, path: Path) -> str:

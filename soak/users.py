@@ -121,11 +121,8 @@ class Users:
 
     def _occupy(self, host: Host, act: Occupy) -> None:
         path = host.directory / DOWNLOADS / (act.name + act.suffix)
-        peer = self._scene.swarm.daemons.get(host)
-        # A part file that a peer misses it would find there: that is not somebody else's place.
-        owned = not isinstance(peer, PeerService) or peer.library.get(act.name) is not None
         may_go = any(a.goes_on and a.overwrite and a.host is host for a in self.attempts)
-        if host.is_up and not (path.exists() or may_go or (act.suffix and owned)):
+        if host.is_up and not (path.exists() or may_go):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(b"somebody else's")
             self._scene.truth.foreign[path] = path.read_bytes()

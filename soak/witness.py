@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from p2pfs.errors import P2pfsError
 from p2pfs.peer.job import Fetched, Job
+from p2pfs.peer.library import Holding
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.trees import TreeJob
 from p2pfs.testing import Host
@@ -38,7 +39,7 @@ class Attempt:
     disk_failed: bool = False
     """The disk had a fault meanwhile."""
     suspects: set[Host] = field(default_factory=set)
-    """Hosts whose bytes were changed, on their way or in a part file that was in use."""
+    """Hosts whose bytes were changed on their way."""
     samples: deque[dict[Host, int]] = field(default_factory=lambda: deque(maxlen=WINDOW))
     """For each of the last seconds, the chunks (bits) each honest peer could have given."""
 
@@ -59,9 +60,7 @@ class Witness:
         host = attempt.host
         attempt.disk_failed |= bool(host.drive.full or host.drive.failing or host.drive.rate)
         attempt.suspects |= {
-            other
-            for other in self._scene.network.hosts.values()
-            if other.tamper is not None or self._scene.truth.is_spoiled(other, attempt.name)
+            other for other in self._scene.network.hosts.values() if other.tamper is not None
         }
         holding = attempt.job.holding if attempt.job else None
         if holding is None:
@@ -72,8 +71,9 @@ class Witness:
             if other is host or not isinstance(peer, PeerService) or directory is None:
                 continue
             held = peer.library.get(attempt.name)
-            same = held is not None and held.info == holding.info
-            if same and held is not None and self._can_give(other, host):
+            if held is None or held.info != holding.info or self._is_touched(held):
+                continue
+            if self._can_give(other, host):
                 listed = directory[attempt.name].holders if attempt.name in directory else {}
                 known = listed.get(peer.uplink.address or "")
                 sample[other] = held.chunks.bits & (known.bits if known else 0)
@@ -103,10 +103,8 @@ class Witness:
             return False
         whole = {a for a, chunks in tracker.directory[name].holders.items() if chunks.whole}
         return any(
-            isinstance(peer, PeerService)
-            and peer.uplink.address in whole
-            and not self._scene.truth.is_spoiled(host, name)
-            for host, peer in self._scene.swarm.daemons.items()
+            isinstance(peer, PeerService) and peer.uplink.address in whole
+            for peer in self._scene.swarm.daemons.values()
         )
 
     def _directory(self, host: Host) -> Directory | None:
@@ -118,6 +116,11 @@ class Witness:
         drive = other.drive
         sound = not (drive.full or drive.failing or drive.rate)
         return sound and self._works(other) and self._works(host) and self._connected(other, host)
+
+    @staticmethod
+    def _is_touched(held: Holding) -> bool:
+        """Somebody else wrote to it, so nothing of it is given away before it is checked."""
+        return held.part is not None and held.part.touched
 
     @staticmethod
     def _works(host: Host) -> bool:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -16,6 +17,7 @@ from chaos.disk import CannotMount, SmallDisk, mounted_below
 from chaos.plan import LONG_RUN, TRACKER, Act, Plan, Step, draw
 from chaos.run import left_mounted
 from daemons.process import MIB, sha256
+from p2pfs.peer.part_file import part_name
 
 ENDS = {Act.KILL: Act.START, Act.STOP: Act.START, Act.FREEZE: Act.THAW}
 
@@ -96,10 +98,16 @@ def test_copies_are_hashed_when_they_change(tmp_path: Path) -> None:
 def test_strays() -> None:
     """Only finished files and known part files may lie about."""
     copies = Copies({Path("/d/x"): "0"})
-    shares = [{"path": "/d/x"}, {"path": "/d/y.part"}]
-    status = {"shares": shares, "transfers": [{"path": "/d/z"}]}
-    found = [Path("/d/x"), Path("/d/y.part"), Path("/d/z.part"), Path("/d/x.part"), Path("/d/w")]
-    assert strays(found, copies, parts_known(status)) == [Path("/d/x.part"), Path("/d/w")]
+    one, two, three, four = [f"/d/{part_name(Random(seed))}" for seed in range(4)]
+    shares = [{"path": "/d/x", "target": None}, {"path": one, "target": "/d/y"}]
+    transfers = [{"path": "/d/z", "part": two}, {"path": "/d/w", "part": None}]
+    status = {"shares": shares, "transfers": transfers}
+    cut = Path("/e", Path(four).name)
+    found = [Path("/d/x"), Path(one), Path(two), Path(three), Path("/d/w"), cut]
+    assert strays(found, copies, parts_known(status), [Path("/e")]) == [
+        Path(three),
+        Path("/d/w"),
+    ]
 
 
 def test_the_small_disk(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from fuzz.seeds import seeds
 from p2pfs import messages as m
 from p2pfs import names
 from p2pfs.chunks import FileInfo
+from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.requests import Pending
 from p2pfs.peer.serving import ServingProtocol
-from p2pfs.peer.storage import PartFile
 from p2pfs.tracker.directory import Directory
 
 from .conftest import LoggedFailures

@@ -17,6 +17,7 @@ from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import DownloadFailed
 from p2pfs.peer.downloading import Download
 from p2pfs.peer.library import Holding
+from p2pfs.peer.part_file import part_name
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.storage import Stamp
 from p2pfs.testing import Host, Network, Swarm, download, publish
@@ -34,6 +35,7 @@ from soak.watch import Watch
 from soak.witness import WINDOW, Attempt, Witness
 
 HISTORIES = 300
+PART = part_name(Random(1))
 CONTENT = Random(1).randbytes(300_000)
 
 # A defect for the process that runs a history: wrong chunks are as good as right ones.
@@ -98,7 +100,7 @@ def test_a_plan_is_drawn_from_its_seed_alone() -> None:
     kinds = {
         act.kind for seed in range(300) for _, act in draw(seed).acts if isinstance(act, Fault)
     }
-    assert len(kinds) == 15
+    assert len(kinds) == 16
 
 
 def test_a_history_that_goes_wrong_says_how_to_repeat_it() -> None:
@@ -213,7 +215,7 @@ def touch_foreign(stage: Stage) -> None:
 
 def claim_wrong_chunk(stage: Stage) -> None:
     info = shared_info(stage)
-    path = stage.target.with_name("f.part")
+    path = stage.target.with_name(PART)
     path.write_bytes(bytes(info.filesize))
     total = info.totalchunknum
     chunks = ChunkSet.of(total, [3])
@@ -227,7 +229,7 @@ def shared_info(stage: Stage) -> FileInfo:
 
 def claim_what_is_gone(stage: Stage) -> None:
     claim_wrong_chunk(stage)
-    stage.target.with_name("f.part").unlink()
+    stage.target.with_name(PART).unlink()
 
 
 def claim_more_than_the_tracker_knows(stage: Stage) -> None:
@@ -250,7 +252,7 @@ def forget_to_leave(stage: Stage) -> None:
 
 
 def leave_part_file(stage: Stage) -> None:
-    stage.target.with_name("f.part").write_bytes(b"")
+    stage.target.with_name(PART).write_bytes(b"")
 
 
 def leave_journal(stage: Stage) -> None:
@@ -391,7 +393,7 @@ def banned(stage: Stage, host: Host) -> None:
 
 
 def test_who_is_honest_is_not_banned(stage: Stage) -> None:
-    """Unless bytes were flipped on their way, or in its part file."""
+    """Unless bytes were flipped on their way."""
     banned(stage, stage.source)
     assert "is honest" in stage.problems
     stage.writer.report.problems.clear()

@@ -24,9 +24,10 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidFileInfo, MalformedMessage
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory, ServingProtocol
-from p2pfs.peer.storage import FileChanged, PartFile, Stamp
+from p2pfs.peer.storage import FileChanged, Stamp
 from p2pfs.testing.inline import InlineReactor
 
 LINE_LIMIT = 1500
@@ -114,7 +115,7 @@ class _Scene:
             self.clock, Disk(), self.library, self._changed, self.limit, Random(1)
         )
         self.path = place / "f"
-        self.part = PartFile.open(Disk(), place / "part", len(DATA), fresh=True)
+        self.part = PartFile.create(Disk(), place / "part", len(DATA))
         self.disturbed = False
         self.downloaders: dict[int, _Downloader] = {}
         self._fill(place)

@@ -26,6 +26,7 @@ def status(service: PeerService) -> Answer:
             "chunks": holding.info.totalchunknum,
             "held": len(holding.chunks),
             "path": str(holding.path),
+            "target": None if holding.target is None else str(holding.target),
             "refused": holding.refusal,
             "withheld": holding.withheld.reason if holding.withheld else "",
             "withheld_seconds": round(now - holding.withheld.since) if holding.withheld else None,
@@ -59,6 +60,7 @@ def _transfer(job: Job, now: float) -> dict[str, Any]:
     return {
         "name": job.name,
         "path": str(job.target),
+        "part": str(job.holding.path) if job.holding else None,
         "size": job.total,
         "done": job.done,
         "percent": int(100 * job.done / job.total) if job.total else 0,

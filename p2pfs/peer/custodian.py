@@ -18,6 +18,7 @@ from p2pfs.errors import Cancelled, P2pfsError, StorageProblem
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.doubts import Doubts
 from p2pfs.peer.library import Holding, Library, Withheld
+from p2pfs.peer.part_file import remove_part
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.salvage import salvage
@@ -136,7 +137,7 @@ class Custodian:
         self._library.discard(holding)
         withdrawn = self._uplink.withdraw(holding)
         if not holding.is_share:
-            await in_thread(self._reactor, remove, self._disk, holding.path)
+            await in_thread(self._reactor, remove_part, self._disk, holding.path, holding.identity)
             # It is still there when the download could not be put on record in the end.
             journal = journal_path(self._journals, holding.name)
             await in_thread(self._reactor, remove, self._disk, journal)
@@ -220,6 +221,7 @@ class Custodian:
             holding.chunks = on_record
             return
         if self._library.get(holding.name) is not holding:  # it was given up meanwhile
+            await in_thread(self._reactor, remove_part, self._disk, holding.path, found.identity)
             if self._library.get(holding.name) is None:
                 await self._remove_journal(journal)
             return
@@ -234,7 +236,7 @@ class Custodian:
             checked=found.checked,
             wrong=found.wrong,
         )
-        holding.chunks, holding.stamp = found.chunks, found.stamp
+        holding.chunks, holding.stamp, holding.identity = found.chunks, found.stamp, found.identity
         try:
             await self._records.save(holding)
         except StorageProblem as error:

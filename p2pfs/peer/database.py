@@ -20,7 +20,7 @@ from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding
 from p2pfs.peer.storage import Stamp
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE holdings (
     name TEXT PRIMARY KEY,
@@ -32,7 +32,8 @@ CREATE TABLE holdings (
     chunks BLOB NOT NULL,
     digests BLOB NOT NULL,
     stamp_size INTEGER,
-    stamp_time_ns INTEGER
+    stamp_time_ns INTEGER,
+    identity INTEGER
 )
 """
 Row = Sequence[Any]
@@ -80,7 +81,7 @@ class Database:
 
         Raises `StorageProblem` when that is not possible.
         """
-        marks = ", ".join("?" * 10)
+        marks = ", ".join("?" * 11)
         try:
             with self._lock, self._connection:
                 self._connection.executemany(
@@ -139,11 +140,12 @@ def row(holding: Holding) -> Row:
         bytes(holding.hashes),
         None if holding.stamp is None else holding.stamp.size,
         None if holding.stamp is None else holding.stamp.time_ns,
+        holding.identity,
     )
 
 
 def _holding(row: Row) -> Holding:
-    name, path, target, filesize, chunksize, root, chunks, digests, size, time_ns = row
+    name, path, target, filesize, chunksize, root, chunks, digests, size, time_ns, identity = row
     total = -(-filesize // chunksize)
     try:
         check_filename(name)
@@ -157,4 +159,5 @@ def _holding(row: Row) -> Holding:
         Path(os.fsdecode(path)),
         None if size is None else Stamp(size, time_ns, of_change=target is not None),
         None if target is None else Path(os.fsdecode(target)),
+        identity=identity,
     )

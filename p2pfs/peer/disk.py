@@ -7,15 +7,19 @@ full, slow or failing, or that forgets what was not synced.
 from __future__ import annotations
 
 import errno
+import fcntl
 import mmap
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 # Fails a read that would have to wait; without such a thing (not Linux) every read may.
 _NO_WAIT = getattr(os, "RWF_NOWAIT", 0)
+_GET_GENERATION = 0x80087601  # FS_IOC_GETVERSION
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -43,6 +47,18 @@ class Disk:
     def status_of_link(self, path: Path) -> os.stat_result:
         """The status of what is at a path, even if that is a symbolic link."""
         return os.lstat(path)
+
+    def identity(self, fd: int) -> int:
+        """What a file is known by on its file system, whatever its name: 63 bits.
+
+        That is its inode with its generation, where there is one: numbers of inodes are used
+        again at once, also for a file that takes the place of another.
+        """
+        generation = bytearray(8)
+        with suppress(OSError):
+            fcntl.ioctl(fd, _GET_GENERATION, generation)
+        number = os.fstat(fd).st_ino ^ int.from_bytes(generation, sys.byteorder) << 31
+        return number & (1 << 63) - 1
 
     def link(self, source: Path, target: Path) -> None:
         """Give a file a second name, which must be free."""
@@ -96,6 +112,10 @@ class Disk:
                 if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
                     raise
         os.ftruncate(fd, size)
+
+    def mark(self, fd: int, time_ns: int) -> None:
+        """Set a file's time of modification, in nanoseconds."""
+        os.utime(fd, ns=(time_ns, time_ns))
 
     # Durability
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import (
     AlreadyExists,
@@ -26,16 +28,23 @@ from p2pfs.peer.failed_downloads import FailedDownload, FailedDownloads
 from p2pfs.peer.hashing import copy_chunks
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.mending import Mending
+from p2pfs.peer.pace import Reached
+from p2pfs.peer.part_file import PartFile, is_same, part_name, remove_part
+from p2pfs.peer.places import Place, place_of
 from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.sources import SourcePool
-from p2pfs.peer.storage import PartFile, already_exists, remove
+from p2pfs.peer.storage import FileChanged, Stamp, already_exists
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
 
 MAX_DOWNLOADS = 64
 """Files that are downloaded at the same time."""
+
+MOST_ENDS = 5
+"""How often a whole file is checked at its end, while somebody else keeps writing to it."""
 
 
 class Downloads:
@@ -88,14 +97,21 @@ class Downloads:
         )
 
     def start(
-        self, name: str, target: Path, overwrite: bool = False, pool: SourcePool | None = None
+        self,
+        name: str,
+        target: Path,
+        overwrite: bool = False,
+        pool: SourcePool | None = None,
+        place: Place | None = None,
     ) -> tuple[Job, Deferred[Fetched]]:
         """Begin to fetch one file to ``target``, an absolute path that is no directory.
 
-        Without a ``pool`` it has connections of its own, closed at its end. The Deferred
-        fails with a `P2pfsError`; cancelling it cancels the job, which then ends in its
-        own time. Raises `AlreadyExists` when the file, or another to the same place, is
-        being downloaded, and `DownloadFailed` when too many are.
+        Without a ``pool`` it has connections of its own, closed at its end. ``place`` is
+        where ``target`` is, if that is known already. The Deferred fails with a
+        `P2pfsError`, with `AlreadyExists` when another file is being downloaded to that
+        place; cancelling it cancels the job, which then ends in its own time. Raises
+        `AlreadyExists` when the file is being downloaded, and `DownloadFailed` when too
+        many are.
         """
         if len(self._running) >= self.most:
             advice = "; more need a higher limit of open files" if self.most < MAX_DOWNLOADS else ""
@@ -104,13 +120,10 @@ class Downloads:
                 f"one{advice}."
             )
         for other in self._running:
-            if name == other.name or target == other.target:
-                raise AlreadyExists(
-                    f"'{other.name}' is being downloaded to {other.target} just now; wait for it, "
-                    "or cancel it."
-                )
+            if name == other.name:
+                raise _under_way(other)
         job = Job(name, target, overwrite, self._reactor.seconds())
-        fetched, end = detached(self._attempt(job, pool), job.cancel)
+        fetched, end = detached(self._attempt(job, pool, place), job.cancel)
         self._running[job] = end
         end.addCallback(self._forget, job)
         return job, fetched
@@ -134,10 +147,11 @@ class Downloads:
 
     # One download
 
-    async def _attempt(self, job: Job, shared: SourcePool | None) -> Fetched:
+    async def _attempt(self, job: Job, shared: SourcePool | None, place: Place | None) -> Fetched:
         """Fetch it, and remember why if that fails."""
         pool = shared or self.new_pool()
         try:
+            await self._take(job, place)
             fetched = await self._fetch(job, pool)
         except P2pfsError as error:
             state = job.download.last_state if job.download else None
@@ -157,32 +171,27 @@ class Downloads:
         part = holding.part
         assert part is not None
         recorder = self._recorder(holding, part)
+        fresh = self.new_pool()
         finished = False
         try:
             job.check()
             if recorder is not None:
                 await recorder.start()
                 self._uplink.announce(holding).addErrback(_tracker_lost)
-            else:
-                await self._copy(job, holding)
             job.check()
-            download = job.download = Download(self._around, pool, holding, recorder)
-            download.start(location)
-            try:
-                await download.finished
-            except CancelledError:
-                job.check()
-                raise
-            reached = download.reached
-            holding.stamp = await in_thread(self._reactor, part.finish, job.target, job.overwrite)
-            holding.path, holding.target, holding.reached = job.target, None, reached
+            holding.stamp, received, reached = await self._fetch_chunks(
+                job, (pool, fresh), holding, recorder, location
+            )
+            holding.path, holding.target, holding.identity = job.target, None, None
+            holding.reached = reached
             finished = True
         finally:
+            await fresh.close()
             if recorder is not None:
                 await recorder.stop()
             holding.part = None
             if not finished:
-                await self._leave(holding, recorder)
+                await self._leave(holding, part, recorder)
             part.close()
         if recorder is not None:
             self._uplink.flush()
@@ -199,18 +208,82 @@ class Downloads:
             job.target,
             holding.info.filesize,
             self._reactor.seconds() - job.started,
-            {str(address): count for address, count in download.received.items()},
+            {str(address): count for address, count in received.items()},
             reached,
         )
 
-    async def _leave(self, holding: Holding, recorder: DownloadRecorder | None) -> None:
+    async def _take(self, job: Job, place: Place | None) -> None:
+        """Make sure that nothing else goes to the same place, by whatever path."""
+        job.place = place or await in_thread(self._reactor, place_of, job.target)
+        for other in self._running:
+            if other is not job and other.place == job.place:
+                taken, job.place = _under_way(other), None
+                raise taken
+
+    async def _fetch_chunks(
+        self,
+        job: Job,
+        pools: tuple[SourcePool, SourcePool],
+        holding: Holding,
+        recorder: DownloadRecorder | None,
+        location: ReplyFileLocation,
+    ) -> tuple[Stamp, Counter[Address], Reached | None]:
+        """Fetch all that is missing, and give the file its final name.
+
+        What somebody else wrote to the part file is fetched anew before that, over
+        connections of the second of ``pools``, which is this download's alone. Returns the
+        stamp of the file, the bytes that came from each source, and how good that is.
+        """
+        pool, fresh = pools
+        part = holding.part
+        assert part is not None
+        mending = Mending(self._reactor, self._uplink, self._library, job, holding, recorder)
+        received: Counter[Address] = Counter()
+        ends = 0
+        while ends < MOST_ENDS:
+            if part.touched:
+                job.download = None
+                await mending.mend()
+            if recorder is None:
+                await self._copy(job, holding)
+                job.check()
+            download = job.download = Download(self._around, pool, holding, recorder)
+            mending.watch(download)
+            download.start(location)
+            try:
+                await download.finished
+            except CancelledError:
+                job.check()
+                if not part.touched:
+                    raise
+                # Sources take what was broken off for under way still, on the same connection.
+                await fresh.close()
+                pool = fresh
+            received.update(download.received)
+            stamp = await in_thread(self._reactor, part.finish, job.target, job.overwrite)
+            if stamp is not None:
+                return stamp, received, download.reached
+            ends += holding.chunks.whole
+        raise StorageProblem(
+            f"Somebody else keeps writing to {part.path}, and would spoil {job.target}; end that, "
+            "and download it again."
+        )
+
+    async def _leave(
+        self, holding: Holding, part: PartFile, recorder: DownloadRecorder | None
+    ) -> None:
         """Leave what came to be gone on with, or nothing if nothing came."""
         try:
             if recorder is None:
                 # Nobody would know whose it is, and copying it again is quick.
-                await in_thread(self._reactor, remove, self._disk, holding.path)
+                await in_thread(
+                    self._reactor, remove_part, self._disk, holding.path, holding.identity
+                )
             elif holding.chunks.bits:
                 await recorder.settle()
+                if part.touched:
+                    reason = FileChanged(f"{holding.path} was changed.")
+                    self._custodian.changed(holding, reason)
             else:
                 await recorder.forget()
                 await self._custodian.give_up(holding)
@@ -251,44 +324,67 @@ class Downloads:
             job.check()
             if known.is_share or self._library.get(job.name) is not known:
                 return await self._prepare(job, info)
-        if known is not None and resumed and known.target != job.target:
-            if not await in_thread(self._reactor, known.path.exists):
+            if not await in_thread(
+                self._reactor, is_same, self._disk, known.path, known.identity
+            ):  # it is gone, or something else lies there, which stays
                 await self._custodian.give_up(known)
                 return await self._prepare(job, info)
-            raise AlreadyExists(
-                f"An unfinished download of '{job.name}' lies in {known.path}; download it to "
-                f"{known.target} to go on, or unpublish it to give it up."
-            )
-        await in_thread(self._reactor, _check_target, job, resumed)
-        total = info.totalchunknum
-        if known is None or known.is_share:
-            hashes = HashList(total, bytes(known.hashes)) if known else HashList(total)
-            holding = Holding(
-                job.name, info, hashes, ChunkSet(total), job.part_path, target=job.target
-            )
-        else:
-            holding = known
+            if known.target != job.target:
+                raise AlreadyExists(
+                    f"An unfinished download of '{job.name}' lies in {known.path}; download it to "
+                    f"{known.target} to go on, or unpublish it to give it up."
+                )
+        await in_thread(self._reactor, _check_target, job)
+        if known is not None and resumed:
+            return await self._go_on(job, known)
+        return await self._begin(job, info, known)
+
+    async def _go_on(self, job: Job, holding: Holding) -> Holding:
+        """The same of an unfinished download."""
         job.phase = "preparing the part file"
-        share = known if known is not None and known.is_share else None
+        stamp, holding.stamp = holding.stamp, None
+        assert holding.identity is not None
+        await self._records.save(holding)
+        holding.part = await in_thread(
+            self._reactor,
+            PartFile.reopen,
+            self._disk,
+            holding.path,
+            holding.info.filesize,
+            holding.identity,
+            stamp,
+        )
+        if holding.part is None:
+            await self._custodian.give_up(holding)
+            return await self._prepare(job, holding.info)
+        job.holding = holding
+        return holding
+
+    async def _begin(self, job: Job, info: FileInfo, share: Holding | None) -> Holding:
+        """The same of a download that has nothing yet but perhaps this peer's own ``share``."""
+        job.phase = "preparing the part file"
+        total = info.totalchunknum
+        hashes = HashList(total) if share is None else HashList(total, bytes(share.hashes))
+        path = job.target.with_name(part_name(self._around.random))
+        holding = Holding(job.name, info, hashes, ChunkSet(total), path, target=job.target)
+        job.is_copy = share is not None
         if share is None:
             # On record first: a part file is never there without it being known whose it is.
-            holding.stamp = None
-            if not resumed:
-                self._library.add(holding)
+            self._library.add(holding)
             try:
                 await self._records.save(holding)
             except StorageProblem:
-                if not resumed:  # or it would pass for the owner of a part file that comes to be
-                    self._library.discard(holding)
+                self._library.discard(holding)
                 raise
         try:
             holding.part = await in_thread(
-                self._reactor, PartFile.open, self._disk, holding.path, info.filesize, not resumed
+                self._reactor, PartFile.create, self._disk, path, info.filesize
             )
         except StorageProblem:
-            if share is None and not resumed:
+            if share is None:
                 await self._custodian.give_up(holding)
             raise
+        holding.identity = holding.part.identity
         job.holding = holding
         return holding
 
@@ -300,7 +396,7 @@ class Downloads:
         job.phase = "copying from this peer's own share"
         assert holding.part is not None
         try:
-            holding.chunks = await in_thread(
+            copied = await in_thread(
                 self._reactor,
                 copy_chunks,
                 self._disk,
@@ -309,8 +405,10 @@ class Downloads:
                 holding.part,
                 holding.info,
                 holding.hashes,
+                holding.chunks.missing,
                 job.stop,
             )
+            holding.chunks = ChunkSet(copied.total, holding.chunks.bits | copied.bits)
         except StorageProblem as error:
             self.log.warn("{error}", error=str(error))
 
@@ -322,18 +420,18 @@ class Downloads:
             self._records.save(share).addErrback(warn_not_recorded)
 
 
-def _check_target(job: Job, resumed: bool) -> None:
+def _check_target(job: Job) -> None:
     """Raise what speaks against writing there; blocks, so it belongs into a thread."""
-    if not job.target.parent.is_dir():
-        raise StorageProblem(
-            f"The directory {job.target.parent} is not there; create it, or give another path."
-        )
     if job.target.is_dir():
         raise StorageProblem(f"{job.target} is a directory; give a path for the file in it.")
     if not job.overwrite and os.path.lexists(job.target):
         raise already_exists(job.target)
-    if not (resumed or job.overwrite) and os.path.lexists(job.part_path):
-        raise already_exists(job.part_path)
+
+
+def _under_way(job: Job) -> AlreadyExists:
+    return AlreadyExists(
+        f"'{job.name}' is being downloaded to {job.target} just now; wait for it, or cancel it."
+    )
 
 
 def _tracker_lost(failure: Failure) -> None:

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from p2pfs.chunks import DEFAULT_CHUNK_SIZE, ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled, StorageProblem
 from p2pfs.peer.disk import Disk
-from p2pfs.peer.storage import ChunkReader, FileChanged, PartFile, Stamp, explained
+from p2pfs.peer.part_file import PartFile
+from p2pfs.peer.storage import ChunkReader, FileChanged, Stamp, explained
 
 FRAME = 1 << 20
 """Bytes read and hashed in one go."""
@@ -100,11 +101,24 @@ def right_chunks(
     A file that is shorter than it should be, or gone, just has fewer right
     chunks. Raises `Cancelled` once ``stop`` is set.
     """
-    right = ChunkSet(info.totalchunknum)
     try:
         reader = ChunkReader.open(disk, path, None)
     except StorageProblem:
-        return right
+        return ChunkSet(info.totalchunknum)
+    return _right_chunks(reader, info, hashes, claimed, stop)
+
+
+def right_chunks_of(
+    part: PartFile, info: FileInfo, hashes: HashList, claimed: ChunkSet, stop: Event
+) -> ChunkSet:
+    """The same for a part file that is being written to."""
+    return _right_chunks(part.plain_reader(), info, hashes, claimed, stop)
+
+
+def _right_chunks(
+    reader: ChunkReader, info: FileInfo, hashes: HashList, claimed: ChunkSet, stop: Event
+) -> ChunkSet:
+    right = ChunkSet(info.totalchunknum)
     try:
         for chunknum in claimed:
             try:
@@ -151,9 +165,12 @@ def copy_chunks(
     part: PartFile,
     info: FileInfo,
     hashes: HashList,
+    wanted: ChunkSet,
     stop: Event,
 ) -> ChunkSet:
-    """Copy all chunks that are right from a local file into a part file; the chunks copied.
+    """Copy those of the ``wanted`` chunks that are right from a local file into a part file.
+
+    Returns the chunks copied.
 
     Raises `FileChanged` when the source does not bear ``stamp``, `StorageProblem`
     when the part file cannot be written, and `Cancelled` once ``stop`` is set.
@@ -161,7 +178,7 @@ def copy_chunks(
     copied = ChunkSet(info.totalchunknum)
     reader = ChunkReader.open(disk, source, stamp)
     try:
-        for chunknum in range(info.totalchunknum):
+        for chunknum in wanted:
             if stop.is_set():
                 raise Cancelled("The copying was cancelled.")
             data = reader.read(info.offset(chunknum), info.length(chunknum))

@@ -7,11 +7,11 @@ from pathlib import Path
 from threading import Event
 
 from p2pfs.chunks import bytes_in
-from p2pfs.errors import Cancelled, P2pfsError
+from p2pfs.errors import Cancelled
 from p2pfs.peer.downloading import Download
 from p2pfs.peer.library import Holding
 from p2pfs.peer.pace import Reached
-from p2pfs.peer.storage import PART_SUFFIX
+from p2pfs.peer.places import Place
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,22 @@ class Fetched:
 
 @dataclass(eq=False)
 class Job:
-    """One file on its way to ``target``; ``started`` is a time of the reactor's clock."""
+    """One file on its way to ``target``; ``started`` is a time of the reactor's clock.
+
+    ``place`` is where that is for the file system, once it is known.
+    """
 
     name: str
     target: Path
     overwrite: bool
     started: float
+    place: Place | None = None
     holding: Holding | None = None
     download: Download | None = None
     phase: str = "asking the tracker"
     stop: Event = field(default_factory=Event)
-    _reason: P2pfsError | None = None
-
-    @property
-    def part_path(self) -> Path:
-        """Where the file lies until it is whole."""
-        return self.target.with_name(self.target.name + PART_SUFFIX)
+    is_copy: bool = False
+    """True when it copies this peer's own share: what came is not kept when it ends early."""
 
     @property
     def total(self) -> int:
@@ -61,17 +61,18 @@ class Job:
         """What a person would like to know about its state now."""
         return self.download.remark if self.download else self.phase
 
-    def cancel(self, reason: P2pfsError | None = None) -> None:
-        """Have it stop as soon as it can; it then ends with ``reason``."""
-        self._reason = reason or Cancelled(
-            f"The download of '{self.name}' was cancelled; what came is kept in {self.part_path}, "
-            "download it again to go on."
-        )
+    def cancel(self) -> None:
+        """Have it stop as soon as it can; it then ends with `Cancelled`."""
         self.stop.set()
         if self.download is not None:
             self.download.cancel()
 
     def check(self) -> None:
-        """Raise the reason for which it was cancelled, if it was."""
-        if self._reason is not None:
-            raise self._reason
+        """Raise `Cancelled` if it was cancelled."""
+        if self.stop.is_set():
+            raise Cancelled(f"The download of '{self.name}' was cancelled; {self._what_is_kept()}.")
+
+    def _what_is_kept(self) -> str:
+        if self.holding is None or self.is_copy or not self.holding.chunks.bits:
+            return "nothing is kept of it"
+        return f"what came is kept in {self.holding.path}, download it again to go on"

@@ -2,19 +2,17 @@
 
 The journal is a small file mapped into memory: a store to it takes well under a
 microsecond, and what was stored outlives the process, though not a power
-failure unless it was flushed. It holds the chunks verified so far, and the part
-file's time of last change (ctime) after our own last write. After a crash that
-tells whether anybody else touched the part file, as a ctime cannot be set at will.
+failure unless it was flushed. It holds the chunks verified so far, which file the
+part file is (its identity), and its time of last change (ctime) after our own last
+write. After a crash that tells whether anybody else touched the part file, as a
+ctime cannot be set at will. When that was seen before the crash, it says so.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
 
 from p2pfs.chunks import ChunkSet
@@ -27,20 +25,25 @@ TICK_NS = 20_000_000
 FLUSH_NS = 10_000_000_000
 """How much later than the last flush a write before a power failure can have been."""
 
-_HEADER = struct.Struct("<8s36sqqq")
-_MAGIC = b"p2pfs-j1"
+_HEADER = struct.Struct("<8s36sqqqq")
+_MAGIC = b"p2pfs-j2"
+_SIZE = struct.Struct("<q")
 _BEGIN_AND_CTIME = struct.Struct("<qq")
 _TIMES_AT = _HEADER.size - _BEGIN_AND_CTIME.size
+_SIZE_AT = _TIMES_AT - _SIZE.size
+_NO_SIZE = -1
 
 
 class Traces(NamedTuple):
     """What a journal tells after a crash.
 
+    ``size`` is that of the part file in bytes, or negative when somebody else changed it.
     ``begin_ns`` is when the last write began, ``ctime_ns`` the part file's ctime
     after it, or 0 when the crash came during the write.
     """
 
     boot: bytes
+    identity: int
     size: int
     begin_ns: int
     ctime_ns: int
@@ -64,13 +67,23 @@ class Traces(NamedTuple):
 
 
 class Journal:
-    """The journal of one download; its methods may be called from any thread."""
+    """The journal of one download; `begin`, `end` and `disown` are called one at a time."""
 
-    def __init__(self, disk: Disk, path: Path, status: os.stat_result, chunks: ChunkSet) -> None:
-        """Begin a journal for a part file of that status, with these chunks; raises OSError."""
+    def __init__(
+        self,
+        disk: Disk,
+        path: Path,
+        identity: int,
+        size: int,
+        ctime_ns: int,
+        chunks: ChunkSet,
+    ) -> None:
+        """Begin a journal for a part file that is to have that size, with these chunks.
+
+        ``ctime_ns`` is its present time of change. Raises OSError.
+        """
         self._disk = disk
-        self._lock = Lock()
-        header = _HEADER.pack(_MAGIC, disk.boot_id(), status.st_size, 0, status.st_ctime_ns)
+        header = _HEADER.pack(_MAGIC, disk.boot_id(), identity, size, 0, ctime_ns)
         content = header + chunks.to_bitfield()
         fd = disk.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
@@ -79,14 +92,17 @@ class Journal:
         finally:
             disk.close(fd)
 
-    @contextmanager
-    def writing(self, fd: int) -> Iterator[None]:
-        """Around each write to the part file, which is open as ``fd``; one at a time."""
-        with self._lock:
-            _BEGIN_AND_CTIME.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), 0)
-            yield
-            ctime = self._disk.status(fd).st_ctime_ns
-            _BEGIN_AND_CTIME.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), ctime)
+    def begin(self) -> None:
+        """A write to the part file begins; there is one at a time."""
+        _BEGIN_AND_CTIME.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), 0)
+
+    def end(self, ctime_ns: int) -> None:
+        """It has ended, and left the part file with that time of change."""
+        _BEGIN_AND_CTIME.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), ctime_ns)
+
+    def disown(self) -> None:
+        """Somebody else changed the part file: its state says nothing about it any more."""
+        _SIZE.pack_into(self._map, _SIZE_AT, _NO_SIZE)
 
     def verified(self, chunknum: int) -> None:
         """Note that a chunk is written and right."""
@@ -105,8 +121,8 @@ def read_journal(path: Path, total: int) -> Traces | None:
     """What a journal that was not closed says; None when there is none, or it makes no sense."""
     try:
         content = path.read_bytes()
-        magic, boot, size, begin, ctime = _HEADER.unpack_from(content)
+        magic, boot, identity, size, begin, ctime = _HEADER.unpack_from(content)
         chunks = ChunkSet.from_bitfield(total, content[_HEADER.size :])
     except (OSError, struct.error, InvalidFileInfo):
         return None
-    return Traces(boot, size, begin, ctime, chunks) if magic == _MAGIC else None
+    return Traces(boot, identity, size, begin, ctime, chunks) if magic == _MAGIC else None

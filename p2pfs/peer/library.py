@@ -9,7 +9,8 @@ from pathlib import Path
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import AlreadyExists, NotFound
 from p2pfs.peer.pace import Reached
-from p2pfs.peer.storage import PartFile, Stamp
+from p2pfs.peer.part_file import PartFile
+from p2pfs.peer.storage import Stamp
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Holding:
     A *share* is a finished file: ``target`` is None, all chunks are there, and
     ``path`` must still bear ``stamp``. An unfinished download lies in a part
     file at ``path`` until it becomes ``target``; ``part`` is that file while a
-    download is writing to it.
+    download is writing to it. ``identity`` tells it from what else may come to lie there;
+    None until it was made.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Holding:
     stamp: Stamp | None = None
     target: Path | None = None
     part: PartFile | None = None
+    identity: int | None = None
     refusal: str = ""
     """Why the tracker would not list it, if so."""
     withheld: Withheld | None = None

@@ -31,6 +31,7 @@ from p2pfs.peer.disk import Disk
 from p2pfs.peer.hashing import FileHasher
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.machine import Machine
+from p2pfs.peer.part_file import is_part_name
 from p2pfs.peer.records import Records
 from p2pfs.peer.storage import Stamp, explained
 from p2pfs.peer.uplink import Uplink
@@ -159,8 +160,6 @@ class Publisher:
             publication.skipped,
             publication.stop,
         )
-        parts = {holding.path for holding in self._library if not holding.is_share}
-        candidates = [candidate for candidate in candidates if candidate.path not in parts]
         publication.total = sum(candidate.stamp.size for candidate in candidates)
         waiting = list(reversed(candidates))
         published: list[Published] = []
@@ -248,6 +247,8 @@ def _candidates(
         status = disk.status(path)
     if path.resolve().is_relative_to(private):
         raise UsageProblem(f"{path} belongs to this peer's own state and is not to be shared.")
+    if is_part_name(path.name):
+        raise UsageProblem(f"{path} is an unfinished download; share it once it is complete.")
     if not stat.S_ISDIR(status.st_mode):
         return [Candidate(path, base, Stamp.of(status))]
     candidates = []
@@ -259,10 +260,12 @@ def _candidates(
         except OSError as error:
             skipped.append(f"{place} was skipped: {error.strerror}.")
             continue
-        if stat.S_ISREG(status.st_mode):
-            candidates.append(Candidate(place, name, Stamp.of(status)))
-        else:
+        if not stat.S_ISREG(status.st_mode):
             skipped.append(f"{place} was skipped: it is not a regular file.")
+        elif is_part_name(place.name):
+            skipped.append(f"{place} was skipped: it is an unfinished download.")
+        else:
+            candidates.append(Candidate(place, name, Stamp.of(status)))
     if not candidates:
         raise NotFound(f"There is no regular file below {path}; nothing was published.")
     return candidates

@@ -16,10 +16,10 @@ from twisted.python.failure import Failure
 from p2pfs.chunks import MIB, ChunkSet, bytes_in
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.disk import Disk
-from p2pfs.peer.journal import Journal
 from p2pfs.peer.library import Holding
+from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.records import Records, warn_not_recorded
-from p2pfs.peer.storage import PartFile, explained, remove
+from p2pfs.peer.storage import remove
 from p2pfs.threads import in_thread
 
 SYNC_SECONDS = 2.0
@@ -75,7 +75,9 @@ class DownloadRecorder:
 
     async def start(self) -> None:
         """Begin the journal, and record from now on."""
-        self._part.journal = await in_thread(self._reactor, self._new_journal)
+        await in_thread(
+            self._reactor, self._part.keep_journal, self._disk, self._path, self._holding.chunks
+        )
         self._timer.start(SYNC_SECONDS, now=False).addErrback(self._failed)
 
     def hash_list_known(self) -> Deferred[None]:
@@ -115,8 +117,20 @@ class DownloadRecorder:
             self._idle.append(idle)
             await idle
 
+    async def begin_anew(self) -> None:
+        """Go on recording after `stop`, now that the chunks of the holding were checked."""
+        self._part.end_journal()
+        await in_thread(self._reactor, self._part.sync)
+        self._synced = self._holding.chunks.copy()
+        await self._records.save(self._holding)
+        await self.start()
+
     async def settle(self) -> None:
-        """Record for good, after the last write, what an unfinished download leaves."""
+        """Record for good, after the last write, what an unfinished download leaves.
+
+        When its part file is touched, that record bears no stamp, so all of it is checked
+        before it is gone on with.
+        """
         try:
             self._holding.stamp = await in_thread(self._reactor, self._part.sync)
             await self._records.save(self._holding)
@@ -127,18 +141,11 @@ class DownloadRecorder:
 
     async def forget(self) -> None:
         """Remove the journal: the record says everything."""
-        journal, self._part.journal = self._part.journal, None
-        if journal is not None:
-            journal.close()
+        if self._part.end_journal():
             try:
                 await in_thread(self._reactor, remove, self._disk, self._path)
             except StorageProblem as error:
                 self.log.warn("{error}", error=str(error))
-
-    def _new_journal(self) -> Journal:
-        with explained("write", self._path):
-            self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            return Journal(self._disk, self._path, self._part.status(), self._holding.chunks)
 
     def _sync(self) -> Deferred[None]:
         if self._syncing or self._synced == self._holding.chunks:

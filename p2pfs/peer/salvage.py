@@ -5,6 +5,7 @@ Everything here blocks, and belongs into a thread.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
@@ -13,14 +14,16 @@ from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.hashing import hash_list, right_chunks
-from p2pfs.peer.journal import read_journal
+from p2pfs.peer.journal import Traces, read_journal
 from p2pfs.peer.library import Holding
+from p2pfs.peer.part_file import identity_at
 from p2pfs.peer.storage import Stamp
 
 
 class Salvaged(NamedTuple):
     """The chunks that are right, the stamp of the file, and what it took to know.
 
+    ``identity`` is that of the part file, or None when what lies there is not it.
     ``finished`` is None, or the hash list of a file that is whole at its target.
     """
 
@@ -28,6 +31,7 @@ class Salvaged(NamedTuple):
     stamp: Stamp | None
     checked: int
     wrong: int
+    identity: int | None = None
     finished: HashList | None = None
 
 
@@ -37,16 +41,21 @@ def salvage(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Salvage
     ``holding.chunks`` are those on record: they had reached the disk. The journal
     tells of further ones. If it also explains the state of the part file, only
     those are read again; otherwise somebody else may have written to the file, and
-    all are. When the file has come to its target already, and only the record of that
+    all are. What is there is not taken for the part file unless it is known to be, or has
+    something right in it. When the file has come to its target already, and only the record of that
     is lacking, the file there is read, all of it. Raises `Cancelled` once ``stop`` is set.
     """
     total = holding.info.totalchunknum
     if (finished := _finished(disk, holding, stop)) is not None:
         return finished
+    nothing = Salvaged(ChunkSet(total), None, 0, len(holding.chunks))
     try:
-        status = disk.status(holding.path)
-    except OSError:
-        return Salvaged(ChunkSet(total), None, 0, len(holding.chunks))
+        identity = identity_at(disk, holding.path)
+        status = disk.status_of_link(holding.path)
+    except (OSError, StorageProblem):
+        return nothing
+    if identity is None:
+        return nothing
     traces = read_journal(journal, total)
     claimed = ChunkSet(total, holding.chunks.bits | (traces.chunks.bits if traces else 0))
     trusted = (
@@ -54,12 +63,28 @@ def salvage(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Salvage
     )
     doubtful = ChunkSet(total, claimed.bits & ~trusted)
     right = right_chunks(disk, holding.path, holding.info, holding.hashes, doubtful, stop)
+    kept = ChunkSet(total, trusted | right.bits)
+    if not (kept.bits or _is_ours(identity, status, holding, traces)):
+        return nothing
     return Salvaged(
-        ChunkSet(total, trusted | right.bits),
+        kept,
         Stamp.of(status, of_change=True),
         len(doubtful),
         len(doubtful) - len(right),
+        identity,
     )
+
+
+def _is_ours(
+    identity: int, status: os.stat_result, holding: Holding, traces: Traces | None
+) -> bool:
+    """Whether a file is the part file, although there is nothing right in it.
+
+    It is when it is the same file. Which that is stands on record soon after its creation,
+    and before that, nothing is in it.
+    """
+    known = {holding.identity, traces.identity if traces is not None else None}
+    return identity in known or (known == {None} and not status.st_size)
 
 
 def _finished(disk: Disk, holding: Holding, stop: Event) -> Salvaged | None:
@@ -86,4 +111,4 @@ def _finished(disk: Disk, holding: Holding, stop: Event) -> Salvaged | None:
     except (OSError, StorageProblem):
         return None
     total = holding.info.totalchunknum
-    return Salvaged(ChunkSet.full(total), Stamp.of(status), total, 0, hashes)
+    return Salvaged(ChunkSet.full(total), Stamp.of(status), total, 0, None, hashes)

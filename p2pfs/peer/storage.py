@@ -1,4 +1,4 @@
-"""Chunks on disk: reading them from shared files, writing them to part files.
+"""Chunks on disk: reading them from shared files, and what refuses, in words.
 
 Everything here blocks, and belongs into a thread. Errors of the disk come out
 as `StorageProblem`, in words.
@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from p2pfs.errors import AlreadyExists, StorageProblem
 from p2pfs.peer.disk import Disk
-from p2pfs.peer.journal import Journal
-
-PART_SUFFIX = ".part"
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; make room and try again",
@@ -165,104 +162,10 @@ class ChunkReader:
         self._disk.close(self._fd)
 
 
-class PartFile:
-    """The file a download is written to until it is whole."""
-
-    def __init__(self, disk: Disk, path: Path, size: int, fd: int) -> None:
-        self._disk = disk
-        self.path = path
-        self.size = size
-        self.journal: Journal | None = None
-        """Told of every write, while there is one."""
-        self._fd = fd
-
-    @classmethod
-    def open(cls, disk: Disk, path: Path, size: int, fresh: bool) -> PartFile:
-        """Open a part file of ``size`` bytes, all of them allocated on the disk.
-
-        With ``fresh`` what was there is discarded. Raises `StorageProblem`, for
-        instance when the disk has no room for the file.
-        """
-        with explained("create", path):
-            fd = disk.open(path, os.O_RDWR | os.O_CREAT | (os.O_TRUNC if fresh else 0))
-        try:
-            with explained("allocate", path):
-                disk.allocate(path, fd, size)
-        except StorageProblem:
-            disk.close(fd)
-            if fresh:
-                disk.unlink(path)
-            raise
-        return cls(disk, path, size, fd)
-
-    def write(self, offset: int, pieces: Sequence[bytes]) -> None:
-        """Write pieces one behind the other, beginning at ``offset``."""
-        journaled = self.journal.writing(self._fd) if self.journal else nullcontext()
-        with explained("write", self.path), journaled:
-            rest = [memoryview(piece) for piece in pieces]
-            while rest:
-                written = self._disk.write(self._fd, rest, offset)
-                offset += written
-                while rest and written >= len(rest[0]):
-                    written -= len(rest.pop(0))
-                if rest and written:
-                    rest[0] = rest[0][written:]
-
-    def reader(self) -> ChunkReader:
-        """A reader of its own; it survives the renaming and closing of the part file."""
-        return ChunkReader(self._disk, self._disk.duplicate(self._fd), self.path, None)
-
-    def status(self) -> os.stat_result:
-        """The present status of the file."""
-        with explained("read", self.path):
-            return self._disk.status(self._fd)
-
-    def sync(self) -> Stamp:
-        """Force what was written onto the disk; the stamp of a part file left like that."""
-        with explained("write", self.path):
-            self._disk.sync(self._fd)
-            if self.journal is not None:
-                self.journal.flush()
-        return Stamp.of(self.status(), of_change=True)
-
-    def finish(self, target: Path, overwrite: bool) -> Stamp:
-        """Sync, and rename to ``target``; the stamp of the finished file.
-
-        Raises `AlreadyExists` when the target is there and not to be overwritten.
-        """
-        with explained("write", target):
-            self._disk.sync(self._fd, with_times=True)
-            if overwrite:
-                self._disk.replace(self.path, target)
-            else:
-                _rename_unless_exists(self._disk, self.path, target)
-            self._disk.sync_directory(target.parent)
-        return Stamp.of(self.status())
-
-    def close(self) -> None:
-        """Close the file."""
-        self._disk.close(self._fd)
-
-
 def remove(disk: Disk, path: Path) -> None:
     """Remove a file, if it is there; raises `StorageProblem`."""
     with explained("remove", path):
         disk.unlink(path)
-
-
-def _rename_unless_exists(disk: Disk, source: Path, target: Path) -> None:
-    try:
-        # Unlike a rename, a link never replaces what is there.
-        disk.link(source, target)
-        disk.unlink(source)
-    except FileExistsError:
-        raise already_exists(target) from None
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
-            raise
-        if target.exists():  # a file system without hard links: as close as it gets
-            raise already_exists(target) from None
-        disk.replace(source, target)
 
 
 def already_exists(target: Path) -> AlreadyExists:

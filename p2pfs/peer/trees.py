@@ -14,6 +14,7 @@ from p2pfs.peer.downloads import Downloads
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.library import Library
 from p2pfs.peer.listing import Listing
+from p2pfs.peer.places import Directory, Place
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import explained
 from p2pfs.peer.uplink import Uplink
@@ -45,6 +46,8 @@ class TreeJob:
     failed: int = 0
     first_error: P2pfsError | None = None
     running: dict[Job, None] = field(default_factory=dict)
+    directories: dict[Path, Directory] = field(default_factory=dict)
+    """Those that are there, which need not be looked for again."""
     cancelled: bool = False
 
     @property
@@ -210,9 +213,12 @@ class Trees:
     async def _fetch_one(
         self, tree: TreeJob, name: str, target: Path, overwrite: bool, pool: SourcePool
     ) -> Fetched:
-        await in_thread(self._reactor, make_directory, target.parent)
+        folder = target.parent
+        if folder not in tree.directories:
+            tree.directories[folder] = await in_thread(self._reactor, make_directory, folder)
         tree.check()
-        job, fetched = self._downloads.start(name, target, overwrite, pool)
+        place = Place(tree.directories[folder], target.name)
+        job, fetched = self._downloads.start(name, target, overwrite, pool, place)
         tree.running[job] = None
         try:
             result = await fetched
@@ -223,7 +229,8 @@ class Trees:
         return result
 
 
-def make_directory(path: Path) -> None:
-    """Make a directory and those above it; raises `StorageProblem`."""
+def make_directory(path: Path) -> Directory:
+    """Make a directory and those above it, if need be; raises `StorageProblem`."""
     with explained("create", path):
         path.mkdir(parents=True, exist_ok=True)
+    return Directory.at(path)

@@ -41,6 +41,9 @@ class Drive:
     ``seek`` (seconds a call) make it slow, ``disorder`` (seconds) lets pieces of work
     wait by chance, so that others overtake them, ``clock_offset`` (seconds) makes its
     clock go wrong. The time stamps of files written here are simulated too.
+
+    No two changes have the same time stamp, as with Linux from 6.13 on: that a file changed
+    shows however soon after the last look it did. Elsewhere stamps stand still for a tick.
     """
 
     def __init__(self, timeline: Timeline, random: Random) -> None:
@@ -93,12 +96,13 @@ class Drive:
         """The status of a file with its simulated times.
 
         A file that something else than this drive has written counts as written now,
-        when that is first seen.
+        when that is first seen, but not at the very moment at which a process wrote.
         """
         real, modified, changed = self._stamps.get(status.st_ino, (0, 0, 0))
         if real != status.st_mtime_ns:
-            real, modified, changed = status.st_mtime_ns, self.time_ns(), self.time_ns()
-            self._stamps[status.st_ino] = real, modified, changed
+            now = self.time_ns()
+            modified = changed = now + (now == changed)
+            self._stamps[status.st_ino] = status.st_mtime_ns, modified, changed
         times = {"st_atime_ns": modified, "st_mtime_ns": modified, "st_ctime_ns": changed}
         # Python takes the exact times, which are not among the first ten, from the mapping.
         more: dict[str, Any] = {name: getattr(status, name) for name in _MORE} | times
@@ -110,6 +114,11 @@ class Drive:
         # So a later write by something else shows, however soon it comes.
         os.utime(place, ns=(now, now))
         self._stamps[os.stat(place).st_ino] = now, now, now
+
+    def mark(self, place: int, time_ns: int) -> None:
+        """A file is given a time of modification just now."""
+        os.utime(place, ns=(time_ns, time_ns))
+        self._stamps[os.fstat(place).st_ino] = time_ns, time_ns, self.time_ns()
 
     def renamed(self, place: Path) -> None:
         """A file got or lost a name just now."""
@@ -255,6 +264,10 @@ class SimulatedDisk(Disk):
         self._check("read")
         return self.drive.stamped(os.lstat(path))
 
+    def identity(self, fd: int) -> int:
+        self._check("read")
+        return super().identity(self._real(fd)[0])
+
     def link(self, source: Path, target: Path) -> None:
         self._check("write")
         super().link(source, target)
@@ -292,6 +305,11 @@ class SimulatedDisk(Disk):
         self.drive.stamp(real)
         self.drive.worked(written)
         return written
+
+    def mark(self, fd: int, time_ns: int) -> None:
+        real, _ = self._real(fd)
+        self._check("write")
+        self.drive.mark(real, time_ns)
 
     def allocate(self, path: Path, fd: int, size: int) -> None:
         real, _ = self._real(fd)

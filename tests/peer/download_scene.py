@@ -19,6 +19,7 @@ from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.downloading import Download
 from p2pfs.peer.library import Holding
+from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.records import Records
@@ -26,7 +27,6 @@ from p2pfs.peer.settings import Patience
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.sources import ReadySource
 from p2pfs.peer.sourcing import HEARTBEAT
-from p2pfs.peer.storage import PartFile
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.testing.inline import InlineReactor
 from tests.memory_transport import MemoryTransport

@@ -14,7 +14,8 @@ from p2pfs.chunks import MIB, ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled, StorageProblem
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.hashing import FileHasher, HashedFile, copy_chunks, right_chunks
-from p2pfs.peer.storage import FileChanged, PartFile, Stamp
+from p2pfs.peer.part_file import PartFile
+from p2pfs.peer.storage import FileChanged, Stamp
 
 DATA = os.urandom(4 * 25 - 3)
 INFO = FileInfo(len(DATA), 4, 25)
@@ -118,9 +119,9 @@ def test_hashing_can_be_stopped(path: Path, tmp_path: Path) -> None:
         hash_file(path, stopped(), lambda _: None)
     with pytest.raises(Cancelled):
         right_chunks(Disk(), path, INFO, HASHES, ChunkSet.full(4), stopped())
-    part = PartFile.open(Disk(), tmp_path / "p", len(DATA), fresh=True)
+    part = PartFile.create(Disk(), tmp_path / "p", len(DATA))
     with pytest.raises(Cancelled):
-        copy_chunks(Disk(), path, None, part, INFO, HASHES, stopped())
+        copy_chunks(Disk(), path, None, part, INFO, HASHES, ChunkSet.full(4), stopped())
     part.close()
 
 
@@ -151,19 +152,20 @@ def test_right_chunks_are_copied(path: Path, tmp_path: Path) -> None:
     source = bytearray(DATA)
     source[80] ^= 1
     path.write_bytes(source)
-    part = PartFile.open(Disk(), tmp_path / "p", len(DATA), fresh=True)
-    copied = copy_chunks(Disk(), path, Stamp.of(os.stat(path)), part, INFO, HASHES, Event())
+    part = PartFile.create(Disk(), tmp_path / "p", len(DATA))
+    stamp, wanted = Stamp.of(os.stat(path)), ChunkSet.of(4, [0, 2, 3])
+    copied = copy_chunks(Disk(), path, stamp, part, INFO, HASHES, wanted, Event())
     part.close()
-    assert set(copied) == {0, 1, 2}
-    assert (tmp_path / "p").read_bytes() == DATA[:75] + bytes(22)
+    assert set(copied) == {0, 2}
+    assert (tmp_path / "p").read_bytes() == DATA[:25] + bytes(25) + DATA[50:75] + bytes(22)
 
 
 def test_a_source_that_is_not_what_it_was_is_not_copied(path: Path, tmp_path: Path) -> None:
     """The stamp is checked before and during the copying."""
-    part = PartFile.open(Disk(), tmp_path / "p", len(DATA), fresh=True)
+    part = PartFile.create(Disk(), tmp_path / "p", len(DATA))
     with pytest.raises(FileChanged):
-        copy_chunks(Disk(), path, Stamp(1, 1), part, INFO, HASHES, Event())
+        copy_chunks(Disk(), path, Stamp(1, 1), part, INFO, HASHES, ChunkSet.full(4), Event())
     os.truncate(path, 60)
     with pytest.raises(FileChanged, match="cut short"):
-        copy_chunks(Disk(), path, None, part, INFO, HASHES, Event())
+        copy_chunks(Disk(), path, None, part, INFO, HASHES, ChunkSet.full(4), Event())
     part.close()

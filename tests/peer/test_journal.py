@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -13,10 +14,10 @@ import pytest
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled
 from p2pfs.peer.disk import Disk
-from p2pfs.peer.journal import FLUSH_NS, TICK_NS, Journal, Traces, read_journal
+from p2pfs.peer.journal import FLUSH_NS, TICK_NS, Traces, read_journal
 from p2pfs.peer.library import Holding
+from p2pfs.peer.part_file import PartFile, identity_at
 from p2pfs.peer.salvage import salvage
-from p2pfs.peer.storage import PartFile
 
 CHUNK = 1000
 TOTAL = 10
@@ -37,15 +38,22 @@ class Crashed:
         info = FileInfo(TOTAL * CHUNK, TOTAL, CHUNK, hashes.root)
         self.path = directory / "x.part"
         self.journal = directory / "x.journal"
-        part = PartFile.open(Disk(), self.path, info.filesize, fresh=True)
-        part.journal = Journal(Disk(), self.journal, part.status(), ChunkSet(TOTAL))
+        part = PartFile.create(Disk(), self.path, info.filesize)
+        part.keep_journal(Disk(), self.journal, ChunkSet(TOTAL))
+        assert part.journal is not None
         for number in range(6):
             part.write(number * CHUNK, [chunk(number)])
             part.journal.verified(number)
-        part.journal.close()
-        part.close()
+        self.part = part
         on_record = ChunkSet.of(TOTAL, range(4))
         self.holding = Holding("x", info, hashes, on_record, self.path, target=directory / "x")
+        self.holding.identity = part.identity
+
+    def close(self) -> None:
+        """What the system does."""
+        if self.part.journal is not None:
+            self.part.journal.close()
+        self.part.close()
 
     def salvage(self) -> tuple[list[int], int, int]:
         """The chunks that are right, how many were read again, how many of those wrong."""
@@ -54,9 +62,11 @@ class Crashed:
 
 
 @pytest.fixture
-def crashed(tmp_path: Path) -> Crashed:
+def crashed(tmp_path: Path) -> Iterator[Crashed]:
     """Chunks 0 to 5 written and verified, 0 to 3 of them on record."""
-    return Crashed(tmp_path)
+    crashed = Crashed(tmp_path)
+    yield crashed
+    crashed.close()
 
 
 def test_only_what_is_not_on_record_is_read_again(crashed: Crashed) -> None:
@@ -70,6 +80,55 @@ def test_a_changed_byte_has_everything_read_again(crashed: Crashed) -> None:
         file.seek(CHUNK)
         file.write(b"!")
     assert crashed.salvage() == ([0, 2, 3, 4, 5], 6, 1)
+
+
+def test_what_our_own_write_hid_has_everything_read_again(crashed: Crashed) -> None:
+    """The last write is ours, so the time of change says nothing: but the journal does."""
+    with crashed.path.open("r+b") as file:
+        file.seek(CHUNK)
+        file.write(b"!")
+    crashed.part.write(6 * CHUNK, [chunk(6)])
+    assert crashed.salvage() == ([0, 2, 3, 4, 5], 6, 1)
+
+
+@pytest.mark.parametrize("how", ["replaced", "linked", "emptied"])
+def test_what_lies_there_is_the_part_file_only_with_proof(
+    crashed: Crashed, tmp_path: Path, how: str
+) -> None:
+    """The same file, whatever is in it, or something right in it; no link is followed."""
+    moved = crashed.path.rename(tmp_path / "moved")
+    if how == "replaced":
+        crashed.path.write_bytes(b"mine" * 10_000)
+    elif how == "linked":
+        crashed.path.symlink_to(moved)
+    else:
+        moved.rename(crashed.path)
+        os.truncate(crashed.path, 0)
+    found = salvage(Disk(), crashed.holding, crashed.journal, Event())
+    assert not found.chunks.bits
+    assert found.identity == (crashed.part.identity if how == "emptied" else None)
+
+
+def test_a_part_file_that_was_copied_is_known_by_what_is_in_it(crashed: Crashed) -> None:
+    """From one disk to another, for instance."""
+    content = crashed.path.read_bytes()
+    crashed.path.unlink()
+    crashed.path.write_bytes(content)
+    found = salvage(Disk(), crashed.holding, crashed.journal, Event())
+    assert list(found.chunks) == [0, 1, 2, 3, 4, 5]
+    assert found.identity == identity_at(Disk(), crashed.path)
+
+
+def test_an_empty_file_where_none_is_on_record_yet(crashed: Crashed) -> None:
+    """A crash may come before it is on record which file it is; nothing is in it then."""
+    crashed.journal.unlink()
+    os.truncate(crashed.path, 0)
+    crashed.holding.identity, crashed.holding.chunks = None, ChunkSet(TOTAL)
+    assert (
+        salvage(Disk(), crashed.holding, crashed.journal, Event()).identity == crashed.part.identity
+    )
+    crashed.path.write_bytes(b"mine")
+    assert salvage(Disk(), crashed.holding, crashed.journal, Event()).identity is None
 
 
 def test_a_time_set_back_does_not_hide_a_change(crashed: Crashed) -> None:
@@ -145,10 +204,12 @@ def test_after_a_power_failure_later_writes_of_our_own_are_likely(crashed: Crash
 
 def test_a_resumed_download_begins_a_new_journal(crashed: Crashed, tmp_path: Path) -> None:
     """It starts from the chunks there are, and from the part file as it is."""
-    part = PartFile.open(Disk(), crashed.path, TOTAL * CHUNK, fresh=False)
-    journal = Journal(Disk(), crashed.journal, part.status(), ChunkSet.of(TOTAL, [7]))
-    journal.close()
-    part.close()
+    identity = crashed.part.identity
+    crashed.close()
+    part = PartFile.reopen(Disk(), crashed.path, TOTAL * CHUNK, identity, None)
+    assert part is not None
+    part.keep_journal(Disk(), crashed.journal, ChunkSet.of(TOTAL, [7]))
+    crashed.part = part
     again = replace(crashed.holding, chunks=ChunkSet(TOTAL))
     read = read_journal(crashed.journal, TOTAL)
     assert read is not None

@@ -16,8 +16,8 @@ from p2pfs.chunks import HashList
 from p2pfs.peer import serving as serving_module
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding
+from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.serving import FRAME, IDLE_TIMEOUT, MAX_QUEUE
-from p2pfs.peer.storage import PartFile
 from tests.memory_transport import BUFFER_SIZE, MemoryTransport
 
 from .holdings import content, shared
@@ -228,7 +228,7 @@ def test_an_unfinished_download_is_served_from_its_part_file(
 ) -> None:
     """The chunks it has are given on while the rest still comes."""
     holding = held(serving)
-    holding.part = PartFile.open(Disk(), tmp_path / "p", 95, fresh=True)
+    holding.part = PartFile.create(Disk(), tmp_path / "p", 95)
     holding.part.write(20, [CHUNKS[1]])
     other = serving.connect()
     (reply,) = other.ask(**asking(1))

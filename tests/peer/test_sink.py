@@ -13,8 +13,8 @@ from twisted.internet.defer import Deferred
 
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.disk import Disk
+from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.sink import HIGH_WATER, ChunkSink
-from p2pfs.peer.storage import PartFile
 from p2pfs.testing.inline import InlineReactor
 
 
@@ -57,7 +57,7 @@ def test_the_chunk_is_written_in_order_whenever_the_disk_is_ready(
 @pytest.fixture
 def part(tmp_path: Path) -> PartFile:
     """A part file large enough."""
-    return PartFile.open(Disk(), tmp_path / "p", 4 * HIGH_WATER, fresh=True)
+    return PartFile.create(Disk(), tmp_path / "p", 4 * HIGH_WATER)
 
 
 def test_the_network_pauses_while_the_disk_lags(part: PartFile) -> None:

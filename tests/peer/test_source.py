@@ -25,11 +25,11 @@ from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError, Refused, SourceFailed
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Library
+from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory
 from p2pfs.peer.sink import HIGH_WATER, ChunkSink
 from p2pfs.peer.source import SourceConnection, SourceFactory, WrongChunk
-from p2pfs.peer.storage import PartFile
 
 from .holdings import content, described, shared
 from .serving_pair import Downloader, Serving, join
@@ -182,7 +182,7 @@ def test_a_cancelled_chunk_is_not_written(down: Downloader) -> None:
     first.addErrback(lambda _: None).cancel()
     other.deliver(in_raw(0)[-5:] + in_raw(1))
     assert outcome(second) == HASHES[1]
-    assert down.written() == bytes(20) + CHUNKS[1]
+    assert down.written()[:40] == bytes(20) + CHUNKS[1]
     other.hang_up()
 
 
@@ -286,7 +286,7 @@ async def test_chunks_over_tcp_with_real_threads(tmp_path: Path) -> None:
     source = await endpoint.connect(
         SourceFactory(partial(SourceConnection, reactor, address, 10.0, RateLimit()))
     )
-    part = PartFile.open(Disk(), tmp_path / "part", size, fresh=True)
+    part = PartFile.create(Disk(), tmp_path / "part", size)
     info, sinks = holding.info, []
     asked = []
     for number in range(info.totalchunknum):

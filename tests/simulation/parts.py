@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -9,6 +10,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from p2pfs.peer.part_file import is_part_name
 from p2pfs.testing import Host, Network
 
 PORT = 7000
@@ -111,6 +113,11 @@ class Stuffing:
 
     def stopProducing(self) -> None:
         self.stopped = True
+
+
+def part_files(directory: Path) -> list[Path]:
+    """The part files of downloads to a directory."""
+    return [path for path in directory.iterdir() if is_part_name(path.name)]
 
 
 def outcome_of(network: Network, work: Deferred[Any], within: float = 60) -> Any:

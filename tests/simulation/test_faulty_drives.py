@@ -14,7 +14,7 @@ from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.service import JOURNALS, PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from tests.simulation.history import CHUNK
-from tests.simulation.parts import outcome_of
+from tests.simulation.parts import outcome_of, part_files
 
 CONTENT = Random(1).randbytes(500_000)
 
@@ -52,17 +52,15 @@ def peers(network: Network) -> Peers:
     return Peers(network)
 
 
-def test_a_download_that_cannot_be_put_on_record_owns_no_part_file(peers: Peers) -> None:
-    """Somebody's file that appears in its place later is not taken for its own."""
+def test_a_download_that_cannot_be_put_on_record_owns_nothing(peers: Peers) -> None:
+    """It is as if it had never been asked for."""
     peers.host.drive.full = True
     outcome = outcome_of(peers.network, download(peers.peer, "f", peers.target)[1], 10)
     assert isinstance(outcome, StorageProblem)
     peers.host.drive.full = False
-    foreign = peers.target.with_name("f.part")
-    foreign.write_bytes(b"mine")
-    outcome = outcome_of(peers.network, download(peers.peer, "f", peers.target)[1], 60)
-    assert isinstance(outcome, AlreadyExists)
-    assert foreign.read_bytes() == b"mine"
+    assert part_files(peers.host.directory) == []
+    assert peers.peer.library.get("f") is None
+    peers.network.result_of(download(peers.peer, "f", peers.target)[1], 60)
 
 
 def test_a_download_without_chunks_leaves_no_journal_on_a_full_drive(peers: Peers) -> None:
@@ -94,7 +92,7 @@ def test_what_is_given_up_leaves_no_journal(peers: Peers) -> None:
     unfinished_without_record(peers)
     peers.network.result_of(Deferred.fromCoroutine(peers.peer.publisher.unpublish("f")), 10)
     assert not peers.journal.exists()
-    assert not peers.target.with_name("f.part").exists()
+    assert part_files(peers.host.directory) == []
 
 
 def test_what_another_content_replaces_leaves_no_journal(peers: Peers) -> None:

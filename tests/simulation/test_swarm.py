@@ -17,7 +17,7 @@ from p2pfs.errors import StartupProblem
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from tests.simulation import history as of_history
 from tests.simulation.history import CHUNK, history
-from tests.simulation.parts import outcome_of
+from tests.simulation.parts import outcome_of, part_files
 
 CONTENT = Random(1).randbytes(2_000_000)
 
@@ -131,7 +131,9 @@ def test_closing_makes_no_noise_and_runs_nothing(place: Path) -> None:
             network.run(1)
             network.hosts["one"].kill()
             network.run(0.5)
-            parts = [network.hosts[name].directory / "f.part" for name in ("one", "two")]
+            hosts = [network.hosts[name] for name in ("one", "two")]
+            parts = [part for host in hosts for part in part_files(host.directory)]
+            assert len(parts) == 2
             assert all(part.exists() for part in parts)
         assert all(part.exists() for part in parts)
         kept.clear()

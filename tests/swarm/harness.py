@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 
 from p2pfs.keepalive import KeepAlive
 from p2pfs.peer.job import Fetched
+from p2pfs.peer.part_file import is_part_name
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import Patience, PeerSettings
 from p2pfs.tracker.service import TrackerService, TrackerSettings
@@ -114,6 +115,17 @@ def holders(swarm: Swarm, name: str) -> set[str]:
     """The addresses of the holders of a file, none when it is not listed."""
     directory = swarm.tracker.directory
     return set(directory[name].holders) if name in directory else set()
+
+
+def part_file(directory: Path) -> Path:
+    """The part file of the one download to a directory."""
+    [path] = [path for path in directory.iterdir() if is_part_name(path.name)]
+    return path
+
+
+def has_part_files(directory: Path) -> bool:
+    """Whether a download to a directory is unfinished."""
+    return any(is_part_name(path.name) for path in directory.iterdir())
 
 
 async def publish(peer: PeerService, path: Path, name: str | None = None) -> list[str]:

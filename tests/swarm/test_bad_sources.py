@@ -210,7 +210,7 @@ async def test_no_source_left_ends_with_the_missing_chunks(swarm: Swarm, join: J
         return fetched.called
 
     await until(waiting)
-    with pytest.raises(DownloadFailed, match=r"chunks [\d, -]+ of 'x.bin'.*copy.part"):
+    with pytest.raises(DownloadFailed, match=r"chunks [\d, -]+ of 'x.bin'.*p2pfs-part"):
         await fetched
     assert any(remark.startswith("waiting for a source of chunks") for remark in remarks)
     kept = job.done

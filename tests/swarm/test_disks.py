@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from threading import Event
 from typing import Any
@@ -18,12 +19,14 @@ from p2pfs.errors import (
 )
 from p2pfs.peer.database import Database
 from p2pfs.peer.hashing import copy_chunks
-from p2pfs.peer.storage import PartFile
+from p2pfs.peer.part_file import PartFile
 from tests.swarm.harness import (
     MIB,
     Swarm,
     download,
+    has_part_files,
     holders,
+    part_file,
     publish,
     sha256,
     until,
@@ -73,7 +76,7 @@ async def test_a_target_directory_that_vanishes(swarm: Swarm) -> None:
     job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "into" / "copy")
     await until(lambda: job.done)
     shutil.rmtree(swarm.directory / "into")
-    with pytest.raises(StorageProblem, match="it is not there"):
+    with pytest.raises(StorageProblem, match="was taken away while"):
         await fetched
     await download(fetcher, "x.bin", swarm.directory / "copy")
 
@@ -111,7 +114,7 @@ async def test_chunks_of_a_part_file_that_is_gone_are_withdrawn(swarm: Swarm) ->
     with pytest.raises(P2pfsError):
         await fetched
     await until(lambda: not fetcher.downloads.jobs and len(holders(swarm, "x.bin")) == 2)
-    (swarm.directory / "copy.part").unlink()
+    part_file(swarm.directory).unlink()
     (swarm.directory / "other").write_bytes(b"in the way")
     with pytest.raises(P2pfsError, match="use --overwrite"):
         await download(fetcher, "x.bin", swarm.directory / "other")
@@ -136,11 +139,11 @@ async def test_a_copy_of_an_own_share_that_is_cancelled(
         patched.setattr("p2pfs.peer.downloads.copy_chunks", copy_late)
         job, fetched = peer.downloads.start("x.bin", swarm.directory / "copy")
         await until(lambda: job.phase.startswith("copying"))
-        assert job.part_path.exists()
+        assert has_part_files(swarm.directory)
         job.cancel()
         with pytest.raises(Cancelled):
             await fetched
-    assert not job.part_path.exists()
+    assert not has_part_files(swarm.directory)
     await download(peer, "x.bin", swarm.directory / "copy")
     assert sha256(swarm.directory / "copy") == sha256(path)
 
@@ -165,3 +168,17 @@ async def test_a_publish_that_cannot_be_recorded_is_none(
     await swarm.stop(peer)
     await swarm.peer("p")
     await until(lambda: "x.bin" in swarm.tracker.directory)
+
+
+@ensureDeferred
+async def test_a_part_file_that_is_cut_short_while_it_is_written(swarm: Swarm) -> None:
+    """By real threads and a real disk: what gets the final name is what was published."""
+    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
+    path = swarm.file("x.bin", 64 * MIB)
+    await publish(source, path)
+    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    await until(lambda: job.done > 8 * MIB)
+    os.truncate(part_file(swarm.directory), 100)
+    await fetched
+    assert sha256(swarm.directory / "copy") == sha256(path)
+    assert not has_part_files(swarm.directory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from threading import Event
 from typing import Any
 
@@ -20,6 +21,7 @@ from p2pfs.errors import (
 from p2pfs.peer.database import Database, row
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.hashing import FileHasher
+from p2pfs.peer.part_file import part_name
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.salvage import Salvaged, salvage
 from p2pfs.peer.service import JOURNALS, STATE_FILE
@@ -28,6 +30,7 @@ from tests.swarm.harness import (
     Swarm,
     download,
     holders,
+    part_file,
     publish,
     random_bytes,
     run,
@@ -98,7 +101,7 @@ async def test_a_part_file_that_was_tampered_with(swarm: Swarm, how: str) -> Non
     await swarm.stop(fetcher)
     with pytest.raises(P2pfsError):
         await fetched
-    part = swarm.directory / "copy.part"
+    part = part_file(swarm.directory)
     if how == "flipped":
         data = bytearray(part.read_bytes())
         for chunknum in range(64):
@@ -144,7 +147,7 @@ def unrecord_the_end(state: Path, name: str, hashes_known: bool) -> Path:
     database = Database(Disk(), state / STATE_FILE)
     [done] = [holding for holding in database.load() if holding.name == name]
     total = done.info.totalchunknum
-    part = done.path.with_name(done.path.name + ".part")
+    part = done.path.with_name(part_name(Random(1)))
     hashes = done.hashes if hashes_known else HashList(total)
     before = replace(
         done, chunks=ChunkSet(total), hashes=hashes, stamp=None, path=part, target=done.path
@@ -199,7 +202,7 @@ async def test_another_file_at_the_final_name_is_no_share(swarm: Swarm) -> None:
     fetcher = await swarm.peer("f")
     with pytest.raises(AlreadyExists):
         await download(fetcher, "x.bin", copy)
-    assert not fetcher.library["x.bin"].is_share
+    assert fetcher.library.get("x.bin") is None
     assert copy.read_bytes() == random_bytes(3 * MIB, seed=2)
     await download(fetcher, "x.bin", copy, overwrite=True)
     assert sha256(copy) == sha256(swarm.directory / "x.bin")
@@ -219,7 +222,7 @@ async def test_an_unfinished_download_given_up_while_it_is_checked(
         await fetched
     await until(lambda: not fetcher.downloads.jobs)
     await swarm.stop(fetcher)
-    os.utime(swarm.directory / "copy.part")  # so that it is checked
+    os.utime(part_file(swarm.directory))  # so that it is checked
     given_up = Event()
 
     def check_late(*arguments: Any) -> Salvaged:

@@ -12,7 +12,7 @@ from p2pfs.console.peer_commands import peer_commands
 from p2pfs.errors import Cancelled, DownloadFailed, InvalidName, NotFound
 from p2pfs.peer.service import PeerService
 from tests.swarm.foreign import ForeignConnection, ForeignSource
-from tests.swarm.harness import MIB, Swarm, random_bytes, run, until
+from tests.swarm.harness import MIB, Swarm, part_file, random_bytes, run, until
 
 NAME = "x.bin"
 DATA = random_bytes(3 * MIB, seed=5)
@@ -72,9 +72,10 @@ async def test_an_unfinished_download_says_what_to_do(swarm: Swarm) -> None:
     copy = swarm.directory / "copy"
     with pytest.raises(DownloadFailed):
         await fetcher.downloads.start(NAME, copy)[1]
+    part = part_file(swarm.directory)
     data, text = await answer(fetcher, f"why {NAME}")
     assert data["state"] == "unfinished"
-    assert f"1 of 3 chunks lie in {copy}.part; download it to {copy} to go on" in text
+    assert f"1 of 3 chunks lie in {part}; download it to {copy} to go on" in text
     assert data["failed"]["seconds_ago"] < 20
     source.answer = ForeignConnection.send_chunk
     await fetcher.downloads.start(NAME, copy)[1]

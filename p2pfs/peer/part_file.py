@@ -1,0 +1,413 @@
+"""The file a download is written to until it is whole: where it lies, and who wrote to it.
+
+Everything here blocks, and belongs into a thread. Errors of the disk come out
+as `StorageProblem`, in words.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from threading import Lock
+from typing import NamedTuple
+
+from p2pfs.chunks import ChunkSet
+from p2pfs.errors import StorageProblem
+from p2pfs.peer.disk import Disk
+from p2pfs.peer.journal import Journal
+from p2pfs.peer.storage import (
+    ChunkReader,
+    FileChanged,
+    Stamp,
+    already_exists,
+    explained,
+)
+
+PART_SUFFIX = ".p2pfs-part"
+_PART_NAME = re.compile(r"\.[0-9a-f]{16}" + re.escape(PART_SUFFIX))
+
+MARK_NS = 3_600_000_000_000
+"""How far back the time of modification is set after each of our own writes to a part file.
+
+A write of somebody else sets it to the present, so it shows, even within the same tick of the
+clock that files are stamped by.
+"""
+
+
+class _State(NamedTuple):
+    """What of a file's status somebody else's change shows in."""
+
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> _State:
+        """That of a result of `os.stat`."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+class PartFile:
+    """The file a download is written to until it is whole; may be used from any thread.
+
+    Each of our writes first sees whether the file is as our last one left it. If it is
+    not, somebody else changed it: it is *touched* until its chunks have been checked.
+    """
+
+    def __init__(self, disk: Disk, path: Path, size: int, fd: int) -> None:
+        self._disk = disk
+        self.path = path
+        self.size = size
+        self.journal: Journal | None = None
+        """Told of every write, while there is one."""
+        self.when_touched: Callable[[], None] = _nobody_asks
+        """Called, in any thread, when somebody else is found to have changed the file."""
+        self._fd = fd
+        self._lock = Lock()
+        self._left: _State | None = None
+        self._allocated = False
+        self._changes = 0
+        self._vouched = 0
+        self._finished: Stamp | None = None
+
+    @classmethod
+    def create(cls, disk: Disk, path: Path, size: int) -> PartFile:
+        """A new part file for ``size`` bytes, which takes no room before the first is written.
+
+        Raises `StorageProblem`, also when anything is there already.
+        """
+        with explained("create", path):
+            fd = disk.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
+        part = cls(disk, path, size, fd)
+        try:
+            part._begin(None)
+        except StorageProblem:
+            disk.close(fd)
+            disk.unlink(path)
+            raise
+        return part
+
+    @classmethod
+    def reopen(
+        cls, disk: Disk, path: Path, size: int, identity: int, stamp: Stamp | None
+    ) -> PartFile | None:
+        """The part file that an earlier download left; None when it is not there any more.
+
+        A file of another ``identity`` is not taken for it. It is touched unless it
+        bears ``stamp``. Raises `StorageProblem`.
+        """
+        if not is_same(disk, path, identity):
+            return None
+        with explained("open", path):
+            fd = disk.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        part = cls(disk, path, size, fd)
+        try:
+            if part.identity == identity:
+                part._begin(stamp)
+                return part
+        except StorageProblem:
+            disk.close(fd)
+            raise
+        disk.close(fd)
+        return None
+
+    @property
+    def identity(self) -> int:
+        """What the file is known by, whatever its name."""
+        with explained("read", self.path):
+            return self._disk.identity(self._fd)
+
+    def _begin(self, stamp: Stamp | None) -> None:
+        status = self.status()
+        self._left = _State.of(status)
+        if stamp is not None and not stamp.matches(status):
+            self._changes += 1
+
+    # Writing
+
+    def write(self, offset: int, pieces: Sequence[bytes]) -> None:
+        """Write pieces one behind the other, beginning at ``offset``.
+
+        The first write takes the room for all of the file; raises `StorageProblem`, for
+        instance when the disk does not have it.
+        """
+        with self._lock:
+            with explained("write", self.path):
+                self._look()
+                if self.journal is not None:
+                    self.journal.begin()
+            try:
+                if not self._allocated:
+                    self._allocate()
+                with explained("write", self.path):
+                    self._write(offset, pieces)
+            finally:
+                with explained("write", self.path):
+                    self._leave(self._disk.time_ns() - MARK_NS)
+
+    def _write(self, offset: int, pieces: Sequence[bytes]) -> None:
+        rest = [memoryview(piece) for piece in pieces]
+        while rest:
+            written = self._disk.write(self._fd, rest, offset)
+            offset += written
+            while rest and written >= len(rest[0]):
+                written -= len(rest.pop(0))
+            if rest and written:
+                rest[0] = rest[0][written:]
+
+    def _allocate(self) -> None:
+        with explained("allocate", self.path):
+            if self.size or self._disk.status(self._fd).st_size:
+                self._disk.allocate(self.path, self._fd, self.size)
+            self._allocated = True
+
+    def keep_journal(self, disk: Disk, path: Path, chunks: ChunkSet) -> None:
+        """Begin a journal, which says that these chunks are right."""
+        with explained("write", path), self._lock:
+            self._look()
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            ctime_ns = self._disk.status(self._fd).st_ctime_ns
+            self.journal = Journal(disk, path, self.identity, self.size, ctime_ns, chunks)
+            if self.touched:
+                self.journal.disown()
+
+    def end_journal(self) -> bool:
+        """Close the journal; its file stays. False when there is none."""
+        with self._lock:
+            journal, self.journal = self.journal, None
+            if journal is not None:
+                journal.close()
+            return journal is not None
+
+    # Who else wrote
+
+    @property
+    def touched(self) -> bool:
+        """True while somebody else is known to have changed it since it was checked."""
+        return self._changes > self._vouched
+
+    def _look(self, fd: int | None = None) -> None:
+        """See whether it is as we left it; the lock is held."""
+        state = _State.of(self._disk.status(self._fd if fd is None else fd))
+        if self._left is not None and state != self._left:
+            self._left = state
+            self._touch()
+
+    def _touch(self) -> None:
+        self._changes += 1
+        if self.journal is not None:
+            self.journal.disown()
+        self.when_touched()
+
+    def _leave(self, mark_ns: int) -> None:
+        """Remember how we leave it, marked with that time; the lock is held."""
+        with suppress(OSError):  # where times cannot be set, those of the system have to do
+            self._disk.mark(self._fd, mark_ns)
+        status = self._disk.status(self._fd)
+        self._left = _State.of(status)
+        if self.journal is not None:
+            self.journal.end(status.st_ctime_ns)
+        cut = self._allocated and self.size and status.st_size != self.size
+        if cut and not self.touched:
+            self._touch()  # during our own write
+
+    def check(self, fd: int) -> None:
+        """Raise `FileChanged` when somebody else changed the file and nobody checked it since.
+
+        ``fd`` is a descriptor of the same file. Does not wait for a write under way, which
+        has looked just before.
+        """
+        if self._finished is not None:
+            if not self._finished.matches(self._disk.status(fd)):
+                raise FileChanged(f"{self.path} was changed.")
+            return
+        if self._lock.acquire(blocking=False):
+            try:
+                self._look(fd)
+            finally:
+                self._lock.release()
+        if self.touched:
+            raise FileChanged(f"{self.path} was changed.")
+
+    def repair(self) -> int:
+        """Give a touched file its size back; returns what `vouch` is to be told.
+
+        That is when the chunks have been found right that are held, read after this.
+        """
+        with self._lock:
+            with explained("read", self.path):
+                self._look()
+                self._check_place()
+            try:
+                if self._allocated or not self.size:
+                    self._allocate()
+            finally:
+                with explained("write", self.path):
+                    # What others store in memory shows again once their pages are written.
+                    self._disk.sync(self._fd)
+                    self._leave(self._disk.time_ns() - MARK_NS)
+            return self._changes
+
+    def vouch(self, changes: int) -> None:
+        """What changed before `repair` is known: it is touched only if there is more."""
+        self._vouched = changes
+
+    # Reading
+
+    def reader(self) -> ChunkReader:
+        """A reader that sees when somebody else changes the file; raises `FileChanged`.
+
+        It survives the renaming and closing of the part file.
+        """
+        reader = _PartReader(self._disk, self._disk.duplicate(self._fd), self)
+        try:
+            reader.check()
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    def plain_reader(self) -> ChunkReader:
+        """A reader of whatever is there."""
+        return ChunkReader(self._disk, self._disk.duplicate(self._fd), self.path, None)
+
+    def status(self) -> os.stat_result:
+        """The present status of the file."""
+        with explained("read", self.path):
+            return self._disk.status(self._fd)
+
+    # The end
+
+    def sync(self) -> Stamp | None:
+        """Force what was written onto the disk; the stamp of a part file left like that.
+
+        None when it is touched.
+        """
+        with explained("write", self.path):
+            self._disk.sync(self._fd)
+            if self.journal is not None:
+                self.journal.flush()
+            with self._lock:
+                self._look()
+                stamp = Stamp.of(self._disk.status(self._fd), of_change=True)
+        return None if self.touched else stamp
+
+    def finish(self, target: Path, overwrite: bool) -> Stamp | None:
+        """Sync, and rename to ``target``; the stamp of the finished file.
+
+        None, and nothing is renamed, when it is touched. Raises `AlreadyExists` when the
+        target is there and not to be overwritten.
+        """
+        with explained("write", target), self._lock:
+            self._look()
+            if self.touched:
+                return None
+            if not self._allocated:
+                self._allocate()  # all was there before
+            self._leave(self._disk.time_ns())
+            self._disk.sync(self._fd, with_times=True)
+            # From here to the new name nothing is waited for: what somebody else writes
+            # meanwhile is the one thing that is not seen.
+            self._check_place()
+            self._look()
+            if self.touched:
+                return None
+            left = self._left
+            assert left is not None
+            if overwrite:
+                self._disk.replace(self.path, target)
+            else:
+                _rename_unless_exists(self._disk, self.path, target)
+            self._finished = Stamp(left.size, left.modified_ns)
+            self._disk.sync_directory(target.parent)
+        return self._finished
+
+    def _check_place(self) -> None:
+        if not is_same(self._disk, self.path, self.identity):
+            raise StorageProblem(
+                f"{self.path} was taken away while it was written to; see to its directory, and "
+                "download it again."
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._disk.close(self._fd)
+
+
+class _PartReader(ChunkReader):
+    """Reads from a part file, as long as it is what we wrote."""
+
+    def __init__(self, disk: Disk, fd: int, part: PartFile) -> None:
+        super().__init__(disk, fd, part.path, None)
+        self._part = part
+
+    def check(self) -> None:
+        with explained("read", self._path):
+            self._part.check(self._fd)
+
+
+def part_name(random: Random) -> str:
+    """A name for a part file, hidden and short, that nothing else has."""
+    return f".{random.getrandbits(64):016x}{PART_SUFFIX}"
+
+
+def is_part_name(name: str) -> bool:
+    """True for a name as `part_name` makes them."""
+    return _PART_NAME.fullmatch(name) is not None
+
+
+def identity_at(disk: Disk, path: Path) -> int | None:
+    """The identity of the regular file at a path; None when there is none, or a link."""
+    with explained("read", path):
+        return _identity_at(disk, path)
+
+
+def is_same(disk: Disk, path: Path, identity: int | None) -> bool:
+    """True when the file of that identity, and no link to it, lies at a path."""
+    return identity is not None and identity_at(disk, path) == identity
+
+
+def remove_part(disk: Disk, path: Path, identity: int | None) -> None:
+    """Remove the part file of that identity, and no other file; raises `StorageProblem`."""
+    with explained("remove", path):
+        if identity is not None and _identity_at(disk, path) == identity:
+            disk.unlink(path)
+
+
+def _identity_at(disk: Disk, path: Path) -> int | None:
+    try:
+        fd = disk.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+            return None
+        raise
+    try:
+        is_file = stat.S_ISREG(disk.status(fd).st_mode)
+        return disk.identity(fd) if is_file else None
+    finally:
+        disk.close(fd)
+
+
+def _rename_unless_exists(disk: Disk, source: Path, target: Path) -> None:
+    try:
+        # Unlike a rename, a link never replaces what is there.
+        disk.link(source, target)
+        disk.unlink(source)
+    except FileExistsError:
+        raise already_exists(target) from None
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        if os.path.lexists(target):  # a file system without hard links: as close as it gets
+            raise already_exists(target) from None
+        disk.replace(source, target)
+
+
+def _nobody_asks() -> None:
+    """Stands for who wants to know of changes at once."""
