@@ -14,12 +14,12 @@ from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IAddress
 
-from p2pfs.addresses import plain_host
+from p2pfs.addresses import Address, plain_host
 
 C = TypeVar("C", bound=Hashable)
 
 
-def host_of(address: IAddress | None) -> str:
+def host_of(address: IAddress | Address | None) -> str:
     """Whom a connection counts for: an IPv4 address, an IPv6 network, or '' for this machine.
 
     Whoever has one IPv6 address commonly has all 2^64 of its network.

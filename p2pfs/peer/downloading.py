@@ -190,11 +190,12 @@ class Download:
 
     def _keep(self, digest: bytes, source: Source, chunknum: int) -> None:
         now = self._reactor.seconds()
-        asked = self._ledger.kept(chunknum)
+        asked = self._ledger.kept(chunknum, now)
         self._around.intake.end(asked.connection, (self._holding.name, chunknum), now)
         self._picker.succeeded(chunknum, now - max(asked.at, source.last_delivery))
         length = self._holding.info.length(chunknum)
         source.delivered(now)
+        self._around.experience.delivered(source.address)
         self.received[source.address] = self.received.get(source.address, 0) + length
         self._meter.count(length, now)
         self._progress.progressed(now)
@@ -258,7 +259,7 @@ class Download:
         if self._picker.finished:
             self._stop(None)
         elif self._hash_list.needed:
-            if (asking := self._hash_list.ask()) is not None:
+            while (asking := self._hash_list.ask()) is not None:
                 self._track(asking)
         else:
             impatient = self._is_impatient
@@ -293,9 +294,9 @@ class Download:
         if self._progress.waited(now) >= self._patience.no_source:
             self._stop(Failure(self._starved()))
             return
-        self._hash_list.look_after(now)
         self._wishes.probe()
         self._fill()
+        self._end_trials(now)
         self._relieve(now)
 
     def _note_progress(self, now: float) -> None:
@@ -320,6 +321,23 @@ class Download:
         slow = to_relieve(burdens, relief)
         if slow is not None:
             burdens[slow].give_up(f"it was much slower than others after {slow.busy:.0f} s")
+
+    def _end_trials(self, now: float) -> None:
+        """Take back what sources on trial do not send, as soon as others have nothing else to do.
+
+        What comes late goes nowhere: their connections are given up.
+        """
+        if self._stopping or not self._may_ask():
+            return
+        taken, trials, connected = 0, self._sourcing.trials, self._sourcing.connected
+        for chunknum, asked in list(self._ledger.in_flight.items()):
+            source, waits = asked.source, asked.connection is asked.source.connection
+            if not waits or asked.arrived or not trials.in_vain(source, now):
+                continue
+            able = trials.stand_ins(source, connected, now)
+            if self._picker.stand_ins(chunknum, able) > taken:
+                taken += 1
+                self._sourcing.dismiss(source, now)
 
     # Why it is where it is
 

@@ -1,13 +1,15 @@
-"""The hash list of a download: asked of one source at a time, before any chunk."""
+"""The hash list of a download: asked of a few sources beside each other, before any chunk."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 
-from p2pfs.chunks import HashList
+from p2pfs.chunks import DIGEST_SIZE, HashList
 from p2pfs.errors import Refused
 from p2pfs.peer.explanation import AskedFacts
 from p2pfs.peer.library import Holding
@@ -16,12 +18,31 @@ from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.sources import Source
 from p2pfs.peer.sourcing import Sourcing
 from p2pfs.peer.surroundings import Surroundings
+from p2pfs.peer.trial import Trial
 
 Blame = Callable[[Failure, Source, SourceConnection], None]
 
+DOUBLING = 0.25
+"""Seconds after which it is asked of a second source, and each time of twice as many: they are
+tried beside each other, and most often the first one has given it by then."""
+
+AT_ONCE = 1 << 20
+"""Bytes of lists that may be on their way at a time, not counting sources that bring nothing."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    source: Source
+    trial: Trial
+    at: float
+    asking: Deferred[HashList]
+
 
 class HashListFetch:
-    """Gets the hash list that belongs to a holding's root, if it is not there yet."""
+    """Gets the hash list that belongs to a holding's root, if it is not there yet.
+
+    The first one that is right counts; what the others send later goes nowhere.
+    """
 
     def __init__(
         self,
@@ -41,7 +62,10 @@ class HashListFetch:
         self.needed = (
             info.root is not None and info.totalchunknum > 1 and holding.hashes.root != info.root
         )
-        self._asked: tuple[Source, SourceConnection, float] | None = None
+        self._size = DIGEST_SIZE * info.totalchunknum
+        self._begun = 0.0
+        self._number = 0
+        self._open: dict[SourceConnection, _Asked] = {}
         self.came_at: float | None = None
         """When it came, by the reactor's clock."""
 
@@ -51,53 +75,62 @@ class HashListFetch:
         return self.needed and self.came_at is not None
 
     def ask(self) -> Deferred[None] | None:
-        """Ask one of the sources that can be asked for it; None when there is none to ask.
+        """Ask one more source if it is time to; None when it is not, or there is none to ask.
 
         The Deferred fails with what is nobody's fault.
         """
         now = self._around.reactor.seconds()
         able = self._able(now)
-        if self._asked is not None or self.recording or not able:
+        if self.recording or not able or len(self._open) >= self._wanted(now):
             return None
-        source = self._around.random.choice(able)
+        hosts = Counter(asked.source.host for asked in self._open.values())
+        source = min(
+            able, key=lambda source: (self._sourcing.trials.rank(source), hosts[source.host])
+        )
         connection = source.connection
         assert connection is not None
-        self._asked = source, connection, now
-        return (
-            connection.fetch_hash_list(self._holding.name, self._holding.info)
-            .addCallback(self._came)
-            .addErrback(self._failed, source, connection)
+        if not self._open:
+            self._begun = now
+        source.trial.asked(self._size, now, connection.brought)
+        asking = connection.fetch_hash_list(self._holding.name, self._holding.info)
+        self._open[connection] = _Asked(source, source.trial, now, asking)
+        return asking.addCallbacks(
+            self._came, self._failed, (source, connection), {}, (source, connection)
         )
 
-    def look_after(self, now: float) -> None:
-        """Let another source try when the one that is asked takes long.
-
-        Only one that has not failed yet: each has its turn once, and then there is time.
-        """
-        if self._asked is None:
-            return
-        source, connection, at = self._asked
-        fresh = [other for other in self._able(now) if other is not source and not other.failures]
-        if fresh and now - at >= self._around.patience.silence and connection.open_requests == 1:
-            connection.give_up(
-                f"it took more than {self._around.patience.silence:g} s for the hash list, others "
-                "are asked"
-            )
-
     def asked(self, now: float) -> AskedFacts | None:
-        """Of whom it is asked just now."""
-        if self._asked is None:
-            return None
-        source, _, at = self._asked
-        return AskedFacts(str(source.address), now - at)
+        """Of whom it is asked just now; of several, the one that was asked first."""
+        for asked in self._open.values():
+            return AskedFacts(str(asked.source.address), now - asked.at)
+        return None
 
     def _able(self, now: float) -> list[Source]:
-        return [s for s in self._sourcing.connected if now >= s.no_hash_list_until]
+        able = [
+            source
+            for source in self._sourcing.connected
+            if now >= source.no_hash_list_until and source.connection not in self._open
+        ]
+        self._around.random.shuffle(able)
+        return able
 
-    def _came(self, hashes: HashList) -> Deferred[None]:
-        self._asked = None
-        self.came_at = self._around.reactor.seconds()
+    def _wanted(self, now: float) -> int:
+        """Of how many it should be asked at a time."""
+        if not self._open:
+            return 1
+        idle = sum(
+            self._sourcing.trials.in_vain(asked.source, now) for asked in self._open.values()
+        )
+        most = idle + max(2, AT_ONCE // self._size)
+        return min(most, 1 << min(16, int((now - self._begun) / DOUBLING)))
+
+    def _came(
+        self, hashes: HashList, _source: Source, connection: SourceConnection
+    ) -> Deferred[None]:
+        self.came_at = now = self._around.reactor.seconds()
+        self._open.pop(connection).trial.came(self._size, now, connection.brought)
         self._holding.hashes = hashes
+        for asked in list(self._open.values()):
+            asked.asking.cancel()
         recorded = self._recorder.hash_list_known() if self._recorder else succeed(None)
         return recorded.addCallback(self._recorded)
 
@@ -105,8 +138,11 @@ class HashListFetch:
         self.needed = False
 
     def _failed(self, failure: Failure, source: Source, connection: SourceConnection) -> None:
-        self._asked = None
+        trial, now = self._open.pop(connection).trial, self._around.reactor.seconds()
+        if failure.check(CancelledError) and self.recording:
+            return trial.came(self._size, now, connection.brought)  # another one was first
+        trial.refused(self._size, now, connection.brought)
         if failure.check(Refused):
-            source.deny_hash_list(str(failure.value), self._around.reactor.seconds())
+            source.deny_hash_list(str(failure.value), now)
         else:
             self._blame(failure, source, connection)

@@ -46,8 +46,15 @@ class Intake:
         return len(self._lanes.ends) > 1
 
     def has_room(self, now: float, source: Hashable | None = None) -> bool:
-        """Whether one more may send: another one, or ``source``, which may be at it already."""
+        """Whether one more may send: another one, or ``source``, which may be at it already.
+
+        Who sends nothing, or so little that it would be late, takes no place.
+        """
         if source in self._lanes.ends:
             return True  # it sends its next chunk behind the present one
-        busy = {key[0] for key in self._lanes.in_time(now) if self._missing[key]() > NEARLY}
+        busy = {key[0] for key in self._lanes.in_time(now) if self._fills_a_place(key, now)}
         return len(busy) < SOURCES
+
+    def _fills_a_place(self, key: tuple[Hashable, Hashable], now: float) -> bool:
+        missing = self._missing[key]()
+        return missing > NEARLY and 1.0 - missing >= self._lanes.progress_due(*key, now)

@@ -175,6 +175,14 @@ class Lanes(Generic[E, C]):
         """What is under way and not late."""
         return [key for key, left in self._left(now) if left > 0]
 
+    def progress_due(self, end: E, chunk: C, now: float) -> float:
+        """The part of a chunk under way, 0 to 1, that must be there for it not to be late.
+
+        None of it in the usual time, and one second at least.
+        """
+        grace = max(SOONEST_LATE, self._usual or 0.0)
+        return max(0.0, (now - self._lanes[end][chunk].began - grace) / self._patience)
+
     def next_late(self, now: float) -> float | None:
         """Seconds until something is late, if nothing happens before; None if never."""
         # A little later, lest a clock's rounding sets a timer without end.
@@ -182,7 +190,7 @@ class Lanes(Generic[E, C]):
 
     def _left(self, now: float) -> Iterator[tuple[tuple[E, C], float]]:
         """What has not expired, with the seconds until it is late."""
-        usual = self._unknown if self._usual is None else max(SOONEST_LATE, LATE * self._usual)
+        usual = self._patience
         lapse = usual if self._lapse is None else self._lapse
         for key, lane in self._agreed.items():
             waits = key[0] not in self._busy
@@ -194,3 +202,7 @@ class Lanes(Generic[E, C]):
             sent_at = lane.began if lane.sent_at is None else lane.sent_at
             patience = max(SOONEST_LATE, LATE * (sent_at - lane.began))
             yield key, min(lane.began + usual, sent_at + patience) - now
+
+    @property
+    def _patience(self) -> float:
+        return self._unknown if self._usual is None else max(SOONEST_LATE, LATE * self._usual)

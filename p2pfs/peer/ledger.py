@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from p2pfs.peer.relief import Burden
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.sources import Source
+from p2pfs.peer.trial import Trial
 
 
 @dataclass
@@ -15,6 +16,7 @@ class Asked:
 
     source: Source
     connection: SourceConnection
+    trial: Trial
     at: float
     length: int
     received: int
@@ -42,20 +44,25 @@ class Ledger:
         self, chunknum: int, source: Source, connection: SourceConnection, length: int, now: float
     ) -> None:
         """A chunk of that many bytes is asked for."""
-        self.in_flight[chunknum] = Asked(source, connection, now, length, connection.received)
+        trial, brought = source.trial, connection.brought
+        trial.asked(length, now, brought)
+        self.in_flight[chunknum] = Asked(source, connection, trial, now, length, brought)
 
     def arrived(self, chunknum: int) -> None:
         """All its bytes are here."""
         self.in_flight[chunknum].arrived = True
 
-    def kept(self, chunknum: int) -> Asked:
+    def kept(self, chunknum: int, now: float) -> Asked:
         """It is here and right: nothing more needs to be known of it."""
         self.troubles.pop(chunknum, None)
-        return self.in_flight.pop(chunknum)
+        asked = self.in_flight.pop(chunknum)
+        asked.trial.came(asked.length, now, asked.connection.brought)
+        return asked
 
     def failed(self, chunknum: int, error: str, now: float) -> None:
         """It did not come."""
-        del self.in_flight[chunknum]
+        asked = self.in_flight.pop(chunknum)
+        asked.trial.refused(asked.length, now, asked.connection.brought)
         before = self.troubles.get(chunknum)
         self.troubles[chunknum] = Trouble(error, now, 1 + (before.attempts if before else 0))
 
@@ -90,6 +97,6 @@ class Ledger:
             str(source.address),
             tuple(chunknums),
             now - max(first.at, source.last_delivery),
-            first.connection.received - max(first.received, source.received_then),
+            first.connection.brought - max(first.received, source.brought_then),
             sum(self.in_flight[chunknum].length for chunknum in chunknums),
         )

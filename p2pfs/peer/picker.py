@@ -1,5 +1,8 @@
 """Which chunk next, from whom: rarest first, ties at random, the quickest source of those free.
 
+Sources that never delivered get what the proven ones have no room for: one chunk each, and a
+chunk that was lost with one of them goes to a proven one.
+
 Pure logic: no clock, no connections. The arithmetic is done on whole bitfields
 (integers whose bit *i* is chunk *i*), so that even a file of 65,536 chunks with
 many sources costs microseconds a choice.
@@ -7,21 +10,37 @@ many sources costs microseconds a choice.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from random import Random
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.bit_columns import count, fewest, random_bit
 
 MIN_WINDOW = 2
-"""Requests in flight to every source: one being sent, one waiting, so that it is never idle."""
+"""Requests in flight to a source that has delivered: one being sent, one waiting, so that it is
+never idle. But never more than one beyond what it has delivered."""
 MAX_WINDOW = 16
 """Requests in flight to the quickest source."""
 _WINDOW_SECONDS = 0.1
 """Time beyond the round trip that the requests in flight to a source should fill."""
 _SMOOTHING = 0.3
 """Weight of the latest chunk in a source's average time per chunk."""
+
+
+class Standing(IntEnum):
+    """Who has what was lost with a source on trial: the least of those that hold it."""
+
+    PROVEN = 0
+    """It delivers."""
+    FRESH = 1
+    """Nothing speaks against it; it chooses itself, so what is left to it is held up by nobody."""
+    FRESH_TO_ASK = 2
+    """Nothing speaks against it."""
+    DOUBTFUL = 3
+    """It brought nothing lately, or another of its host."""
 
 
 @dataclass
@@ -35,14 +54,23 @@ class PickerSource:
     chunk_seconds: float | None = None
     chooses: bool = False
     """True when it chooses itself what to send of what is wanted."""
+    credit: int = 0
+    """Chunks that it delivered, to this download or to another."""
+    host: str = ""
+    standing: Standing = Standing.PROVEN
+
+    @property
+    def proven(self) -> bool:
+        """True once it delivered a chunk."""
+        return self.credit > 0
 
     @property
     def window(self) -> int:
         """How many requests may be in flight to it."""
         if self.chunk_seconds is None:
-            return MIN_WINDOW
+            return min(MIN_WINDOW, 1 + self.credit)
         fill = (self.round_trip + _WINDOW_SECONDS) / max(self.chunk_seconds, 1e-6)
-        return max(MIN_WINDOW, min(MAX_WINDOW, 1 + int(fill)))
+        return min(1 + self.credit, max(MIN_WINDOW, min(MAX_WINDOW, 1 + int(fill))))
 
     @property
     def cost(self) -> float:
@@ -64,6 +92,8 @@ class Picker:
         self._in_flight: dict[int, PickerSource] = {}
         self._sources: dict[str, PickerSource] = {}
         self._planes: list[int] | None = None
+        # Chunks (bits) that were lost with a source that is not proven.
+        self._lost_on_trial = 0
 
     # What is known of sources
 
@@ -74,13 +104,27 @@ class Picker:
             view.chunks = chunks
             self._planes = None
 
-    def set_ready(self, source: str, round_trip: float, chooses: bool = False) -> None:
+    def set_ready(
+        self,
+        source: str,
+        round_trip: float,
+        chooses: bool = False,
+        credit: int = 0,
+        host: str = "",
+    ) -> None:
         """A connection to the source stands; its round trip takes that many seconds.
 
         One that ``chooses`` is not picked: what it begins to send is to be taken with `take`.
+        ``credit`` is how many chunks it delivered to others of this peer's downloads.
         """
         view = self._sources[source]
         view.ready, view.round_trip, view.chooses = True, round_trip, chooses
+        view.credit, view.host = credit, host
+        view.standing = Standing.PROVEN if credit else Standing.FRESH
+
+    def set_standing(self, source: str, standing: Standing) -> None:
+        """Note what speaks for a source that is connected."""
+        self._sources[source].standing = standing
 
     def set_away(self, source: str) -> None:
         """There is no connection to the source (any more); what it holds is still known."""
@@ -100,27 +144,31 @@ class Picker:
         """The next request ``(source, chunknum)``, now in flight; None when there is none to make.
 
         Of the chunks that some source with room in its window holds, one of the
-        rarest among all known holders; of those sources, the one with the least cost.
-        Sources that choose themselves are picked only when ``impatient``.
+        rarest among all known holders; of those sources, the one with the least cost,
+        a proven one first. Sources that choose themselves are picked only when ``impatient``.
         """
         free = [
-            (name, view)
+            (name, view, chunks)
             for name, view in self._sources.items()
             if view.ready
             and (impatient or not view.chooses)
             and view.in_flight < view.window
-            and view.chunks & self._wanted
+            and (chunks := view.chunks & self.wanted_of(view))
         ]
         if not free:
             return None
         reachable = 0
-        for _, view in free:
-            reachable |= view.chunks
-        chunknum = random_bit(self._rarest(reachable & self._wanted), self._random)
-        name, view = min(
-            ((name, view) for name, view in free if view.chunks >> chunknum & 1),
-            key=lambda item: item[1].cost,
-        )
+        for _, _, chunks in free:
+            reachable |= chunks
+        chunknum = random_bit(self._rarest(reachable), self._random)
+        able = [(name, view) for name, view, chunks in free if chunks >> chunknum & 1]
+        proven = [item for item in able if item[1].proven]
+        if proven:
+            name, view = min(proven, key=lambda item: item[1].cost)
+        else:
+            # Hosts alike, whatever their ports.
+            tried = Counter(view.host for view in self._in_flight.values() if not view.proven)
+            name, view = min(able, key=lambda item: (tried[item[1].host], item[1].cost))
         self._begin(view, chunknum)
         return name, chunknum
 
@@ -130,7 +178,9 @@ class Picker:
         False when it is of no use: it is in flight, or done.
         """
         view = self._sources.get(source)
-        if view is None or not self._wanted >> chunknum & 1:
+        if view is None:
+            return False
+        if not self.wanted_of(view) >> chunknum & 1:
             return False
         self._begin(view, chunknum)
         return True
@@ -138,13 +188,18 @@ class Picker:
     def succeeded(self, chunknum: int, seconds: float) -> None:
         """A chunk in flight is done; the source was busy with it for that long."""
         view = self._landed(chunknum)
+        view.credit += 1
+        view.standing = Standing.PROVEN
         before = view.chunk_seconds
         view.chunk_seconds = seconds if before is None else before + _SMOOTHING * (seconds - before)
 
     def failed(self, chunknum: int) -> None:
         """A chunk in flight did not come: it is wanted again."""
-        self._landed(chunknum)
+        view = self._landed(chunknum)
         self._wanted |= 1 << chunknum
+        if view.proven:
+            return
+        self._lost_on_trial |= 1 << chunknum
 
     def relief(
         self, chunknums: Sequence[int], helpers: Collection[str], unproven: float
@@ -173,6 +228,41 @@ class Picker:
                 return None
             longest = max(longest, min(seconds))
         return longest
+
+    def wanted_of(self, view: PickerSource) -> int:
+        """The missing chunks (bits) that a source may have, whether it holds them or not.
+
+        What was lost with a source on trial is for those of the best standing that have room,
+        or deliver.
+        """
+        wanted = self._wanted
+        if view.proven or not wanted & self._lost_on_trial:
+            return wanted
+        for other in self._sources.values():
+            if (
+                other.ready
+                and other.standing < view.standing
+                and (other.in_flight < other.window or other.standing is Standing.PROVEN)
+            ):
+                wanted &= ~(other.chunks & self._lost_on_trial)
+        return wanted
+
+    def stand_ins(self, chunknum: int, able: Collection[str]) -> int:
+        """For how many chunks like this, in flight elsewhere, sources have room, and no other use.
+
+        Of the ``able`` ones, and only as long as they hold nothing that is missing.
+        """
+        own = self._in_flight[chunknum]
+        return sum(
+            view.window - view.in_flight
+            for name, view in self._sources.items()
+            if name in able
+            and view is not own
+            and view.ready
+            and view.in_flight < view.window
+            and view.chunks >> chunknum & 1
+            and not view.chunks & self._wanted
+        )
 
     def _begin(self, view: PickerSource, chunknum: int) -> None:
         view.in_flight += 1

@@ -75,6 +75,7 @@ class SourceConnection(RequestProtocol):
         self.address = address
         self.received = 0
         """Bytes that have come, of whatever kind."""
+        self._chatter = 0
         self.takes_turns = False
         """True once the source has said that it offers chunks when it is a downloader's turn."""
         # For each file of which something is wanted: who takes offers, and who takes a refusal.
@@ -97,6 +98,11 @@ class SourceConnection(RequestProtocol):
         if wait > 0 and self._waiting_turn is None and not self.closed:
             self.hold_input()
             self._waiting_turn = self.reactor.callLater(wait, self._go_on)
+
+    @property
+    def brought(self) -> int:
+        """Bytes that have come, without messages that bring nothing of a file."""
+        return self.received - self._chatter
 
     def rate(self) -> float:
         """Bytes a second that came over the last few seconds."""
@@ -184,6 +190,8 @@ class SourceConnection(RequestProtocol):
             self.ping().addErrback(lambda failure: failure.trap(P2pfsError))
 
     def message_received(self, message: m.Message, line: bytes) -> None:
+        if not isinstance(message, m.PeerReplyChunk | m.PeerReplyDigests):
+            self._chatter += len(line) + 1
         match message:
             case m.PeerTurns():
                 self.takes_turns = True

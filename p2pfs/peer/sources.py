@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
@@ -21,6 +21,7 @@ from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
+from p2pfs.admission import host_of
 from p2pfs.descriptors import Room
 from p2pfs.errors import Refused, SourceFailed
 from p2pfs.listening import address_endpoint
@@ -30,6 +31,7 @@ from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.requests import QUIET
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.source import OutOfReach, SourceConnection, SourceFactory
+from p2pfs.peer.trial import Trial
 
 DENIAL_SECONDS = 10.0
 """How long a source's word that it lacks something outweighs the tracker's that it does not."""
@@ -52,13 +54,17 @@ class Source:
     denied: int = 0
     denied_until: float = 0.0
     connection: SourceConnection | None = None
-    connecting: bool = False
+    attempt: Deferred[Any] | None = None
+    """The attempt at a connection that is under way."""
+    attempt_at: float = 0.0
+    trial: Trial = field(default_factory=Trial)
+    """What its connection was asked for and brought."""
     failures: int = 0
     rests_until: float = 0.0
     banned: bool = False
     no_hash_list_until: float = 0.0
     last_delivery: float = 0.0
-    received_then: int = 0
+    brought_then: int = 0
     """What its connection had brought at its last delivery, in bytes."""
     last_error: str = ""
     last_error_at: float = 0.0
@@ -67,10 +73,20 @@ class Source:
     answered: bool = False
     """Whether its host gave a sign of life when it was last tried."""
 
+    @cached_property
+    def host(self) -> str:
+        """Whom it counts for, whatever its port."""
+        return host_of(self.address)
+
     @property
     def usable_chunks(self) -> int:
         """The chunks (bits) that it is worth being asked for."""
         return 0 if self.banned else self.chunks & ~self.denied
+
+    @property
+    def connecting(self) -> bool:
+        """True while there is an attempt at a connection."""
+        return self.attempt is not None
 
     @property
     def connected(self) -> bool:
@@ -103,7 +119,7 @@ class Source:
         self.last_delivery = now
         self.failures = 0
         if self.connection is not None:
-            self.received_then = self.connection.received
+            self.brought_then = self.connection.brought
 
     def deny(self, chunks: int, error: str, now: float) -> None:
         """Note that it says it does not have these chunks (bits): believe it for a while."""
@@ -121,6 +137,12 @@ class Source:
         self._note(error, now)
         self.rests_until = now + min(patience.rest * 2**self.failures, patience.longest_rest)
         self.failures = min(self.failures + 1, 16)
+        self.connection = None
+
+    def dismissed(self, error: str, now: float, patience: Patience) -> None:
+        """Note that its trial came to nothing: it rests, but may only be busy."""
+        self._note(error, now)
+        self.rests_until = now + patience.rest
         self.connection = None
 
     def ban(self, error: str, now: float) -> None:
@@ -175,12 +197,12 @@ class SourcePool:
     def get(self, address: Address) -> Deferred[ReadySource]:
         """A connection to that address, opened and pinged if there is none yet.
 
-        Fails with `SourceFailed`.
+        Fails with `SourceFailed`. An attempt that nobody waits for any more is given up.
         """
         ready = self._ready.get(address)
         if ready is not None and not ready.connection.closed:
             return succeed(ready)
-        waiter: Deferred[ReadySource] = Deferred()
+        waiter: Deferred[ReadySource] = Deferred(partial(self._not_waited_for, address))
         self._waiters.setdefault(address, []).append(waiter)
         if address not in self._attempts:
             attempt = Deferred.fromCoroutine(self._open(address))
@@ -246,11 +268,18 @@ class SourcePool:
             connection.abort()
             raise
 
+    def _not_waited_for(self, address: Address, waiter: Deferred[ReadySource]) -> None:
+        waiters = self._waiters.get(address, [])
+        if waiter in waiters:
+            waiters.remove(waiter)
+            if not waiters:
+                self._attempts[address].cancel()
+
     def _opened(self, result: ReadySource | Failure, address: Address) -> None:
         del self._attempts[address]
         if isinstance(result, ReadySource):
             self._ready[address] = result
-        for waiter in self._waiters.pop(address):
+        for waiter in self._waiters.pop(address, []):
             if isinstance(result, Failure):
                 waiter.errback(result)
             else:

@@ -17,9 +17,12 @@ from p2pfs.peer.library import Holding
 from p2pfs.peer.pace import Pace
 from p2pfs.peer.picker import Picker
 from p2pfs.peer.requests import QUIET
+from p2pfs.peer.seats import share_out
 from p2pfs.peer.source import OutOfReach, SourceConnection
 from p2pfs.peer.sources import ReadySource, Source, SourcePool
 from p2pfs.peer.surroundings import Surroundings
+from p2pfs.peer.trial import Trial
+from p2pfs.peer.trials import Trials
 from p2pfs.printable import printable
 
 HEARTBEAT = 0.2
@@ -67,6 +70,7 @@ class Sourcing:
         self._picker = picker
         self._changed = changed
         self._crashed = crashed
+        self.trials = Trials(around, picker)
         self._sources: dict[Address, Source] = {}
         self._locating = False
         self._begun = self._next_refresh = self._asked_at = around.reactor.seconds()
@@ -163,6 +167,8 @@ class Sourcing:
             if source.denied and now >= source.denied_until:
                 source.denied = 0
                 self._tell_picker(source)
+        for source in self.connected:
+            self._picker.set_standing(str(source.address), self.trials.standing(source, now))
         if not self._delivered_lately(now):
             usual = self._asked_at + self._patience.refresh
             self._next_refresh = min(self._next_refresh, usual)
@@ -182,21 +188,41 @@ class Sourcing:
         )
         self._tell_picker(source)
 
+    def dismiss(self, source: Source, now: float) -> None:
+        """End its trial: others are asked first, and then this one again."""
+        reason = "it made room for others"
+        if self.trials.in_vain(source, now):
+            reason = "it brought nothing while it was on trial, others are tried first"
+            self._around.experience.set_back(source.address, now)
+        connection, attempt = source.connection, source.attempt
+        source.dismissed(f"{source.address}: {reason}", now, self._patience)
+        self._picker.set_away(str(source.address))
+        if attempt is not None:
+            attempt.cancel()
+        if connection is not None:
+            connection.give_up(reason)
+
     def ban(self, source: Source, error: str) -> None:
         """A source sent something wrong: do not ask it for this file again."""
         if not source.banned:  # several chunks in flight may be wrong
             name = printable(self._holding.name)
             self.log.warn("Banned for {name}: {error}", name=name, error=error)
         source.ban(error, self._reactor.seconds())
+        self._around.experience.was_wrong(source.address, self._reactor.seconds())
         self._picker.forget(str(source.address))
 
     def lost(self, source: Source, connection: SourceConnection, error: str) -> None:
         """A connection is of no use any more; requests on it fail by themselves."""
         if source.connection is connection and not self._stopped:
             source.answered = connection.unanswered < QUIET
-            source.failed(error, self._reactor.seconds(), self._patience)
+            self._failed(source, error)
             self._picker.set_away(str(source.address))
-            self._hurry_refresh()
+
+    def _failed(self, source: Source, error: str) -> None:
+        now = self._reactor.seconds()
+        source.failed(error, now, self._patience)
+        self._around.experience.set_back(source.address, now)
+        self._hurry_refresh()
 
     def stop(self) -> None:
         """Take no notice of anything any more."""
@@ -209,6 +235,7 @@ class Sourcing:
         for source in self.connected:
             assert source.connection is not None
             source.connection.forgive()
+            source.trial.forgive(self._reactor.seconds(), source.connection.brought)
 
     def absolve(self) -> None:
         """Nobody could be reached for a while: what failed meanwhile is to be tried again."""
@@ -241,23 +268,31 @@ class Sourcing:
         if most is None:
             goners = [source for source in unnamed if not source.banned]
         else:
-            unnamed.sort(key=lambda source: (source.banned, not source.failures, source.named_at))
+            unnamed.sort(key=self._worth_remembering)
             goners = unnamed[: max(0, len(self._sources) - most)]
         for source in goners:
             del self._sources[source.address]
             self._picker.forget(str(source.address))
 
+    def _worth_remembering(self, source: Source) -> tuple[bool, bool, float]:
+        failed = source.failures or self._around.experience.setbacks(source.address)
+        return source.banned, not failed, source.named_at
+
     def _want_more(self, now: float) -> None:
         """Not all holders were named: ask again soon if those known are too few to be busy with."""
         if not self._picker.missing().bits:
             return
-        usable = sum(
-            source.at_work
-            or (source.may_connect(now) and self._picker.wants_from(source.usable_chunks))
-            for source in self._sources.values()
-        )
+        usable = sum(self._is_promising(source, now) for source in self._sources.values())
         if usable < self._around.max_sources:
             self._hurry_refresh()
+
+    def _is_promising(self, source: Source, now: float) -> bool:
+        """Whether it is at work, or could be, and it is not so that it was tried in vain."""
+        if source.at_work:
+            return self._delivered_lately(now) or not self.trials.in_vain(source, now)
+        if not source.may_connect(now) or not self._picker.wants_from(source.usable_chunks):
+            return False
+        return not self._around.experience.setbacks(source.address)
 
     def _named_in(self, location: ReplyFileLocation) -> dict[Address, int]:
         """The chunks (as bits) of each holder but this very peer."""
@@ -307,10 +342,6 @@ class Sourcing:
         are kept for those that have something.
         """
         now = self._reactor.seconds()
-        used = sum(source.at_work for source in self._sources.values())
-        room = self._around.max_sources - used
-        if room <= 0:
-            return
         idle = [source for source in self._sources.values() if source.may_connect(now)]
         unfinished = self._picker.unfinished
         useful = [
@@ -319,30 +350,59 @@ class Sourcing:
             if self._picker.wants_from(source.usable_chunks)
             or (not source.failures and source.usable_chunks & unfinished)
         ]
-        self._around.random.shuffle(useful)
+        room = self._around.max_sources - sum(source.at_work for source in self._sources.values())
         newcomers: list[Source] = []
         if self._may_get_acquainted():
             newcomers = [source for source in idle if not source.chunks and not source.failures]
             self._around.random.shuffle(newcomers)
             spared = self._around.max_sources // KEPT_SHARE + len(useful)
             newcomers = newcomers[: max(0, room - spared)]
-        for source in (useful + newcomers)[:room]:
-            source.connecting = True
-            attempt = self._pool.get(source.address)
-            attempt.addCallbacks(self._ready, self._not_ready, (source,), {}, (source,))
-            attempt.addErrback(self._crashed)
+        if useful:
+            self._connect_to_useful(useful, now)
+        for source in newcomers:
+            self._connect_to(source, now)
+
+    def _connect_to_useful(self, useful: list[Source], now: float) -> None:
+        """Give them places, as far as there are any, or some are used worse."""
+        self._around.random.shuffle(useful)
+        placed = [source for source in self._sources.values() if source.at_work]
+        gets, loses = share_out(
+            [self.trials.claim(source) for source in useful],
+            [self.trials.claim(source, now) for source in placed],
+            self._around.max_sources,
+        )
+        for address in loses:
+            self.dismiss(self._sources[address], now)
+        for address in gets:
+            self._connect_to(self._sources[address], now)
+
+    def _connect_to(self, source: Source, now: float) -> None:
+        source.attempt_at = now
+        source.attempt = attempt = self._pool.get(source.address)
+        attempt.addCallbacks(self._ready, self._not_ready, (source,), {}, (source,))
+        attempt.addErrback(self._crashed)
 
     def _may_get_acquainted(self) -> bool:
         """True while at least half of the file is missing."""
         return 2 * self._holding.chunks.bits.bit_count() <= self._holding.info.totalchunknum
 
     def _ready(self, ready: ReadySource, source: Source) -> None:
-        source.connecting = False
+        source.attempt = None
         if self._stopped or source.banned:
             return
-        source.connection, source.received_then = ready.connection, 0
+        source.connection, source.brought_then = ready.connection, 0
+        source.trial = Trial()
         self._tell_picker(source)
-        self._picker.set_ready(str(source.address), ready.round_trip, ready.connection.takes_turns)
+        self._picker.set_ready(
+            str(source.address),
+            ready.round_trip,
+            ready.connection.takes_turns,
+            self._around.experience.credit(source.address),
+            source.host,
+        )
+        self._picker.set_standing(
+            str(source.address), self.trials.standing(source, self._reactor.seconds())
+        )
         closed = "it closed the connection"
         end = ready.connection.ended()
         self._ends[end] = None
@@ -352,13 +412,12 @@ class Sourcing:
         self._changed()
 
     def _not_ready(self, failure: Failure, source: Source) -> None:
-        source.connecting = False
+        source.attempt = None
         if failure.check(CancelledError):
-            return  # the pool is closed, and who did that knows
+            return  # it was dismissed, or the pool is closed
         failure.trap(SourceFailed)
         source.answered = failure.check(OutOfReach) is None
-        source.failed(str(failure.value), self._reactor.seconds(), self._patience)
-        self._hurry_refresh()
+        self._failed(source, str(failure.value))
 
     def _tell_picker(self, source: Source) -> None:
         if not source.banned:

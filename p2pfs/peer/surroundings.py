@@ -9,6 +9,7 @@ from typing import Any
 
 from p2pfs.descriptors import Room
 from p2pfs.peer.call_backs import CallBacks
+from p2pfs.peer.experience import Experience
 from p2pfs.peer.intake import Intake
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
@@ -33,5 +34,7 @@ class Surroundings:
     """What is on its way to this peer."""
     room: Room = field(default_factory=Room)
     """For connections of all downloads together."""
+    experience: Experience = field(default_factory=Experience)
+    """What came of asking sources so far."""
     line: LineRate = field(default_factory=lambda: LineRate(RateLimit()))
     """How fast all downloads together were seen to receive."""

@@ -59,14 +59,23 @@ class Wishes:
 
     def tell(self) -> None:
         """Tell all that do not know it what is wanted, and one that was put off to go on."""
-        wanted = self._picker.missing().bits
-        if not wanted:
-            return
         for source in self._sourcing.connected:
             connection, view = source.connection, self._picker.standing(str(source.address))
             if connection is not None and view is not None and view.ready and view.chooses:
-                self._tell(source, connection, view, wanted & ~source.denied)
-        self._invite()
+                wanted = self._picker.wanted_of(view) & ~source.denied
+                if self._picker.missing().bits:
+                    self._tell(source, connection, view, wanted)
+                self._try_out(source, connection, wanted)
+        if self._picker.missing().bits:
+            self._invite()
+
+    def _try_out(self, source: Source, connection: SourceConnection, wanted: int) -> None:
+        """It is on trial while it could offer something."""
+        told = self._told.get(connection)
+        if told is not None and not told.busy and wanted & source.chunks:
+            source.trial.begin(self._around.reactor.seconds(), connection.brought)
+        else:
+            source.trial.suspend()
 
     def _tell(
         self, source: Source, connection: SourceConnection, view: PickerSource, wanted: int

@@ -12,12 +12,13 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from p2pfs.addresses import Address
+from p2pfs.addresses import Address, parse_address
 from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
 from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.downloading import Download
+from p2pfs.peer.experience import Experience
 from p2pfs.peer.library import Holding
 from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.rate_limit import RateLimit
@@ -54,6 +55,7 @@ class Scene:
         self.reachable: set[str] = set()
         self.take_turns: set[str] = set()
         self.gains: list[int] = []
+        self.experience = Experience()
         self._fd = os.memfd_create("part")
         part = PartFile(Disk(), Path("x.part"), len(DATA), self._fd)
         self.holding = Holding(
@@ -68,6 +70,7 @@ class Scene:
             self._uplink(),
             self._no_call_backs(),
             lambda: self.gains.append(self.holding.chunks.bits),
+            experience=self.experience,
         )
         pool: Any = SimpleNamespace(get=self._get)
         recorder = None if records is None else self._recorder(records, part)
@@ -111,6 +114,11 @@ class Scene:
         ready: Deferred[ReadySource] = Deferred()
         ready.callback(ReadySource(source, 0.0))
         return ready
+
+    def proven(self, *names: str) -> None:
+        """Have these sources delivered a chunk before, to another download."""
+        for name in names:
+            self.experience.delivered(parse_address(name))
 
     def start(self, *names: str, holders: int | None = None) -> None:
         """Begin, with all chunks at these sources."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from p2pfs.peer.intake import NEARLY, SOURCES, Intake
-from p2pfs.peer.lanes import LATE, LONGEST
+from p2pfs.peer.lanes import LATE, LONGEST, SOONEST_LATE
 
 
 class Scene:
@@ -42,11 +42,22 @@ def test_a_chunk_that_is_nearly_there_makes_room() -> None:
 def test_who_is_late_holds_up_nobody() -> None:
     """Its line is the bottleneck, not this one."""
     scene = Scene(SOURCES + 1)
-    assert not scene.intake.has_room(LONGEST - 0.1)
+    scene.missing.update(dict.fromkeys(scene.missing, NEARLY + 0.01))
+    assert not scene.intake.has_room(LONGEST * 0.7)
     assert scene.intake.has_room(LONGEST)
     scene.intake.end(SOURCES, 0, 2.0)
     assert not scene.intake.has_room(2.0 * LATE - 0.1)
     assert scene.intake.has_room(2.0 * LATE)
+
+
+def test_who_sends_as_good_as_nothing_takes_no_place() -> None:
+    """After a second, or the usual time, enough must have come for the rest to be in time."""
+    scene = Scene(SOURCES)
+    assert not scene.intake.has_room(SOONEST_LATE)
+    assert scene.intake.has_room(SOONEST_LATE + 0.1)
+    scene.missing.update(dict.fromkeys(scene.missing, 0.9))
+    assert not scene.intake.has_room(SOONEST_LATE + 0.1 * LONGEST - 0.1)
+    assert scene.intake.has_room(SOONEST_LATE + 0.1 * LONGEST + 0.1)
 
 
 def test_it_is_several_when_two_sources_have_been_asked() -> None:

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.bit_columns import count
-from p2pfs.peer.picker import MAX_WINDOW, MIN_WINDOW, Picker
+from p2pfs.peer.picker import MAX_WINDOW, MIN_WINDOW, Picker, Standing
 
 
 def picker(total: int, sources: dict[str, set[int]], seed: int = 1, done: Any = ()) -> Picker:
@@ -21,7 +21,7 @@ def picker(total: int, sources: dict[str, set[int]], seed: int = 1, done: Any = 
     made = Picker(ChunkSet.of(total, done), Random(seed))
     for name, chunks in sources.items():
         made.set_chunks(name, ChunkSet.of(total, chunks).bits)
-        made.set_ready(name, 0.0)
+        made.set_ready(name, 0.0, credit=MAX_WINDOW)
     return made
 
 
@@ -95,8 +95,8 @@ def test_equally_rare_chunks_are_spread(total: int) -> None:
 def test_the_nearer_source_is_preferred() -> None:
     """Of two sources not yet measured, the one with the shorter round trip is asked."""
     made = picker(20, {"far": set(range(20)), "near": set(range(20))})
-    made.set_ready("far", 0.5)
-    made.set_ready("near", 0.001)
+    made.set_ready("far", 0.5, credit=1)
+    made.set_ready("near", 0.001, credit=1)
     assert [pick[0] for pick in (made.pick(), made.pick()) if pick] == ["near", "near"]
 
 
@@ -128,6 +128,54 @@ def test_the_window_grows_with_speed_within_limits() -> None:
         while made.pick() is not None:
             picks += 1
         assert picks == window == made.in_flight
+
+
+def test_the_window_grows_with_what_was_delivered() -> None:
+    """Who has delivered nothing holds up one chunk, and each that comes is answered by one more."""
+    made = Picker(ChunkSet(200), Random(1))
+    made.set_chunks("a", (1 << 200) - 1)
+    made.set_ready("a", 0.0)
+    for window in range(1, MAX_WINDOW):
+        flying = made.in_flight
+        while (pick := made.pick()) is not None:
+            flying, chunknum = flying + 1, pick[1]
+        assert flying == window
+        made.succeeded(chunknum, 1e-9)
+
+
+def test_a_proven_source_comes_first() -> None:
+    """Those on trial get what it has no room for, hosts alike."""
+    made = Picker(ChunkSet(9), Random(1))
+    for name, host, credit in (("a1", "a", 0), ("a2", "a", 0), ("b", "b", 0), ("proven", "c", 5)):
+        made.set_chunks(name, (1 << 9) - 1)
+        made.set_ready(name, 0.0, credit=credit, host=host)
+    picked = [pick[0] for pick in [made.pick() for _ in range(5)] if pick]
+    assert picked == ["proven", "proven", "a1", "b", "a2"]
+    assert made.pick() is None
+
+
+def test_what_was_lost_on_trial_goes_to_the_best_that_are_left() -> None:
+    """To a proven source, to one that chooses itself, and only then to the next one on trial."""
+    made = Picker(ChunkSet(1), Random(1))
+    for name in ("first", "next", "doubtful", "chooser", "proven"):
+        made.set_chunks(name, 1)
+    made.set_ready("first", 0.0)
+    assert made.pick() == ("first", 0)
+    made.set_away("first")
+    made.set_ready("proven", 0.0, chooses=True, credit=1)
+    made.set_ready("chooser", 0.0, chooses=True)
+    made.set_ready("next", 0.0)
+    made.set_ready("doubtful", 0.0)
+    made.set_standing("next", Standing.FRESH_TO_ASK)
+    made.set_standing("doubtful", Standing.DOUBTFUL)
+    made.failed(0)
+    allowed = []
+    for best in ("proven", "chooser", "next"):
+        views = {name: made.standing(name) for name in ("proven", "chooser", "next", "doubtful")}
+        allowed.append([name for name, view in views.items() if view and made.wanted_of(view)])
+        made.set_away(best)
+    assert allowed == [["proven"], ["proven", "chooser"], ["proven", "chooser", "next"]]
+    assert made.pick() == ("doubtful", 0)
 
 
 def test_cost_counts_what_is_in_flight() -> None:
@@ -179,7 +227,7 @@ def test_a_source_that_was_forgotten_and_comes_back_starts_at_zero() -> None:
     old = [made.pick() for _ in range(MIN_WINDOW)]
     made.forget("a")
     made.set_chunks("a", (1 << 10) - 1)
-    made.set_ready("a", 0.0)
+    made.set_ready("a", 0.0, credit=1)
     for pick in old:
         assert pick is not None
         made.failed(pick[1])

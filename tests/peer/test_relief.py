@@ -58,10 +58,10 @@ def picker_with_slow_and_quick(quick_chunks: int = 0b11) -> tuple[Picker, list[i
     """A file of two chunks, both in flight at ``slow``, and another source."""
     made = Picker(ChunkSet(2), Random(1))
     made.set_chunks("slow", 0b11)
-    made.set_ready("slow", 0.0)
+    made.set_ready("slow", 0.0, credit=1)
     picks = [made.pick(), made.pick()]
     made.set_chunks("quick", quick_chunks)
-    made.set_ready("quick", 0.5)
+    made.set_ready("quick", 0.5, credit=1)
     return made, [pick[1] for pick in picks if pick is not None]
 
 
@@ -80,11 +80,11 @@ def test_relief_counts_what_the_helper_has_to_do() -> None:
     """Its round trip, its time for a chunk, and what is in flight at it already."""
     made = Picker(ChunkSet(3), Random(1))
     made.set_chunks("quick", 0b100)
-    made.set_ready("quick", 0.5)
+    made.set_ready("quick", 0.5, credit=1)
     assert made.pick() == ("quick", 2)
     made.succeeded(2, 2.0)
     made.set_chunks("slow", 0b011)
-    made.set_ready("slow", 0.0)
+    made.set_ready("slow", 0.0, credit=1)
     assert made.pick() is not None
     assert made.pick() is not None
     made.set_chunks("quick", 0b111)
@@ -95,9 +95,9 @@ def test_a_helper_without_room_is_none() -> None:
     """What it could not be asked for now is not taken from another."""
     made = Picker(ChunkSet(4), Random(1))
     made.set_chunks("quick", 0b1100)
-    made.set_ready("quick", 0.0)
+    made.set_ready("quick", 0.0, credit=1)
     made.set_chunks("slow", 0b0011)
-    made.set_ready("slow", 0.0)
+    made.set_ready("slow", 0.0, credit=1)
     while made.pick() is not None:
         pass
     made.set_chunks("quick", 0b1111)

@@ -32,6 +32,7 @@ def test_what_is_known_of_selections_is_bounded(scene: Scenes) -> None:
     """Connected sources stay, and those named just now; those named longest ago go first."""
     one = scene(max_sources=1, silence=600.0, no_source=600.0)
     one.reachable = {address(0)}
+    one.proven(address(0))
     one.start(address(0), holders=500)
     for number in range(1, 12):
         one.tell(one.named(address(number), holders=500))
@@ -45,6 +46,7 @@ def test_sources_that_failed_are_forgotten_first(scene: Scenes) -> None:
     """Before others that were named longer ago, but may be good."""
     one = scene(max_sources=2)
     one.reachable = {address(0), address(2)}
+    one.proven(address(0), address(2))
     one.start(address(0), holders=500)
     for names in ([1], [2], [3], [1], range(4, 9)):
         one.tell(one.named(*map(address, names), holders=500))

@@ -89,6 +89,7 @@ def test_sources_of_both_kinds(scene: Scenes) -> None:
     one = scene()
     a, b = address(1), address(2)
     one.reachable, one.take_turns = {a, b}, {b}
+    one.proven(a, b)
     one.start(a, b)
     asked = said(one, a, "PEER_REQUEST_CHUNK")
     assert len(asked) == 2
@@ -113,6 +114,7 @@ def test_a_source_that_only_answers_pings_ends_no_waiting(scene: Scenes) -> None
 def test_offers_without_end_or_sense_are_declined(scene: Scenes) -> None:
     """Chunks outside the file, those that are here, and more than there is room for."""
     one = scene()
+    one.proven(address(1))
     (a,) = in_turns(one, 1)
     said(one, a, "PEER_WANT")
     for chunknum in (-1, 4, 1 << 40):
@@ -131,6 +133,7 @@ def test_an_offer_beyond_the_room_on_record_is_declined(
     """After a crash no more is read again than is promised, whoever chose the chunks."""
     monkeypatch.setattr("p2pfs.peer.recorder.UNSYNCED_LIMIT", 2 * CHUNK)
     one = scene(records=tmp_path)
+    one.proven(address(1))
     (a,) = in_turns(one, 1)
     one.sources[a].take()
     for chunknum in (0, 1, 2):
