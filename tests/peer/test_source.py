@@ -158,7 +158,7 @@ def test_the_claimed_digest_is_what_the_sender_said(down: Downloader) -> None:
 
 
 def test_a_base64_line_may_be_as_long_as_its_chunk_needs() -> None:
-    """The limit grows with the chunk size, and not further."""
+    """What is beside the chunk in it has its limit, and so have other lines."""
     size = 6 << 20
     info, _ = described(bytes(size), size)
     down = Downloader(info)
@@ -168,7 +168,7 @@ def test_a_base64_line_may_be_as_long_as_its_chunk_needs() -> None:
     digest = hashlib.sha256(bytes(size)).hexdigest()
     other.deliver(m.encode(m.PeerReplyChunk("f", 0, digest, data)))
     assert outcome(asked) == bytes.fromhex(digest)
-    other.deliver(b"x" * (m.base64_line_limit(size) + 2))
+    other.deliver(b"x" * (m.SERVING_LINE_LIMIT + 2))
     down.clock.advance(0)
     assert other.lost
     down.close()
