@@ -121,13 +121,13 @@ class Handling:
 
     def _may_go_on(self, host: str) -> bool:
         """As `_allowed`, and a host that may not is seen to when it may."""
+        if self._allowed(host):
+            return True
         if self._budget is not None and not self._budget.has_room(host):
             self._budget.wait(host, lambda: self._unpark(host))
-            return False
-        if self._rates is not None and not self._rates.may(host, self._reactor.seconds()):
+        else:
             self._resting.append((self._reactor.seconds() + REST, host))
-            return False
-        return True
+        return False
 
     def _unpark(self, host: str) -> None:
         self._attention.unpark(host)
