@@ -22,9 +22,10 @@ INFO = FileInfo(3, 3, 1, "ab" * 32)
 def tracker() -> MemoryTracker:
     """A tracker with a list of a page of some 1.5 MB."""
     tracker = MemoryTracker()
-    tracker.directory.join("holder:1")
+    tracker.join("203.0.113.1")
+    (holder,) = tracker.directory.peers
     for number in range(NAMES):
-        tracker.directory.publish("holder:1", f"{number:04}" + "x" * 120, INFO)
+        tracker.directory.publish(holder, f"{number:04}" + "x" * 120, INFO)
     return tracker
 
 
