@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from base64 import b64encode
 from collections.abc import Iterator
 
 from fuzz import CORPUS
@@ -227,7 +229,14 @@ def _source() -> dict[str, bytes]:
         return say(0, reply) + CHUNKS[n][:cut]
 
     def base64(n: int) -> bytes:
-        return say(0, m.PeerReplyChunk("f", n, digests[n], m.encode_chunk(CHUNKS[n])))
+        return say(0, m.PeerReplyChunk("f", n, digests[n], m.encode_chunk(CHUNKS[n]).decode()))
+
+    def data_first(n: int, data: bytes) -> bytes:
+        # A line that another peer may send: its fields in another order, a solidus escaped.
+        line = json.loads(m.encode(m.PeerReplyChunk("f", n, digests[n])))
+        text = b64encode(data).decode()
+        escaped = json.dumps({"data": text, **line}).replace("/", "\\/")
+        return b">0" + escaped.encode() + b"\n"
 
     refusal = say(0, m.Error("PEER_REQUEST_CHUNK", "No.", "f", 1))
     hashes = say(0, m.PeerReplyDigests("f", str(INFO.root), bytes(HASHES)))
@@ -244,6 +253,14 @@ def _source() -> dict[str, bytes]:
         "hash-list": script("h0", hashes, "h0", lie),
         "refused": script("f01", "f02", refusal, base64(2)),
         "cut-off": script("f00", raw(0, 100), "!0"),
+        "data-first": script(
+            "f00", "f01", data_first(0, CHUNKS[0]), "/07", data_first(1, CHUNKS[1])
+        ),
+        "data-too-long": script("f00", "f01", "/03", data_first(0, CHUNKS[0] + b"x")),
+        "data-too-short": script("f00", "f01", data_first(0, CHUNKS[0][:-1])),
+        "data-cancelled": script(
+            "f00", "f01", base64(0)[:300], "x.0", b">0" + base64(0)[300:], base64(1)
+        ),
         "in-pieces": script("/09", "f00", "f@4", raw(0), base64(4)),
         "wrong-length": script("f00", "f01", short),
         "wrong-digest": script("f00", base64(1)),

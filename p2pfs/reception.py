@@ -1,4 +1,4 @@
-"""A listening side with room for so many connections, which hosts share."""
+"""A listening side with room for so many connections, and what hosts share of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.admission import Admission, host_of
+from p2pfs.budget import Budget
+from p2pfs.handling import Handling
+from p2pfs.host_rates import HostRates
 from p2pfs.messages import Error, encode
 from p2pfs.notices import Notices
 from p2pfs.wire import MessageProtocol
@@ -18,7 +21,7 @@ from p2pfs.wire import MessageProtocol
 C = TypeVar("C", bound=MessageProtocol)
 
 TURNED_AWAY = "was turned away: all connections are in use."
-EVICTED = "lost its idlest connection to a host with fewer: all are in use."
+EVICTED = "lost its idlest connection to a newcomer: all are in use."
 """What the log says of a host."""
 
 FULL = "All connections are in use here; try again later."
@@ -36,22 +39,29 @@ class Reception(Factory, Generic[C]):
     log = Logger()
     noisy = False
 
-    def __init__(self, reactor: IReactorTime, limit: int) -> None:
-        """At most ``limit`` connections are open at a time."""
+    def __init__(self, reactor: IReactorTime, limit: int, rates: HostRates | None = None) -> None:
+        """At most ``limit`` connections are open at a time; ``rates`` are of their messages."""
+        self._clock = reactor
         # In the order of their coming; a set would have another order in every process.
         self.connections: dict[C, None] = {}
         self._limit = limit
         self._turned_away = 0
-        self.admission: Admission[C] = Admission(limit)
+        self.admission: Admission[C] = Admission(limit, self.in_use)
+        self.budget = Budget()
+        self.handling = Handling(reactor, self.budget, rates)
         self.offences = Notices(reactor, self.log.warn)
 
     def receive(self, host: str) -> C:
         """The protocol of a new connection of that host; for subclasses."""
         raise NotImplementedError
 
+    def in_use(self, connection: C) -> bool:
+        """Whether a connection that has not done anything for a while waits for something."""
+        return False
+
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        host = host_of(addr)
-        if not self.admission.has_room(host):
+        host, now = host_of(addr), self._clock.seconds()
+        if not self.admission.has_room(host, now):
             self.offences.note(host, TURNED_AWAY)
             if self._turned_away >= LEAVING:
                 return None
@@ -61,7 +71,7 @@ class Reception(Factory, Generic[C]):
             return None
         connection = self.receive(host)
         self.connections[connection] = None
-        evicted = self.admission.add(host, connection)
+        evicted = self.admission.add(host, connection, now)
         if evicted is not None:
             victim, victims_host = evicted
             self.offences.note(victims_host, EVICTED)

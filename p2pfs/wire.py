@@ -19,6 +19,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from p2pfs.addresses import Address, plain_host
+from p2pfs.budget import Budget
+from p2pfs.handling import Handling
 from p2pfs.messages import (
     CONTROL_LINE_LIMIT,
     Error,
@@ -31,14 +33,15 @@ from p2pfs.messages import (
 RECEIVE_SIZE = 256 * 1024
 """How many bytes one recv() may take; Twisted's 64 KiB costs more calls for bulk data."""
 
-LINES_PER_TURN = 128
-"""Lines of one connection that are handled before the others have their turn."""
-
 MESSAGE_TIMEOUT = 60.0
 """Seconds a line may take from its first byte to its end."""
 
 STALL_TIMEOUT = 60.0
 """Seconds the other side may leave a full window of our bytes unread."""
+
+
+LongLine = Callable[[bytes, bool], None]
+"""Takes pieces of a line that is longer than what is kept of one; True with the last."""
 
 
 @implementer(IPushProducer)
@@ -54,8 +57,9 @@ class MessageProtocol(Protocol):
     pipelined requests never pile up; `writable` tells a sender of bulk data when
     to go on. A side that reads nothing for ``stall_timeout`` seconds is cut off.
 
-    Fairness: of the lines that came in, `LINES_PER_TURN` are handled at a time, and
-    the rest in the reactor's next turns. So no flood of tiny lines holds up others.
+    Fairness: lines are handled when `p2pfs.handling` says so, by default so many at a time,
+    and the rest in the reactor's next turns. So no flood of tiny lines holds up others.
+    What the other side has this process keep is accounted to its host, if there is a ``budget``.
     """
 
     line_limit = CONTROL_LINE_LIMIT
@@ -63,9 +67,20 @@ class MessageProtocol(Protocol):
     message_timeout = MESSAGE_TIMEOUT
     stall_timeout = STALL_TIMEOUT
 
-    def __init__(self, reactor: IReactorTime) -> None:
-        """``reactor`` tells the time; ``remote`` is the other side, once connected over TCP."""
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        host: str = "",
+        handling: Handling | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        """``reactor`` tells the time; ``remote`` is the other side, once connected over TCP.
+
+        ``host`` is whom the connection counts for, where ``handling`` and ``budget`` are
+        shared with others.
+        """
         self.reactor = reactor
+        self.host = host
         self.closed = False
         self.remote: Address | None = None
         self._buffer = bytearray()
@@ -73,7 +88,15 @@ class MessageProtocol(Protocol):
         self._holds = 0
         self._reading_paused = False
         self._in_loop = False
-        self._next_turn: IDelayedCall | None = None
+        self._handling = handling or Handling(reactor)
+        self._waits_for_turn = False
+        self._budget = budget
+        # Bytes accounted for what is not finished, and for what is not read.
+        self._kept_in = 0
+        self._kept_out = 0
+        self._sent = 0
+        self._latest_write = 0
+        self._long_line: LongLine | None = None
         self._raw_left = 0
         self._raw_received: Callable[[bytes], None] = _ignore
         self._message_timer: IDelayedCall | None = None
@@ -91,6 +114,14 @@ class MessageProtocol(Protocol):
     def undecodable_received(self, error: UndecodableMessage) -> None:
         """Handle a line that is no message: answer with ``ERROR``, and go on."""
         self.send(Error(error.request, str(error)))
+
+    def longest_line(self) -> int:
+        """Bytes that the next line may have at most, without its end."""
+        return self.line_limit
+
+    def long_line_begun(self) -> LongLine | None:
+        """What takes a line longer than that as it comes; None to have it refused."""
+        return None
 
     def refuse(self, error: Error) -> None:
         """Close the connection for a breach of the framing, saying why."""
@@ -114,7 +145,12 @@ class MessageProtocol(Protocol):
     def send_bytes(self, data: bytes) -> None:
         """Send bytes as they are: a line to echo, or a raw payload."""
         if not self.closed and self.transport is not None:
+            self._sent += len(data)
+            self._latest_write = len(data)
+            blocked = self._blocked is not None
             self.transport.write(data)
+            if blocked:
+                self._keep_out(len(data))
 
     def writable(self) -> Deferred[None]:
         """Fires when the transport can take more; at once if it can now, or if it is gone."""
@@ -231,7 +267,7 @@ class MessageProtocol(Protocol):
         if data:
             self._buffer += data
             self._handle_buffer()
-            waiting = self._holds or self._next_turn is not None
+            waiting = self._holds or self._waits_for_turn
             if waiting and len(self._buffer) >= self.receive_size and not self._reading_paused:
                 self._reading_paused = True
                 cast(IPushProducer, self.transport).pauseProducing()
@@ -242,11 +278,11 @@ class MessageProtocol(Protocol):
         self.closed = True
         self.restart_message_timeout()
         self._stop_stall_timer()
-        if self._next_turn is not None:
-            self._next_turn.cancel()
-            self._next_turn = None
+        self._handling.leave(self)
         self._unregister()
         self._buffer.clear()
+        self._long_line = None
+        self._keep_in(0)
         self.resumeProducing()
         self.closing(reason)
 
@@ -255,6 +291,7 @@ class MessageProtocol(Protocol):
         if self._blocked is None:
             self._blocked = []
             self._stall_timer = self.reactor.callLater(self.stall_timeout, self._stalled)
+            self._keep_out(self._latest_write)
             self.output_blocked()
 
     def resumeProducing(self) -> None:
@@ -262,6 +299,7 @@ class MessageProtocol(Protocol):
         if self._blocked is not None:
             waiting, self._blocked = self._blocked, None
             self._stop_stall_timer()
+            self._drop_out()
             for deferred in waiting:
                 deferred.callback(None)
             self.output_unblocked()
@@ -280,32 +318,36 @@ class MessageProtocol(Protocol):
     # Inside
 
     def _handle_buffer(self) -> None:
-        if self._in_loop or self._next_turn is not None:
+        if self._in_loop or self._waits_for_turn:
             return
         self._in_loop = True
-        lines = LINES_PER_TURN
+        self._handling.begin(self)
         try:
             while self._buffer and not (self._holds or self._ending or self.closed):
                 if self._raw_left:
                     self._handle_raw()
-                elif lines == 0:
-                    self._next_turn = self.reactor.callLater(0, self._go_on)
-                    break
-                elif not self._handle_line():
-                    break
+                elif self._long_line is not None:
+                    self._handle_piece(self._long_line)
+                elif (end := self._find_end()) is None:
+                    if self._long_line is None:
+                        break
+                elif self._handling.may_handle(self):
+                    self._handle_line(end)
                 else:
-                    lines -= 1
+                    self._waits_for_turn = True
+                    break
         finally:
             self._in_loop = False
         self._set_message_timer()
 
-    def _go_on(self) -> None:
-        self._next_turn = None
+    def go_on(self) -> None:
+        """It is the turn of this connection's lines, after it had to wait."""
+        self._waits_for_turn = False
         self._handle_buffer()
         self._resume_reading()
 
     def _resume_reading(self) -> None:
-        if self._reading_paused and not self._holds and self._next_turn is None:
+        if self._reading_paused and not self._holds and not self._waits_for_turn:
             self._reading_paused = False
             cast(IPushProducer, self.transport).resumeProducing()
 
@@ -321,34 +363,81 @@ class MessageProtocol(Protocol):
         self._raw_received(piece)
         return rest
 
-    def _handle_line(self) -> bool:
+    def _find_end(self) -> int | None:
+        """Where the next line ends; None while it is not here, or will not be taken as a whole."""
         end = self._buffer.find(b"\n", self._searched)
-        if end < 0:
-            self._searched = len(self._buffer)
+        self._searched = len(self._buffer) if end < 0 else end
         # A \r before the end does not count.
         spared = 1 if end < 0 or self._buffer[max(0, end - 1)] == ord("\r") else 0
-        if (len(self._buffer) if end < 0 else end) - spared > self.line_limit:
-            self._searched = 0
-            self._buffer.clear()
-            self.refuse(Error(None, f"The line is longer than {self.line_limit} bytes."))
-            return False
-        if end < 0:
-            return False
+        if self._searched - spared > self.longest_line():
+            self._long_line = self.long_line_begun()
+            self._keep_in(0)
+            if self._long_line is None:
+                self._refuse_line(f"The line is longer than {self.longest_line()} bytes.")
+            return None
+        if end >= 0:
+            if self._kept_in:
+                self._keep_in(0)  # or a host whose lines all wait could have none handled
+            return end
+        if self._searched > self.receive_size and not self._keep_in(self._searched):
+            self._refuse_line("Your host has begun too much that it has not finished.")
+        return None
+
+    def _refuse_line(self, reason: str) -> None:
+        self._searched = 0
+        self._buffer.clear()
+        self._keep_in(0)
+        self.refuse(Error(None, reason))
+
+    def _handle_line(self, end: int) -> None:
         line = bytes(memoryview(self._buffer)[:end])
         del self._buffer[: end + 1]
-        self._searched = 0
-        self.restart_message_timeout()
+        self._searched = self._sent = 0
+        if self._message_timer is not None:
+            self.restart_message_timeout()
         try:
             message = decode(line)
         except UndecodableMessage as error:
             self.undecodable_received(error)
         else:
             self.message_received(message, line)
-        return True
+        self._handling.handled(self, end + self._sent)
+
+    def _handle_piece(self, long_line: LongLine) -> None:
+        """Pass on what is there of a long line."""
+        end = self._buffer.find(b"\n")
+        piece = bytes(memoryview(self._buffer)[: len(self._buffer) if end < 0 else end])
+        del self._buffer[: len(piece) + 1]
+        self._searched = 0
+        if end >= 0:
+            self._long_line = None
+            self.restart_message_timeout()
+        long_line(piece, end >= 0)
+
+    def _keep_in(self, count: int) -> bool:
+        """Have so many bytes accounted for what is not finished; False if that is too much."""
+        if self._budget is None:
+            return True
+        if count != self._kept_in:
+            before, self._kept_in = self._kept_in, count
+            self._budget.keep(self.host, count)
+            self._budget.drop(self.host, before)
+        return not count or self._budget.room(self.host) >= 0
+
+    def _keep_out(self, count: int) -> None:
+        """Have so many bytes more accounted for what is not read."""
+        if self._budget is not None and not self.closed:
+            self._kept_out += count
+            self._budget.keep(self.host, count)
+
+    def _drop_out(self) -> None:
+        if self._budget is not None and self._kept_out:
+            count, self._kept_out = self._kept_out, 0
+            self._budget.drop(self.host, count)
 
     def _set_message_timer(self) -> None:
         """A begun message has a deadline; between messages there is none."""
-        ours = self._holds or self._next_turn is not None  # who keeps the other side waiting
+        ours = self._holds or self._waits_for_turn  # who keeps the other side waiting
         begun = bool(self._buffer) and not (ours or self._ending or self.closed)
         if begun and self._message_timer is None:
             self._message_timer = self.reactor.callLater(self.message_timeout, self._too_slow)

@@ -14,7 +14,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 BUFFER_SIZE = 64 * 1024
-"""Bytes of output at which a real transport pauses its producer."""
+"""Bytes of output at which a real transport pauses its producer, or fewer if told so."""
 
 
 class MemoryTransport(StringTransport):
@@ -24,6 +24,8 @@ class MemoryTransport(StringTransport):
     producer until the test takes the output; a closed connection is lost once
     the output is taken, an aborted one in the next turn of the clock.
     """
+
+    bufferSize = BUFFER_SIZE
 
     def __init__(
         self, protocol: IProtocol, clock: Clock, peer: IAddress | None = None, stuck: bool = False
@@ -55,6 +57,7 @@ class MemoryTransport(StringTransport):
     def ask(self, **message: Any) -> list[dict[str, Any]]:
         """Send a message; the messages that came in answer."""
         self.say(**message)
+        self._clock.advance(0)  # it may have to wait for its turn
         return self.heard()
 
     def take(self) -> bytes:
@@ -91,7 +94,11 @@ class MemoryTransport(StringTransport):
         if self.lost or self.aborted:
             return
         self._output += data
-        if len(self._output) > BUFFER_SIZE and not self._full and self.producer is not None:
+        if (
+            len(self._output) > min(BUFFER_SIZE, self.bufferSize)
+            and not self._full
+            and self.producer is not None
+        ):
             self._full = True
             self.producer.pauseProducing()
 

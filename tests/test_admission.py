@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
-from p2pfs.admission import Admission, host_of
+from p2pfs.admission import IDLE, Admission, host_of
 
 LIMIT = 6
 
@@ -38,11 +38,11 @@ class Model(RuleBasedStateMachine):
     def come(self, host: str) -> None:
         most = max(map(self.count, "abc"))
         full = len(self.everybody) == LIMIT
-        assert self.admission.has_room(host) == (not full or most > self.count(host) + 1)
-        if not self.admission.has_room(host):
+        assert self.admission.has_room(host, 0) == (not full or most > self.count(host) + 1)
+        if not self.admission.has_room(host, 0):
             return
         self.number += 1
-        evicted = self.admission.add(host, self.number)
+        evicted = self.admission.add(host, self.number, 0)
         assert (evicted is not None) == full
         if evicted is not None:
             victim, victims_host = evicted
@@ -56,7 +56,7 @@ class Model(RuleBasedStateMachine):
     @rule(data=st.data())
     def touch(self, data: Any) -> None:
         connection = data.draw(st.sampled_from(sorted(self.everybody)))
-        self.admission.touch(connection)
+        self.admission.touch(connection, 0)
         kind = self.everybody[connection]
         kind.remove(connection)
         kind.append(connection)
@@ -81,7 +81,7 @@ class Model(RuleBasedStateMachine):
     @rule()
     def somebody_uncounted(self) -> None:
         """What is said of a connection that was evicted already changes nothing."""
-        self.admission.touch(0)
+        self.admission.touch(0, 0)
         self.admission.settle(0)
         self.admission.remove(0)
 
@@ -101,16 +101,16 @@ def test_thousands_of_one_host_do_not_lock_out_others() -> None:
     """Everybody else gets in, one after the other, until all hosts have the same."""
     admission: Admission[tuple[str, int]] = Admission(1000)
     for number in range(5000):
-        if admission.has_room("greedy"):
-            admission.add("greedy", ("greedy", number))
+        if admission.has_room("greedy", 0):
+            admission.add("greedy", ("greedy", number), 0)
     for number in range(999):
         host = f"host {number}"
-        assert admission.has_room(host)
-        evicted = admission.add(host, (host, 0))
+        assert admission.has_room(host, 0)
+        evicted = admission.add(host, (host, 0), 0)
         assert evicted is not None
         assert evicted[1] == "greedy"
-    assert not admission.has_room("one too many")
-    assert not admission.has_room("greedy")
+    assert not admission.has_room("one too many", 0)
+    assert not admission.has_room("greedy", 0)
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,48 @@ def test_who_is_at_work_goes_last() -> None:
     """Of a host, those that wait for nothing make room first; at rest again, they are the last."""
     admission: Admission[str] = Admission(4)
     for connection in "abcd":
-        admission.add("crowd", connection)
+        admission.add("crowd", connection, 0)
     admission.settle("a")
-    assert admission.add("x", "1") == ("b", "crowd")
+    assert admission.add("x", "1", 0) == ("b", "crowd")
     admission.unsettle("a")
     admission.unsettle("gone")
-    assert admission.add("y", "2") == ("c", "crowd")
+    assert admission.add("y", "2", 0) == ("c", "crowd")
+
+
+def test_who_is_idle_makes_room_whose_ever_it_is() -> None:
+    """One each of 256 hosts that does nothing keeps nobody out; who has just come is not idle."""
+    admission: Admission[str] = Admission(256)
+    for number in range(256):
+        admission.add(f"host {number}", f"idle {number}", number / 256)
+    assert not admission.has_room("newcomer", IDLE - 0.01)
+    admission.touch("idle 0", 5)
+    assert admission.has_room("newcomer", IDLE + 1)
+    assert admission.add("newcomer", "1", IDLE + 1) == ("idle 1", "host 1")
+    assert admission.add("newcomer", "2", IDLE + 1) == ("idle 2", "host 2")
+
+
+def test_who_waits_for_something_is_not_idle() -> None:
+    """Nor is who is being answered, until it has been idle from then on."""
+    waiting = {"b"}
+    admission: Admission[str] = Admission(3, waiting.__contains__)
+    for host in "abc":
+        admission.add(host, host, 0)
+    admission.settle("a")
+    assert admission.add("x", "x", IDLE) == ("c", "c")
+    assert not admission.has_room("y", IDLE)
+    waiting.clear()
+    admission.unsettle("a")
+    admission.touch("x", 2 * IDLE)
+    assert not admission.has_room("y", 2 * IDLE - 0.01)
+    assert admission.add("y", "y", 2 * IDLE) == ("a", "a")
+    assert admission.add("z", "z", 2 * IDLE) == ("b", "b")
+    assert not admission.has_room("one too many", 2 * IDLE)
+
+
+def test_connections_that_come_and_go_leave_nothing() -> None:
+    """What is remembered of those that are gone is bounded."""
+    admission: Admission[int] = Admission(10)
+    for number in range(1000):
+        admission.add("host", number, 0)
+        admission.remove(number)
+    assert len(admission._looks) < 20

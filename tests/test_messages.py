@@ -352,12 +352,3 @@ def test_what_is_no_base64_is_malformed(text: str) -> None:
     """Nothing is skipped or guessed in the data of a chunk."""
     with pytest.raises(MalformedMessage, match="not base64"):
         m.decode_chunk(text)
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 100, 1 << 16])
-def test_the_line_limit_for_a_chunk_is_enough_and_not_more(size: int) -> None:
-    """A base64 reply with the longest name, escaped in full, just fits its limit."""
-    longest = m.PeerReplyChunk("\\" * 1024, 65535, "a" * 64, data=m.encode_chunk(bytes(size)))
-    line = m.encode(longest).replace(rb"\\", rb"\u005c")
-    assert m.decode(line) == longest
-    assert len(line) <= m.base64_line_limit(size) < len(line) + 4 * m.KIB

@@ -213,6 +213,8 @@ class _Scene:
     def _settle(self) -> None:
         downloaders = self._connected()
         settle([downloader.connection for downloader in downloaders])
+        self.clock.advance(0)  # what had to wait for its turn
+        settle([downloader.connection for downloader in downloaders])
         for downloader in downloaders:
             downloader.passed(self.clock.seconds())
             downloader.take(downloader.connection.heard)

@@ -149,6 +149,8 @@ class _Scene:
     def _settle(self) -> None:
         peers = self._connected()
         settle([peer.connection for peer in peers])
+        self.clock.advance(0)  # what had to wait for its turn
+        settle([peer.connection for peer in peers])
         for peer in peers:
             peer.passed(self.clock.seconds())
             peer.take(peer.connection.heard)

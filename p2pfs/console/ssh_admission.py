@@ -11,6 +11,9 @@ from p2pfs.admission import Admission
 
 C = TypeVar("C", bound=Hashable)
 
+_ALWAYS = 0.0
+"""The time for `Admission`: its clock stands still, as nobody is idle before the grace is over."""
+
 
 @dataclass(frozen=True)
 class Doors:
@@ -49,11 +52,15 @@ class Doorkeeper(Generic[C]):
         its_share = max(1, self.doors.waiting // 2)
         # Who made room for somebody counts until it is gone: its descriptor is in use.
         leaving = len(self._host_of) >= self.doors.waiting + 2
-        return not leaving and self._by_host[host] < its_share and self._waiting.has_room(host)
+        return (
+            not leaving
+            and self._by_host[host] < its_share
+            and self._waiting.has_room(host, _ALWAYS)
+        )
 
     def add(self, host: str, connection: C) -> C | None:
         """Count a newcomer for whom there is room; returns who has to go for it, if any."""
-        evicted = self._waiting.add(host, connection)
+        evicted = self._waiting.add(host, connection, _ALWAYS)
         self._host_of[connection] = host
         self._by_host[host] += 1
         return None if evicted is None else evicted[0]

@@ -103,6 +103,10 @@ class Offers:
         self._turns.forget(receiver)
         self._make()
 
+    def waits(self, receiver: Receiver) -> bool:
+        """Whether a downloader wants something that there is here, or has been offered it."""
+        return self._turns.waits(receiver, self._held)
+
     @property
     def several(self) -> bool:
         """True while more than one downloader wants something."""

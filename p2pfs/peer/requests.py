@@ -109,6 +109,11 @@ class RequestProtocol(MessageProtocol):
         if self._look_timer is None:
             self._look_later()
 
+    def due(self, reply_type: type[Any]) -> Pending | None:
+        """The request whose reply of that type is due next, if any is."""
+        queue = self._queues.get(reply_type)
+        return queue[0] if queue else None
+
     @property
     def open_requests(self) -> int:
         """How many answers are due."""

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from p2pfs import messages as m
 from p2pfs.addresses import is_loopback
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
+from p2pfs.host_rates import HostRates
 from p2pfs.notices import Notices
 from p2pfs.peer.call_backs import Expected
 from p2pfs.peer.deliveries import Deliveries
@@ -34,6 +35,9 @@ from p2pfs.wire import MessageProtocol
 
 FRAME = 512 * 1024
 """Bytes of a chunk read from the disk in one go."""
+
+PIECE = 256 * 1024
+"""Bytes of base64 made of a chunk in one go; fewer where its host has others kept unread."""
 
 MAX_QUEUE = 64
 """Requests that wait on one connection before no more are read from it."""
@@ -54,6 +58,15 @@ IDLE_TIMEOUT = 300.0
 MAX_CONNECTIONS = 256
 """Connections served at the same time; when there are more, hosts share them."""
 
+MESSAGE_RATE = 1000
+"""Messages a second that each host may have handled, beside `EARNED`."""
+
+MESSAGE_BURST = 2000
+"""Messages that it may have handled at once."""
+
+EARNED = 4
+"""Messages that do not count for each chunk that it was sent: those that bring it about."""
+
 
 _CHUNK = m.type_of(m.PeerReplyChunk)
 """What a downloader's error is about when it found a chunk wrong."""
@@ -64,11 +77,12 @@ class ServingProtocol(MessageProtocol):
 
     log = Logger()
     line_limit = m.SERVING_LINE_LIMIT
+    # Requests are short, and so is what may wait to be sent before the connection counts as full.
+    receive_size = 64 * m.KIB
 
     def __init__(self, factory: ServingFactory, host: str) -> None:
-        super().__init__(factory.reactor)
+        super().__init__(factory.reactor, host, factory.handling, factory.budget)
         self._serving = factory
-        self.host = host
         # What to answer, with the size of its line in bytes. Bytes are sent as they are, behind
         # earlier answers: a ping's line, or a complaint.
         self._queue: deque[tuple[m.Message | bytes, int]] = deque()
@@ -78,6 +92,7 @@ class ServingProtocol(MessageProtocol):
         self._is_new = True
         self._idle_timer: IDelayedCall | None = None
         self._unsent = USUAL_UNSENT
+        self._waits_for_room: Deferred[None] | None = None
         self.at_work: Deferred[None] | None = None
 
     # Incoming
@@ -87,7 +102,6 @@ class ServingProtocol(MessageProtocol):
         self._start_idle_timer()
 
     def message_received(self, message: m.Message, line: bytes) -> None:
-        self._serving.admission.touch(self)
         offers = self._serving.offers
         is_first, self._is_new = self._is_new, False
         match message:
@@ -162,6 +176,7 @@ class ServingProtocol(MessageProtocol):
     def closing(self, reason: Failure) -> None:
         self._queue.clear()
         self._stop_idle_timer()
+        self._has_room()
         self._serving.forget(self)
 
     def _enqueue(self, item: m.Message | bytes, size: int, first: bool = False) -> None:
@@ -170,13 +185,14 @@ class ServingProtocol(MessageProtocol):
         else:
             self._queue.append((item, size))
         self._queued_bytes += size
+        if isinstance(item, m.PeerRequestChunk | m.PeerRequestDigests):
+            self._serving.admission.settle(self)
         full = len(self._queue) >= MAX_QUEUE or self._queued_bytes >= self.line_limit
         if full and not self._queue_full:
             self._queue_full = True
             self.hold_input()
         if self.at_work is None:
             self._stop_idle_timer()
-            self._serving.admission.settle(self)
             self.at_work = Deferred()
             Deferred.fromCoroutine(self._work()).addErrback(self._broken).addCallback(self._worked)
 
@@ -202,7 +218,6 @@ class ServingProtocol(MessageProtocol):
             await self.writable()
             if isinstance(item, m.PeerRequestChunk):
                 self._serving.offers.sent(self, item.filename, item.chunknum)
-            self._serving.admission.touch(self)
 
     def _broken(self, failure: Failure) -> None:
         self.log.failure("Serving a peer failed.", failure=failure)
@@ -226,11 +241,15 @@ class ServingProtocol(MessageProtocol):
             match item:
                 case m.PeerRequestChunk():
                     await self._send_chunk(item)
+                    self._serving.rates.earn(self.host, EARNED)
+                    self._serving.admission.touch(self, self.reactor.seconds())
                 case m.PeerRequestDigests(filename, root):
                     holding = self._serving.holding(filename, root)
                     if holding.hashes.root != holding.info.root:
                         raise Refused("This peer does not have the hash list yet.")
+                    await self._room()
                     self.send(m.PeerReplyDigests(filename, root, bytes(holding.hashes)))
+                    self._serving.admission.touch(self, self.reactor.seconds())
                 case m.Error():
                     pass  # nothing was asked, and answering errors with errors never ends
                 case _:
@@ -277,17 +296,45 @@ class ServingProtocol(MessageProtocol):
     async def _send_base64(
         self, request: m.PeerRequestChunk, holding: Holding, reader: ChunkReader
     ) -> None:
+        """Send one line, of which pieces are made as the other side takes them."""
         chunknum = request.chunknum
         offset, length = holding.info.offset(chunknum), holding.info.length(chunknum)
-        text = await in_thread(self.reactor, lambda: m.encode_chunk(reader.read(offset, length)))
-        reply = m.PeerReplyChunk(request.filename, chunknum, _digest(holding, chunknum), text)
-        line = memoryview(m.encode(reply))
-        while line and not self.closed:
-            portion = line[: self._serving.limit.portion(FRAME)]
-            line = line[len(portion) :]
-            self.send_bytes(bytes(portion))
-            await self._spend(len(portion))
-        self._serving.uploaded += length
+        end, budget = offset + length, self._serving.budget
+        before, after = m.around_chunk(request.filename, chunknum, _digest(holding, chunknum))
+        begun = False
+        while offset < end and not self.closed:
+            await self._room()
+            most = self._serving.limit.portion(min(PIECE, budget.room(self.host)))
+            size = min(max(1, most // 4) * 3, end - offset)
+            # It counts as unread from the beginning, so that others of the host see it.
+            budget.keep(self.host, most)
+            try:
+                piece = await in_thread(self.reactor, _piece_in_base64, reader, offset, size)
+                offset += size
+                piece = (b"" if begun else before) + piece + (after if offset == end else b"")
+                self.send_bytes(piece)
+            except StorageProblem:
+                if begun:
+                    # The line cannot be finished: only a cut says so.
+                    self.abort()
+                raise
+            finally:
+                budget.drop(self.host, most)
+            begun = True
+            self._serving.uploaded += size
+            await self._spend(len(piece))
+
+    async def _room(self) -> None:
+        """Wait until more may be kept for this host, or the connection is gone."""
+        while not self.closed and not self._serving.budget.has_room(self.host):
+            self._waits_for_room = Deferred()
+            self._serving.budget.wait(self.host, self._has_room)
+            await self._waits_for_room
+
+    def _has_room(self) -> None:
+        waiting, self._waits_for_room = self._waits_for_room, None
+        if waiting is not None:
+            waiting.callback(None)
 
     async def _send_raw(
         self, request: m.PeerRequestChunk, holding: Holding, reader: ChunkReader
@@ -400,7 +447,8 @@ class ServingFactory(Reception[ServingProtocol]):
         self.changed = changed
         self.probed = probed
         self.expected = expected
-        super().__init__(reactor, min(MAX_CONNECTIONS, possible))
+        self.rates = HostRates(MESSAGE_RATE, MESSAGE_BURST)
+        super().__init__(reactor, min(MAX_CONNECTIONS, possible), self.rates)
         self.uploaded = 0
         self._disk = disk
         self.unreadable = Notices(reactor, self.log.warn)
@@ -413,6 +461,9 @@ class ServingFactory(Reception[ServingProtocol]):
         if not is_loopback(host):
             self._heard()
         return ServingProtocol(self, host)
+
+    def in_use(self, connection: ServingProtocol) -> bool:
+        return self.offers.waits(connection)
 
     def forget(self, connection: ServingProtocol) -> None:
         """Drop a connection that ended."""
@@ -446,6 +497,11 @@ class ServingFactory(Reception[ServingProtocol]):
         return await in_thread(
             self.reactor, ChunkReader.open, self._disk, holding.path, holding.stamp
         )
+
+
+def _piece_in_base64(reader: ChunkReader, offset: int, size: int) -> bytes:
+    """For a thread: part of a file in base64."""
+    return m.encode_chunk(reader.read(offset, size))
 
 
 def _digest(holding: Holding, chunknum: int) -> str:

@@ -15,11 +15,13 @@ from p2pfs.addresses import Address
 from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList, parse_digest
 from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
 from p2pfs.peer.line_rate import LineRate
+from p2pfs.peer.long_reply import LineTooLong, LongReply
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.rate_meter import RateMeter
 from p2pfs.peer.receive_window import ReceiveWindow
 from p2pfs.peer.requests import Pending, RequestProtocol, said
 from p2pfs.peer.sink import ChunkSink
+from p2pfs.wire import LongLine
 
 PROBE_SECONDS = 5.0
 """Of silence, after which a source that owes nothing but offers is asked for a sign of life."""
@@ -51,10 +53,15 @@ class _ChunkPending(Pending):
         super().__init__(request)
         self.request: m.PeerRequestChunk = request
         self.sink = sink
+        self.taken = 0
+        """Bytes of the chunk that were taken out of a long line."""
 
 
 class SourceConnection(RequestProtocol):
     """The downloading side of a connection between two peers."""
+
+    short_line = m.SERVING_LINE_LIMIT
+    """Longest line while no hash list is due, in bytes; of a longer chunk's, it is the rest."""
 
     def __init__(
         self,
@@ -137,7 +144,6 @@ class SourceConnection(RequestProtocol):
         when it sends something of another length, and with `SourceFailed`.
         """
         request = m.PeerRequestChunk(filename, chunknum, info.root, "raw")
-        self.line_limit = max(self.line_limit, m.base64_line_limit(info.chunksize))
         pending = _ChunkPending(request, sink)
         self.enqueue(pending, m.PeerReplyChunk)
         return pending.answered
@@ -249,18 +255,66 @@ class SourceConnection(RequestProtocol):
             except MalformedMessage:
                 self._reject(pending, "it sent a chunk that is not base64")
                 return
-            if len(data) != sink.length:
+            if pending.taken + len(data) != sink.length:
                 self._reject(pending, "it sent a chunk of the wrong length")
                 return
             if not pending.answered.called:
-                self._attach(pending)
-                sink.write(data)
+                if data:
+                    self._attach(pending)
+                    sink.write(data)
                 pending.succeed(digest)
         elif reply.length != sink.length:
             self._reject(pending, "it sent a chunk of the wrong length")
         else:
             self._attach(pending)
             self._stream(pending, digest)
+
+    def longest_line(self) -> int:
+        if self.due(m.PeerReplyDigests) is not None:
+            return self.line_limit
+        return min(self.line_limit, self.short_line)
+
+    def long_line_begun(self) -> LongLine | None:
+        """A line that is not kept as a whole: it can only be the next chunk, in base64."""
+        pending = self.due(m.PeerReplyChunk)
+        if not isinstance(pending, _ChunkPending):
+            return None
+        reply, began = LongReply(), self.reactor.seconds()
+        if not pending.answered.called:
+            self._attach(pending)
+
+        def received(piece: bytes, last: bool) -> None:
+            try:
+                for data in reply.feed(piece):
+                    self._take_piece(pending, data)
+            except LineTooLong as error:
+                self.refuse(m.Error(None, str(error)))
+            except MalformedMessage:
+                self._reject(pending, "it sent a chunk that is not base64")
+            if last and not self.closing_down:
+                self._line.count(pending.taken, began, self.reactor.seconds())
+                self._long_line_ended(pending, bytes(reply.rest))
+
+        return received
+
+    def _take_piece(self, pending: _ChunkPending, data: bytes) -> None:
+        pending.taken += len(data)
+        if pending.taken > pending.sink.length:
+            self._reject(pending, "it sent a chunk of the wrong length")
+        elif not pending.answered.called:
+            # As of raw bytes, a cancelled request's go nowhere.
+            pending.sink.write(data)
+
+    def _long_line_ended(self, pending: _ChunkPending, rest: bytes) -> None:
+        """The line is there, as if the chunk in it were empty."""
+        try:
+            message = m.decode(rest)
+        except m.UndecodableMessage as error:
+            self.undecodable_received(error)
+        else:
+            self.message_received(message, rest)
+        if self.due(m.PeerReplyChunk) is pending:
+            self.give_up("it sent a line that is too long, and no chunk")
 
     def _stream(self, pending: _ChunkPending, digest: bytes) -> None:
         sink, began = pending.sink, self.reactor.seconds()

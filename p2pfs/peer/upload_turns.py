@@ -146,6 +146,11 @@ class UploadTurns(Generic[R]):
         self._wants.forget(receiver)
         self._lanes.drop_all(receiver)
 
+    def waits(self, receiver: R, held: Callable[[Wish[R]], int]) -> bool:
+        """Whether a receiver wants something that there is, or has been offered something."""
+        wishes = self._wants.of(receiver)
+        return receiver in self._lanes.ends or any(wish.chunks & held(wish) for wish in wishes)
+
     @property
     def idle(self) -> bool:
         """True while nobody wants anything."""

@@ -75,6 +75,10 @@ class WantLists(Generic[R]):
         """What a receiver wants of a file, if it wants something."""
         return self._receivers.get(receiver, {}).get(filename)
 
+    def of(self, receiver: R) -> list[Wish[R]]:
+        """All that a receiver wants."""
+        return list(self._receivers.get(receiver, {}).values())
+
     def get_or_add(self, receiver: R, filename: str, root: str | None) -> Wish[R] | None:
         """The same, or a new wish; None when there is no room for it."""
         wishes = self._receivers.get(receiver, {})

@@ -45,13 +45,13 @@ class TrackerProtocol(MessageProtocol):
     """One peer's connection. It is a holder of chunks once it has registered an address."""
 
     log = Logger()
-    # Requests are short, and thousands of connections share the memory.
-    receive_size = 64 * m.KIB
+    # Requests are short, and thousands of connections share the memory; as much may also
+    # wait to be sent on each before it is accounted to its host.
+    receive_size = 16 * m.KIB
 
     def __init__(self, factory: TrackerFactory, host: str) -> None:
-        super().__init__(factory.reactor)
+        super().__init__(factory.reactor, host, factory.handling, factory.budget)
         self.tracker = factory
-        self.host = host
         self.member: Member | None = None
         self._nonce: bytes | None = None
         self.since = factory.reactor.seconds()
@@ -64,9 +64,6 @@ class TrackerProtocol(MessageProtocol):
         self._watch(self.tracker.quotas.silence)
 
     def message_received(self, message: m.Message, line: bytes) -> None:
-        self.tracker.admission.touch(self)
-        if self.member is None:
-            self._last_asked = self.reactor.seconds()
         answer = _ANSWERS.get(type(message), TrackerProtocol._misplaced)
         try:
             reply: m.Message | None = answer(self, message)
@@ -74,6 +71,11 @@ class TrackerProtocol(MessageProtocol):
             self._note_refusal(error)
             filename = getattr(message, "filename", None)
             reply = m.Error(m.type_of(type(message)), str(error), filename)
+        else:
+            if not isinstance(message, m.Error):
+                # What is refused, or not asked of a tracker, keeps nobody's place.
+                self._last_asked = self.reactor.seconds()
+                self.tracker.admission.touch(self, self._last_asked)
         if reply is not None:
             self.send(reply)
 
@@ -142,12 +144,13 @@ class TrackerProtocol(MessageProtocol):
 
     def _list(self, message: m.RequestFileList) -> m.Message:
         directory = self.tracker.directory
-        return m.ReplyFileList(*directory.list_page(message.prefix, message.after, _REPLY_ROOM))
+        room = self._reply_room()
+        return m.ReplyFileList(*directory.list_page(message.prefix, message.after, room))
 
     def _locate(self, message: m.RequestFileLocation) -> m.Message:
         name = message.filename
         directory, member = self.tracker.directory, self.member
-        found = directory.locate(name, _REPLY_ROOM, self.tracker.random)
+        found = directory.locate(name, self._reply_room(), self.tracker.random)
         outlook: Outlook = None, None
         if member is not None:
             now = self.reactor.seconds()
@@ -181,6 +184,10 @@ class TrackerProtocol(MessageProtocol):
         else:
             text = f"Nothing was asked for {patience:g} s, and no peer has joined; connect again."
             self.refuse(m.Error(None, text))
+
+    def _reply_room(self) -> int:
+        """Bytes that the entries of a reply may take: there is room for the longest of them."""
+        return min(_REPLY_ROOM, self.tracker.budget.room(self.host))
 
     def _offended(self, what: str) -> None:
         self.tracker.offences.note(self.host, what)

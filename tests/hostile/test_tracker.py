@@ -11,8 +11,8 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 
+from p2pfs.handling import LINES_PER_TURN
 from p2pfs.tracker.quotas import Quotas
-from p2pfs.wire import LINES_PER_TURN
 from tests.hostile.conftest import Honest, LogLines
 from tests.hostile.lines import BAD_NAMES, KINDS, NUMBERS, RUBBISH
 from tests.hostile.raw import HOSTILE, RawClient, buffered, connect, crowd, disperse
@@ -149,7 +149,7 @@ async def test_names_that_look_alike_are_different_names(
 @ensureDeferred
 @pytest.mark.parametrize("beginning", [b"", b'{"type":"REQUEST_FILE_LIST","prefix":"', b"["])
 async def test_a_line_without_end(honest: Honest, log: LogLines, beginning: bytes) -> None:
-    """A line may have 4 MiB, ten of them take no more than ten times that, and they are noted once.
+    """A line may have 4 MiB, ten of them take no more than a host's share, and are noted once.
 
     That is also where a name of 10 MB ends.
     """
@@ -170,7 +170,7 @@ async def test_a_line_without_end(honest: Honest, log: LogLines, beginning: byte
     await until(over)
     assert most <= 4 * MIB + 256 * 1024
     assert len(log.of(HOSTILE)) == 1
-    assert "longer than" in log.of(HOSTILE)[0]
+    assert "has begun too much" in log.of(HOSTILE)[0]
 
 
 @ensureDeferred

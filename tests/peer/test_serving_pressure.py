@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from p2pfs import messages as m
-from p2pfs.peer.serving import FRAME, MAX_QUEUE
+from p2pfs.peer.serving import FRAME, MAX_QUEUE, PIECE
 from p2pfs.wire import STALL_TIMEOUT
 from tests.memory_transport import BUFFER_SIZE, MemoryTransport
 
@@ -90,12 +90,12 @@ def test_everything_is_answered_in_the_order_asked(serving: Serving) -> None:
 def test_a_downloader_that_never_reads_costs_one_answer(
     serving: Serving, encoding: str | None
 ) -> None:
-    """The output never holds more than a frame (or a base64 reply), and the end comes."""
+    """The output never holds more than a frame (or a piece in base64), and the end comes."""
     other = serving.connect(stuck=True)
     for _ in range(100):
         other.deliver(requests(50, encoding))
         serving.clock.advance(0)
-    assert other.unread <= (2 * FRAME if encoding else m.base64_line_limit(CHUNK))
+    assert other.unread <= (2 * FRAME if encoding else PIECE + 2000)
     assert other.producerState == "paused"
     serving.clock.advance(STALL_TIMEOUT)
     assert other.aborted

@@ -158,7 +158,7 @@ def test_the_claimed_digest_is_what_the_sender_said(down: Downloader) -> None:
 
 
 def test_a_base64_line_may_be_as_long_as_its_chunk_needs() -> None:
-    """The limit grows with the chunk size, and not further."""
+    """What is beside the chunk in it has its limit, and so have other lines."""
     size = 6 << 20
     info, _ = described(bytes(size), size)
     down = Downloader(info)
@@ -168,7 +168,7 @@ def test_a_base64_line_may_be_as_long_as_its_chunk_needs() -> None:
     digest = hashlib.sha256(bytes(size)).hexdigest()
     other.deliver(m.encode(m.PeerReplyChunk("f", 0, digest, data)))
     assert outcome(asked) == bytes.fromhex(digest)
-    other.deliver(b"x" * (m.base64_line_limit(size) + 2))
+    other.deliver(b"x" * (m.SERVING_LINE_LIMIT + 2))
     down.clock.advance(0)
     assert other.lost
     down.close()
@@ -282,7 +282,7 @@ async def test_chunks_over_tcp_with_real_threads(tmp_path: Path) -> None:
     serving = ServingFactory(reactor, Disk(), library, lambda *_: None, RateLimit(), Random(1))
     port = reactor.listenTCP(0, serving, interface="127.0.0.1")
     address = Address("127.0.0.1", port.getHost().port)
-    endpoint = TCP4ClientEndpoint(reactor, *address)
+    endpoint = TCP4ClientEndpoint(reactor, address.host, address.port)
     source = await endpoint.connect(
         SourceFactory(partial(SourceConnection, reactor, address, 10.0, RateLimit()))
     )

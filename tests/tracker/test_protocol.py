@@ -172,6 +172,7 @@ def test_a_long_list_comes_in_several_lines() -> None:
     more = True
     while more:
         peer.say(type="REQUEST_FILE_LIST", after=seen[-1] if seen else "")
+        tracker.clock.advance(0)
         line = peer.take()
         assert len(line) - 1 <= m.CONTROL_LINE_LIMIT
         reply = json.loads(line)
