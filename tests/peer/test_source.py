@@ -282,7 +282,7 @@ async def test_chunks_over_tcp_with_real_threads(tmp_path: Path) -> None:
     serving = ServingFactory(reactor, Disk(), library, lambda *_: None, RateLimit(), Random(1))
     port = reactor.listenTCP(0, serving, interface="127.0.0.1")
     address = Address("127.0.0.1", port.getHost().port)
-    endpoint = TCP4ClientEndpoint(reactor, *address)
+    endpoint = TCP4ClientEndpoint(reactor, address.host, address.port)
     source = await endpoint.connect(
         SourceFactory(partial(SourceConnection, reactor, address, 10.0, RateLimit()))
     )
