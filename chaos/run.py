@@ -25,7 +25,14 @@ from p2pfs.errors import P2pfsError
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.service import JOURNALS
 
-OWN_FILES = {"lock", "control", "peer.sqlite", "peer.sqlite-wal", "peer.sqlite-shm"}
+OWN_FILES = {
+    "lock",
+    "control",
+    "peer_key",
+    "peer.sqlite",
+    "peer.sqlite-wal",
+    "peer.sqlite-shm",
+}
 """What may lie in a state directory, beside journals."""
 
 

@@ -194,6 +194,18 @@ def test_what_a_tracker_tells_by_itself_lasts_as_long_as_the_connection(scene: S
     assert peer.uplink.found_reachable is False
 
 
+def test_a_probe_may_be_quicker_than_the_answer_to_who_registered(scene: Scene) -> None:
+    """The peer says that it was reached as soon as it can say anything."""
+    told: list[str] = []
+    scene.tracker.factory.prober.reached = (  # type: ignore[method-assign]  # to listen in
+        lambda member, token: told.append(token)
+    )
+    peer = scene.peer("peer")
+    peer.uplink.reached("early")
+    scene.network.run(1)
+    assert told[0] == "early"
+
+
 def test_a_copied_state_directory_is_told(scene: Scene) -> None:
     """Two that have one key take turns at the tracker, and each hears why."""
     original = scene.peer("original")

@@ -135,6 +135,18 @@ def test_a_host_is_tried_a_few_times_at_once_and_all_together_too() -> None:
     assert hosts[:100].count(ROUTER) < 30
 
 
+def test_a_host_with_many_addresses_waits_for_others() -> None:
+    """Hosts take turns, so one that came later does not come last."""
+    tracker = MemoryTracker()
+    hosts = [f"192.0.2.{number}" for number in range(20, 30)]
+    for number in range(100):
+        key = PeerKey.from_seed(number.to_bytes(32, "big"))
+        joined(tracker, key, hosts[number // 10], address=f":{7000 + number}")
+    for number in range(MOST_PROBES):
+        refuse(tracker, number)
+    assert {host for host, _ in tried(tracker)} == set(hosts)
+
+
 def test_a_silent_host_does_not_hold_up_others_for_long() -> None:
     """A probe ends after its time, answered or not."""
     tracker = MemoryTracker()
