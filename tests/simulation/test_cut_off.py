@@ -9,9 +9,12 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
+from p2pfs.addresses import Address
 from p2pfs.console.peer_commands import peer_commands
 from p2pfs.console.why import why
 from p2pfs.errors import DownloadFailed, TrackerUnavailable
+from p2pfs.identity import PeerKey
+from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.tracker_link import TrackerLink
@@ -163,7 +166,8 @@ def test_another_address_is_a_reason_to_try(network: Network) -> None:
         Random(1),
         PeerSettings(host.directory),
         f"tcp:{tracker.address}:{TRACKER_PORT}",
-        ":6881",
+        Introduction(Address("", 6881), PeerKey.from_seed(bytes(32))),
+        lambda _: None,
         lambda _: None,
         lambda: tables[0],
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -24,8 +26,10 @@ class ThrowsOut(Protocol):
         self.transport.loseConnection()
 
 
-@pytest.mark.parametrize("kind", [TurnedAway, ThrowsOut])
-def test_who_is_turned_away_tries_less_and_less_often(network: Network, kind: type) -> None:
+@pytest.mark.parametrize("kind", [partial(TurnedAway, lambda: None), ThrowsOut])
+def test_who_is_turned_away_tries_less_and_less_often(
+    network: Network, kind: Callable[[], Protocol]
+) -> None:
     """A connection that comes to nothing counts as a failure, though it stood for a moment."""
     tracker, host = network.add_host("tracker"), network.add_host("peer")
     came: list[float] = []
