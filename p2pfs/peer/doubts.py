@@ -92,6 +92,8 @@ class Doubts:
         finally:
             reader.close()
         if not right:
+            if part is not None:
+                part.distrust()  # its download has all of it checked
             raise FileChanged(
                 f"{holding.path} was changed, though its size and time are what they were: its "
                 f"chunk {chunknum} is wrong."

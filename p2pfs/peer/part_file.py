@@ -192,6 +192,11 @@ class PartFile:
         """True while somebody else is known to have changed it since it was checked."""
         return self._changes > self._vouched
 
+    def distrust(self) -> None:
+        """Take it for touched: a chunk in it is wrong, whatever its times tell."""
+        with self._lock:
+            self._touch()
+
     def _look(self, fd: int | None = None) -> None:
         """See whether it is as we left it; the lock is held."""
         state = _State.of(self._disk.status(self._fd if fd is None else fd))

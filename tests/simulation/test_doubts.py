@@ -103,6 +103,24 @@ def test_an_unfinished_download_withdraws_only_what_is_wrong(peers: Peers) -> No
     assert peers.claims(peer) == before - 1
 
 
+def test_a_running_download_fetches_anew_what_is_wrong(peers: Peers) -> None:
+    """Also when no time tells that its part file was changed, as after a defect of the disk."""
+    host = peers.network.add_host("three", down=100e3)
+    peer = peers.start(host)
+    peers.network.run(1)
+    _, fetched = download(peer, "f", host.directory / "g")
+    peers.network.run(2)
+    holding = peer.library["f"]
+    assert holding.part is not None
+    wrong = next(iter(holding.chunks))
+    change(holding.path, wrong * CHUNK)
+    with holding.part._lock:
+        holding.part._leave(host.disk.time_ns())  # no time of the file tells of that write
+    peer.custodian.doubts.raise_for(holding, wrong)
+    peers.network.result_of(fetched, 60)
+    assert (host.directory / "g").read_bytes() == CONTENT
+
+
 class Looks:
     """`Doubts` about a share of 100 chunks, and how often its disk is read."""
 
