@@ -31,7 +31,7 @@ from p2pfs.peer.publishing import Publisher
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.reachability import reach_warning
 from p2pfs.peer.records import Records
-from p2pfs.peer.serving import ServingFactory
+from p2pfs.peer.serving import ServingFactory, ServingHooks
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.peer.tracker_client import Notice
@@ -109,10 +109,12 @@ class PeerService(Daemon):
             self.limits["upload"],
             random,
             Deliveries(lines.up, self.uplink.delivered),
-            self.uplink.heard,
-            self.custodian.doubts.raise_for,
-            Probes(reactor, self.uplink.reached).seen,
-            call_backs.pop,
+            ServingHooks(
+                self.uplink.heard,
+                self.custodian.doubts.raise_for,
+                Probes(reactor, self.uplink.reached).seen,
+                call_backs.pop,
+            ),
             settings.descriptors.connections,
         )
         self._callee = Callee(reactor, settings.patience, self.serving)

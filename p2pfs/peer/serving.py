@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -19,9 +19,9 @@ from p2pfs.errors import P2pfsError, Refused, StorageProblem
 from p2pfs.host_rates import HostRates
 from p2pfs.notices import Notices
 from p2pfs.peer.call_backs import Expected
+from p2pfs.peer.chunk_sender import ChunkSender
 from p2pfs.peer.deliveries import Deliveries
 from p2pfs.peer.disk import Disk
-from p2pfs.peer.file_sender import FileSender, can_send_files
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.offers import Offers
@@ -32,12 +32,6 @@ from p2pfs.reception import Reception
 from p2pfs.sockets import set_tcp_options
 from p2pfs.threads import in_thread
 from p2pfs.wire import MessageProtocol
-
-FRAME = 512 * 1024
-"""Bytes of a chunk read from the disk in one go."""
-
-PIECE = 256 * 1024
-"""Bytes of base64 made of a chunk in one go; fewer where its host has others kept unread."""
 
 MAX_QUEUE = 64
 """Requests that wait on one connection before no more are read from it."""
@@ -72,6 +66,20 @@ _CHUNK = m.type_of(m.PeerReplyChunk)
 """What a downloader's error is about when it found a chunk wrong."""
 
 
+@dataclass(frozen=True)
+class ServingHooks:
+    """What others are told of what comes in, or asked for it."""
+
+    heard: Callable[[], None] = lambda: None
+    """Called when another host connects."""
+    doubted: Callable[[Holding, int], None] = lambda holding, chunknum: None
+    """Called with each chunk that was found wrong by whom it was sent to."""
+    probed: Callable[[str, str], None] = lambda token, host: None
+    """Called with the token of each ping that somebody probes with, and his host."""
+    expected: Callable[[str], Expected | None] = lambda token: None
+    """Has who waits for a connection with a token."""
+
+
 class ServingProtocol(MessageProtocol):
     """One downloader's connection. Everything is answered one by one, in order."""
 
@@ -92,7 +100,7 @@ class ServingProtocol(MessageProtocol):
         self._is_new = True
         self._idle_timer: IDelayedCall | None = None
         self._unsent = USUAL_UNSENT
-        self._waits_for_room: Deferred[None] | None = None
+        self._sender = ChunkSender(self, factory.limit, factory.budget, factory.count_upload)
         self.at_work: Deferred[None] | None = None
 
     # Incoming
@@ -107,7 +115,7 @@ class ServingProtocol(MessageProtocol):
         match message:
             case m.PeerPingPong(knows_turns, probe):
                 if probe is not None:
-                    self._serving.probed(probe, self.host)
+                    self._serving.hooks.probed(probe, self.host)
                 greeting = m.encode(m.PeerTurns()) if knows_turns else b""
                 self._enqueue(greeting + line + b"\n", len(line))
             case m.PeerWant(filename):
@@ -137,7 +145,7 @@ class ServingProtocol(MessageProtocol):
 
     def _turn_round(self, token: str) -> None:
         """Who has connected serves on this connection, if somebody here waits for that."""
-        expected = self._serving.expected(token)
+        expected = self._serving.hooks.expected(token)
         if expected is None:
             text = "Nobody here waits for that connection."
             answer = m.encode(m.Error(m.type_of(m.PeerCallBack), text))
@@ -176,7 +184,7 @@ class ServingProtocol(MessageProtocol):
     def closing(self, reason: Failure) -> None:
         self._queue.clear()
         self._stop_idle_timer()
-        self._has_room()
+        self._sender.go_on()
         self._serving.forget(self)
 
     def _enqueue(self, item: m.Message | bytes, size: int, first: bool = False) -> None:
@@ -247,7 +255,7 @@ class ServingProtocol(MessageProtocol):
                     holding = self._serving.holding(filename, root)
                     if holding.hashes.root != holding.info.root:
                         raise Refused("This peer does not have the hash list yet.")
-                    await self._room()
+                    await self._sender.room()
                     self.send(m.PeerReplyDigests(filename, root, bytes(holding.hashes)))
                     self._serving.admission.touch(self, self.reactor.seconds())
                 case m.Error():
@@ -272,9 +280,9 @@ class ServingProtocol(MessageProtocol):
             reader = await self._serving.open(holding)
             try:
                 if request.encoding == "raw":
-                    await self._send_raw(request, holding, reader)
+                    await self._sender.send_raw(holding, request.chunknum, reader)
                 else:
-                    await self._send_base64(request, holding, reader)
+                    await self._sender.send_base64(holding, request.chunknum, reader)
             finally:
                 reader.close()
         except FileChanged as error:
@@ -292,109 +300,6 @@ class ServingProtocol(MessageProtocol):
         if unsent != self._unsent:
             self._unsent = unsent
             set_tcp_options(self.transport, {"TCP_NOTSENT_LOWAT": unsent})
-
-    async def _send_base64(
-        self, request: m.PeerRequestChunk, holding: Holding, reader: ChunkReader
-    ) -> None:
-        """Send one line, of which pieces are made as the other side takes them."""
-        chunknum = request.chunknum
-        offset, length = holding.info.offset(chunknum), holding.info.length(chunknum)
-        end, budget = offset + length, self._serving.budget
-        before, after = m.around_chunk(request.filename, chunknum, _digest(holding, chunknum))
-        begun = False
-        while offset < end and not self.closed:
-            await self._room()
-            most = self._serving.limit.portion(min(PIECE, budget.room(self.host)))
-            size = min(max(1, most // 4) * 3, end - offset)
-            # It counts as unread from the beginning, so that others of the host see it.
-            budget.keep(self.host, most)
-            try:
-                piece = await in_thread(self.reactor, _piece_in_base64, reader, offset, size)
-                offset += size
-                piece = (b"" if begun else before) + piece + (after if offset == end else b"")
-                self.send_bytes(piece)
-            except StorageProblem:
-                if begun:
-                    # The line cannot be finished: only a cut says so.
-                    self.abort()
-                raise
-            finally:
-                budget.drop(self.host, most)
-            begun = True
-            self._serving.uploaded += size
-            await self._spend(len(piece))
-
-    async def _room(self) -> None:
-        """Wait until more may be kept for this host, or the connection is gone."""
-        while not self.closed and not self._serving.budget.has_room(self.host):
-            self._waits_for_room = Deferred()
-            self._serving.budget.wait(self.host, self._has_room)
-            await self._waits_for_room
-
-    def _has_room(self) -> None:
-        waiting, self._waits_for_room = self._waits_for_room, None
-        if waiting is not None:
-            waiting.callback(None)
-
-    async def _send_raw(
-        self, request: m.PeerRequestChunk, holding: Holding, reader: ChunkReader
-    ) -> None:
-        """Send header and payload."""
-        chunknum = request.chunknum
-        offset, length = holding.info.offset(chunknum), holding.info.length(chunknum)
-        digest = _digest(holding, chunknum)
-        header = m.encode(m.PeerReplyChunk(request.filename, chunknum, digest, length=length))
-        try:
-            if can_send_files(self.transport):
-                await self._send_file(header, reader, offset, length)
-            else:
-                await self._send_frames(header, reader, offset, length)
-        except StorageProblem:
-            # The payload was announced and cannot be delivered: only a cut says so.
-            self.abort()
-            raise
-
-    async def _send_file(
-        self, header: bytes, reader: ChunkReader, offset: int, length: int
-    ) -> None:
-        serving = self._serving
-        sender = FileSender(self.reactor, self.transport, reader, serving.limit, self.stall_timeout)
-        self.give_up_producing()
-        try:
-            await sender.send(header, offset, length)
-        finally:
-            self.take_up_producing()
-        if not self.closed:
-            serving.uploaded += length
-
-    async def _send_frames(
-        self, header: bytes, reader: ChunkReader, offset: int, length: int
-    ) -> None:
-        """Read the next frame while one goes out."""
-        limit, end = self._serving.limit, offset + length
-        frame = await in_thread(
-            self.reactor, reader.read, offset, limit.portion(min(FRAME, length))
-        )
-        self.send_bytes(header)
-        while not self.closed:
-            offset += len(frame)
-            ahead: Deferred[bytes] | None = None
-            if offset < end:
-                size = limit.portion(min(FRAME, end - offset))
-                ahead = in_thread(self.reactor, reader.read, offset, size)
-            self.send_bytes(frame)
-            self._serving.uploaded += len(frame)
-            await self._spend(len(frame))
-            if ahead is None:
-                return
-            frame = await ahead
-
-    async def _spend(self, count: int) -> None:
-        """Wait until more than the ``count`` bytes just sent may be sent."""
-        await self.writable()
-        wait = self._serving.limit.spend(count, self.reactor.seconds())
-        if wait > 0 and not self.closed:
-            await deferLater(self.reactor, wait)
 
     # Idleness
 
@@ -425,28 +330,19 @@ class ServingFactory(Reception[ServingProtocol]):
         limit: RateLimit,
         random: Random,
         deliveries: Deliveries | None = None,
-        heard: Callable[[], None] = lambda: None,
-        doubted: Callable[[Holding, int], None] = lambda holding, chunknum: None,
-        probed: Callable[[str, str], None] = lambda token, host: None,
-        expected: Callable[[str], Expected | None] = lambda token: None,
+        hooks: ServingHooks | None = None,
         possible: int = MAX_CONNECTIONS,
     ) -> None:
         """``changed`` is told of a holding whose file is no longer what was published.
 
         ``random`` breaks ties between those whose turn it could be, and ``deliveries``
-        watches how fast chunks are sent. ``heard`` is called when another host connects,
-        and ``doubted`` with each chunk that was found wrong by whom it was sent to.
-        ``probed`` is told the tokens of pings that somebody probes with, and their hosts.
-        ``expected`` has who waits for a connection with a token. ``possible`` are as many
-        connections as the system allows.
+        watches how fast chunks are sent. ``possible`` are as many connections as the system
+        allows.
         """
-        self._heard = heard
-        self._doubted = doubted
+        self.hooks = hooks or ServingHooks()
         self.limit = limit
         self.reactor = reactor
         self.changed = changed
-        self.probed = probed
-        self.expected = expected
         self.rates = HostRates(MESSAGE_RATE, MESSAGE_BURST)
         super().__init__(reactor, min(MAX_CONNECTIONS, possible), self.rates)
         self.uploaded = 0
@@ -459,8 +355,12 @@ class ServingFactory(Reception[ServingProtocol]):
 
     def receive(self, host: str) -> ServingProtocol:
         if not is_loopback(host):
-            self._heard()
+            self.hooks.heard()
         return ServingProtocol(self, host)
+
+    def count_upload(self, size: int) -> None:
+        """So many bytes of a chunk were sent."""
+        self.uploaded += size
 
     def in_use(self, connection: ServingProtocol) -> bool:
         return self.offers.waits(connection)
@@ -477,7 +377,7 @@ class ServingFactory(Reception[ServingProtocol]):
         holding = self._library.get(filename)
         sent = self.deliveries.found_wrong(receiver, filename, chunknum)
         if sent and holding is not None and not holding.withheld and chunknum in holding.chunks:
-            self._doubted(holding, chunknum)
+            self.hooks.doubted(holding, chunknum)
 
     def holding(self, filename: str, root: str | None) -> Holding:
         """What this peer holds under that name; raises `Refused` when it is not that content."""
@@ -497,14 +397,3 @@ class ServingFactory(Reception[ServingProtocol]):
         return await in_thread(
             self.reactor, ChunkReader.open, self._disk, holding.path, holding.stamp
         )
-
-
-def _piece_in_base64(reader: ChunkReader, offset: int, size: int) -> bytes:
-    """For a thread: part of a file in base64."""
-    return m.encode_chunk(reader.read(offset, size))
-
-
-def _digest(holding: Holding, chunknum: int) -> str:
-    digest = holding.hashes[chunknum]
-    assert digest is not None  # every chunk held was verified against it, or hashed
-    return digest.hex()

@@ -13,7 +13,7 @@ from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.rate_limit import RateLimit
-from p2pfs.peer.serving import ServingFactory
+from p2pfs.peer.serving import ServingFactory, ServingHooks
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.storage import FileChanged
@@ -38,7 +38,9 @@ class Serving:
             lambda holding, error: self.changes.append((holding, error)),
             RateLimit(),
             Random(1),
-            doubted=lambda holding, chunknum: self.doubts.append((holding, chunknum)),
+            hooks=ServingHooks(
+                doubted=lambda holding, chunknum: self.doubts.append((holding, chunknum))
+            ),
         )
 
     def connect(self, stuck: bool = False) -> MemoryTransport:

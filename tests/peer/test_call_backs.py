@@ -18,7 +18,7 @@ from p2pfs.peer.callee import MOST_ATTEMPTS, MOST_IN_WINDOW, WINDOW, Callee
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Library
 from p2pfs.peer.rate_limit import RateLimit
-from p2pfs.peer.serving import ServingFactory, ServingProtocol
+from p2pfs.peer.serving import ServingFactory, ServingHooks, ServingProtocol
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.source import SourceConnection
 from tests.memory_transport import MemoryTransport
@@ -43,7 +43,7 @@ class Downloader:
             lambda *_: None,
             RateLimit(),
             Random(1),
-            expected=self.call_backs.pop,
+            hooks=ServingHooks(expected=self.call_backs.pop),
         )
 
     def client(self) -> Downloader:

@@ -1,0 +1,165 @@
+"""Sends one chunk after the other to a downloader: as raw bytes, or in a line as base64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from p2pfs import messages as m
+from p2pfs.budget import Budget
+from p2pfs.errors import StorageProblem
+from p2pfs.peer.file_sender import FileSender, can_send_files
+from p2pfs.peer.library import Holding
+from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.storage import ChunkReader
+from p2pfs.threads import in_thread
+from p2pfs.wire import MessageProtocol
+
+FRAME = 512 * 1024
+"""Bytes of a chunk read from the disk in one go."""
+
+PIECE = 256 * 1024
+"""Bytes of base64 made of a chunk in one go; fewer where its host has others kept unread."""
+
+
+class ChunkSender:
+    """Sends chunks over one connection, within the limit on what is sent.
+
+    What is kept for a host that does not read is within the budget of all connections.
+    """
+
+    def __init__(
+        self,
+        connection: MessageProtocol,
+        limit: RateLimit,
+        budget: Budget,
+        sent: Callable[[int], None],
+    ) -> None:
+        """``sent`` is told the bytes that went out."""
+        self._connection = connection
+        self._reactor: Any = connection.reactor
+        self._host = connection.host
+        self._limit = limit
+        self._budget = budget
+        self._waits_for_room: Deferred[None] | None = None
+        self._sent = sent
+
+    async def send_base64(self, holding: Holding, chunknum: int, reader: ChunkReader) -> None:
+        """Send one line, of which pieces are made as the other side takes them.
+
+        Raises `StorageProblem`; a line that was begun is cut off then.
+        """
+        offset, length = holding.info.offset(chunknum), holding.info.length(chunknum)
+        end, budget = offset + length, self._budget
+        before, after = m.around_chunk(holding.name, chunknum, _digest(holding, chunknum))
+        begun = False
+        while offset < end and not self._connection.closed:
+            await self.room()
+            most = self._limit.portion(min(PIECE, budget.room(self._host)))
+            size = min(max(1, most // 4) * 3, end - offset)
+            # It counts as unread from the beginning, so that others of the host see it.
+            budget.keep(self._host, most)
+            try:
+                piece = await in_thread(self._reactor, _piece_in_base64, reader, offset, size)
+                offset += size
+                piece = (b"" if begun else before) + piece + (after if offset == end else b"")
+                self._connection.send_bytes(piece)
+            except StorageProblem:
+                if begun:
+                    # The line cannot be finished: only a cut says so.
+                    self._connection.abort()
+                raise
+            finally:
+                budget.drop(self._host, most)
+            begun = True
+            self._sent(size)
+            await self._spend(len(piece))
+
+    async def room(self) -> None:
+        """Wait until more may be kept for this host, or the connection is gone."""
+        while not self._connection.closed and not self._budget.has_room(self._host):
+            self._waits_for_room = Deferred()
+            self._budget.wait(self._host, self.go_on)
+            await self._waits_for_room
+
+    def go_on(self) -> None:
+        """There is room, or the connection is gone."""
+        waiting, self._waits_for_room = self._waits_for_room, None
+        if waiting is not None:
+            waiting.callback(None)
+
+    async def send_raw(self, holding: Holding, chunknum: int, reader: ChunkReader) -> None:
+        """Send header and payload.
+
+        Raises `StorageProblem`; the connection is cut then, as the payload was announced.
+        """
+        offset, length = holding.info.offset(chunknum), holding.info.length(chunknum)
+        digest = _digest(holding, chunknum)
+        header = m.encode(m.PeerReplyChunk(holding.name, chunknum, digest, length=length))
+        try:
+            if can_send_files(self._connection.transport):
+                await self._send_file(header, reader, offset, length)
+            else:
+                await self._send_frames(header, reader, offset, length)
+        except StorageProblem:
+            # The payload was announced and cannot be delivered: only a cut says so.
+            self._connection.abort()
+            raise
+
+    async def _send_file(
+        self, header: bytes, reader: ChunkReader, offset: int, length: int
+    ) -> None:
+        connection = self._connection
+        sender = FileSender(
+            self._reactor, connection.transport, reader, self._limit, connection.stall_timeout
+        )
+        connection.give_up_producing()
+        try:
+            await sender.send(header, offset, length)
+        finally:
+            connection.take_up_producing()
+        if not connection.closed:
+            self._sent(length)
+
+    async def _send_frames(
+        self, header: bytes, reader: ChunkReader, offset: int, length: int
+    ) -> None:
+        """Read the next frame while one goes out."""
+        limit, end = self._limit, offset + length
+        frame = await in_thread(
+            self._reactor, reader.read, offset, limit.portion(min(FRAME, length))
+        )
+        self._connection.send_bytes(header)
+        while not self._connection.closed:
+            offset += len(frame)
+            ahead: Deferred[bytes] | None = None
+            if offset < end:
+                size = limit.portion(min(FRAME, end - offset))
+                ahead = in_thread(self._reactor, reader.read, offset, size)
+            self._connection.send_bytes(frame)
+            self._sent(len(frame))
+            await self._spend(len(frame))
+            if ahead is None:
+                return
+            frame = await ahead
+
+    async def _spend(self, count: int) -> None:
+        """Wait until more than the ``count`` bytes just sent may be sent."""
+        await self._connection.writable()
+        wait = self._limit.spend(count, self._reactor.seconds())
+        if wait > 0 and not self._connection.closed:
+            await deferLater(self._reactor, wait)
+
+
+def _piece_in_base64(reader: ChunkReader, offset: int, size: int) -> bytes:
+    """For a thread: part of a file in base64."""
+    return m.encode_chunk(reader.read(offset, size))
+
+
+def _digest(holding: Holding, chunknum: int) -> str:
+    digest = holding.hashes[chunknum]
+    assert digest is not None  # every chunk held was verified against it, or hashed
+    return digest.hex()
