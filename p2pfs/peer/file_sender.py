@@ -108,16 +108,18 @@ class FileSender:
         self._moved = True
         self._offset += sent
         wait = self._limit.spend(sent, self._reactor.seconds())
-        if self._offset == self._end:
-            self._finish(None)
-        elif wait > 0:
+        if wait > 0:
+            # Also behind the last byte: the next chunk counts from there.
             self._turn = self._reactor.callLater(wait, self._go_on)
         else:
-            self._transport.startWriting()
+            self._go_on()
 
     def _go_on(self) -> None:
         self._turn = None
-        self._transport.startWriting()
+        if self._offset == self._end:
+            self._finish(None)
+        else:
+            self._transport.startWriting()
 
     def _load(self, count: int) -> None:
         self._loading = True

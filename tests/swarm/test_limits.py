@@ -16,13 +16,17 @@ from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, unti
 
 
 @ensureDeferred
+@pytest.mark.parametrize("chunks", [1, 16])
 @pytest.mark.parametrize("side", ["upload", "download"])
-async def test_a_rate_is_kept(swarm: Swarm, side: str) -> None:
-    """Half a MiB at 1 MiB/s cannot take less than about half a second, on either side's account."""
-    rates = {f"{side}_rate": MIB}
+async def test_a_rate_is_kept(swarm: Swarm, side: str, chunks: int) -> None:
+    """What takes a second at some rate takes no less than half of that, on either side's account.
+
+    Be it in portions of a chunk, or at a rate that lets a chunk go out in one.
+    """
+    rates = {f"{side}_rate": chunks * MIB}
     source = await swarm.peer("s", **(rates if side == "upload" else {}))
     fetcher = await swarm.peer("f", **(rates if side == "download" else {}))
-    path = swarm.file("x.bin", MIB)
+    path = swarm.file("x.bin", chunks * MIB)
     await publish(source, path)
     begun = reactor.seconds()
     await download(fetcher, "x.bin", swarm.directory / "copy")
