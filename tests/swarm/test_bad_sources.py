@@ -307,8 +307,10 @@ async def test_chunks_are_served_while_the_rest_is_still_coming(swarm: Swarm, jo
         reactor.callLater(until_then - reactor.seconds(), connection.send_chunk, request)
 
     source = await join(slowly)
-    fetchers = [await swarm.peer("a"), await swarm.peer("b")]
-    copies = [swarm.directory / "a.copy", swarm.directory / "b.copy"]
+    # Their names are the seeds of their chances: two that by chance ask for the same, one behind
+    # the other, would have nothing for each other.
+    fetchers = [await swarm.peer("c"), await swarm.peer("d")]
+    copies = [swarm.directory / "c.copy", swarm.directory / "d.copy"]
     await gatherResults(
         [f.downloads.start(NAME, copy)[1] for f, copy in zip(fetchers, copies, strict=True)]
     )
