@@ -152,6 +152,13 @@ def _tracker() -> dict[str, bytes]:
             "!2",
             "!0",
         ),
+        "vouched-for": script(
+            say(0, register, publish),
+            say(2, register, m.RequestChunkRegister("f", 1, sources=["192.0.2.1:6881", "h:1"])),
+            say(1, locate),
+            "!0",
+            say(1, locate),
+        ),
         "taken-over": script(say(0, register, publish), say(1, register, locate), say(0, locate)),
         "not-joined": script(say(0, publish, chunks, m.RequestUnpublish("f"))),
         "another-content": script(

@@ -24,6 +24,9 @@ SERVING_LINE_LIMIT = 64 * KIB
 MOST_RATE = 1 << 50
 """Bytes a second beyond which a rate that somebody states is taken for none."""
 
+MOST_SOURCES = 16
+"""Sources that one `RequestChunkRegister` names."""
+
 
 def _tag(class_name: str) -> str:
     """``RequestFileList`` is ``REQUEST_FILE_LIST`` on the wire."""
@@ -110,7 +113,7 @@ class ReplyFileLocation(_Message, frozen=True):
     ``holders`` is how many hold some of the file in all, when not all are named. ``crowd`` is
     how many fetch it, and ``rate`` what each of these can have, in bytes a second, if known.
     ``waiting`` maps peers that cannot be reached, but connect when `RequestCallBack` asks them
-    to, to their bitfields.
+    to, to their bitfields. ``proven`` are those of all of them that others had chunks from.
     """
 
     filename: str
@@ -120,12 +123,14 @@ class ReplyFileLocation(_Message, frozen=True):
     crowd: int | None = None
     rate: int | None = None
     waiting: dict[str, bytes] = {}
+    proven: list[str] = []
 
 
 class RequestChunkRegister(_Message, frozen=True):
     """A peer now holds a chunk (``chunknum``) or several (``chunks``, a bitfield). No reply.
 
     ``up`` and ``down`` are how fast it was seen to send and to receive, in bytes a second.
+    ``sources`` are whom verified chunks came from lately, by the addresses it was told.
     """
 
     filename: str
@@ -134,6 +139,7 @@ class RequestChunkRegister(_Message, frozen=True):
     fileinfo: FileInfo | None = None
     up: int | None = None
     down: int | None = None
+    sources: list[str] = []
 
 
 class RequestReached(_Message, frozen=True):

@@ -118,6 +118,25 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
             "fileinfo": WIRE_INFO,
         },
     ),
+    (
+        m.ReplyFileLocation("f", INFO, {"h:1": b"\x80", "h:2": b"\x80"}, proven=["h:2"]),
+        {
+            "type": "REPLY_FILE_LOCATION",
+            "filename": "f",
+            "fileinfo": WIRE_INFO,
+            "chunkinfo": {"h:1": "gA==", "h:2": "gA=="},
+            "proven": ["h:2"],
+        },
+    ),
+    (
+        m.RequestChunkRegister("f", 1, sources=["h:1", "[::1]:2"]),
+        {
+            "type": "REQUEST_CHUNK_REGISTER",
+            "filename": "f",
+            "chunknum": 1,
+            "sources": ["h:1", "[::1]:2"],
+        },
+    ),
     (m.Error(None, "x"), {"type": "ERROR", "request": None, "message": "x"}),
     (
         m.Error("A", "x", "f", 0),

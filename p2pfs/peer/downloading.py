@@ -204,7 +204,7 @@ class Download:
         self._wishes.kept(asked.connection, chunknum)
         if self._recorder is not None:
             self._recorder.kept(chunknum)
-        self._around.uplink.register_chunk(self._holding, chunknum)
+        self._around.uplink.register_chunk(self._holding, chunknum, source.address)
         self._around.gained()
 
     def _reroute(

@@ -14,6 +14,7 @@ from p2pfs.errors import Refused
 from p2pfs.peer.explanation import AskedFacts
 from p2pfs.peer.library import Holding
 from p2pfs.peer.recorder import DownloadRecorder
+from p2pfs.peer.seats import Rank
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.sources import Source
 from p2pfs.peer.sourcing import Sourcing
@@ -83,10 +84,16 @@ class HashListFetch:
         able = self._able(now)
         if self.recording or not able or len(self._open) >= self._wanted(now):
             return None
-        hosts = Counter(asked.source.host for asked in self._open.values())
-        source = min(
-            able, key=lambda source: (self._sourcing.trials.rank(source), hosts[source.host])
-        )
+        open_at = [asked.source for asked in self._open.values()]
+        hosts = Counter(source.host for source in open_at)
+        # Others' word has its turns, as for places.
+        words = Counter(source.vouched_for for source in open_at)
+
+        def precedence(source: Source) -> tuple[Rank, int, int, bool]:
+            word = source.vouched_for
+            return self._sourcing.trials.rank(source), hosts[source.host], words[word], not word
+
+        source = min(able, key=precedence)
         connection = source.connection
         assert connection is not None
         if not self._open:

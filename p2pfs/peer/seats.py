@@ -3,6 +3,10 @@
 Anybody can claim to hold a file, at any number of ports. So places go first to sources that
 are proven; those that are not have them in turn, hosts alike, those that came to nothing
 behind the others. As long as there is room, everybody has one.
+
+The tracker may pass on that others had chunks from a source. Anybody can have said so; so
+those for whom somebody does and those for whom nobody does have places by turns, the former
+first. An honest one among few is soon found, whoever else has false witnesses.
 """
 
 from __future__ import annotations
@@ -10,8 +14,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from p2pfs.addresses import Address
+
+Rank: TypeAlias = tuple[bool, int, int]
 
 UNPROVEN_SHARE = 4
 """One place in so many is left to those that are not proven, whoever else could use it."""
@@ -23,7 +30,8 @@ class Claim:
 
     ``setbacks`` are how often it came to nothing, and ``host_setbacks`` how often all of its
     host did that are not proven. Of those that have a place, ``sends`` says that something comes
-    from it, ``in_vain`` that nothing did in all the time of its trial.
+    from it, ``in_vain`` that nothing did in all the time of its trial. ``vouched_for`` says that
+    others had chunks from it, by their own word.
     """
 
     address: Address
@@ -33,14 +41,15 @@ class Claim:
     host_setbacks: int
     sends: bool = False
     in_vain: bool = False
+    vouched_for: bool = False
 
     @property
-    def rank(self) -> tuple[bool, int, int]:
+    def rank(self) -> Rank:
         """The less, the sooner it gets a place."""
         return not self.proven, 0 if self.proven else self.host_setbacks, self.setbacks
 
     @property
-    def rank_after(self) -> tuple[bool, int, int]:
+    def rank_after(self) -> Rank:
         """The same after one more setback."""
         return not self.proven, self.host_setbacks + 1, self.setbacks + 1
 
@@ -56,9 +65,10 @@ def share_out(
     """
     held = {claim.address: claim for claim in placed}
     per_host = Counter(claim.host for claim in held.values())
+    per_word = Counter((claim.rank, claim.vouched_for) for claim in held.values())
     gets: list[Address] = []
     loses: list[Address] = []
-    for claim in _in_turn(waiting, per_host):
+    for claim in _in_turn(waiting, per_host, per_word):
         if len(held) >= places:
             loser = _loser(claim, held.values(), per_host, places)
             if loser is None:
@@ -72,14 +82,19 @@ def share_out(
     return gets, loses
 
 
-def _in_turn(waiting: Sequence[Claim], per_host: Counter[str]) -> list[Claim]:
-    """Hosts one after the other, as far as their claims are equal."""
-    would_have = Counter(per_host)
+def _in_turn(
+    waiting: Sequence[Claim], per_host: Counter[str], per_word: Counter[tuple[Rank, bool]]
+) -> list[Claim]:
+    """Hosts one after the other, as far as their claims are equal; then those with and without
+    others' word in turn, and the former first."""
+    of_host, of_word = Counter(per_host), Counter(per_word)
     keys = []
     for number, claim in sorted(enumerate(waiting), key=lambda item: item[1].rank):
-        would_have[claim.host] += 1
-        keys.append((claim.rank, would_have[claim.host], number))
-    return [waiting[number] for _, _, number in sorted(keys)]
+        of_host[claim.host] += 1
+        of_word[claim.rank, claim.vouched_for] += 1
+        turn = of_word[claim.rank, claim.vouched_for]
+        keys.append((claim.rank, of_host[claim.host], turn, not claim.vouched_for, number))
+    return [waiting[number] for *_, number in sorted(keys)]
 
 
 def _loser(

@@ -70,6 +70,8 @@ class Source:
     last_error_at: float = 0.0
     named_at: float = 0.0
     """When the tracker last named it."""
+    vouched_for: bool = False
+    """Whether it then said that others had chunks from it."""
     answered: bool = False
     """Whether its host gave a sign of life when it was last tried."""
 

@@ -150,10 +150,11 @@ class Sourcing:
         pause = max(HEARTBEAT, (REFRESH_GROWTH - 1) * (now - self._begun))
         self._next_refresh = now + min(RELAXED * self._patience.refresh, pause)
         self.pace.located(location, now)
-        named = self._named_in(location)
+        named, proven = self._named_in(location), set(location.proven)
         for address, bits in named.items():
             source = self._sources.setdefault(address, Source(address))
             source.chunks, source.named_at = bits, now
+            source.vouched_for = str(address) in proven
             self._tell_picker(source)
         self._forget(named, None if location.holders is None else self._most_known)
         if location.holders is not None and len(named) < location.holders:

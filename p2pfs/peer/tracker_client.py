@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias, cast
 
@@ -110,10 +110,14 @@ class TrackerClient(RequestProtocol):
         chunks: ChunkSet,
         up: int | None = None,
         down: int | None = None,
+        sources: Sequence[str] = (),
     ) -> None:
-        """Hold these chunks, beside what was held, with a line that fast. There is no reply."""
+        """Hold these chunks, beside what was held, with a line that fast. There is no reply.
+
+        ``sources`` are addresses from which chunks came.
+        """
         bitfield = chunks.to_bitfield()
-        self.send(m.RequestChunkRegister(filename, None, bitfield, info, up, down))
+        self.send(m.RequestChunkRegister(filename, None, bitfield, info, up, down, list(sources)))
 
     def tell_rate(self, filename: str, info: FileInfo, chunknum: int, up: int) -> None:
         """Say how fast this peer sends a file, of which it holds that chunk."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from p2pfs.peer.picker import Picker, Standing
-from p2pfs.peer.seats import Claim
+from p2pfs.peer.seats import Claim, Rank
 from p2pfs.peer.sources import Source
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.peer.trial import patience
@@ -20,7 +20,7 @@ class Trials:
         self._longest = around.patience.silence
         self._picker = picker
 
-    def rank(self, source: Source) -> tuple[bool, int, int]:
+    def rank(self, source: Source) -> Rank:
         """The less, the sooner it is to be asked."""
         return self.claim(source).rank
 
@@ -75,4 +75,5 @@ class Trials:
             experience.host_setbacks(source.host),
             connection is not None and source.trial.sends(connection.brought),
             now is not None and self.in_vain(source, now),
+            source.vouched_for,
         )

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
 from p2pfs.messages import ReplyFileLocation
@@ -22,6 +23,7 @@ from p2pfs.peer.refusals import Refusals
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.tracker_client import Notice, TrackerClient
 from p2pfs.peer.tracker_link import TrackerLink
+from p2pfs.peer.witness import Witness
 
 BATCH_SECONDS = 1.0
 """Chunks that come within this time of the first message are registered in the next one."""
@@ -78,6 +80,7 @@ class Uplink:
         self._noticed = noticed
         self._link: TrackerLink | None = None
         self._batches: dict[str, ChunkSet] = {}
+        self._witness = Witness()
         self._batch_timer: IDelayedCall | None = None
         self._batch_seconds = BATCH_SECONDS
         self._reached_with: str | None = None
@@ -226,8 +229,9 @@ class Uplink:
             return succeed(None)  # there is nothing to withdraw from
         return client.unpublish(holding.name).addErrback(_not_listed_anyway)
 
-    def register_chunk(self, holding: Holding, chunknum: int) -> None:
-        """Say that this peer holds one more chunk: at once, or with the next batch."""
+    def register_chunk(self, holding: Holding, chunknum: int, source: Address) -> None:
+        """Say that this peer has one more chunk, and whence: at once, or with the next batch."""
+        self._witness.came(holding.name, source)
         batch = self._batches.setdefault(holding.name, ChunkSet(holding.info.totalchunknum))
         batch.add(chunknum)
         if self._batch_timer is None:
@@ -271,14 +275,17 @@ class Uplink:
         link = self._link
         if not batches or link is None or link.client is None or link.address is None:
             self._batch_seconds = BATCH_SECONDS
+            self._witness.drop()
             return  # who joins again announces everything anyway
         for name, chunks in batches.items():
             holding = self._library.get(name)
             if holding is not None:
                 up, down = self._lines.up.highest, self._lines.down.highest
-                link.client.register_chunks(name, holding.info, chunks, up, down)
+                sources = self._witness.news(name, self._reactor.seconds())
+                link.client.register_chunks(name, holding.info, chunks, up, down, sources)
                 if up is not None:
                     self._told[name] = self._reactor.seconds(), up
+        self._witness.drop()  # what is left is of files that are not held any more
         self._batch_timer = self._reactor.callLater(self._batch_seconds, self._send_batches)
         self._batch_seconds = min(LONGEST_BATCH, BATCH_GROWTH * self._batch_seconds)
 

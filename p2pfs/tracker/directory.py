@@ -33,8 +33,11 @@ _FEWEST = 8
 
 _ENTRY_OVERHEAD = 192
 """Bytes that a file list's entry takes on a line beside its name, rounded up."""
-_HOLDER_OVERHEAD = 16 + 260
-"""Bytes that a holder takes on a line beside its bitfield: the longest address, rounded up."""
+_HOLDER_OVERHEAD = 2 * (16 + 260)
+"""Bytes that a holder takes on a line beside its bitfield: the longest address, rounded up.
+
+It may be there twice, as others had chunks from it.
+"""
 
 
 class ListedFile:

@@ -110,6 +110,11 @@ class Members:
         """The member of that full name."""
         return self._by_full_name.get(full_name)
 
+    def known_as(self, address: str) -> Member | None:
+        """The member that others are told of by that address or full name."""
+        place = self._places.get(address)
+        return place.named if place is not None else self._by_full_name.get(address)
+
     def way_to(self, name: str, host: str, asking: Member | None) -> tuple[str, bool] | None:
         """How a peer on that host gets to a member: an address, or a full name to be called.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Any
 
@@ -20,10 +20,11 @@ from p2pfs.notices import Notices
 from p2pfs.reception import Reception
 from p2pfs.tracker.calls import Calls
 from p2pfs.tracker.crowds import Crowds, Outlook
-from p2pfs.tracker.directory import Directory
+from p2pfs.tracker.directory import Directory, ListedFile
 from p2pfs.tracker.members import Member, Members
 from p2pfs.tracker.probing import Prober
 from p2pfs.tracker.quotas import OverQuota, Quotas
+from p2pfs.tracker.vouchers import Vouchers
 from p2pfs.wire import MessageProtocol
 
 _REPLY_ROOM = m.CONTROL_LINE_LIMIT - 64 * m.KIB
@@ -141,6 +142,14 @@ class TrackerProtocol(MessageProtocol):
         if name in directory and peer in directory[name].holders:
             now = self.reactor.seconds()
             self.tracker.crowds.told(peer, directory[name], message.up, message.down, now)
+            self._vouch(directory[name], message.sources[: m.MOST_SOURCES])
+
+    def _vouch(self, listed: ListedFile, sources: Iterable[str]) -> None:
+        """Note from whom this peer had chunks of a file, of those that hold some of it."""
+        for address in sources:
+            source = self.tracker.members.known_as(address)
+            if source is not None and source.host != self.host and source.name in listed.holders:
+                self.tracker.vouchers.vouch(self.host, source.name)
 
     def _list(self, message: m.RequestFileList) -> m.Message:
         directory = self.tracker.directory
@@ -155,8 +164,8 @@ class TrackerProtocol(MessageProtocol):
         if member is not None:
             now = self.reactor.seconds()
             outlook = self.tracker.crowds.asked(member.name, directory[name], now)
-        chunkinfo, waiting = self._ways_to(found.chunkinfo)
-        return m.ReplyFileLocation(name, found.info, chunkinfo, found.holders, *outlook, waiting)
+        ways = self._ways_to(found.chunkinfo)
+        return m.ReplyFileLocation(name, found.info, ways[0], found.holders, *outlook, *ways[1:])
 
     def _ignore(self, message: m.Error) -> None:
         """Nothing was asked of the peer, and answering errors with errors never ends."""
@@ -244,15 +253,23 @@ class TrackerProtocol(MessageProtocol):
             return None
         return str(address)
 
-    def _ways_to(self, found: dict[str, bytes]) -> tuple[dict[str, bytes], dict[str, bytes]]:
-        """The same by how this peer gets to them: by address, and by what they are called."""
+    def _ways_to(
+        self, found: dict[str, bytes]
+    ) -> tuple[dict[str, bytes], dict[str, bytes], list[str]]:
+        """The same by how this peer gets to them: by address, and by what they are called.
+
+        The list has those again that others vouch for.
+        """
         chunkinfo: dict[str, bytes] = {}
         waiting: dict[str, bytes] = {}
+        proven: list[str] = []
         for name, bitfield in found.items():
             way = self.tracker.members.way_to(name, self.host, self.member)
             if way is not None:
                 (chunkinfo if way[1] else waiting)[way[0]] = bitfield
-        return chunkinfo, waiting
+                if self.tracker.vouchers.speak_for(name, self.host):
+                    proven.append(way[0])
+        return chunkinfo, waiting, proven
 
     def _result(self, filename: str, change: Callable[[], None]) -> m.ReplyPublish:
         try:
@@ -302,6 +319,7 @@ class TrackerFactory(Reception[TrackerProtocol]):
         self.calls = Calls(self.members)
         self.prober = Prober(reactor, entropy, self._probed)
         self.crowds = Crowds()
+        self.vouchers = Vouchers()
         self.random = random
         self.allow_announced_host = allow_announced_host
         self.keep_alive = keep_alive or KeepAlive()
@@ -352,6 +370,7 @@ class TrackerFactory(Reception[TrackerProtocol]):
         self.crowds.gone(member.name, names, self.reactor.seconds())
         self.directory.leave(member.name)
         self.members.remove(member)
+        self.vouchers.forget(member.name)
         self.prober.forget(member)
 
     def _probed(self, address: str, found: Member | None) -> None:

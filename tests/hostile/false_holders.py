@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.protocols.basic import LineOnlyReceiver
 
 from p2pfs.chunks import ChunkSet, FileInfo
+from p2pfs.messages import MOST_SOURCES
 from p2pfs.testing import Host
 from p2pfs.testing.swarm import TRACKER_PORT
 
@@ -144,22 +145,38 @@ class FalseHolder(_JsonLines):
 
 
 class _Claim(_JsonLines):
-    def __init__(self, port: int, lie: Lie) -> None:
+    def __init__(self, host: Host, port: int, lie: Lie, friends: list[str]) -> None:
+        self._host = host
         self._port = port
         self._lie = lie
+        self._friends = friends
 
     def connectionMade(self) -> None:
         everything = ChunkSet.full(self._lie.info.totalchunknum).to_bitfield()
         chunks = base64.b64encode(everything).decode()
         self.say(type="REQUEST_REGISTER", address=f":{self._port}")
         self.say(type="REQUEST_CHUNK_REGISTER", filename=self._lie.name, chunks=chunks)
+        if self._friends:
+            self._host.reactor.callLater(0.5, self._vouch)
+
+    def _vouch(self) -> None:
+        """Say that its friends, who are known by now, have sent chunks."""
+        self.say(
+            type="REQUEST_CHUNK_REGISTER",
+            filename=self._lie.name,
+            chunknum=0,
+            sources=self._friends,
+        )
 
     def lineReceived(self, line: bytes) -> None:
         """What the tracker says does not matter."""
 
 
-def claim(host: Host, ports: int, tracker: Host, lie: Lie) -> None:
-    """Have a host claim to be so many holders of a file, each with a port of its own."""
+def claim(host: Host, ports: int, tracker: Host, lie: Lie, friends: list[str]) -> None:
+    """Have a host claim to be so many holders of a file, each with a port of its own.
+
+    It vouches for its friends, if it has any.
+    """
 
     class Serving(Factory):
         noisy = False
@@ -174,7 +191,7 @@ def claim(host: Host, ports: int, tracker: Host, lie: Lie) -> None:
             self._port = port
 
         def buildProtocol(self, addr: object) -> Protocol:
-            return _Claim(self._port, lie)
+            return _Claim(host, self._port, lie, friends)
 
     for port in range(FIRST_PORT, FIRST_PORT + ports):
         if lie.kind != "unreachable":
@@ -182,7 +199,11 @@ def claim(host: Host, ports: int, tracker: Host, lie: Lie) -> None:
         host.reactor.connectTCP(tracker.address, TRACKER_PORT, Claiming(port), timeout=5)
 
 
-def claim_all(hosts: Iterable[Host], ports: int, tracker: Host, lie: Lie) -> None:
-    """The same, of many hosts."""
-    for host in hosts:
-        claim(host, ports, tracker, lie)
+def claim_all(
+    hosts: Sequence[Host], ports: int, tracker: Host, lie: Lie, vouching: bool = False
+) -> None:
+    """The same, of many hosts, each of which may vouch for those that follow it in a circle."""
+    addresses = [f"{host.address}:{FIRST_PORT}" for host in hosts]
+    for number, host in enumerate(hosts):
+        friends = (addresses[number + 1 :] + addresses[:number])[:MOST_SOURCES]
+        claim(host, ports, tracker, lie, friends if vouching else [])

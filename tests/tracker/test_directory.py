@@ -207,7 +207,7 @@ def test_a_selection_shares_nothing_that_changes() -> None:
     directory = listing("f")
     directory.join("b:1")
     directory.publish("b:1", "f", FileInfo(1, 1, root="ab" * 32))
-    located = directory.locate("f", 1000, Random(1))
+    located = directory.locate("f", 2000, Random(1))
     directory.add_chunks("b:1", "f", None, 0, None)
     directory.unpublish("a:1", "f")
     assert located.chunkinfo == {"a:1": b"\x80", "b:1": b"\x80"}
