@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -40,11 +40,12 @@ from p2pfs.peer.progress import ProgressClock
 from p2pfs.peer.rate_meter import RateMeter
 from p2pfs.peer.reach import CUT_OFF, Reach
 from p2pfs.peer.recorder import DownloadRecorder
-from p2pfs.peer.relief import Burden, to_relieve
+from p2pfs.peer.side_trials import SideTrials
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import SourceConnection, WrongChunk
 from p2pfs.peer.sources import Source, SourcePool
 from p2pfs.peer.sourcing import HEARTBEAT, Sourcing
+from p2pfs.peer.stand_ins import StandIns
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.peer.wishes import Wishes
 
@@ -84,8 +85,22 @@ class Download:
         self._picker = Picker(holding.chunks, around.random)
         self._ledger = Ledger()
         self._sourcing = Sourcing(around, pool, holding, self._picker, self._fill, self._crashed)
+        self._sides = SideTrials(
+            around,
+            holding,
+            self._picker,
+            self._ledger,
+            self._sourcing,
+            self._is_right,
+            self._track,
+            self._blame,
+            self._make_way,
+        )
         self._wishes = Wishes(
-            around, holding, self._picker, self._sourcing, self._may_ask, self._fetch
+            around, holding, self._picker, self._sourcing, self._sides, self._may_ask, self._fetch
+        )
+        self._stand_ins = StandIns(
+            self._picker, self._ledger, self._sourcing, around.patience.silence
         )
         self._hash_list = HashListFetch(around, self._sourcing, holding, recorder, self._blame)
         self._progress = ProgressClock(around.reactor.seconds(), HEARTBEAT)
@@ -153,18 +168,58 @@ class Download:
         """Ask ``source`` for a chunk, check it, keep it; or reroute."""
         connection = source.connection
         assert connection is not None
-        info, length = self._holding.info, self._holding.info.length(chunknum)
-        sink = ChunkSink(self._reactor, self._part, info.offset(chunknum), length)
-        now = self._reactor.seconds()
-        self._ledger.asked(chunknum, source, connection, length, now)
+        sink = self._sink(chunknum)
+        request = connection.fetch(self._holding.name, self._holding.info, chunknum, sink)
+        self._ledger.asked(
+            chunknum, source, connection, sink.length, request, self._reactor.seconds()
+        )
+        self._follow(chunknum, sink)
+
+    def _sink(self, chunknum: int) -> ChunkSink:
+        info = self._holding.info
+        return ChunkSink(self._reactor, self._part, info.offset(chunknum), info.length(chunknum))
+
+    def _follow(self, chunknum: int, sink: ChunkSink) -> None:
+        """See a chunk to its end that was asked for, and goes to ``sink``."""
+        asked = self._ledger.in_flight[chunknum]
+        source, connection = asked.source, asked.connection
         chunk = self._holding.name, chunknum
-        self._around.intake.begin(connection, chunk, lambda: sink.missing, now)
+        self._around.intake.begin(connection, chunk, lambda: sink.missing, asked.at)
         self._track(
-            connection.fetch(self._holding.name, info, chunknum, sink)
-            .addCallback(self._check, sink, connection, chunknum)
+            asked.request.addCallback(self._check, sink, connection, chunknum)
             .addCallback(self._keep, source, chunknum)
             .addErrback(self._reroute, sink, source, connection, chunknum)
         )
+
+    def _make_way(self, chunknum: int) -> None:
+        """A chunk has come from one that was asked beside: let go of who holds it up."""
+        asked = self._ledger.in_flight.get(chunknum)
+        if asked is None:
+            self._bring(chunknum)
+        elif not asked.arrived:
+            self._sides.give_up(asked)
+
+    def _bring(self, chunknum: int) -> None:
+        """Keep a chunk that has come from one that was asked beside, if there is such a one."""
+        won = self._sides.take_won(chunknum)
+        if won is None or self._stopping:
+            return
+        side, pieces = won
+        if not self._picker.bring(str(side.source.address), chunknum):
+            return
+        sink, now = self._sink(chunknum), self._reactor.seconds()
+        self._ledger.asked(
+            chunknum,
+            side.source,
+            side.connection,
+            side.length,
+            succeed(side.sink.digest),
+            now,
+            side.at,
+        )
+        for piece in pieces:
+            sink.write(piece)
+        self._follow(chunknum, sink)
 
     def _check(
         self, claimed: bytes, sink: ChunkSink, connection: SourceConnection, chunknum: int
@@ -202,6 +257,7 @@ class Download:
         self._holding.hashes[chunknum] = digest
         self._holding.chunks.add(chunknum)
         self._wishes.kept(asked.connection, chunknum)
+        self._sides.kept(chunknum)
         if self._recorder is not None:
             self._recorder.kept(chunknum)
         self._around.uplink.register_chunk(self._holding, chunknum, source.address)
@@ -222,6 +278,7 @@ class Download:
             self._around.intake.drop(connection, (self._holding.name, chunknum))
             whose = f"{source.address}: " if failure.check(Refused) else ""
             self._ledger.failed(chunknum, f"{whose}{failure.value}", self._reactor.seconds())
+            self._bring(chunknum)
             if failure.check(Refused):
                 self._sourcing.denied(source, chunknum, str(failure.value))
             else:
@@ -231,8 +288,8 @@ class Download:
 
     def _blame(self, failure: Failure, source: Source, connection: SourceConnection) -> None:
         """Draw the consequences of a failure; those that are nobody's fault go on."""
-        if failure.check(CancelledError) and self._stopping:
-            return
+        if failure.check(CancelledError):
+            return  # this download did it: it ends, or another source was first
         failure.trap(SourceFailed)
         if failure.check(WrongChunk):
             self._sourcing.ban(source, str(failure.value))
@@ -266,6 +323,7 @@ class Download:
             while self._may_ask() and (choice := self._picker.pick(impatient)) is not None:
                 name, chunknum = choice
                 self._fetch(self._sourcing[name], chunknum)
+            self._sides.ask(impatient)
             # What is offered while there is no room is declined, and wanted again later.
             if self._may_ask():
                 self._wishes.tell()
@@ -290,14 +348,16 @@ class Download:
         if self._progress.beat(now, self._reach.look(now)):
             self._sourcing.forgive()
         self._note_progress(now)
+        self._sides.look(now)
         self._sourcing.look_after(now)
         if self._progress.waited(now) >= self._patience.no_source:
             self._stop(Failure(self._starved()))
             return
         self._wishes.probe()
         self._fill()
-        self._end_trials(now)
-        self._relieve(now)
+        for let_go in (self._stand_ins.end_trials, self._stand_ins.relieve):
+            if not self._stopping and self._may_ask():
+                let_go(now)
 
     def _note_progress(self, now: float) -> None:
         """Besides whole chunks: bytes that keep coming, and what this side is to be waited for."""
@@ -306,38 +366,6 @@ class Download:
                 self._progress.progressed(at)
         if self._ledger.ours_to_finish or self._waits_for_disk or self._hash_list.recording:
             self._progress.progressed(now)
-
-    def _relieve(self, now: float) -> None:
-        """Take chunks from a source that holds up the end, if others would soon have them."""
-        if self._stopping or not self._may_ask():
-            return
-        burdens = dict(self._ledger.burdens(now))
-        overdue = {burden.source for burden in burdens if burden.busy > self._patience.silence}
-        helpers = self._sourcing.helpers() - overdue
-
-        def relief(burden: Burden) -> float | None:
-            return self._picker.relief(burden.chunknums, helpers, self._patience.silence)
-
-        slow = to_relieve(burdens, relief)
-        if slow is not None:
-            burdens[slow].give_up(f"it was much slower than others after {slow.busy:.0f} s")
-
-    def _end_trials(self, now: float) -> None:
-        """Take back what sources on trial do not send, as soon as others have nothing else to do.
-
-        What comes late goes nowhere: their connections are given up.
-        """
-        if self._stopping or not self._may_ask():
-            return
-        taken, trials, connected = 0, self._sourcing.trials, self._sourcing.connected
-        for chunknum, asked in list(self._ledger.in_flight.items()):
-            source, waits = asked.source, asked.connection is asked.source.connection
-            if not waits or asked.arrived or not trials.in_vain(source, now):
-                continue
-            able = trials.stand_ins(source, connected, now)
-            if self._picker.stand_ins(chunknum, able) > taken:
-                taken += 1
-                self._sourcing.dismiss(source, now)
 
     # Why it is where it is
 
@@ -400,6 +428,7 @@ class Download:
         self._outcome = outcome
         self._sourcing.stop()
         self._wishes.stop()
+        self._sides.stop()
         if self._heart.running:
             self._heart.stop()
         for chain in list(self._chains):
