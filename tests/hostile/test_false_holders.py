@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from p2pfs.testing import Host, Network, Swarm, download, publish
-from tests.hostile.false_holders import KINDS, Lie, claim_all
+from soak.false_holder import KINDS, Lie, start_false_holders
 
 CHUNKS = 40
 BULK = 16
@@ -46,11 +46,9 @@ class Scene:
 
     def beset(self, kind: str, hosts: int, ports: int) -> Lie:
         """Have hosts claim the file, each at so many ports."""
-        holding = self.source.library.get("f")
-        assert holding is not None
-        lie = Lie(kind, "f", holding.info, self.path.read_bytes(), bytes(holding.hashes))
+        lie = Lie(kind, lambda name: [self.path.read_bytes()])
         false: list[Host] = [self.network.add_host(f"false{n}") for n in range(hosts)]
-        claim_all(false, ports, self.tracker, lie)
+        start_false_holders(false, ports, self.tracker, lie)
         self.network.run(1.0)
         return lie
 
