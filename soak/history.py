@@ -15,6 +15,7 @@ from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm
 from soak.checks import FileChecks
 from soak.endings import EndChecks
+from soak.false_holder import Lie, start_false_holder
 from soak.faults import RESTART_SECONDS, Faults
 from soak.greedy import start_greedy
 from soak.liar import start_liar
@@ -49,10 +50,11 @@ class History:
         self._peers = list(self._plans)
         self._liars = [self._add(host) for host in plan.liars]
         self._greedy = [self._add(host) for host in plan.greedy]
+        self._false = {self._add(false.host): false for false in plan.false}
         self._swarm = Swarm(network)
         self._writer = Writer(network.timeline, directory, plan.seed)
-        truth = Truth(self._swarm)
-        scene = Scene(network, self._swarm, self._tracker, self._peers, truth, self._writer)
+        self._truth = Truth(self._swarm)
+        scene = Scene(network, self._swarm, self._tracker, self._peers, self._truth, self._writer)
         self._files = FileChecks(scene)
         self._witness = Witness(scene)
         self._end = EndChecks(scene)
@@ -61,9 +63,8 @@ class History:
         self._faults = Faults(
             scene, self._start, self._stop_and_start, self._files.ends, plan.slow_drive
         )
-        self._listener = Listener(
-            scene, self._files, {host.name for host in (*self._liars, *self._greedy)}
-        )
+        self._hostile = [*self._liars, *self._greedy, *self._false]
+        self._listener = Listener(scene, self._files, {host.name for host in self._hostile})
         self._over = False
 
     def run(self) -> Report:
@@ -86,11 +87,14 @@ class History:
         for host in self._greedy:
             own = Random(self._random.getrandbits(64))
             start_greedy(host, self._tracker, self._peers, own)
+        for host, false in self._false.items():
+            lie = Lie(false.kind, self._truth.versions)
+            start_false_holder(host, false.ports, self._tracker, lie)
         for at, act in self.plan.acts:
             network.timeline.at(at, self._act, act)
         self._look()
         network.run(self.plan.end)
-        for host in (*self._liars, *self._greedy):
+        for host in self._hostile:
             host.kill()
         network.run(LONGEST_DOWNLOAD, lambda: not users.waiting)
         self._check_ended()

@@ -4,84 +4,34 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from random import Random
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import ClientFactory, Factory, Protocol
-from twisted.protocols.basic import LineOnlyReceiver
+from twisted.internet.protocol import Factory, Protocol
 
-from p2pfs.messages import UndecodableMessage, decode
+from p2pfs.chunks import FileInfo
+from p2pfs.errors import InvalidFileInfo
 from p2pfs.testing import Host
-from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
+from p2pfs.testing.swarm import PEER_PORT
+from soak.claiming import JsonLines, claim
 
-CLAIM_SECONDS = 2.0
-"""How often it claims what is new."""
 MAX_PADDING = 70_000
 
 
-class _JsonLines(LineOnlyReceiver):
-    delimiter = b"\n"
-    MAX_LENGTH = 1 << 23
-    transport: Any
-
-    def say(self, **message: Any) -> None:
-        """Send one message."""
-        self.transport.write(json.dumps(message).encode() + b"\n")
-
-
-class _Claims(_JsonLines):
-    """Its connection to the tracker."""
-
-    def __init__(self, reactor: Any, sizes: dict[str, tuple[int, int]]) -> None:
-        """``sizes`` takes up the size of each file, and that of its chunks."""
-        self._reactor = reactor
-        self._sizes = sizes
-        self._timer: IDelayedCall | None = None
-
-    def connectionMade(self) -> None:
-        self.say(type="REQUEST_REGISTER", address=f":{PEER_PORT}")
-        self._ask()
-
-    def lineReceived(self, line: bytes) -> None:
-        message = json.loads(line)
-        if message["type"] != "REPLY_FILE_LIST":
-            return
-        for name, info in message["filelist"].items():
-            total = info["totalchunknum"]
-            self._sizes[name] = info["filesize"], info["chunksize"]
-            bits = ((1 << total) - 1) << (-total % 8)
-            everything = base64.b64encode(bits.to_bytes((total + 7) // 8, "big")).decode()
-            self.say(type="REQUEST_CHUNK_REGISTER", filename=name, chunks=everything)
-
-    def connectionLost(self, reason: Any = None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _ask(self) -> None:
-        self.say(type="REQUEST_FILE_LIST")
-        self._timer = self._reactor.callLater(CLAIM_SECONDS, self._ask)
-
-
-class _Lies(_JsonLines):
+class _Lies(JsonLines):
     """A downloader's connection to it."""
 
-    def __init__(self, random: Random, sizes: dict[str, tuple[int, int]]) -> None:
+    def __init__(self, random: Random, files: dict[str, FileInfo]) -> None:
         self._random = random
-        self._sizes = sizes
+        self._files = files
 
-    def lineReceived(self, line: bytes) -> None:
-        try:
-            decode(line)
-        except UndecodableMessage:
-            return  # its bytes were flipped on their way
-        request = json.loads(line)
-        match request["type"]:
+    def heard(self, message: dict[str, Any], line: bytes) -> None:
+        """Answer something."""
+        match message["type"]:
             case "PEER_PING_PONG":
                 self.transport.write(line + b"\n")
             case "PEER_REQUEST_DIGESTS":
-                self._random.choice([self._false_list, self._refuse, self._nothing])(request)
+                self._random.choice([self._false_list, self._refuse, self._nothing])(message)
             case "PEER_REQUEST_CHUNK":
                 lies = [
                     self._wrong_bytes,
@@ -93,7 +43,7 @@ class _Lies(_JsonLines):
                     self._nothing,
                     self._hang_up,
                 ]
-                self._random.choice(lies)(request)
+                self._random.choice(lies)(message)
 
     def _reply(self, request: dict[str, Any], data: bytes, length: int) -> None:
         self.say(
@@ -107,9 +57,11 @@ class _Lies(_JsonLines):
 
     def _length(self, request: dict[str, Any]) -> int:
         """The length that the chunk asked for should have."""
-        size, chunk_size = self._sizes.get(request["filename"], (1, 1))
-        left: int = size - request["chunknum"] * chunk_size
-        return max(1, min(chunk_size, left))
+        info = self._files.get(request["filename"])
+        try:
+            return info.length(request["chunknum"]) if info is not None else 1
+        except InvalidFileInfo:
+            return 1  # of another content
 
     def _wrong_bytes(self, request: dict[str, Any]) -> None:
         """A chunk of the right length, with a matching digest of its own."""
@@ -153,24 +105,13 @@ class _Lies(_JsonLines):
 def start_liar(host: Host, tracker: Host, random: Random) -> None:
     """Let one be at work on a host until its process is ended."""
 
-    sizes: dict[str, tuple[int, int]] = {}
+    files: dict[str, FileInfo] = {}
 
     class Lying(Factory):
         noisy = False
 
         def buildProtocol(self, addr: object) -> Protocol:
-            return _Lies(random, sizes)
-
-    class Claiming(ClientFactory):
-        noisy = False
-
-        def buildProtocol(self, addr: object) -> Protocol:
-            return _Claims(host.reactor, sizes)
-
-        def clientConnectionLost(self, connector: Any, reason: Any) -> None:
-            host.reactor.callLater(1.0, connector.connect)
-
-        clientConnectionFailed = clientConnectionLost
+            return _Lies(random, files)
 
     host.reactor.listenTCP(PEER_PORT, Lying())
-    host.reactor.connectTCP(tracker.address, TRACKER_PORT, Claiming(), timeout=5)
+    claim(host, PEER_PORT, tracker, files)

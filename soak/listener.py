@@ -46,8 +46,8 @@ class Listener:
 
     def _banned(self, sourcing: object, error: str) -> None:
         """Liars are banned once, but for what is in flight to them; others never."""
-        source = error.partition(":")[0]
-        host = self._hosts[source]
+        source = error.partition(": ")[0]
+        host = self._hosts[source.rpartition(":")[0]]
         if host.name in self._liars:
             self._bans[sourcing, source] += 1
             if self._bans[sourcing, source] == MIN_WINDOW + 1:

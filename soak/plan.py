@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+from soak.false_holder import KINDS
+
 KIB = 1 << 10
 TRACKER = "tracker"
 TREE = "dir/"
@@ -22,6 +24,18 @@ class HostPlan:
     upload_rate: int | None = None
     """What its peer is told to stay below."""
     download_rate: int | None = None
+
+
+@dataclass(frozen=True)
+class FalsePlan:
+    """A host that claims every chunk at each of so many ports, and delivers none.
+
+    ``kind`` is one of `soak.false_holder.KINDS`.
+    """
+
+    host: HostPlan
+    kind: str
+    ports: int
 
 
 @dataclass(frozen=True)
@@ -134,6 +148,8 @@ class Plan:
     """Hosts of downloaders that make nothing of their turns."""
     slow_drive: float
     """What a slow drive moves, in bytes a second."""
+    false: list[FalsePlan]
+    """Those that claim chunks and send nothing of any use."""
     acts: list[tuple[float, Act]] = field(default_factory=list)
     end: float = 0.0
     """When all faults are over."""
@@ -186,7 +202,8 @@ def draw(seed: int) -> Plan:
     acts += _faults(random, names, acts)
     acts.sort(key=lambda item: item[0])
     over = max(at + (act.seconds if isinstance(act, Fault) else 0.0) for at, act in acts)
-    return Plan(seed, chunk_size, peers, liars, greedy, scale.slow_drive, acts, over + 1.0)
+    false = [_false_holder(random, n, scale) for n in range(random.choice([0, 0, 0, 0, 1, 2, 5]))]
+    return Plan(seed, chunk_size, peers, liars, greedy, scale.slow_drive, false, acts, over + 1.0)
 
 
 def _life_of(random: Random, file: FilePlan, names: list[str]) -> list[tuple[float, Act]]:
@@ -265,6 +282,11 @@ def _host(random: Random, name: str, scale: Scale) -> HostPlan:
     down = up * random.choice([1, 1, 4])
     limits = [random.choice([None, None, None, None, int(up / 2), int(up / 8)]) for _ in range(2)]
     return HostPlan(name, up, down, random.choice(scale.latencies), *limits)
+
+
+def _false_holder(random: Random, number: int, scale: Scale) -> FalsePlan:
+    ports = random.choice([1, 1, 3, 20])
+    return FalsePlan(_host(random, f"false{number}", scale), random.choice(KINDS), ports)
 
 
 def _file(random: Random, number: int, chunk_size: int, scale: Scale) -> FilePlan:

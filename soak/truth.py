@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from p2pfs.peer.part_file import is_part_name
@@ -45,6 +45,10 @@ class Truth:
         self._want(host, name)
         self._versions.setdefault(name, []).append(content)
 
+    def versions(self, name: str) -> Sequence[bytes]:
+        """The contents that were published under a name."""
+        return self._versions.get(name, [])
+
     def is_foreign(self, path: Path) -> bool:
         """Whether somebody else's file lies there, or lay there until a user gave it up."""
         return path in self.foreign or path in self._replaceable
@@ -52,7 +56,7 @@ class Truth:
     def may_be(self, host: Host, path: Path, content: bytes) -> bool:
         """Whether a file under its final name may have that content."""
         name = name_of(host, path)
-        if content in self._versions.get(name, []) or content == self._replaceable.get(path):
+        if content in self.versions(name) or content == self._replaceable.get(path):
             return True
         # Who restarts publishes a share of his anew that somebody scribbled into.
         return name in self._scribbled_names and b"scribble" in content
@@ -60,7 +64,7 @@ class Truth:
     def is_right(self, name: str, offset: int, piece: bytes) -> bool:
         """Whether a file of that name may have these bytes at that place."""
         end = offset + len(piece)
-        if any(version[offset:end] == piece for version in self._versions.get(name, [])):
+        if any(version[offset:end] == piece for version in self.versions(name)):
             return True
         return name in self._scribbled_names
 

@@ -14,6 +14,7 @@ from p2pfs.testing import Host
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.service import TrackerService
 from soak.scene import Scene
+from soak.standstill import Standstill, longest
 
 WINDOW = 45
 """Seconds in which a download that all could have given what it lacks should have got it.
@@ -42,6 +43,7 @@ class Attempt:
     """Hosts whose bytes were changed on their way."""
     samples: deque[dict[Host, int]] = field(default_factory=lambda: deque(maxlen=WINDOW))
     """For each of the last seconds, the chunks (bits) each honest peer could have given."""
+    standstill: Standstill[Host] = field(default_factory=Standstill)
 
     @property
     def goes_on(self) -> bool:
@@ -58,7 +60,7 @@ class Witness:
     def look(self, attempt: Attempt) -> None:
         """Note who could give what to a download that goes on."""
         host = attempt.host
-        attempt.disk_failed |= bool(host.drive.full or host.drive.failing or host.drive.rate)
+        attempt.disk_failed |= not self._is_sound(host)
         attempt.suspects |= {
             other for other in self._scene.network.hosts.values() if other.tamper is not None
         }
@@ -78,6 +80,36 @@ class Witness:
                 known = listed.get(peer.uplink.address or "")
                 sample[other] = held.chunks.bits & (known.bits if known else 0)
         attempt.samples.append(sample)
+        self._look_for_standstill(attempt, holding, sample)
+
+    def _look_for_standstill(
+        self, attempt: Attempt, holding: Holding, sample: dict[Host, int]
+    ) -> None:
+        """What an honest peer could give is to come in a bounded time, whoever lies."""
+        host, suspects = attempt.host, attempt.suspects
+        running = host in self._scene.swarm.daemons
+        if not running or host in suspects or not self._is_sound(host):
+            attempt.standstill.begin_anew()
+            return
+        now = self._scene.network.timeline.now
+        honest = {other: chunks for other, chunks in sample.items() if other not in suspects}
+        for other, seconds in attempt.standstill.look(now, holding.chunks, honest).items():
+            if seconds > longest(holding.info.chunksize, self._rate(other, host)):
+                self._scene.problem(
+                    f"{host.name} got nothing of '{attempt.name}' for {seconds:.0f} s, "
+                    f"in which {other.name} could have given it something."
+                )
+                attempt.standstill.begin_anew()
+                return
+
+    def _rate(self, sender: Host, receiver: Host) -> float | None:
+        """Bytes a second that one may send to the other, if nobody else uses the line."""
+        rates = [sender.uplink.rate, receiver.downlink.rate]
+        for host, direction in ((sender, "upload"), (receiver, "download")):
+            peer = self._scene.swarm.daemons[host]
+            assert isinstance(peer, PeerService)
+            rates.append(peer.limits[direction].rate)
+        return min((rate for rate in rates if rate is not None), default=None)
 
     def could_have_finished(self, attempt: Attempt) -> bool:
         """True when all that was missing could have been had all the last while."""
@@ -113,14 +145,21 @@ class Witness:
         return tracker.directory if works and isinstance(tracker, TrackerService) else None
 
     def _can_give(self, other: Host, host: Host) -> bool:
-        drive = other.drive
-        sound = not (drive.full or drive.failing or drive.rate)
-        return sound and self._works(other) and self._works(host) and self._connected(other, host)
+        return (
+            self._is_sound(other)
+            and self._works(other)
+            and self._works(host)
+            and self._connected(other, host)
+        )
 
     @staticmethod
     def _is_touched(held: Holding) -> bool:
         """Somebody else wrote to it, so nothing of it is given away before it is checked."""
         return held.part is not None and held.part.touched
+
+    @staticmethod
+    def _is_sound(host: Host) -> bool:
+        return not (host.drive.full or host.drive.failing or host.drive.rate)
 
     @staticmethod
     def _works(host: Host) -> bool:

@@ -25,11 +25,13 @@ from p2pfs.testing.swarm import PEER_PORT
 from p2pfs.wire import MessageProtocol
 from soak.checks import FileChecks
 from soak.endings import EndChecks
+from soak.false_holder import KINDS
 from soak.listener import Listener
 from soak.plan import Fault, draw
 from soak.report import Writer
 from soak.running import parse_seeds, run_seed
 from soak.scene import Scene
+from soak.standstill import PATIENCE, SHARING, Standstill, longest
 from soak.truth import DOWNLOADS, Truth
 from soak.watch import Watch
 from soak.witness import WINDOW, Attempt, Witness
@@ -101,11 +103,14 @@ def test_a_plan_is_drawn_from_its_seed_alone() -> None:
         act.kind for seed in range(300) for _, act in draw(seed).acts if isinstance(act, Fault)
     }
     assert len(kinds) == 16
+    false = [holder for seed in range(300) for holder in draw(seed).false]
+    assert {holder.kind for holder in false} == set(KINDS)
+    assert max(holder.ports for holder in false) == 20
 
 
 def test_a_history_that_goes_wrong_says_how_to_repeat_it() -> None:
     """One command, and the problem with its time; the exit status tells, too."""
-    done = run_soak("-c", PLANTED, "--seeds", "3:6", "--workers", "1")
+    done = run_soak("-c", PLANTED, "--seeds", "7:9", "--workers", "1")
     assert done.returncode == 1, done.stdout + done.stderr
     [first, *_] = [line for line in done.stdout.splitlines() if line.startswith("repeat it with: ")]
     command, _, seeds = first.partition("SEEDS=")
@@ -432,6 +437,40 @@ def test_a_download_may_only_starve_without_sources(stage: Stage, offered: bool)
             stage.source.drive.full = True
         stage.witness.look(attempt)
     assert stage.witness.could_have_finished(attempt) is offered
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_a_download_may_only_stand_still_without_sources(
+    stage: Stage, offered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an honest peer could give is to come in a bounded time."""
+    monkeypatch.setattr(Download, "_fill", lambda self: None)
+    attempt = Attempt(stage.host, "f", 0.0)
+    attempt.job, _ = download(stage.peer, "f", stage.target)
+    stage.source.drive.full = not offered
+    for _ in range(int(PATIENCE) + 5):
+        stage.network.run(1)
+        stage.witness.look(attempt)
+    assert ("got nothing of 'f'" in stage.problems) is offered
+
+
+def test_time_without_an_offer_is_no_standstill() -> None:
+    """Nor is the time of others, nor that before the last chunk came."""
+    here, there = object(), object()
+    standstill: Standstill[object] = Standstill()
+    had = ChunkSet(4)
+    assert standstill.look(0.0, had, {here: 0b1}) == {here: 0.0}
+    assert standstill.look(10.0, had, {here: 0b11, there: 0b10}) == {here: 10.0, there: 0.0}
+    assert standstill.look(20.0, had, {here: 0b10, there: 0b10}) == {there: 10.0}
+    had.add(3)
+    assert standstill.look(30.0, had, {there: 0b10}) == {there: 0.0}
+    assert standstill.look(40.0, had, {there: 0b1000}) == {}
+
+
+def test_a_chunk_may_take_longer_on_a_slow_line() -> None:
+    """Others may have to pass before it."""
+    assert longest(1 << 20, None) == PATIENCE
+    assert longest(1 << 20, float(1 << 17)) == PATIENCE + 8 * SHARING
 
 
 def test_a_hanging_download_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ import pytest
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.tracker.vouchers import MOST_HOSTS, Vouchers
-from tests.hostile.false_holders import KINDS, Lie, claim_all
+from soak.claiming import CLAIM_SECONDS
+from soak.false_holder import KINDS, Lie, start_false_holders
 
 CHUNKS = 40
 BULK = 16
@@ -48,12 +49,11 @@ class Scene:
 
     def beset(self, kind: str, hosts: int, ports: int, vouching: bool = False) -> Lie:
         """Have hosts claim the file, each at so many ports."""
-        holding = self.source.library.get("f")
-        assert holding is not None
-        lie = Lie(kind, "f", holding.info, self.path.read_bytes(), bytes(holding.hashes))
+        lie = Lie(kind, lambda name: [self.path.read_bytes()])
         false: list[Host] = [self.network.add_host(f"false{n}") for n in range(hosts)]
-        claim_all(false, ports, self.tracker, lie, vouching)
-        self.network.run(1.0)
+        start_false_holders(false, ports, self.tracker, lie, vouching)
+        # With the second of their claims all of them are known.
+        self.network.run(1.0 + (CLAIM_SECONDS if vouching else 0.0))
         return lie
 
     def fetch(self) -> float:
