@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -41,6 +41,7 @@ from p2pfs.peer.rate_meter import RateMeter
 from p2pfs.peer.reach import CUT_OFF, Reach
 from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.relief import Burden, to_relieve
+from p2pfs.peer.side_trials import SideTrials
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import SourceConnection, WrongChunk
 from p2pfs.peer.sources import Source, SourcePool
@@ -84,8 +85,19 @@ class Download:
         self._picker = Picker(holding.chunks, around.random)
         self._ledger = Ledger()
         self._sourcing = Sourcing(around, pool, holding, self._picker, self._fill, self._crashed)
+        self._sides = SideTrials(
+            around,
+            holding,
+            self._picker,
+            self._ledger,
+            self._sourcing,
+            self._is_right,
+            self._track,
+            self._blame,
+            self._make_way,
+        )
         self._wishes = Wishes(
-            around, holding, self._picker, self._sourcing, self._may_ask, self._fetch
+            around, holding, self._picker, self._sourcing, self._sides, self._may_ask, self._fetch
         )
         self._hash_list = HashListFetch(around, self._sourcing, holding, recorder, self._blame)
         self._progress = ProgressClock(around.reactor.seconds(), HEARTBEAT)
@@ -153,18 +165,58 @@ class Download:
         """Ask ``source`` for a chunk, check it, keep it; or reroute."""
         connection = source.connection
         assert connection is not None
-        info, length = self._holding.info, self._holding.info.length(chunknum)
-        sink = ChunkSink(self._reactor, self._part, info.offset(chunknum), length)
-        now = self._reactor.seconds()
-        self._ledger.asked(chunknum, source, connection, length, now)
+        sink = self._sink(chunknum)
+        request = connection.fetch(self._holding.name, self._holding.info, chunknum, sink)
+        self._ledger.asked(
+            chunknum, source, connection, sink.length, request, self._reactor.seconds()
+        )
+        self._follow(chunknum, sink)
+
+    def _sink(self, chunknum: int) -> ChunkSink:
+        info = self._holding.info
+        return ChunkSink(self._reactor, self._part, info.offset(chunknum), info.length(chunknum))
+
+    def _follow(self, chunknum: int, sink: ChunkSink) -> None:
+        """See a chunk to its end that was asked for, and goes to ``sink``."""
+        asked = self._ledger.in_flight[chunknum]
+        source, connection = asked.source, asked.connection
         chunk = self._holding.name, chunknum
-        self._around.intake.begin(connection, chunk, lambda: sink.missing, now)
+        self._around.intake.begin(connection, chunk, lambda: sink.missing, asked.at)
         self._track(
-            connection.fetch(self._holding.name, info, chunknum, sink)
-            .addCallback(self._check, sink, connection, chunknum)
+            asked.request.addCallback(self._check, sink, connection, chunknum)
             .addCallback(self._keep, source, chunknum)
             .addErrback(self._reroute, sink, source, connection, chunknum)
         )
+
+    def _make_way(self, chunknum: int) -> None:
+        """A chunk has come from one that was asked beside: let go of who holds it up."""
+        asked = self._ledger.in_flight.get(chunknum)
+        if asked is None:
+            self._bring(chunknum)
+        elif not asked.arrived:
+            self._sides.give_up(asked)
+
+    def _bring(self, chunknum: int) -> None:
+        """Keep a chunk that has come from one that was asked beside, if there is such a one."""
+        won = self._sides.take_won(chunknum)
+        if won is None or self._stopping:
+            return
+        side, pieces = won
+        if not self._picker.bring(str(side.source.address), chunknum):
+            return
+        sink, now = self._sink(chunknum), self._reactor.seconds()
+        self._ledger.asked(
+            chunknum,
+            side.source,
+            side.connection,
+            side.length,
+            succeed(side.sink.digest),
+            now,
+            side.at,
+        )
+        for piece in pieces:
+            sink.write(piece)
+        self._follow(chunknum, sink)
 
     def _check(
         self, claimed: bytes, sink: ChunkSink, connection: SourceConnection, chunknum: int
@@ -202,6 +254,7 @@ class Download:
         self._holding.hashes[chunknum] = digest
         self._holding.chunks.add(chunknum)
         self._wishes.kept(asked.connection, chunknum)
+        self._sides.kept(chunknum)
         if self._recorder is not None:
             self._recorder.kept(chunknum)
         self._around.uplink.register_chunk(self._holding, chunknum, source.address)
@@ -222,6 +275,7 @@ class Download:
             self._around.intake.drop(connection, (self._holding.name, chunknum))
             whose = f"{source.address}: " if failure.check(Refused) else ""
             self._ledger.failed(chunknum, f"{whose}{failure.value}", self._reactor.seconds())
+            self._bring(chunknum)
             if failure.check(Refused):
                 self._sourcing.denied(source, chunknum, str(failure.value))
             else:
@@ -231,8 +285,8 @@ class Download:
 
     def _blame(self, failure: Failure, source: Source, connection: SourceConnection) -> None:
         """Draw the consequences of a failure; those that are nobody's fault go on."""
-        if failure.check(CancelledError) and self._stopping:
-            return
+        if failure.check(CancelledError):
+            return  # this download did it: it ends, or another source was first
         failure.trap(SourceFailed)
         if failure.check(WrongChunk):
             self._sourcing.ban(source, str(failure.value))
@@ -266,6 +320,7 @@ class Download:
             while self._may_ask() and (choice := self._picker.pick(impatient)) is not None:
                 name, chunknum = choice
                 self._fetch(self._sourcing[name], chunknum)
+            self._sides.ask(impatient)
             # What is offered while there is no room is declined, and wanted again later.
             if self._may_ask():
                 self._wishes.tell()
@@ -290,6 +345,7 @@ class Download:
         if self._progress.beat(now, self._reach.look(now)):
             self._sourcing.forgive()
         self._note_progress(now)
+        self._sides.look(now)
         self._sourcing.look_after(now)
         if self._progress.waited(now) >= self._patience.no_source:
             self._stop(Failure(self._starved()))
@@ -400,6 +456,7 @@ class Download:
         self._outcome = outcome
         self._sourcing.stop()
         self._wishes.stop()
+        self._sides.stop()
         if self._heart.running:
             self._heart.stop()
         for chain in list(self._chains):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from twisted.internet.defer import Deferred
+
 from p2pfs.peer.relief import Burden
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.sources import Source
@@ -20,6 +22,8 @@ class Asked:
     at: float
     length: int
     received: int
+    request: Deferred[bytes]
+    """Fires when its bytes are here."""
     arrived: bool = False
     """True once all its bytes are here, and only this side's disk is to be waited for."""
 
@@ -41,12 +45,21 @@ class Ledger:
         self.troubles: dict[int, Trouble] = {}
 
     def asked(
-        self, chunknum: int, source: Source, connection: SourceConnection, length: int, now: float
+        self,
+        chunknum: int,
+        source: Source,
+        connection: SourceConnection,
+        length: int,
+        request: Deferred[bytes],
+        now: float,
+        since: float | None = None,
     ) -> None:
-        """A chunk of that many bytes is asked for."""
+        """A chunk of that many bytes is asked for, or was ``since`` then."""
         trial, brought = source.trial, connection.brought
         trial.asked(length, now, brought)
-        self.in_flight[chunknum] = Asked(source, connection, trial, now, length, brought)
+        self.in_flight[chunknum] = Asked(
+            source, connection, trial, now if since is None else since, length, brought, request
+        )
 
     def arrived(self, chunknum: int) -> None:
         """All its bytes are here."""

@@ -82,7 +82,8 @@ class Picker:
     """Chooses the next requests of one download.
 
     Every chunk is missing, in flight, or done. A chunk is in flight to one
-    source at a time.
+    source at a time. Other sources may be busy with it beside that one; it makes no
+    difference to the chunk, until one of them has brought it.
     """
 
     def __init__(self, done: ChunkSet, random: Random) -> None:
@@ -90,6 +91,7 @@ class Picker:
         self._total = done.total
         self._wanted = done.missing.bits
         self._in_flight: dict[int, PickerSource] = {}
+        self._beside: dict[tuple[str, int], PickerSource] = {}
         self._sources: dict[str, PickerSource] = {}
         self._planes: list[int] | None = None
         # Chunks (bits) that were lost with a source that is not proven.
@@ -183,6 +185,25 @@ class Picker:
         if not self.wanted_of(view) >> chunknum & 1:
             return False
         self._begin(view, chunknum)
+        return True
+
+    def ask_beside(self, source: str, chunknum: int) -> None:
+        """A source is busy with a chunk, wherever else that is in flight."""
+        view = self._beside[source, chunknum] = self._sources[source]
+        view.in_flight += 1
+
+    def end_beside(self, source: str, chunknum: int) -> None:
+        """It is not busy with it any more."""
+        self._beside.pop((source, chunknum)).in_flight -= 1
+
+    def bring(self, source: str, chunknum: int) -> bool:
+        """A chunk has come from a source that was asked beside: in flight until it is done.
+
+        False when it is not missing.
+        """
+        if not self._wanted >> chunknum & 1:
+            return False
+        self._begin(self._sources.get(source) or PickerSource(), chunknum)
         return True
 
     def succeeded(self, chunknum: int, seconds: float) -> None:

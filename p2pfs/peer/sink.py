@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
@@ -17,6 +17,18 @@ JOB_SIZE = 1 << 20
 
 HIGH_WATER = 2 << 20
 """Bytes waiting for the disk at which the network is asked to pause."""
+
+
+class Sink(Protocol):
+    """Takes the bytes of one chunk."""
+
+    length: int
+
+    def attach(self, paused: Callable[[], None], resumed: Callable[[], None]) -> None:
+        """Say whom to tell when to pause and when to resume sending."""
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes of the chunk; never more than its length in all."""
 
 
 class ChunkSink:

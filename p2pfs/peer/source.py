@@ -20,7 +20,7 @@ from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.rate_meter import RateMeter
 from p2pfs.peer.receive_window import ReceiveWindow
 from p2pfs.peer.requests import Pending, RequestProtocol, said
-from p2pfs.peer.sink import ChunkSink
+from p2pfs.peer.sink import Sink
 from p2pfs.wire import LongLine
 
 PROBE_SECONDS = 5.0
@@ -49,7 +49,7 @@ class Answer(Enum):
 class _ChunkPending(Pending):
     """A request for a chunk, with the sink its bytes go to."""
 
-    def __init__(self, request: m.PeerRequestChunk, sink: ChunkSink) -> None:
+    def __init__(self, request: m.PeerRequestChunk, sink: Sink) -> None:
         super().__init__(request)
         self.request: m.PeerRequestChunk = request
         self.sink = sink
@@ -135,9 +135,7 @@ class SourceConnection(RequestProtocol):
         pong = self.ask(m.PeerPingPong(turns=True), m.PeerPingPong)
         return pong.addCallback(lambda _: self.reactor.seconds() - sent)
 
-    def fetch(
-        self, filename: str, info: FileInfo, chunknum: int, sink: ChunkSink
-    ) -> Deferred[bytes]:
+    def fetch(self, filename: str, info: FileInfo, chunknum: int, sink: Sink) -> Deferred[bytes]:
         """Ask for a chunk, whose bytes go to ``sink``; fires with the digest the sender claims.
 
         Fails with `Refused` when the source does not have it, with `WrongChunk`

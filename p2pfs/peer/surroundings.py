@@ -12,6 +12,7 @@ from p2pfs.peer.call_backs import CallBacks
 from p2pfs.peer.experience import Experience
 from p2pfs.peer.intake import Intake
 from p2pfs.peer.line_rate import LineRate
+from p2pfs.peer.memory_sink import SpareMemory
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.uplink import Uplink
@@ -36,5 +37,7 @@ class Surroundings:
     """For connections of all downloads together."""
     experience: Experience = field(default_factory=Experience)
     """What came of asking sources so far."""
+    spare: SpareMemory = field(default_factory=SpareMemory)
+    """For chunks that are asked of several sources, as only one is needed."""
     line: LineRate = field(default_factory=lambda: LineRate(RateLimit()))
     """How fast all downloads together were seen to receive."""

@@ -9,6 +9,7 @@ from functools import partial
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.library import Holding
 from p2pfs.peer.picker import Picker, PickerSource
+from p2pfs.peer.side_trials import SideTrials
 from p2pfs.peer.source import Answer, SourceConnection
 from p2pfs.peer.sources import Source
 from p2pfs.peer.sourcing import Sourcing
@@ -42,6 +43,7 @@ class Wishes:
         holding: Holding,
         picker: Picker,
         sourcing: Sourcing,
+        sides: SideTrials,
         may_ask: Callable[[], bool],
         fetch: Callable[[Source, int], None],
     ) -> None:
@@ -54,16 +56,24 @@ class Wishes:
         self._holding = holding
         self._picker = picker
         self._sourcing = sourcing
+        self._sides = sides
         self._fetch = fetch
         self._told: dict[SourceConnection, _Told] = {}
 
     def tell(self) -> None:
         """Tell all that do not know it what is wanted, and one that was put off to go on."""
+        now = self._around.reactor.seconds()
+        beside, with_room = self._sides.chunks(now), self._sides.with_room(now)
         for source in self._sourcing.connected:
             connection, view = source.connection, self._picker.standing(str(source.address))
             if connection is not None and view is not None and view.ready and view.chooses:
-                wanted = self._picker.wanted_of(view) & ~source.denied
-                if self._picker.missing().bits:
+                wanted = self._picker.wanted_of(view)
+                if self._sides.is_fit(source, view):
+                    # Who was told of one before may still offer it, for all we know.
+                    told = self._told.get(connection)
+                    wanted |= with_room | (beside & told.chunks if told else 0)
+                wanted &= ~source.denied
+                if self._picker.missing().bits or beside:
                     self._tell(source, connection, view, wanted)
                 self._try_out(source, connection, wanted)
         if self._picker.missing().bits:
@@ -151,8 +161,11 @@ class Wishes:
             told.chunks |= bit
             told.busy = True
             return Answer.BUSY
-        if not self._may_ask() or not self._picker.take(str(source.address), chunknum):
+        if not self._may_ask():
             return Answer.DECLINED
+        if not self._picker.take(str(source.address), chunknum):
+            beside = self._sides.take(source, chunknum)
+            return Answer.TAKEN if beside else Answer.DECLINED
         self._fetch(source, chunknum)
         self.tell()
         return Answer.TAKEN

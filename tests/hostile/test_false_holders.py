@@ -83,14 +83,17 @@ def seconds_beside(
         return seconds
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("hosts", "ports"), [(1, 20), (10, 1)])
+@pytest.mark.parametrize(
+    ("kind", "hosts", "ports"),
+    [(kind, 1, 20) for kind in KINDS]
+    + [(kind, 10, 1) for kind in ("silent", "dripping", "offering", "unreachable")],
+)
 def test_a_few_false_holders(place: Path, kind: str, hosts: int, ports: int) -> None:
     """They cost less than half the time again."""
     assert seconds_beside(place, kind, hosts, ports) <= 1.5 * ALONE
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["silent in turns", "sends one chunk", "offering"])
 def test_many_hosts_of_false_holders(place: Path, kind: str) -> None:
     """The honest source is found among 200."""
     assert seconds_beside(place, kind, 200, 1) <= 3 * ALONE
@@ -141,3 +144,14 @@ def test_who_comes_second_is_helped_by_the_word_of_the_first(
     with_word = together("with")
     monkeypatch.setattr(Vouchers, "speak_for", lambda *_: False)
     assert with_word < 0.8 * together("without")
+
+
+@pytest.mark.parametrize("kind", ["silent", "dripping", "offering", "closing", "without a ping"])
+def test_one_chunk_that_many_hosts_claim(place: Path, kind: str) -> None:
+    """It is asked of many beside each other, whether they have to be asked or offer it."""
+    assert seconds_beside(place, kind, 200, 1, chunks=1) <= 10.0
+
+
+def test_fewer_chunks_than_hosts_that_offer_them(place: Path) -> None:
+    """An offer is taken although a chunk is in flight, as long as only others on trial have it."""
+    assert seconds_beside(place, "offering", 200, 1, chunks=5) <= 10.0

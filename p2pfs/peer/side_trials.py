@@ -1,0 +1,285 @@
+"""Chunks that nobody proven can give: asked of several sources beside each other.
+
+As long as things go well, a chunk is in flight to one source. When it is held up by one that
+never delivered, and only such could have it instead, others are asked for it too: of twice as
+many each `DOUBLING`. What these send lies in memory, so only one source at a time writes to a
+chunk's place in the file. The first one that is right is kept, and the others are given up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from p2pfs.errors import Refused
+from p2pfs.peer.ledger import Asked, Ledger
+from p2pfs.peer.library import Holding
+from p2pfs.peer.memory_sink import MemorySink
+from p2pfs.peer.picker import Picker, PickerSource, Standing
+from p2pfs.peer.source import SourceConnection, WrongChunk
+from p2pfs.peer.sources import Source
+from p2pfs.peer.sourcing import Sourcing
+from p2pfs.peer.surroundings import Surroundings
+from p2pfs.peer.trial import Trial
+
+DOUBLING = 0.25
+"""Seconds after which it is asked of a first one beside, then of 3, of 7, and so on."""
+
+MOST = 32
+"""Sources that are asked for a chunk at a time, not counting those that bring nothing."""
+
+SOON = 5.0
+"""Seconds in which a chunk is there soon, if it goes on as it did."""
+
+ENOUGH = 2
+"""Sources that have it here soon: no more are asked then."""
+
+MOST_SENDING = 4
+"""Sources that send some of it, however slowly: no more are asked while these share the line."""
+
+
+@dataclass(eq=False)
+class Side:
+    """A chunk that is asked of a source beside others; ``received`` as in `Asked`."""
+
+    source: Source
+    connection: SourceConnection
+    trial: Trial
+    chunknum: int
+    at: float
+    length: int
+    received: int
+    sink: MemorySink = field(init=False)
+    request: Deferred[bytes] = field(init=False)
+
+
+class SideTrials:
+    """The requests of one download that are made beside others, for a chunk in flight."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        holding: Holding,
+        picker: Picker,
+        ledger: Ledger,
+        sourcing: Sourcing,
+        is_right: Callable[[int, bytes], bool],
+        track: Callable[[Deferred[None]], None],
+        blame: Callable[[Failure, Source, SourceConnection], None],
+        won: Callable[[int], None],
+    ) -> None:
+        """``is_right`` says whether a chunk has a digest; ``track`` takes each request.
+
+        ``blame`` is called when a source fails, and ``won`` when the right bytes of a chunk
+        can be taken with `take_won`.
+        """
+        self._around = around
+        self._holding = holding
+        self._picker = picker
+        self._ledger = ledger
+        self._sourcing = sourcing
+        self._is_right = is_right
+        self._track = track
+        self._blame = blame
+        self._tell_won = won
+        self._since: float | None = None
+        """Since when nothing came, and something is held up."""
+        self._open: dict[int, dict[SourceConnection, Side]] = {}
+        self._won: dict[int, Side] = {}
+
+    # When
+
+    def look(self, now: float) -> None:
+        """See whether something is held up; to be called every heartbeat."""
+        if self._since is None and any(
+            self._sourcing.trials.in_vain(asked.source, now) for _, asked in self._at_unproven(now)
+        ):
+            self._since = now
+
+    def chunks(self, now: float) -> int:
+        """The chunks (bits) that may be asked of sources beside the one that has been asked."""
+        if self._since is None:
+            return 0
+        bits = 0
+        for chunknum, _ in self._at_unproven(now):
+            bits |= 1 << chunknum
+        return bits
+
+    def with_room(self, now: float) -> int:
+        """Those of the `chunks` (bits) that may be asked of one more now."""
+        bits = chunks = self.chunks(now)
+        while chunks:
+            chunknum = chunks.bit_length() - 1
+            chunks ^= 1 << chunknum
+            if not self._has_room(chunknum, now):
+                bits ^= 1 << chunknum
+        return bits
+
+    def is_fit(self, source: Source, view: PickerSource) -> bool:
+        """Whether a source may be asked: it has not delivered anything, and has nothing to do."""
+        proven = view.proven or self._around.experience.is_proven(source.address)
+        return view.ready and not view.in_flight and not proven
+
+    def _at_unproven(self, now: float) -> list[tuple[int, Asked]]:
+        """What is in flight at sources that never delivered, and at no other could be."""
+        asked = [
+            (chunknum, asked)
+            for chunknum, asked in self._ledger.in_flight.items()
+            if not asked.arrived
+            and chunknum not in self._won
+            and not self._around.experience.is_proven(asked.source.address)
+        ]
+        if not asked:
+            return []
+        others = 0
+        for source in self._sourcing.connected:
+            if self._sourcing.trials.standing(source, now) is Standing.PROVEN:
+                others |= source.usable_chunks
+        return [(chunknum, each) for chunknum, each in asked if not others >> chunknum & 1]
+
+    def _has_room(self, chunknum: int, now: float) -> bool:
+        assert self._since is not None
+        if self._holding.info.length(chunknum) > self._around.spare.most:
+            return False
+        asked: list[Asked | Side] = list(self._open.get(chunknum, {}).values())
+        if chunknum in self._ledger.in_flight:
+            asked.append(self._ledger.in_flight[chunknum])
+        trials = self._sourcing.trials
+        asked = [each for each in asked if not trials.in_vain(each.source, now)]
+        sending = [each for each in asked if each.trial.sends(each.connection.brought)]
+        if sum(_is_quick(each, now) for each in sending) >= ENOUGH or len(sending) >= MOST_SENDING:
+            return False
+        doublings = min(16, int((now - self._since) / DOUBLING))
+        return len(asked) < min(MOST, (1 << doublings) - 1)
+
+    # Asking
+
+    def ask(self, impatient: bool) -> None:
+        """Ask as many as may be, of those that do not choose themselves unless ``impatient``."""
+        now = self._around.reactor.seconds()
+        chunks = self.with_room(now)
+        if not chunks:
+            return
+        hosts = Counter(
+            side.source.host for sides in self._open.values() for side in sides.values()
+        )
+        able = [source for source in self._sourcing.connected if self._can(source, impatient)]
+        self._around.random.shuffle(able)
+        while chunks and (useful := [each for each in able if each.usable_chunks & chunks]):
+            source = min(
+                useful, key=lambda each: (self._sourcing.trials.rank(each), hosts[each.host])
+            )
+            able.remove(source)
+            hosts[source.host] += 1
+            self._begin(source, self._least_asked(source.usable_chunks & chunks), now)
+            chunks = self.with_room(now)
+
+    def take(self, source: Source, chunknum: int) -> bool:
+        """A source offers a chunk: ask for it, if it may be asked beside others."""
+        now = self._around.reactor.seconds()
+        view = self._picker.standing(str(source.address))
+        if view is None or not self.is_fit(source, view):
+            return False
+        if not self.with_room(now) >> chunknum & 1:
+            return False
+        self._begin(source, chunknum, now)
+        return True
+
+    def _can(self, source: Source, impatient: bool) -> bool:
+        view = self._picker.standing(str(source.address))
+        if view is None or not self.is_fit(source, view):
+            return False
+        return impatient or not view.chooses
+
+    def _least_asked(self, chunks: int) -> int:
+        candidates = [n for n in range(chunks.bit_length()) if chunks >> n & 1]
+        return min(candidates, key=lambda chunknum: len(self._open.get(chunknum, {})))
+
+    def _begin(self, source: Source, chunknum: int, now: float) -> None:
+        connection, info = source.connection, self._holding.info
+        assert connection is not None
+        length, brought = info.length(chunknum), connection.brought
+        side = Side(source, connection, source.trial, chunknum, now, length, brought)
+        side.sink = MemorySink(length, self._around.spare, lambda: self.give_up(side))
+        side.trial.asked(length, now, brought)
+        self._picker.ask_beside(str(source.address), chunknum)
+        self._open.setdefault(chunknum, {})[connection] = side
+        side.request = connection.fetch(self._holding.name, info, chunknum, side.sink)
+        self._track(side.request.addCallback(self._came, side).addErrback(self._failed, side))
+
+    # What becomes of it
+
+    def _came(self, claimed: bytes, side: Side) -> None:
+        if side.sink.digest != claimed or not self._is_right(side.chunknum, claimed):
+            side.connection.found_wrong(self._holding.name, side.chunknum)
+            raise WrongChunk(f"{side.source.address}: it sent a wrong chunk {side.chunknum}")
+        self._end(side)
+        now = self._around.reactor.seconds()
+        side.trial.came(side.length, now, side.connection.brought)
+        self._won[side.chunknum] = side
+        self._give_up_all(side.chunknum)
+        self._tell_won(side.chunknum)
+
+    def _failed(self, failure: Failure, side: Side) -> None:
+        self._end(side)
+        side.sink.release()
+        trial, now = side.trial, self._around.reactor.seconds()
+        if failure.check(CancelledError):
+            trial.came(side.length, now, side.connection.brought)  # another one was first
+            return
+        trial.refused(side.length, now, side.connection.brought)
+        if failure.check(Refused):
+            self._sourcing.denied(side.source, side.chunknum, str(failure.value))
+        else:
+            self._blame(failure, side.source, side.connection)
+
+    def _end(self, side: Side) -> None:
+        sides = self._open[side.chunknum]
+        del sides[side.connection]
+        if not sides:
+            del self._open[side.chunknum]
+        self._picker.end_beside(str(side.source.address), side.chunknum)
+
+    def take_won(self, chunknum: int) -> tuple[Side, list[bytes]] | None:
+        """The right bytes of a chunk, in pieces, and who sent them; None if they have not come."""
+        side = self._won.pop(chunknum, None)
+        if side is None:
+            return None
+        pieces = side.sink.pieces
+        side.sink.release()
+        return side, pieces
+
+    def kept(self, chunknum: int) -> None:
+        """A chunk is here: nothing is held up as far as one can tell, and others may stop."""
+        self._since = None
+        self.take_won(chunknum)
+        self._give_up_all(chunknum)
+
+    def stop(self) -> None:
+        """Keep nothing any more."""
+        for chunknum in list(self._won):
+            self.take_won(chunknum)
+
+    def give_up(self, asked: Asked | Side) -> None:
+        """Have nothing more come of a request: who serves it alone, or in vain, is let go."""
+        now, source = self._around.reactor.seconds(), asked.source
+        alone = asked.connection.open_requests <= 1
+        if source.connection is asked.connection and (
+            alone or self._sourcing.trials.in_vain(source, now)
+        ):
+            self._sourcing.dismiss(source, now)
+        asked.request.cancel()
+
+    def _give_up_all(self, chunknum: int) -> None:
+        for side in list(self._open.get(chunknum, {}).values()):
+            self.give_up(side)
+
+
+def _is_quick(asked: Asked | Side, now: float) -> bool:
+    """Whether it will be there soon, if it goes on like this."""
+    came = asked.connection.brought - asked.received
+    return came * SOON >= asked.length * (now - asked.at)
