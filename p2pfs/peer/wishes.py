@@ -93,7 +93,9 @@ class Wishes:
         told, room = self._told.get(connection), view.window
         if view.chunk_seconds is not None:
             room += AHEAD
-        if told is not None and told.room == room and not wanted & ~told.chunks:
+        # What is new has time while one on trial is busy: it may offer all of it in any case.
+        has_time = view.in_flight and not view.proven
+        if told is not None and told.room == room and (has_time or not wanted & ~told.chunks):
             self._tell_less(connection, told, told.chunks & ~wanted)
             return
         if told is None:
