@@ -58,9 +58,10 @@ class Offers:
         holding = self._holding(message.filename, message.root)
         chunks = ChunkSet.from_bitfield(holding.info.totalchunknum, message.chunks).bits
         room = min(message.room, MOST_AT_A_TIME)
-        if not self._turns.want(receiver, message.filename, message.root, chunks, room):
+        now = self._reactor.seconds()
+        if not self._turns.want(receiver, message.filename, message.root, chunks, room, now):
             raise Refused(f"One connection may want chunks of {MOST_WISHES} files at a time.")
-        rest = self._turns.rest(receiver, self._reactor.seconds())
+        rest = self._turns.rest(receiver, now)
         if rest:
             self._look_in(rest)  # whatever it wants until then, and however often
         else:

@@ -67,13 +67,16 @@ class UploadTurns(Generic[R]):
 
     # What happens
 
-    def want(self, receiver: R, filename: str, root: str | None, chunks: int, room: int) -> bool:
+    def want(
+        self, receiver: R, filename: str, root: str | None, chunks: int, room: int, now: float
+    ) -> bool:
         """A receiver wants these chunks (bits) of a file; this replaces what it wanted before.
 
         False when it, or its host, wants something of too many files.
         """
         if not chunks or room < 1:
             self._wants.remove(receiver, filename)
+            self._free(receiver, filename, now)
             return True
         wish = self._wants.get_or_add(receiver, filename, root)
         if wish is None:
@@ -84,6 +87,15 @@ class UploadTurns(Generic[R]):
         wish.root, wish.chunks, wish.room = root, chunks, room
         self._wants.may_hope(receiver)
         return True
+
+    def _free(self, receiver: R, filename: str, now: float) -> None:
+        """A receiver will not say of anything of a file any more that it has it."""
+        for name, chunknum in self._lanes.chunks(receiver):
+            if name == filename:
+                if not self._lanes.is_at_work(receiver, (name, chunknum)):
+                    self._waste.wasted(self._host_of(receiver), 1, now)
+                self._lanes.drop(receiver, (name, chunknum))
+        self._wants.may_hope(receiver)
 
     def asked(self, receiver: R, filename: str, chunknum: int) -> None:
         """A receiver asks for a chunk, perhaps for one that was offered."""

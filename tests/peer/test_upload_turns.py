@@ -37,7 +37,7 @@ class Scene:
 
     def want(self, name: str, chunks: int = ALL, room: int = 3) -> None:
         """A receiver wants chunks of the file f."""
-        assert self.turns.want(name, "f", None, chunks, room)
+        assert self.turns.want(name, "f", None, chunks, room, self.now)
 
     def offers(self) -> list[tuple[str, int]]:
         """All offers that can be made now."""
@@ -314,6 +314,45 @@ def test_who_wants_nothing_any_more_is_offered_nothing() -> None:
     assert {name for name, _ in scene.offers()} == {"b"}
 
 
+def test_a_download_that_is_begun_again_has_its_room() -> None:
+    """What was under way when it was broken off takes no place of the next one."""
+    scene = Scene(1, room=4)
+    before = scene.offers()
+    for _, chunknum in before[:3]:
+        scene.turns.asked("a", "f", chunknum)
+    scene.turns.sent("a", "f", before[0][1], scene.now)
+    scene.want("a", 0)
+    scene.want("a", room=4)
+    again = scene.offers()
+    assert len(again) == len(before) == 4
+    # Those that were asked for before are sent all the same, and may be offered again.
+    scene.turns.sent("a", "f", before[1][1], scene.now)
+    for offer in again:
+        scene.has(*offer)
+    assert len(scene.offers()) == 4
+
+
+def test_offers_to_who_wants_nothing_any_more_go_to_others() -> None:
+    """At once, and not when they would have been late."""
+    scene = Scene(LANES)
+    scene.offers()
+    scene.want("z")
+    assert scene.offers() == []
+    scene.want("a", 0)
+    assert [name for name, _ in scene.offers()] == ["z"]
+
+
+def test_who_ends_wishes_in_a_loop_has_to_rest() -> None:
+    """An offer that is not wanted any more counts like one that is declined."""
+    scene = Scene(1, room=1)
+    made = 0
+    while scene.offers() and made < 10 * ALLOWANCE:
+        made += 1
+        scene.want("a", 0)
+        scene.want("a", room=1)
+    assert made == ALLOWANCE + 1
+
+
 @pytest.mark.parametrize("chunknum", [-1, 40, 1 << 80])
 def test_a_hint_outside_the_file_means_nothing(chunknum: int) -> None:
     """Whatever number comes, what is wanted stays as it was, and nothing huge is computed."""
@@ -440,11 +479,11 @@ def test_a_host_that_rests_is_looked_at_in_time() -> None:
 def test_one_receiver_may_not_fill_the_memory() -> None:
     """Wishes are kept for so many files of one receiver, and no more."""
     turns: UploadTurns[str] = UploadTurns(Random(1), host_of=str)
-    told = [turns.want("a", f"f{number}", None, 1, 1) for number in range(MOST_WISHES + 1)]
+    told = [turns.want("a", f"f{number}", None, 1, 1, 0.0) for number in range(MOST_WISHES + 1)]
     assert told == [True] * MOST_WISHES + [False]
-    assert turns.want("b", "f", None, 1, 1)
-    assert turns.want("a", "f0", None, 0, 0)
-    assert turns.want("a", "f", None, 1, 1)
+    assert turns.want("b", "f", None, 1, 1, 0.0)
+    assert turns.want("a", "f0", None, 0, 0, 0.0)
+    assert turns.want("a", "f", None, 1, 1, 0.0)
 
 
 def test_one_host_may_not_fill_the_memory() -> None:
@@ -452,7 +491,7 @@ def test_one_host_may_not_fill_the_memory() -> None:
     turns: UploadTurns[int] = UploadTurns(Random(1), lambda number: str(number % 2))
 
     def want_all(receiver: int) -> int:
-        return sum(turns.want(receiver, f"f{n}", None, 1, 1) for n in range(MOST_WISHES))
+        return sum(turns.want(receiver, f"f{n}", None, 1, 1, 0.0) for n in range(MOST_WISHES))
 
     hosts = [sum(want_all(receiver) for receiver in range(0, 400, 2))]
     assert hosts == [ROOM]
