@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -20,6 +21,7 @@ from p2pfs.peer.disk import Disk
 from p2pfs.peer.downloading import Download
 from p2pfs.peer.experience import Experience
 from p2pfs.peer.library import Holding
+from p2pfs.peer.memory_sink import SpareMemory
 from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.recorder import DownloadRecorder
@@ -56,6 +58,8 @@ class Scene:
         self.take_turns: set[str] = set()
         self.gains: list[int] = []
         self.experience = Experience()
+        self.spare = SpareMemory()
+        self.heard: defaultdict[str, bytes] = defaultdict(bytes)
         self._fd = os.memfd_create("part")
         part = PartFile(Disk(), Path("x.part"), len(DATA), self._fd)
         self.holding = Holding(
@@ -71,6 +75,7 @@ class Scene:
             self._no_call_backs(),
             lambda: self.gains.append(self.holding.chunks.bits),
             experience=self.experience,
+            spare=self.spare,
         )
         pool: Any = SimpleNamespace(get=self._get)
         recorder = None if records is None else self._recorder(records, part)
@@ -144,9 +149,28 @@ class Scene:
         end = self.clock.seconds() + (most if callable(until) else until)
         while self.clock.seconds() < end and not (callable(until) and until()):
             self.clock.advance(HEARTBEAT)
-            for transport in self.sources.values():
-                transport.take()
+            for name, transport in self.sources.items():
+                self.heard[name] += transport.take()
         assert not callable(until) or until(), "it did not happen"
+
+    def asked_for(self, name: str) -> int:
+        """How many chunks a source was asked for, as far as `run` saw."""
+        return self.heard[name].count(b'"PEER_REQUEST_CHUNK"')
+
+    def send(self, name: str, chunknum: int, wrong: bool = False, length: int = CHUNK) -> None:
+        """Have a source send a chunk, or only so many bytes of it."""
+        data = DATA[chunknum * CHUNK :][:length]
+        digest = HASHES[chunknum].hex()
+        transport = self.sources[name]
+        transport.say(
+            type="PEER_REPLY_CHUNK", filename="x", chunknum=chunknum, length=CHUNK, digest=digest
+        )
+        transport.deliver(b"?" * length if wrong else data)
+
+    @property
+    def content(self) -> bytes:
+        """What was written."""
+        return os.pread(self._fd, len(DATA), 0)
 
     @property
     def known(self) -> set[str]:
