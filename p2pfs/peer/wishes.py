@@ -63,12 +63,13 @@ class Wishes:
     def tell(self) -> None:
         """Tell all that do not know it what is wanted, and one that was put off to go on."""
         now = self._around.reactor.seconds()
-        beside, with_room = self._sides.chunks(now), self._sides.with_room(now)
+        beside = self._sides.chunks(now)
+        with_room = self._sides.with_room(now) if beside else 0
         for source in self._sourcing.connected:
             connection, view = source.connection, self._picker.standing(str(source.address))
             if connection is not None and view is not None and view.ready and view.chooses:
                 wanted = self._picker.wanted_of(view)
-                if self._sides.is_fit(source, view):
+                if beside and self._sides.is_fit(source, view):
                     # Who was told of one before may still offer it, for all we know.
                     told = self._told.get(connection)
                     wanted |= with_room | (beside & told.chunks if told else 0)
