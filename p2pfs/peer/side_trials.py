@@ -272,7 +272,8 @@ class SideTrials:
             alone or self._sourcing.trials.in_vain(source, now)
         ):
             self._sourcing.dismiss(source, now)
-        asked.request.cancel()
+        if not asked.request.called:  # else it ends by itself
+            asked.request.cancel()
 
     def _give_up_all(self, chunknum: int) -> None:
         for side in list(self._open.get(chunknum, {}).values()):

@@ -139,3 +139,18 @@ def test_the_end_leaves_nothing_in_memory(scene: Scenes) -> None:
     one.download.cancel()
     assert one.outcome
     assert not one.spare.taken
+
+
+def test_one_that_failed_before_is_waited_for_all_the_same(scene: Scenes) -> None:
+    """Its connection is gone, but what it sent last is being written still."""
+    one, main, (other, _) = held_up(scene)
+    end: Deferred[None] = Deferred()
+    with patch.object(ChunkSink, "settled", lambda _: end):
+        one.sources[main].hang_up()
+        one.send(other, 2)
+        one.run(0.2)
+        assert not one.outcome
+        assert not one.download._holding.chunks.bits
+    end.callback(None)
+    one.run(0.2)
+    assert kept(one)
