@@ -40,12 +40,12 @@ from p2pfs.peer.progress import ProgressClock
 from p2pfs.peer.rate_meter import RateMeter
 from p2pfs.peer.reach import CUT_OFF, Reach
 from p2pfs.peer.recorder import DownloadRecorder
-from p2pfs.peer.relief import Burden, to_relieve
 from p2pfs.peer.side_trials import SideTrials
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import SourceConnection, WrongChunk
 from p2pfs.peer.sources import Source, SourcePool
 from p2pfs.peer.sourcing import HEARTBEAT, Sourcing
+from p2pfs.peer.stand_ins import StandIns
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.peer.wishes import Wishes
 
@@ -98,6 +98,9 @@ class Download:
         )
         self._wishes = Wishes(
             around, holding, self._picker, self._sourcing, self._sides, self._may_ask, self._fetch
+        )
+        self._stand_ins = StandIns(
+            self._picker, self._ledger, self._sourcing, around.patience.silence
         )
         self._hash_list = HashListFetch(around, self._sourcing, holding, recorder, self._blame)
         self._progress = ProgressClock(around.reactor.seconds(), HEARTBEAT)
@@ -352,8 +355,9 @@ class Download:
             return
         self._wishes.probe()
         self._fill()
-        self._end_trials(now)
-        self._relieve(now)
+        for let_go in (self._stand_ins.end_trials, self._stand_ins.relieve):
+            if not self._stopping and self._may_ask():
+                let_go(now)
 
     def _note_progress(self, now: float) -> None:
         """Besides whole chunks: bytes that keep coming, and what this side is to be waited for."""
@@ -362,38 +366,6 @@ class Download:
                 self._progress.progressed(at)
         if self._ledger.ours_to_finish or self._waits_for_disk or self._hash_list.recording:
             self._progress.progressed(now)
-
-    def _relieve(self, now: float) -> None:
-        """Take chunks from a source that holds up the end, if others would soon have them."""
-        if self._stopping or not self._may_ask():
-            return
-        burdens = dict(self._ledger.burdens(now))
-        overdue = {burden.source for burden in burdens if burden.busy > self._patience.silence}
-        helpers = self._sourcing.helpers() - overdue
-
-        def relief(burden: Burden) -> float | None:
-            return self._picker.relief(burden.chunknums, helpers, self._patience.silence)
-
-        slow = to_relieve(burdens, relief)
-        if slow is not None:
-            burdens[slow].give_up(f"it was much slower than others after {slow.busy:.0f} s")
-
-    def _end_trials(self, now: float) -> None:
-        """Take back what sources on trial do not send, as soon as others have nothing else to do.
-
-        What comes late goes nowhere: their connections are given up.
-        """
-        if self._stopping or not self._may_ask():
-            return
-        taken, trials, connected = 0, self._sourcing.trials, self._sourcing.connected
-        for chunknum, asked in list(self._ledger.in_flight.items()):
-            source, waits = asked.source, asked.connection is asked.source.connection
-            if not waits or asked.arrived or not trials.in_vain(source, now):
-                continue
-            able = trials.stand_ins(source, connected, now)
-            if self._picker.stand_ins(chunknum, able) > taken:
-                taken += 1
-                self._sourcing.dismiss(source, now)
 
     # Why it is where it is
 

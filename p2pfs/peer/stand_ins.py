@@ -1,0 +1,47 @@
+"""Chunks in flight at those that hold them up, taken back for others that could have them."""
+
+from __future__ import annotations
+
+from p2pfs.peer.ledger import Ledger
+from p2pfs.peer.picker import Picker
+from p2pfs.peer.relief import Burden, to_relieve
+from p2pfs.peer.sourcing import Sourcing
+
+
+class StandIns:
+    """Lets go of sources of one download, so that what is in flight there is asked of others.
+
+    What comes late goes nowhere: their connections are given up.
+    """
+
+    def __init__(self, picker: Picker, ledger: Ledger, sourcing: Sourcing, silence: float) -> None:
+        """A source that was silent for ``silence`` seconds stands in for nobody."""
+        self._picker = picker
+        self._ledger = ledger
+        self._sourcing = sourcing
+        self._silence = silence
+
+    def end_trials(self, now: float) -> None:
+        """Take back what sources on trial do not send, as soon as others have nothing to do."""
+        taken, trials, connected = 0, self._sourcing.trials, self._sourcing.connected
+        for chunknum, asked in list(self._ledger.in_flight.items()):
+            source, waits = asked.source, asked.connection is asked.source.connection
+            if not waits or asked.arrived or not trials.in_vain(source, now):
+                continue
+            able = trials.stand_ins(source, connected, now)
+            if self._picker.stand_ins(chunknum, able) > taken:
+                taken += 1
+                self._sourcing.dismiss(source, now)
+
+    def relieve(self, now: float) -> None:
+        """Take chunks from a source that holds up the end, if others would soon have them."""
+        burdens = dict(self._ledger.burdens(now))
+        overdue = {burden.source for burden in burdens if burden.busy > self._silence}
+        helpers = self._sourcing.helpers() - overdue
+
+        def relief(burden: Burden) -> float | None:
+            return self._picker.relief(burden.chunknums, helpers, self._silence)
+
+        slow = to_relieve(burdens, relief)
+        if slow is not None:
+            burdens[slow].give_up(f"it was much slower than others after {slow.busy:.0f} s")
