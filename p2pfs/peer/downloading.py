@@ -415,6 +415,8 @@ class Download:
 
     def _crashed(self, failure: Failure) -> None:
         """Nothing is left to try for what failed here: the disk, or a defect of ours."""
+        if self._stopping and failure.check(CancelledError):
+            return  # it was waiting for the record, or for the disk, when everything was stopped
         if failure.check(StorageProblem) is None:
             self.log.failure("A download failed unexpectedly.", failure=failure)
         self._stop(failure)
