@@ -19,7 +19,7 @@ from p2pfs.errors import Refused
 from p2pfs.peer.ledger import Asked, Ledger
 from p2pfs.peer.library import Holding
 from p2pfs.peer.memory_sink import MemorySink
-from p2pfs.peer.picker import Picker, PickerSource, Standing
+from p2pfs.peer.picker import Picker, PickerSource
 from p2pfs.peer.source import SourceConnection, WrongChunk
 from p2pfs.peer.sources import Source
 from p2pfs.peer.sourcing import Sourcing
@@ -121,7 +121,7 @@ class SideTrials:
 
     def is_fit(self, source: Source, view: PickerSource) -> bool:
         """Whether a source may be asked: it has not delivered anything, and has nothing to do."""
-        proven = view.proven or self._around.experience.is_proven(source.address)
+        proven = view.proven or self._sourcing.trials.is_proven(source)
         return view.ready and not view.in_flight and not proven
 
     def _at_unproven(self, now: float) -> list[tuple[int, Asked]]:
@@ -131,13 +131,13 @@ class SideTrials:
             for chunknum, asked in self._ledger.in_flight.items()
             if not asked.arrived
             and chunknum not in self._won
-            and not self._around.experience.is_proven(asked.source.address)
+            and not self._sourcing.trials.is_proven(asked.source)
         ]
         if not asked:
             return []
-        others = 0
+        others, trials = 0, self._sourcing.trials
         for source in self._sourcing.connected:
-            if self._sourcing.trials.standing(source, now) is Standing.PROVEN:
+            if trials.is_proven(source) and not trials.in_vain(source, now):
                 others |= source.usable_chunks
         return [(chunknum, each) for chunknum, each in asked if not others >> chunknum & 1]
 

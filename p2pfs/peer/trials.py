@@ -24,6 +24,10 @@ class Trials:
         """The less, the sooner it is to be asked."""
         return self.claim(source).rank
 
+    def is_proven(self, source: Source) -> bool:
+        """Whether a source has delivered, and failed little since."""
+        return self._experience.is_proven(source.address)
+
     def in_vain(self, source: Source, now: float) -> bool:
         """Whether a source has brought nothing in all its trial.
 
