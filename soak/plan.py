@@ -202,7 +202,7 @@ def draw(seed: int) -> Plan:
     acts += _faults(random, names, acts)
     acts.sort(key=lambda item: item[0])
     over = max(at + (act.seconds if isinstance(act, Fault) else 0.0) for at, act in acts)
-    false = [_false_holder(random, n, scale) for n in range(random.choice([0, 0, 0, 0, 1, 2, 5]))]
+    false = [_false_holder(random, n, scale) for n in range(random.choice([0, 0, 0, 0, 0, 1, 3]))]
     return Plan(seed, chunk_size, peers, liars, greedy, scale.slow_drive, false, acts, over + 1.0)
 
 
@@ -285,7 +285,7 @@ def _host(random: Random, name: str, scale: Scale) -> HostPlan:
 
 
 def _false_holder(random: Random, number: int, scale: Scale) -> FalsePlan:
-    ports = random.choice([1, 1, 3, 20])
+    ports = random.choice([1, 1, 3, 12])
     return FalsePlan(_host(random, f"false{number}", scale), random.choice(KINDS), ports)
 
 
