@@ -8,6 +8,9 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 
+MANY = 4
+"""Times as many hosts as are to be drawn of which each is drawn at most once, by trial."""
+
 
 class HostTurns:
     """Peers by their hosts. What it takes to draw some does not depend on how many there are."""
@@ -47,6 +50,11 @@ class HostTurns:
     def draw(self, count: int, random: Random, but: Container[str]) -> list[str]:
         """Up to ``count`` peers that are not in ``but``."""
         drawn: list[str] = []
+        if len(self._hosts) >= MANY * count:
+            drawn = [peer for peer in self._one_each(count, random) if peer not in but]
+            if len(drawn) == count:
+                return drawn
+            drawn = []
         turns: list[Iterator[str]] = []
         for host in _in_random_order(self._hosts, random):
             if len(drawn) == count:
@@ -62,6 +70,19 @@ class HostTurns:
         while turns and len(drawn) < count:
             turns = [turn for turn in turns if len(drawn) < count and _take(turn, drawn)]
         return drawn
+
+    def _one_each(self, count: int, random: Random) -> list[str]:
+        """A peer each of so many hosts, which are few of all."""
+        hosts, total, chance = self._hosts, len(self._hosts), random.random
+        picked: dict[str, None] = {}
+        # Who is drawn twice is replaced.
+        while len(picked) < count:
+            lacking = range(count - len(picked))
+            picked.update(dict.fromkeys([hosts[int(chance() * total)] for _ in lacking]))
+        of_each = [self._peers[host] for host in picked]
+        return [
+            peers[0] if len(peers) == 1 else peers[int(chance() * len(peers))] for peers in of_each
+        ]
 
 
 def _take(turn: Iterator[str], drawn: list[str]) -> bool:

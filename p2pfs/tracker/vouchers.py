@@ -35,7 +35,8 @@ class Vouchers:
 
     def speak_for(self, member: str, asking: str) -> bool:
         """Whether any host but the one that asks vouches for a member."""
-        return any(host != asking for host in self._hosts.get(member, ()))
+        hosts = self._hosts.get(member)
+        return hosts is not None and any(host != asking for host in hosts)
 
     def forget(self, member: str) -> None:
         """A member has left."""
