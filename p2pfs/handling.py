@@ -149,7 +149,7 @@ class Handling:
             left, self._quantum = self._left, QUANTUM
             try:
                 self._current.go_on()
-            except Exception:
+            except Exception:  # a defect: logged, and the end of that connection alone
                 self.log.failure("Handling a line failed.")
                 self._current.abort()
             self._current = None

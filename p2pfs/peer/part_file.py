@@ -270,13 +270,7 @@ class PartFile:
 
         It survives the renaming and closing of the part file.
         """
-        reader = _PartReader(self._disk, self._disk.duplicate(self._fd), self)
-        try:
-            reader.check()
-        except BaseException:
-            reader.close()
-            raise
-        return reader
+        return _PartReader(self._disk, self._disk.duplicate(self._fd), self).checked()
 
     def plain_reader(self) -> ChunkReader:
         """A reader of whatever is there."""

@@ -105,13 +105,16 @@ class ChunkReader:
             if error.errno in _OUR_OWN:
                 raise StorageProblem(f"Cannot read {path}: {error.strerror}.") from error
             raise FileAway.of(path, error) from None
-        reader = cls(disk, fd, path, stamp)
+        return cls(disk, fd, path, stamp).checked()
+
+    def checked(self) -> ChunkReader:
+        """This reader; it is closed when `check` raises."""
         try:
-            reader.check()
+            self.check()
         except BaseException:
-            reader.close()
+            self.close()
             raise
-        return reader
+        return self
 
     def check(self) -> None:
         """Raise `FileChanged` when the file does not bear its stamp any more."""
