@@ -105,3 +105,20 @@ def is_private(host: str) -> bool:
     except ValueError:
         return False
     return any(address in network for network in _PRIVATE)
+
+
+def host_of(address: object) -> str:
+    """Whom a connection counts for: an IPv4 address, an IPv6 network, or '' for this machine.
+
+    ``address`` is an `Address`, or what Twisted says of a transport's other end. Whoever has
+    one IPv6 address commonly has all 2^64 of its network.
+    """
+    host = getattr(address, "host", None)
+    if not isinstance(host, str):
+        return ""
+    host = plain_host(host)
+    try:
+        is_ipv6 = isinstance(ip_address(host), IPv6Address)
+    except ValueError:
+        return host
+    return str(ip_network(f"{host.partition('%')[0]}/64", strict=False)) if is_ipv6 else host

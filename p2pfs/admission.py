@@ -11,33 +11,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from heapq import heapify, heappop, heappush, heapreplace
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Generic, TypeVar
-
-from twisted.internet.interfaces import IAddress
-
-from p2pfs.addresses import Address, plain_host
 
 C = TypeVar("C", bound=Hashable)
 
 IDLE = 10.0
 """Seconds after which a connection that did nothing of use makes room for any newcomer."""
-
-
-def host_of(address: IAddress | Address | None) -> str:
-    """Whom a connection counts for: an IPv4 address, an IPv6 network, or '' for this machine.
-
-    Whoever has one IPv6 address commonly has all 2^64 of its network.
-    """
-    host = getattr(address, "host", None)
-    if not isinstance(host, str):
-        return ""
-    host = plain_host(host)
-    try:
-        is_ipv6 = isinstance(ip_address(host), IPv6Address)
-    except ValueError:
-        return host
-    return str(ip_network(f"{host.partition('%')[0]}/64", strict=False)) if is_ipv6 else host
 
 
 class _Host(Generic[C]):

@@ -47,25 +47,6 @@ class Descriptors:
         )
 
 
-class Room:
-    """Counts what is open of one kind."""
-
-    def __init__(self, most: int = MOST) -> None:
-        self.most = most
-        self.taken = 0
-
-    def take(self) -> bool:
-        """Open one more; False when there is no room for it."""
-        if self.taken >= self.most:
-            return False
-        self.taken += 1
-        return True
-
-    def give_back(self) -> None:
-        """One is closed."""
-        self.taken -= 1
-
-
 def allow_many() -> None:
     """Raise the soft limit: every connection takes a descriptor, and 1,024 are soon used up."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

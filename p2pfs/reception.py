@@ -10,7 +10,8 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs.admission import Admission, host_of
+from p2pfs.addresses import host_of
+from p2pfs.admission import Admission
 from p2pfs.budget import Budget
 from p2pfs.handling import Handling
 from p2pfs.host_rates import HostRates

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address
+import ipaddress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
-from p2pfs.addresses import Address, is_loopback, is_wildcard, parse_address, plain_host
+from p2pfs.addresses import Address, host_of, is_loopback, is_wildcard, parse_address, plain_host
 from p2pfs.errors import InvalidAddress
 
 
@@ -106,7 +107,7 @@ def test_an_address_written_is_read_back(ip: object, port: int) -> None:
 def test_mapped_ipv4_is_ipv4() -> None:
     """A dual-stack socket sees IPv4 peers in IPv6 clothes; they are the same peers."""
     assert plain_host("::FFFF:c000:201") == "192.0.2.1"
-    assert plain_host(str(IPv6Address(1))) == "::1"
+    assert plain_host(str(ipaddress.IPv6Address(1))) == "::1"
 
 
 def test_wildcards_and_loopback_are_recognised() -> None:
@@ -116,3 +117,20 @@ def test_wildcards_and_loopback_are_recognised() -> None:
     loopbacks = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost"]
     assert all(map(is_loopback, loopbacks))
     assert not any(map(is_loopback, ["", "192.0.2.1", "::", "localhost.example"]))
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        (IPv4Address("TCP", "192.0.2.1", 5), "192.0.2.1"),
+        (IPv6Address("TCP", "::ffff:192.0.2.1", 5), "192.0.2.1"),
+        (IPv6Address("TCP", "2001:db8::1", 5), "2001:db8::/64"),
+        (IPv6Address("TCP", "2001:db8::2:1", 5), "2001:db8::/64"),
+        (IPv6Address("TCP", "fe80::1%eth0", 5), "fe80::/64"),
+        (UNIXAddress(None), ""),
+        (None, ""),
+    ],
+)
+def test_an_ipv6_network_is_one_host(address: object, host: str) -> None:
+    """Who has one of its addresses has them all, and gets no more room for it."""
+    assert host_of(address) == host

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
-from p2pfs.admission import IDLE, Admission, host_of
+from p2pfs.admission import IDLE, Admission
 
 LIMIT = 6
 
@@ -111,23 +109,6 @@ def test_thousands_of_one_host_do_not_lock_out_others() -> None:
         assert evicted[1] == "greedy"
     assert not admission.has_room("one too many", 0)
     assert not admission.has_room("greedy", 0)
-
-
-@pytest.mark.parametrize(
-    ("address", "host"),
-    [
-        (IPv4Address("TCP", "192.0.2.1", 5), "192.0.2.1"),
-        (IPv6Address("TCP", "::ffff:192.0.2.1", 5), "192.0.2.1"),
-        (IPv6Address("TCP", "2001:db8::1", 5), "2001:db8::/64"),
-        (IPv6Address("TCP", "2001:db8::2:1", 5), "2001:db8::/64"),
-        (IPv6Address("TCP", "fe80::1%eth0", 5), "fe80::/64"),
-        (UNIXAddress(None), ""),
-        (None, ""),
-    ],
-)
-def test_an_ipv6_network_is_one_host(address: Any, host: str) -> None:
-    """Who has one of its addresses has them all, and gets no more room for it."""
-    assert host_of(address) == host
 
 
 def test_who_is_at_work_goes_last() -> None:

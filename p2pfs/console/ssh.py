@@ -24,7 +24,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
-from p2pfs.admission import host_of
+from p2pfs.addresses import host_of
 from p2pfs.console.command import CommandSet
 from p2pfs.console.ssh_admission import Doorkeeper, Doors
 from p2pfs.console.ssh_keys import AuthorizedKeysFile, host_key

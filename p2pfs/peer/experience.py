@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
-from p2pfs.addresses import Address
-from p2pfs.admission import host_of
+from p2pfs.addresses import Address, host_of
 
 REMEMBERED = 1024
 """Addresses that are remembered of those that are proven, and of the others."""

@@ -12,7 +12,6 @@ from twisted.python.failure import Failure
 
 from p2pfs.console.peer_commands import peer_commands
 from p2pfs.daemon import Daemon
-from p2pfs.descriptors import Room
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE, bound_address, client_endpoint
@@ -31,6 +30,7 @@ from p2pfs.peer.publishing import Publisher
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.reachability import reach_warning
 from p2pfs.peer.records import Records
+from p2pfs.peer.room import Room
 from p2pfs.peer.serving import ServingFactory, ServingHooks
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.surroundings import Surroundings

@@ -20,15 +20,14 @@ from twisted.internet.error import (
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.python.failure import Failure
 
-from p2pfs.addresses import Address
-from p2pfs.admission import host_of
-from p2pfs.descriptors import Room
+from p2pfs.addresses import Address, host_of
 from p2pfs.errors import Refused, SourceFailed
 from p2pfs.listening import address_endpoint
 from p2pfs.peer.call_backs import CallBacks
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.requests import QUIET
+from p2pfs.peer.room import Room
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.source import OutOfReach, SourceConnection, SourceFactory
 from p2pfs.peer.trial import Trial

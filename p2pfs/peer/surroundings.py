@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from p2pfs.descriptors import Room
 from p2pfs.peer.call_backs import CallBacks
 from p2pfs.peer.experience import Experience
 from p2pfs.peer.intake import Intake
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.memory_sink import SpareMemory
 from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.room import Room
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.uplink import Uplink
 

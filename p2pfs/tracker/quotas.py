@@ -19,7 +19,7 @@ class Quotas:
     `p2pfs.tracker.accounts` reckons. ``names_per_host`` and ``memory_per_host`` bound the
     peers of one host together, lest it take everything by having many of them, and only
     bind once half of ``names`` or ``memory`` is in use; a host is what
-    `p2pfs.admission.host_of` takes for one. ``connections`` are those open at a
+    `p2pfs.addresses.host_of` takes for one. ``connections`` are those open at a
     time, and ``silence`` is how many seconds one that has not registered may ask nothing.
     """
 
