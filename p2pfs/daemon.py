@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, gatherResults
@@ -20,12 +19,15 @@ from twisted.python.usage import Options, UsageError
 from p2pfs.console.command import CommandSet
 from p2pfs.console.control import ControlService
 from p2pfs.console.control_messages import SOCKET_NAME
-from p2pfs.console.ssh import ConsoleSSHFactory, ssh_factory
 from p2pfs.console.ssh_admission import Doors
 from p2pfs.descriptors import Descriptors, allow_many
 from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import listen
 from p2pfs.state_directory import StateDirectory
+from p2pfs.steady_reactor import steady_reactor
+
+if TYPE_CHECKING:  # see `Daemon.offer_consoles`
+    from p2pfs.console.ssh import ConsoleSSHFactory
 
 STATE_WATCH_SECONDS = 10.0
 """How often a daemon looks whether its state directory is still there."""
@@ -126,6 +128,9 @@ class Daemon(MultiService):
             raise StartupProblem(
                 "The SSH console needs to know who may log in; give --authorized-keys FILE."
             )
+        # Not at the top: conch imports the reactor, which would install one that is not steady.
+        from p2pfs.console.ssh import ssh_factory
+
         doors = Doors().within(descriptors.ssh)
         self._ssh = ssh_factory(
             self.state, authorized_keys, commands, namespace, self.reactor, doors
@@ -186,24 +191,14 @@ class DaemonOptions(Options):
         return None if value is None else Path(value).expanduser().absolute()
 
 
-def _keep_steady_time() -> None:
-    """Have the reactor go by a clock that nobody sets.
+def run_under_twistd(name: str, build: Callable[[Any], Daemon]) -> Daemon:
+    """Build and open a daemon for twistd; a problem becomes one line and exit status 1.
 
-    It goes by the time of day otherwise: set that back, and every timer waits as
-    much longer; set it forward, and every timeout has passed.
+    ``build`` makes it for the reactor that it is given.
     """
-    # Not at the top, as twistd chooses the reactor after this module was loaded.
-    from twisted.internet import reactor
-
-    reactor.seconds = time.monotonic  # type: ignore[method-assign]  # its seam for time
-
-
-def run_under_twistd(name: str, build: Callable[[], Daemon]) -> Daemon:
-    """Build and open a daemon for twistd; a problem becomes one line and exit status 1."""
     allow_many()
-    _keep_steady_time()
     try:
-        daemon = build()
+        daemon = build(steady_reactor())
         daemon.open()
     except P2pfsError as error:
         raise SystemExit(f"{name}: {error}") from None

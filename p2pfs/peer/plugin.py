@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from p2pfs.daemon import Daemon, DaemonOptions, run_under_twistd
 from p2pfs.descriptors import Descriptors, free_descriptors
@@ -46,10 +47,8 @@ class Options(DaemonOptions):
 
 def make_service(options: Options) -> Daemon:
     """The peer that the options describe."""
-    # twistd installs the reactor of its --reactor option before this runs, not before imports.
-    from twisted.internet import reactor
 
-    def build() -> PeerService:
+    def build(reactor: Any) -> PeerService:
         settings = PeerSettings(
             state=options.path("state") or default_state_directory("peer", os.environ),
             tracker=options["tracker"],

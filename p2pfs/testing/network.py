@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import is_loopback
 from p2pfs.keepalive import KeepAlive
 from p2pfs.testing.connecting import SimulatedPort
-from p2pfs.testing.disk import Drive, SimulatedDisk
+from p2pfs.testing.disk import SECOND_NS, Drive, SimulatedDisk
 from p2pfs.testing.endings import end_coroutines
 from p2pfs.testing.links import Link
 from p2pfs.testing.reactor import HostReactor
@@ -81,6 +81,10 @@ class Host:
         self.reactor = HostReactor(self)
         self.disk = SimulatedDisk(self.drive)
         self.keep(self.reactor)
+
+    def wall_clock(self) -> float:
+        """What its clock shows, in seconds since 1970; see `Drive` for how it goes wrong."""
+        return self.drive.time_ns() / SECOND_NS
 
     def free_port(self) -> int:
         """A port that was not used for long."""

@@ -42,6 +42,7 @@ class Swarm:
             TrackerSettings(state, **settings),
             self._new_random(),
             self._new_random().randbytes,
+            host.wall_clock,
         )
         self._start(tracker, host)
         return tracker

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from random import Random
+from typing import Any
 
 from p2pfs.daemon import Daemon, DaemonOptions, run_under_twistd
 from p2pfs.descriptors import Descriptors, free_descriptors
@@ -40,10 +41,8 @@ class Options(DaemonOptions):
 
 def make_service(options: Options) -> Daemon:
     """The tracker that the options describe."""
-    # twistd installs the reactor of its --reactor option before this runs, not before imports.
-    from twisted.internet import reactor
 
-    def build() -> TrackerService:
+    def build(reactor: Any) -> TrackerService:
         settings = TrackerSettings(
             state=options.path("state") or default_state_directory("tracker", os.environ),
             listen=options["listen"] or [DEFAULT_LISTEN],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Any
@@ -55,8 +56,9 @@ class TrackerProtocol(MessageProtocol):
         self.tracker = factory
         self.member: Member | None = None
         self._nonce: bytes | None = None
-        self.since = factory.reactor.seconds()
-        self._last_asked = self.since
+        self.since = factory.wall_clock()
+        """The time of day when it connected, for people."""
+        self._last_asked = factory.reactor.seconds()
         self._silence: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
@@ -307,14 +309,17 @@ class TrackerFactory(Reception[TrackerProtocol]):
         keep_alive: KeepAlive | None = None,
         quotas: Quotas | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         """``random`` chooses which holders are named when there are many.
 
-        ``entropy`` makes so many bytes that nobody can foresee.
+        ``entropy`` makes so many bytes that nobody can foresee. ``wall_clock`` tells the time
+        of day, in seconds since 1970, which is only shown: time-outs go by ``reactor``.
         """
         self.reactor = reactor
         self.directory = directory
         self.entropy = entropy
+        self.wall_clock = wall_clock
         self.members = Members()
         self.calls = Calls(self.members)
         self.prober = Prober(reactor, entropy, self._probed)

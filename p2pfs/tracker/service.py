@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,10 +48,12 @@ class TrackerService(Daemon):
         settings: TrackerSettings,
         random: Random,
         entropy: Callable[[int], bytes] = os.urandom,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         """``random`` chooses which holders are named when there are many.
 
-        ``entropy`` makes so many bytes that nobody can foresee.
+        ``entropy`` makes so many bytes that nobody can foresee. ``wall_clock`` tells the time
+        of day, in seconds since 1970, which is only shown: time-outs go by ``reactor``.
         """
         super().__init__(reactor, settings.state)
         self.settings = settings
@@ -65,6 +68,7 @@ class TrackerService(Daemon):
             settings.keep_alive,
             quotas,
             entropy,
+            wall_clock,
         )
 
     def open(self) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ def test_the_p2pfs_program(machines: Machines) -> None:
     assert "use --overwrite" in again.stderr
     peers = p2pfs("--state", str(tracker.state), "tracker", "list_peers")
     assert len(peers.stdout.splitlines()) == 3
+    assert all(abs(time.time() - peer["since"]) < 60 for peer in tracker.ask("list_peers"))
     chunks = p2pfs("--state", str(tracker.state), "tracker", "list_chunkinfo", "x.bin")
     assert chunks.stdout.count("0-1") == 2
 
