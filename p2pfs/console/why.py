@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # the service offers the command
 def why(service: PeerService, name: str) -> Answer:
     """How it stands with the file of that name, for people and for scripts.
 
-    ``state`` in the data is one of downloading, starting, shared, withheld, unfinished,
-    failed and unknown.
+    ``state`` in the data is one of starting, downloading, finishing, shared, withheld,
+    unfinished, failed and unknown.
     """
     job = next((job for job in service.downloads.jobs if job.name == name), None)
     failed = service.downloads.failed.get(name)
@@ -61,6 +61,8 @@ def _withheld(holding: Holding, now: float) -> str:
 
 def _running(job: Job, data: dict[str, Any], now: float) -> tuple[str, list[str]]:
     data["phase"] = job.remark
+    if job.download is None and job.is_whole:
+        return "finishing", [f"All of '{job.name}' is there: {job.phase}."]
     if job.download is None:
         return "starting", [f"'{job.name}' is {job.phase}, for {seconds_text(now - job.started)}."]
     explanation = job.download.explain()

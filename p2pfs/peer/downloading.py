@@ -151,6 +151,9 @@ class Download:
     @property
     def remark(self) -> str:
         """What a person would like to know now: how many sources, or what it waits for."""
+        if self._stopping:
+            # It waits for nothing but its own last writes.
+            return "all chunks are there" if self._outcome is None else "stopping"
         if self._reach.cut_off:
             return CUT_OFF
         waited = self._progress.waited(self._reactor.seconds())

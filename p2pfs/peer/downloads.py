@@ -161,6 +161,7 @@ class Downloads:
             if shared is None:
                 await pool.close()
         self.failed.forget(job.name)
+        job.phase = "finished"
         return fetched
 
     async def _fetch(self, job: Job, pool: SourcePool) -> Fetched:
@@ -196,6 +197,7 @@ class Downloads:
         if recorder is not None:
             self._uplink.flush()
             # Without this record a restart finds the whole file, and makes up for it.
+            job.phase = "putting it on record"
             await self._records.save(holding).addErrback(warn_not_recorded)
             await recorder.forget()
             if not holding.info.totalchunknum:
@@ -242,7 +244,6 @@ class Downloads:
         ends = 0
         while ends < MOST_ENDS:
             if part.touched:
-                job.download = None
                 await mending.mend()
             if recorder is None:
                 await self._copy(job, holding)
@@ -260,6 +261,7 @@ class Downloads:
                 await fresh.close()
                 pool = fresh
             received.update(download.received)
+            job.download, job.phase = None, "syncing the file and giving it its name"
             stamp = await in_thread(self._reactor, part.finish, job.target, job.overwrite)
             if stamp is not None:
                 return stamp, received, download.reached

@@ -31,7 +31,8 @@ class Fetched:
 class Job:
     """One file on its way to ``target``; ``started`` is a time of the reactor's clock.
 
-    ``place`` is where that is for the file system, once it is known.
+    ``place`` is where that is for the file system, once it is known. ``download`` is
+    what fetches its chunks; while nothing does, ``phase`` says what is done instead.
     """
 
     name: str
@@ -55,6 +56,11 @@ class Job:
     def done(self) -> int:
         """Bytes that are there and verified."""
         return bytes_in(self.holding.info, self.holding.chunks) if self.holding else 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is there and verified, so that it only needs to be finished."""
+        return self.holding is not None and self.holding.chunks.whole
 
     @property
     def remark(self) -> str:
