@@ -62,7 +62,7 @@ class FileChecks:
         for host in self._scene.peers:
             peer = self._scene.swarm.daemons.get(host)
             if isinstance(peer, PeerService) and host.is_up:
-                for held in peer.library:
+                for held in peer.peer.library:
                     self.check_claim(host, held)
                     if not held.is_share:
                         self._note_progress(host, held)
@@ -180,8 +180,8 @@ class FileChecks:
                 progress.end = kind
 
     def _note_copies(self, peer: PeerService) -> None:
-        known = {held.path for held in peer.library}
-        for job in peer.downloads.jobs:
+        known = {held.path for held in peer.peer.library}
+        for job in peer.peer.downloads.jobs:
             if job.is_copy:
                 parts = (p for p in job.target.parent.iterdir() if is_part_name(p.name))
                 self._scene.truth.left_by_copies.update(set(parts) - known)

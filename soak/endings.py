@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from p2pfs.peer.library import Holding
 from p2pfs.peer.part_file import is_part_name
+from p2pfs.peer.peer import JOURNALS
 from p2pfs.peer.recorder import journal_path
-from p2pfs.peer.service import JOURNALS, PeerService
+from p2pfs.peer.service import PeerService
 from p2pfs.testing import Connection, Host
 from p2pfs.testing.endings import reachable
 from p2pfs.testing.swarm import PEER_PORT
@@ -28,14 +29,16 @@ class EndChecks:
         tracker = self._scene.swarm.daemons.get(self._scene.tracker)
         if not isinstance(tracker, TrackerService):
             return
-        directory, expected = tracker.directory, {}
+        directory, expected = tracker.tracker.directory, {}
         for host in self._scene.peers:
             peer = self._scene.swarm.daemons.get(host)
-            if not isinstance(peer, PeerService) or peer.uplink.address is None:
+            if not isinstance(peer, PeerService) or peer.peer.uplink.address is None:
                 self._scene.problem(f"{host.name} has not joined again.")
                 continue
-            expected[peer.uplink.address] = {
-                held.name: held.chunks for held in peer.library if _is_to_be_listed(held, directory)
+            expected[peer.peer.uplink.address] = {
+                held.name: held.chunks
+                for held in peer.peer.library
+                if _is_to_be_listed(held, directory)
             }
         if set(directory.peers) != set(expected):
             self._scene.problem(f"The tracker knows {directory.peers}, there are {[*expected]}.")
@@ -60,10 +63,13 @@ class EndChecks:
     def _check_idle_peer(self, host: Host, peer: PeerService) -> None:
         if host.disk.open_files:
             self._scene.problem(f"{host.name} has files open: {host.disk.open_files}")
-        for held in peer.library:
+        for held in peer.peer.library:
             if (host, held.name) in self._scene.truth.unshared:
                 self._scene.problem(f"{host.name} has '{held.name}', which its user unpublished.")
-        state, unfinished = host.directory / "state", [h for h in peer.library if not h.is_share]
+        state, unfinished = (
+            host.directory / "state",
+            [h for h in peer.peer.library if not h.is_share],
+        )
         journals = {journal_path(state / JOURNALS, held.name) for held in unfinished}
         for journal in (state / JOURNALS).glob("*"):
             if journal not in journals | self._scene.truth.unremovable:

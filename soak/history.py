@@ -201,7 +201,7 @@ class History:
                 self._writer.problem(f"{host.name} does not run any more.")
                 continue
             for name in self.plan.names:
-                held = peer.library.get(name)
+                held = peer.peer.library.get(name)
                 if self._witness.can_be_had(name) and not (held is not None and held.is_share):
                     last.append(self._users.fetch(host, peer, name, overwrite=True))
         self._network.run(LONGEST_DOWNLOAD, lambda: not any(a.goes_on for a in last))

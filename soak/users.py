@@ -80,7 +80,7 @@ class Users:
         self._tolerate(publish(peer, path, file.name))
 
     def _unpublish(self, host: Host, peer: PeerService, name: str) -> None:
-        work = Deferred.fromCoroutine(peer.publisher.unpublish(name))
+        work = Deferred.fromCoroutine(peer.peer.publisher.unpublish(name))
         self._tolerate(work.addCallback(self._scene.truth.unsharing(host, name)))
 
     def fetch(self, host: Host, peer: PeerService, name: str, overwrite: bool = False) -> Attempt:
@@ -109,7 +109,7 @@ class Users:
             self._scene.writer.report.delivered += 1
             self._files.told(host, one.path)
 
-        _, fetched = peer.trees.start(TREE, target, False, arrived)
+        _, fetched = peer.peer.trees.start(TREE, target, False, arrived)
         fetched.addErrback(_expected).addCallback(self._tree_ended, attempt)
         fetched.addErrback(self._defect)
 
@@ -117,7 +117,7 @@ class Users:
         for attempt in self.attempts:
             attempt.cancelled |= attempt.host is host and attempt.name == name
         with suppress(NotFound):  # it is over already
-            peer.downloads.cancel(name)
+            peer.peer.downloads.cancel(name)
 
     def _occupy(self, host: Host, act: Occupy) -> None:
         path = host.directory / DOWNLOADS / (act.name + act.suffix)

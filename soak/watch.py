@@ -45,5 +45,5 @@ class Watch:
         patience = self._scene.network.keep_alive + GRACE_SECONDS
         if now - self._seen_at.setdefault(host, now) > patience:
             self._seen_at[host] = now
-            if f"{host.address}:{PEER_PORT}" in service.directory.peers:
+            if f"{host.address}:{PEER_PORT}" in service.tracker.directory.peers:
                 self._scene.problem(f"{host.name} is out of reach, and the tracker still lists it.")

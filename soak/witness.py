@@ -72,12 +72,12 @@ class Witness:
         for other, peer in self._scene.swarm.daemons.items():
             if other is host or not isinstance(peer, PeerService) or directory is None:
                 continue
-            held = peer.library.get(attempt.name)
+            held = peer.peer.library.get(attempt.name)
             if held is None or held.info != holding.info or self._is_touched(held):
                 continue
             if self._can_give(other, host):
                 listed = directory[attempt.name].holders if attempt.name in directory else {}
-                known = listed.get(peer.uplink.address or "")
+                known = listed.get(peer.peer.uplink.address or "")
                 sample[other] = held.chunks.bits & (known.bits if known else 0)
         attempt.samples.append(sample)
         self._look_for_standstill(attempt, holding, sample)
@@ -108,7 +108,7 @@ class Witness:
         for host, direction in ((sender, "upload"), (receiver, "download")):
             peer = self._scene.swarm.daemons[host]
             assert isinstance(peer, PeerService)
-            rates.append(peer.limits[direction].rate)
+            rates.append(peer.peer.limits[direction].rate)
         return min((rate for rate in rates if rate is not None), default=None)
 
     def could_have_finished(self, attempt: Attempt) -> bool:
@@ -131,18 +131,18 @@ class Witness:
     def can_be_had(self, name: str) -> bool:
         """Whether some peer shares the whole file, and the tracker lists that."""
         tracker = self._scene.swarm.daemons.get(self._scene.tracker)
-        if not isinstance(tracker, TrackerService) or name not in tracker.directory:
+        if not isinstance(tracker, TrackerService) or name not in tracker.tracker.directory:
             return False
-        whole = {a for a, chunks in tracker.directory[name].holders.items() if chunks.whole}
+        whole = {a for a, chunks in tracker.tracker.directory[name].holders.items() if chunks.whole}
         return any(
-            isinstance(peer, PeerService) and peer.uplink.address in whole
+            isinstance(peer, PeerService) and peer.peer.uplink.address in whole
             for peer in self._scene.swarm.daemons.values()
         )
 
     def _directory(self, host: Host) -> Directory | None:
         tracker = self._scene.swarm.daemons.get(self._scene.tracker)
         works = self._works(self._scene.tracker) and self._connected(host, self._scene.tracker)
-        return tracker.directory if works and isinstance(tracker, TrackerService) else None
+        return tracker.tracker.directory if works and isinstance(tracker, TrackerService) else None
 
     def _can_give(self, other: Host, host: Host) -> bool:
         return (

@@ -225,11 +225,11 @@ def claim_wrong_chunk(stage: Stage) -> None:
     total = info.totalchunknum
     chunks = ChunkSet.of(total, [3])
     holding = Holding("f", info, HashList(total), chunks, path, target=stage.target)
-    stage.peer.library.add(holding)
+    stage.peer.peer.library.add(holding)
 
 
 def shared_info(stage: Stage) -> FileInfo:
-    return stage.sharing.library["f"].info
+    return stage.sharing.peer.library["f"].info
 
 
 def claim_what_is_gone(stage: Stage) -> None:
@@ -239,17 +239,17 @@ def claim_what_is_gone(stage: Stage) -> None:
 
 def claim_more_than_the_tracker_knows(stage: Stage) -> None:
     stage.fetch()
-    address = stage.peer.uplink.address
+    address = stage.peer.peer.uplink.address
     assert address is not None
     directory(stage).unpublish(address, "f")
 
 
 def directory(stage: Stage):  # type: ignore[no-untyped-def]  # the tracker's, whatever its type
-    return stage.swarm.daemons[stage.tracker].directory  # type: ignore[attr-defined]  # as above
+    return stage.swarm.daemons[stage.tracker].tracker.directory  # type: ignore[attr-defined]  # as above
 
 
 def claim_less_than_the_tracker_knows(stage: Stage) -> None:
-    stage.sharing.library.discard(stage.sharing.library["f"])
+    stage.sharing.peer.library.discard(stage.sharing.peer.library["f"])
 
 
 def forget_to_leave(stage: Stage) -> None:
@@ -271,8 +271,8 @@ def leave_file_open(stage: Stage) -> None:
 
 
 def leave_connection(stage: Stage) -> None:
-    pool = stage.peer.downloads.new_pool()
-    stage.peer.downloads.start("f", stage.target, False, pool)
+    pool = stage.peer.peer.downloads.new_pool()
+    stage.peer.peer.downloads.start("f", stage.target, False, pool)
     stage.network.run(30)
 
 
@@ -481,6 +481,6 @@ def test_a_hanging_download_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_stamp_is_of_the_simulated_clock(stage: Stage) -> None:
     """The checks read the disk past it; they would otherwise change what the peers see."""
-    holding = stage.sharing.library["f"]
+    holding = stage.sharing.peer.library["f"]
     stage.files.look()
     assert holding.stamp == Stamp.of(stage.source.disk.status(holding.path))

@@ -167,7 +167,7 @@ class _Gathering:
         if self._plan.files == 1:
             peer.work, fetched = download(peer.service, NAME, target)  # type: ignore[assignment]
         else:
-            peer.work, fetched = peer.service.trees.start(f"{NAME}/", target, False)  # type: ignore[assignment]
+            peer.work, fetched = peer.service.peer.trees.start(f"{NAME}/", target, False)  # type: ignore[assignment]
         fetched.addCallback(self._fetched, peer).addErrback(self._failed, peer)
 
     # What happens

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
@@ -28,11 +28,9 @@ from p2pfs.errors import UsageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
 from p2pfs.peer.listing import Listing
+from p2pfs.peer.peer import Peer
 from p2pfs.peer.rate_limit import parse_rate
 from p2pfs.threads import in_thread
-
-if TYPE_CHECKING:  # the service offers these commands, so it imports this module
-    from p2pfs.peer.service import PeerService
 
 REPORT_SECONDS = 0.2
 """How often a running command looks how far it is."""
@@ -40,9 +38,9 @@ REPORT_SECONDS = 0.2
 _T = TypeVar("_T")
 
 
-def peer_commands(service: PeerService) -> CommandSet:
+def peer_commands(peer: Peer) -> CommandSet:
     """The commands of one peer."""
-    console = _PeerConsole(service)
+    console = _PeerConsole(peer)
     remote = Parameter("remote_file", "the file's name on the network")
     return CommandSet(
         [
@@ -110,27 +108,27 @@ def peer_commands(service: PeerService) -> CommandSet:
                 ],
             ),
             Command("cancel", "Stop a download; what came is kept.", console.cancel, [remote]),
-            exit_command(service.reactor, "peer"),
+            exit_command(peer.reactor, "peer"),
         ]
     )
 
 
 class _PeerConsole:
-    def __init__(self, service: PeerService) -> None:
-        self._service = service
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
 
     async def connect(self, call: Call, report: ReportProgress) -> Answer:
         endpoint = tcp_endpoint_string(call["trackerip"], call["trackerport"], for_server=False)
-        uplink = self._service.uplink
+        uplink = self._peer.uplink
         await uplink.switch(endpoint)
         data = {"tracker": uplink.tracker, "address": uplink.address}
         return Answer(data, [f"Joined the tracker at {uplink.tracker} as {uplink.address}."])
 
     async def publish(self, call: Call, report: ReportProgress) -> Answer:
-        self._service.uplink.hurry()
-        await self._service.custodian.restored()
+        self._peer.uplink.hurry()
+        await self._peer.custodian.restored()
         path = _local_path(call["localfile"])
-        publication, published = self._service.publisher.publish(path, call.get("name"))
+        publication, published = self._peer.publisher.publish(path, call.get("name"))
         files = await self._watched(
             published,
             lambda: report(
@@ -147,18 +145,18 @@ class _PeerConsole:
             "published": [{"name": file.name, "listed": file.listed} for file in files],
             "skipped": publication.skipped,
         }
-        warning = [self._service.reach_warning] if self._service.reach_warning else []
+        warning = [self._peer.reach_warning] if self._peer.reach_warning else []
         return Answer(data, [*lines, *publication.skipped, *warning])
 
     async def unpublish(self, call: Call, report: ReportProgress) -> Answer:
-        await self._service.custodian.restored()
-        await self._service.publisher.unpublish(call["name"])
+        await self._peer.custodian.restored()
+        await self._peer.publisher.unpublish(call["name"])
         return Answer({"unpublished": call["name"]}, [f"'{call['name']}' is shared no more."])
 
     async def list_file(self, call: Call, report: ReportProgress) -> Answer:
-        await self._service.uplink.needed()
-        prefix, library = call.get("prefix") or "", self._service.library
-        listing = Listing(self._service.uplink.client, prefix, call.get("after") or "")
+        await self._peer.uplink.needed()
+        prefix, library = call.get("prefix") or "", self._peer.library
+        listing = Listing(self._peer.uplink.client, prefix, call.get("after") or "")
         shown = ListedFiles()
         while not (listing.ended or shown.full):
             for name, info in (await listing.next_page()).items():
@@ -177,14 +175,14 @@ class _PeerConsole:
         overwrite = "overwrite" in call.flags
         if remote.endswith("/"):
             check_filename(remote[:-1])
-            await self._service.uplink.needed()
+            await self._peer.uplink.needed()
             return await self._download_tree(remote, target, overwrite, report)
         check_filename(remote)
-        await self._service.uplink.needed()
-        into = await in_thread(self._service.reactor, target.is_dir)
+        await self._peer.uplink.needed()
+        into = await in_thread(self._peer.reactor, target.is_dir)
         if into or call["local_path"].endswith("/"):
             target = target / PurePosixPath(remote).name
-        job, fetched = self._service.downloads.start(remote, target, overwrite)
+        job, fetched = self._peer.downloads.start(remote, target, overwrite)
         result = await self._watched(
             fetched, lambda: report(Progress(remote, job.done, job.total, job.remark))
         )
@@ -207,7 +205,7 @@ class _PeerConsole:
     async def _download_tree(
         self, prefix: str, target: Path, overwrite: bool, report: ReportProgress
     ) -> Answer:
-        tree, fetched = self._service.trees.start(prefix, target, overwrite)
+        tree, fetched = self._peer.trees.start(prefix, target, overwrite)
         await self._watched(
             fetched, lambda: report(Progress(prefix, tree.done, tree.total, tree.remark))
         )
@@ -223,15 +221,15 @@ class _PeerConsole:
         return Answer(data, lines)
 
     async def status(self, call: Call, report: ReportProgress) -> Answer:
-        return status(self._service)
+        return status(self._peer)
 
     async def why(self, call: Call, report: ReportProgress) -> Answer:
         check_filename(call["remote_file"])
-        return why(self._service, call["remote_file"])
+        return why(self._peer, call["remote_file"])
 
     async def limit(self, call: Call, report: ReportProgress) -> Answer:
         direction, rate = call["direction"], call.get("rate")
-        limit = self._service.limits.get(direction)
+        limit = self._peer.limits.get(direction)
         if limit is None:
             raise UsageProblem(f"'{direction}' is no direction; write upload or download.")
         if rate is not None:
@@ -240,7 +238,7 @@ class _PeerConsole:
         return Answer({direction: limit.rate}, [f"The {direction} rate is {shown}."])
 
     async def cancel(self, call: Call, report: ReportProgress) -> Answer:
-        self._service.downloads.cancel(call["remote_file"])
+        self._peer.downloads.cancel(call["remote_file"])
         return Answer(
             {"cancelled": call["remote_file"]},
             [f"The download of '{call['remote_file']}' is cancelled; what came is kept."],
@@ -249,7 +247,7 @@ class _PeerConsole:
     async def _watched(self, work: Deferred[_T], look: Callable[[], None]) -> _T:
         """Await ``work``, calling ``look`` from time to time meanwhile, and once at the end."""
         watch = LoopingCall(look)
-        watch.clock = self._service.reactor
+        watch.clock = self._peer.reactor
         watching = watch.start(REPORT_SECONDS)
         try:
             result = await work

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from p2pfs.console.command import Answer
 from p2pfs.console.rendering import size_text, table
 from p2pfs.peer.explanation import seconds_text
+from p2pfs.peer.job import Job
 from p2pfs.peer.pace import Reached
-
-if TYPE_CHECKING:  # the service offers the command
-    from p2pfs.peer.job import Job
-    from p2pfs.peer.service import PeerService
+from p2pfs.peer.peer import Peer
 
 
-def status(service: PeerService) -> Answer:
+def status(peer: Peer) -> Answer:
     """What the peer does now, for people and for scripts."""
-    uplink = service.uplink
-    now = service.reactor.seconds()
-    transfers = [_transfer(job, now) for job in service.downloads.jobs]
+    uplink = peer.uplink
+    now = peer.reactor.seconds()
+    transfers = [_transfer(job, now) for job in peer.downloads.jobs]
     shares = [
         {
             "name": holding.name,
@@ -33,17 +31,17 @@ def status(service: PeerService) -> Answer:
             "crowd": holding.reached.crowd if holding.reached else None,
             "times_least": round(holding.reached.times, 3) if holding.reached else None,
         }
-        for holding in service.library
+        for holding in peer.library
     ]
     data = {
         "tracker": uplink.tracker,
         "joined_as": uplink.address,
         "problem": uplink.problem,
-        "listening": str(service.address),
-        "fingerprint": service.key.fingerprint,
+        "listening": str(peer.address),
+        "fingerprint": peer.key.fingerprint,
         "reachable": uplink.found_reachable,
-        "warning": service.reach_warning,
-        "uploaded": service.serving.uploaded,
+        "warning": peer.reach_warning,
+        "uploaded": peer.serving.uploaded,
         "shares": shares,
         "transfers": transfers,
     }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from twisted.internet.interfaces import IListeningPort
 
 from p2pfs.chunks import bytes_in
 from p2pfs.console.command import Answer, Call, Command, CommandSet, Parameter, ReportProgress
@@ -11,17 +14,14 @@ from p2pfs.console.exit_command import exit_command
 from p2pfs.console.rendering import size_text, table
 from p2pfs.listening import bound_address, tcp_endpoint_string
 from p2pfs.tracker.crowd import Standing
-
-if TYPE_CHECKING:  # the service offers these commands, so it imports this module
-    from p2pfs.tracker.service import TrackerService
-
+from p2pfs.tracker.tracker import Tracker
 
 _REACH = {True: "yes", False: "no", None: "not known"}
 
 
-def tracker_commands(service: TrackerService) -> CommandSet:
-    """The commands of one tracker."""
-    console = _TrackerConsole(service)
+def tracker_commands(tracker: Tracker, listen: Callable[[str], IListeningPort]) -> CommandSet:
+    """The commands of one tracker; ``listen`` has it accept peers at one more endpoint."""
+    console = _TrackerConsole(tracker, listen)
     name = Parameter("name", "the file's name on the network")
     return CommandSet(
         [
@@ -50,25 +50,26 @@ def tracker_commands(service: TrackerService) -> CommandSet:
                 console.list_chunkinfo,
                 [name],
             ),
-            exit_command(service.reactor, "tracker"),
+            exit_command(tracker.reactor, "tracker"),
         ]
     )
 
 
 class _TrackerConsole:
-    def __init__(self, service: TrackerService) -> None:
-        self._service = service
+    def __init__(self, tracker: Tracker, listen: Callable[[str], IListeningPort]) -> None:
+        self._tracker = tracker
+        self._listen = listen
 
     async def start(self, call: Call, report: ReportProgress) -> Answer:
         endpoint = tcp_endpoint_string(call["host"], call["port"], for_server=True)
-        address = str(bound_address(self._service.listen_also(endpoint)))
+        address = str(bound_address(self._listen(endpoint)))
         return Answer({"listening": address}, [f"Listening at {address}."])
 
     async def list_peers(self, call: Call, report: ReportProgress) -> Answer:
-        directory = self._service.directory
+        directory = self._tracker.directory
         peers: list[dict[str, Any]] = []
-        for name, connection in sorted(self._service.factory.joined.items()):
-            held, member = directory.held_by(name), self._service.factory.members[name]
+        for name, connection in sorted(self._tracker.factory.joined.items()):
+            held, member = directory.held_by(name), self._tracker.factory.members[name]
             peers.append(
                 {
                     "address": name,
@@ -93,8 +94,8 @@ class _TrackerConsole:
         return Answer(peers, table(headings, rows, "No peer is here."))
 
     async def list_files(self, call: Call, report: ReportProgress) -> Answer:
-        directory, crowds = self._service.directory, self._service.factory.crowds
-        now = self._service.reactor.seconds()
+        directory, crowds = self._tracker.directory, self._tracker.factory.crowds
+        now = self._tracker.reactor.seconds()
         files: list[dict[str, Any]] = [
             {
                 "name": name,
@@ -121,7 +122,7 @@ class _TrackerConsole:
         return Answer(files, table(headings, rows, "No file is offered."))
 
     async def list_chunkinfo(self, call: Call, report: ReportProgress) -> Answer:
-        listed = self._service.directory[call["name"]]
+        listed = self._tracker.directory[call["name"]]
         holders = sorted(listed.holders.items())
         data = {peer: [list(run) for run in chunks.ranges()] for peer, chunks in holders}
         rows = [(peer, f"{len(chunks)}", str(chunks)) for peer, chunks in holders]

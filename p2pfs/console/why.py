@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from p2pfs.console.command import Answer
 from p2pfs.console.rendering import size_text
 from p2pfs.peer.explanation import Explanation, Group, SourceState, seconds_text
-
-if TYPE_CHECKING:  # the service offers the command
-    from p2pfs.peer.failed_downloads import FailedDownload
-    from p2pfs.peer.job import Job
-    from p2pfs.peer.library import Holding
-    from p2pfs.peer.service import PeerService
+from p2pfs.peer.failed_downloads import FailedDownload
+from p2pfs.peer.job import Job
+from p2pfs.peer.library import Holding
+from p2pfs.peer.peer import Peer
 
 
-def why(service: PeerService, name: str) -> Answer:
+def why(peer: Peer, name: str) -> Answer:
     """How it stands with the file of that name, for people and for scripts.
 
     ``state`` in the data is one of starting, downloading, finishing, shared, withheld,
     unfinished, failed and unknown.
     """
-    job = next((job for job in service.downloads.jobs if job.name == name), None)
-    failed = service.downloads.failed.get(name)
-    holding = service.library.get(name)
-    tracker = _tracker(service)
+    job = next((job for job in peer.downloads.jobs if job.name == name), None)
+    failed = peer.downloads.failed.get(name)
+    holding = peer.library.get(name)
+    tracker = _tracker(peer)
     data: dict[str, Any] = {"name": name, "tracker": tracker}
     if job is not None:
-        state, lines = _running(job, data, service.reactor.seconds())
+        state, lines = _running(job, data, peer.reactor.seconds())
     elif holding is not None and holding.withheld is not None:
-        state, lines = "withheld", [_withheld(holding, service.reactor.seconds())]
+        state, lines = "withheld", [_withheld(holding, peer.reactor.seconds())]
     elif holding is not None and holding.is_share:
         state, lines = "shared", [f"'{name}' is shared from {holding.path}."]
     else:
         state, lines = _not_running(name, holding, failed)
     data["state"] = state
     if failed is not None and job is None:
-        ago = service.reactor.seconds() - failed.at
+        ago = peer.reactor.seconds() - failed.at
         data["failed"] = {
             "error": failed.error,
             "seconds_ago": round(ago, 1),
@@ -93,9 +91,9 @@ def _not_running(
     ]
 
 
-def _tracker(service: PeerService) -> str:
+def _tracker(peer: Peer) -> str:
     """Whether there is a tracker to ask, in words."""
-    uplink = service.uplink
+    uplink = peer.uplink
     if uplink.tracker is None:
         return "none; 'connect' joins one"
     if uplink.joined:
@@ -104,7 +102,7 @@ def _tracker(service: PeerService) -> str:
     if uplink.reachable:
         return f"{uplink.tracker} answers, but refused this peer: {text}"
     if uplink.retry_at is not None:
-        left = max(0.0, uplink.retry_at - service.reactor.seconds())
+        left = max(0.0, uplink.retry_at - peer.reactor.seconds())
         text += f" The next attempt is in {seconds_text(left)}."
     return text
 

@@ -15,7 +15,8 @@ from p2pfs.peer.publishing import Published
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.testing.network import Host, Network
-from p2pfs.tracker.service import TrackerService, TrackerSettings
+from p2pfs.tracker.service import TrackerService
+from p2pfs.tracker.settings import TrackerSettings
 
 TRACKER_PORT = 6880
 PEER_PORT = 6881
@@ -88,11 +89,11 @@ class Swarm:
 
 def publish(peer: PeerService, path: Path, name: str | None = None) -> Deferred[list[Published]]:
     """Have a peer share a file or directory; the Deferred has what was published."""
-    return peer.publisher.publish(path, name)[1]
+    return peer.peer.publisher.publish(path, name)[1]
 
 
 def download(
     peer: PeerService, name: str, target: Path, overwrite: bool = False
 ) -> tuple[Job, Deferred[Fetched]]:
     """Have a peer fetch a file: the download, and what comes of it."""
-    return peer.downloads.start(name, target, overwrite)
+    return peer.peer.downloads.start(name, target, overwrite)

@@ -27,7 +27,7 @@ class Honest:
     @property
     def source_port(self) -> int:
         """Where the source serves."""
-        return self.source.address.port
+        return self.source.peer.address.port
 
     async def share(self, name: str, data: bytes) -> Path:
         """Have the source publish a file."""

@@ -35,7 +35,7 @@ class Scene:
         self.network = network
         self.swarm = Swarm(network)
         self.tracker = network.add_host("tracker")
-        self.vouchers = self.swarm.start_tracker(self.tracker).factory.vouchers
+        self.vouchers = self.swarm.start_tracker(self.tracker).tracker.factory.vouchers
         hosts = [network.add_host("source", up=UPLINK), network.add_host("fetcher")]
         self.source, self.fetcher = (
             self.swarm.start_peer(host, self.tracker, smallest_chunk=SIZE // CHUNKS)
@@ -113,7 +113,7 @@ def test_many_hosts_that_vouch_for_each_other(place: Path, kind: str) -> None:
 
 def has(peer: PeerService, chunks: int) -> bool:
     """Whether a downloader has so many chunks by now."""
-    holding = peer.library.get("f")
+    holding = peer.peer.library.get("f")
     return holding is not None and len(holding.chunks) >= chunks
 
 

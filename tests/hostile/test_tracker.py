@@ -107,7 +107,7 @@ async def test_numbers(honest: Honest, attacker: RawClient, log: LogLines, numbe
         publish % (b'{"filesize":%s,"totalchunknum":%s,"chunksize":1}' % (number, number)),
     )
     assert [answer["type"] for answer in answers] == ["ERROR"] * 5
-    directory = honest.swarm.tracker.directory
+    directory = honest.swarm.tracker.tracker.directory
     assert list(directory) == ["f"]
     assert directory.held_by(f"{HOSTILE}:7001") == {}
     await honest.transfer()
@@ -125,7 +125,7 @@ async def test_names_that_are_none(honest: Honest, attacker: RawClient, name: st
     answers = await answers_to(attacker, *lines)
     assert [answer.get("result", False) for answer in answers] == [False, False]
     assert all(len(answer["message"]) < 300 for answer in answers)
-    assert list(honest.swarm.tracker.directory) == []
+    assert list(honest.swarm.tracker.tracker.directory) == []
     await honest.transfer()
 
 
@@ -142,7 +142,7 @@ async def test_names_that_look_alike_are_different_names(
         assert reply["result"]
     reply = await attacker.ask(type="REQUEST_PUBLISH", filename="paypal", fileinfo=INFO)
     assert not reply["result"]
-    assert len(honest.swarm.tracker.directory["paypal"].holders) == 1
+    assert len(honest.swarm.tracker.tracker.directory["paypal"].holders) == 1
     await honest.transfer()
 
 
@@ -154,7 +154,7 @@ async def test_a_line_without_end(honest: Honest, log: LogLines, beginning: byte
     That is also where a name of 10 MB ends.
     """
     clients = await crowd(honest.swarm.port, 10)
-    connections = [c for c in honest.swarm.tracker.factory.connections if c.host == HOSTILE]
+    connections = [c for c in honest.swarm.tracker.tracker.factory.connections if c.host == HOSTILE]
     assert len(connections) == 10
     most = 0
     for client in clients:
@@ -196,11 +196,11 @@ async def test_floods_of_requests_leave_others_their_turn(honest: Honest) -> Non
 async def test_answers_that_are_not_read(honest: Honest) -> None:
     """A client that asks for long lists and reads none costs two answers and its questions."""
     tracker = honest.swarm.tracker
-    tracker.directory.join("other:1")
+    tracker.tracker.directory.join("other:1")
     for number in range(5000):
-        tracker.directory.publish("other:1", f"{number:04}" + "x" * 200, _info())
+        tracker.tracker.directory.publish("other:1", f"{number:04}" + "x" * 200, _info())
     clients = await crowd(honest.swarm.port, 10)
-    connections = [c for c in tracker.factory.connections if c.host == HOSTILE]
+    connections = [c for c in tracker.tracker.factory.connections if c.host == HOSTILE]
     for client in clients:
         client.deaf()
         client.send(b'{"type":"REQUEST_FILE_LIST"}\n' * 10_000)
@@ -208,7 +208,7 @@ async def test_answers_that_are_not_read(honest: Honest) -> None:
     await honest.transfer()
     assert max(map(buffered, connections)) < 4 * MIB
     await disperse(clients)
-    tracker.directory.leave("other:1")
+    tracker.tracker.directory.leave("other:1")
 
 
 def _info() -> Any:
@@ -245,7 +245,9 @@ async def test_an_address_of_somebody_else(
     reply = await attacker.ask(type="REQUEST_REGISTER", address=address)
     assert (reply["type"], reply["request"]) == ("ERROR", "REQUEST_REGISTER")
     assert len(reply["message"]) < 300
-    assert not any(peer.startswith(HOSTILE) for peer in honest.swarm.tracker.directory.peers)
+    assert not any(
+        peer.startswith(HOSTILE) for peer in honest.swarm.tracker.tracker.directory.peers
+    )
     await honest.transfer()
 
 
@@ -257,9 +259,9 @@ async def test_a_port_where_somebody_else_listens(honest: Honest) -> None:
     """
     path = await honest.share("f", os.urandom(200_000))
     info = json.loads(json.dumps({"filesize": 200_000, "totalchunknum": 4, "chunksize": 65536}))
-    info["root"] = honest.source.library.get("f").info.root  # type: ignore[union-attr]
+    info["root"] = honest.source.peer.library.get("f").info.root  # type: ignore[union-attr]
     clients = []
-    for port in (honest.swarm.port, honest.fetcher.address.port + 1, 1):
+    for port in (honest.swarm.port, honest.fetcher.peer.address.port + 1, 1):
         client = await connect(honest.swarm.port, "127.0.0.1")
         await client.ask(type="REQUEST_REGISTER", address=f":{port}")
         reply = await client.ask(type="REQUEST_PUBLISH", filename="f", fileinfo=info)
@@ -278,13 +280,13 @@ async def test_an_address_taken_over(honest: Honest, log: LogLines) -> None:
     """Somebody at the same host registers it too: its owner stays, and is the one named there."""
     await honest.transfer()
     tracker, mine = honest.swarm.tracker, f":{honest.source_port}"
-    owner = tracker.factory.joined[f"127.0.0.1{mine}"]
+    owner = tracker.tracker.factory.joined[f"127.0.0.1{mine}"]
     thieves = [await connect(honest.swarm.port, "127.0.0.1") for _ in range(5)]
     for thief in thieves:
         assert (await thief.ask(type="REQUEST_REGISTER", address=mine))["type"] == "REPLY_REGISTER"
         await thief.ask(type="REQUEST_PUBLISH", filename="thief", fileinfo=INFO)
     await until(lambda: all(thief.closed for thief in thieves[:-1]))  # each by the next
-    assert tracker.factory.joined[f"127.0.0.1{mine}"] is owner
+    assert tracker.tracker.factory.joined[f"127.0.0.1{mine}"] is owner
     await honest.transfer()
     asked = await thieves[-1].ask(type="REQUEST_FILE_LOCATION", filename="thief")
     assert asked["chunkinfo"] == {}
@@ -308,10 +310,10 @@ async def test_register_and_vanish(honest: Honest, log: LogLines) -> None:
             client.say(type="REQUEST_PUBLISH", filename=f"f{number}", fileinfo=INFO)
         await until(lambda clients=clients: all(len(c.lines) == 2 for c in clients))
         await disperse(clients)
-    await until(lambda: len(tracker.factory.connections) == 2)
-    assert len(tracker.factory.joined) == len(tracker.directory.peers) == 2
-    assert len(tracker.factory.admission) == 2
-    assert list(tracker.directory) == ["honest-1"]
+    await until(lambda: len(tracker.tracker.factory.connections) == 2)
+    assert len(tracker.tracker.factory.joined) == len(tracker.tracker.directory.peers) == 2
+    assert len(tracker.tracker.factory.admission) == 2
+    assert list(tracker.tracker.directory) == ["honest-1"]
     assert len(os.listdir("/proc/self/fd")) <= open_files
     assert len(log.of(HOSTILE)) <= 20
     await honest.transfer()
@@ -326,7 +328,7 @@ async def test_thousands_of_connections(swarm: Swarm, log: LogLines) -> None:
     await until(lambda: sum(client.closed for client in clients) >= 900)
     honest = Honest(swarm, await swarm.peer("source"), await swarm.peer("fetcher"))
     await honest.transfer()
-    factory = swarm.tracker.factory
+    factory = swarm.tracker.tracker.factory
     assert len(factory.connections) == len(factory.admission) == 100
     assert len(log.of(HOSTILE)) == 1
     await disperse(clients)
@@ -354,7 +356,7 @@ async def test_one_host_with_many_peers_has_the_share_of_a_host(
     assert sum("was told" in line for line in log.of(HOSTILE)) == 1
     # What a peer held is its host's to use again.
     await clients[0].hang_up()
-    await until(lambda: len(swarm.tracker.directory.peers) == 21)
+    await until(lambda: len(swarm.tracker.tracker.directory.peers) == 21)
     more = {"type": "REQUEST_PUBLISH", "filename": "more", "fileinfo": INFO}
     assert (await clients[-1].ask(**more))["result"]
     await disperse(clients)

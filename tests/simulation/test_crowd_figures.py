@@ -80,13 +80,15 @@ class Crowd:
     @property
     def listed(self) -> dict[str, Any]:
         """What the tracker's ``list_files`` says of the crowd."""
-        [entry] = self.ask(tracker_commands(self.tracker), "list_files").data
+        [entry] = self.ask(
+            tracker_commands(self.tracker.tracker, self.tracker.listen_also), "list_files"
+        ).data
         crowd: dict[str, Any] = entry["crowd"]
         return crowd
 
     def status(self, peer: int) -> Answer:
         """What a peer's ``status`` says."""
-        return self.ask(peer_commands(self.peers[peer]), "status")
+        return self.ask(peer_commands(self.peers[peer].peer), "status")
 
 
 def test_equal_links(network: Network) -> None:
@@ -205,7 +207,9 @@ def test_an_old_tracker_or_old_peers(network: Network, monkeypatch: pytest.Monke
     assert [fetched.reached for fetched in crowd.fetched] == [None] * 3
     [share] = crowd.status(1).data["shares"]
     assert (share["crowd"], share["times_least"]) == (None, None)
-    answer = crowd.ask(peer_commands(crowd.peers[1]), f"download f {crowd.hosts[1].directory}/b")
+    answer = crowd.ask(
+        peer_commands(crowd.peers[1].peer), f"download f {crowd.hosts[1].directory}/b"
+    )
     assert "least time" not in "".join(answer.lines)
     assert answer.data["times_least"] is None
 

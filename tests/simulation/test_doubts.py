@@ -53,8 +53,8 @@ class Peers:
 
     def claims(self, peer: PeerService) -> int:
         """How many chunks the tracker thinks that a peer has."""
-        assert peer.uplink.address is not None
-        held = self.tracker.directory.held_by(peer.uplink.address)
+        assert peer.peer.uplink.address is not None
+        held = self.tracker.tracker.directory.held_by(peer.peer.uplink.address)
         return len(held["f"]) if "f" in held else 0
 
 
@@ -75,7 +75,7 @@ def test_a_source_withdraws_a_share_that_was_found_wrong(peers: Peers) -> None:
         assert (host.directory / "f").read_bytes() == CONTENT
         peers.network.result_of(peers.swarm.stop(host), 10)
         peers.network.run(1)
-    assert peers.one.library.get("f") is None
+    assert peers.one.peer.library.get("f") is None
     assert peers.claims(peers.one) == 0
     assert peers.claims(peers.two) == 20
 
@@ -90,14 +90,14 @@ def test_an_unfinished_download_withdraws_only_what_is_wrong(peers: Peers) -> No
     job.cancel()
     assert isinstance(outcome_of(peers.network, fetched), Cancelled)
     peers.network.run(6)
-    holding = peer.library["f"]
+    holding = peer.peer.library["f"]
     before = len(holding.chunks)
     assert 0 < before < 20
     wrong = next(iter(holding.chunks))
     # A part file's stamp has the time of change, which nobody can put back; a defect of the
     # disk leaves it as it is.
     change(holding.path, wrong * CHUNK)
-    peer.custodian.doubts.raise_for(holding, wrong)
+    peer.peer.custodian.doubts.raise_for(holding, wrong)
     peers.network.run(2)
     assert wrong not in holding.chunks
     assert peers.claims(peer) == before - 1
@@ -110,13 +110,13 @@ def test_a_running_download_fetches_anew_what_is_wrong(peers: Peers) -> None:
     peers.network.run(1)
     _, fetched = download(peer, "f", host.directory / "g")
     peers.network.run(2)
-    holding = peer.library["f"]
+    holding = peer.peer.library["f"]
     assert holding.part is not None
     wrong = next(iter(holding.chunks))
     change(holding.path, wrong * CHUNK)
     with holding.part._lock:
         holding.part._leave(host.disk.time_ns())  # no time of the file tells of that write
-    peer.custodian.doubts.raise_for(holding, wrong)
+    peer.peer.custodian.doubts.raise_for(holding, wrong)
     peers.network.result_of(fetched, 60)
     assert (host.directory / "g").read_bytes() == CONTENT
 

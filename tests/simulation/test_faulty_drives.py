@@ -10,8 +10,9 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import AlreadyExists, Cancelled, DownloadFailed, Refused, StorageProblem
+from p2pfs.peer.peer import JOURNALS
 from p2pfs.peer.recorder import journal_path
-from p2pfs.peer.service import JOURNALS, PeerService
+from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from tests.simulation.history import CHUNK
 from tests.simulation.parts import outcome_of, part_files
@@ -59,7 +60,7 @@ def test_a_download_that_cannot_be_put_on_record_owns_nothing(peers: Peers) -> N
     assert isinstance(outcome, StorageProblem)
     peers.host.drive.full = False
     assert part_files(peers.host.directory) == []
-    assert peers.peer.library.get("f") is None
+    assert peers.peer.peer.library.get("f") is None
     peers.network.result_of(download(peers.peer, "f", peers.target)[1], 60)
 
 
@@ -90,7 +91,7 @@ def unfinished_without_record(peers: Peers) -> None:
 def test_what_is_given_up_leaves_no_journal(peers: Peers) -> None:
     """Unpublishing an unfinished download removes all that there is of it."""
     unfinished_without_record(peers)
-    peers.network.result_of(Deferred.fromCoroutine(peers.peer.publisher.unpublish("f")), 10)
+    peers.network.result_of(Deferred.fromCoroutine(peers.peer.peer.publisher.unpublish("f")), 10)
     assert not peers.journal.exists()
     assert part_files(peers.host.directory) == []
 
@@ -100,7 +101,7 @@ def test_what_another_content_replaces_leaves_no_journal(peers: Peers) -> None:
     unfinished_without_record(peers)
     peers.network.partition([peers.host])
     peers.network.run(60)  # until the tracker has forgotten what the peer holds of it
-    peers.network.result_of(Deferred.fromCoroutine(peers.source.publisher.unpublish("f")), 10)
+    peers.network.result_of(Deferred.fromCoroutine(peers.source.peer.publisher.unpublish("f")), 10)
     other = peers.source_host.directory / "other"
     other.write_bytes(b"")
     peers.network.result_of(publish(peers.source, other, "f"), 10)
@@ -119,13 +120,13 @@ def test_what_is_unpublished_while_it_is_recorded_is_not_listed(peers: Peers) ->
     peers.host.drive.seek = 2.0
     published = publish(peers.peer, path)
     peers.network.run(0.1)
-    while peers.peer.library.get("g") is None:
+    while peers.peer.peer.library.get("g") is None:
         peers.network.run(0.1)
-    unpublished = Deferred.fromCoroutine(peers.peer.publisher.unpublish("g"))
+    unpublished = Deferred.fromCoroutine(peers.peer.peer.publisher.unpublish("g"))
     assert isinstance(outcome_of(peers.network, published, 30), Refused)
     peers.network.result_of(unpublished, 30)
     peers.network.run(5)
-    assert "g" not in peers.swarm.daemons[peers.network.hosts["tracker"]].directory  # type: ignore[attr-defined]  # a tracker's
+    assert "g" not in peers.swarm.daemons[peers.network.hosts["tracker"]].tracker.directory  # type: ignore[attr-defined]  # a tracker's
 
 
 def test_refusals_at_a_limited_rate_are_no_progress(peers: Peers) -> None:
@@ -140,7 +141,7 @@ def test_refusals_at_a_limited_rate_are_no_progress(peers: Peers) -> None:
     network.result_of(publish(source, path), 10)
     _, fetched = download(peer, "g", host.directory / "g")
     network.run(1)
-    network.result_of(Deferred.fromCoroutine(source.publisher.unpublish("g")), 10)
+    network.result_of(Deferred.fromCoroutine(source.peer.publisher.unpublish("g")), 10)
     other = source_host.directory / "other"
     other.write_bytes(many[::-1])
     publish(source, other, "g").addErrback(lambda failure: failure.trap(Refused))
@@ -153,7 +154,7 @@ def test_what_is_published_while_it_is_unpublished_stays_on_record(peers: Peers)
     path.write_bytes(b"content")
     peers.network.result_of(publish(peers.peer, path), 10)
     peers.host.uplink.rate = peers.host.downlink.rate = 100.0
-    unpublished = Deferred.fromCoroutine(peers.peer.publisher.unpublish("g"))
+    unpublished = Deferred.fromCoroutine(peers.peer.peer.publisher.unpublish("g"))
     peers.network.run(0.1)
     assert not unpublished.called
     published = publish(peers.peer, path)
@@ -162,4 +163,4 @@ def test_what_is_published_while_it_is_unpublished_stays_on_record(peers: Peers)
     peers.host.kill()
     peer = peers.start(peers.host)
     peers.network.run(5)
-    assert peer.library["g"].is_share
+    assert peer.peer.library["g"].is_share

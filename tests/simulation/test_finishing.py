@@ -38,7 +38,7 @@ class Fetcher:
         self.fetched = self._command(f"download f {self.host.directory / 'copy'}")
 
     def _command(self, line: str) -> Any:
-        commands = peer_commands(self.peer)
+        commands = peer_commands(self.peer.peer)
         return commands.run(commands.parse_line(line), self.reports.append)
 
     def ask(self, line: str) -> Any:
@@ -88,7 +88,7 @@ def test_status_and_why_say_that_it_is_finishing(fetcher: Fetcher) -> None:
 
 def test_what_was_cancelled_waits_for_nobody(fetcher: Fetcher) -> None:
     """While it puts on record what came, it stops, and that is what it says."""
-    network, downloads = fetcher.network, fetcher.peer.downloads
+    network, downloads = fetcher.network, fetcher.peer.peer.downloads
     assert network.run(60, lambda: bool(downloads.jobs))
     [job] = downloads.jobs
     assert network.run(60, lambda: 0 < job.done < len(CONTENT))

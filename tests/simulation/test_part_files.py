@@ -120,11 +120,11 @@ def test_who_else_takes_part_is_told(peers: Peers) -> None:
     network.partition([peers.source_host], [peers.host, host, network.hosts["tracker"]])
     _, copied = download(third, "f", host.directory / "f")
     network.run(10)
-    address = peers.peer.uplink.address
+    address = peers.peer.peer.uplink.address
     tracker: Any = peers.swarm.daemons[network.hosts["tracker"]]
     assert held > 2
     assert not job.holding.chunks.bits
-    assert address not in tracker.directory["f"].holders
+    assert address not in tracker.tracker.directory["f"].holders
     network.heal()
     peers.host.downlink.rate = 1e6
     network.result_of(fetched, 60)
@@ -177,8 +177,8 @@ def test_what_our_own_writes_hid_is_found_by_who_goes_on(peers: Peers, end: str)
     else:
         job.cancel()
     peers.network.run(3)
-    assert held not in peer.library["f"].chunks
-    assert peer.library["f"].chunks.bits
+    assert held not in peer.peer.library["f"].chunks
+    assert peer.peer.library["f"].chunks.bits
     peers.network.result_of(download(peer, "f", peers.target)[1], 60)
     assert peers.target.read_bytes() == CONTENT
 
@@ -272,7 +272,7 @@ def test_a_directory_may_hold_whatever_names_there_are(peers: Peers) -> None:
         (tree / name).write_bytes(Random(number).randbytes(3000))
     peers.network.result_of(publish(peers.source, tree), 10)
     copy = peers.host.directory / "copy"
-    peers.network.result_of(peers.peer.trees.start("tree/", copy, False)[1], 60)
+    peers.network.result_of(peers.peer.peer.trees.start("tree/", copy, False)[1], 60)
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == {
         path.name: path.read_bytes() for path in tree.iterdir()
     }
@@ -284,7 +284,7 @@ def test_unfinished_files_are_not_published_with_their_directory(peers: Peers) -
     left = peers.host.directory / ".0123456789abcdef.p2pfs-part"
     left.write_bytes(b"left by a crash")
     (peers.host.directory / "g").write_bytes(b"g")
-    publication, published = peers.peer.publisher.publish(peers.host.directory, "d")
+    publication, published = peers.peer.peer.publisher.publish(peers.host.directory, "d")
     names = [file.name for file in peers.network.result_of(published, 30)]
     assert names == ["d/g"]
     assert f"{left} was skipped: it is an unfinished download." in publication.skipped
@@ -326,7 +326,7 @@ def test_what_is_said_to_be_kept_is(peers: Peers) -> None:
     outcome = outcome_of(peers.network, fetched, 10)
     assert f"what came is kept in {path}, download it again" in str(outcome)
     assert path.exists()
-    peers.network.result_of(Deferred.fromCoroutine(peers.peer.publisher.unpublish("f")), 10)
+    peers.network.result_of(Deferred.fromCoroutine(peers.peer.peer.publisher.unpublish("f")), 10)
     assert not path.exists()
     job, fetched = download(peers.peer, "f", peers.target)
     job.cancel()
@@ -347,13 +347,13 @@ def test_two_downloads_to_one_place(peers: Peers, detour: str) -> None:
     (folder / "s").mkdir(parents=True)
     (peers.host.directory / "linked").symlink_to(folder)
     around = folder / "s" / ".." if detour == "dots" else peers.host.directory / "linked"
-    uploaded = peers.source.serving.uploaded
+    uploaded = peers.source.peer.serving.uploaded
     _, first = download(peers.peer, "f", folder / "out", True)
     _, second = download(peers.peer, "g", around / "out", True)
     outcome = outcome_of(peers.network, second, 60)
     assert isinstance(outcome, AlreadyExists)
     assert "'f' is being downloaded to" in str(outcome)
-    assert peers.source.serving.uploaded == uploaded
+    assert peers.source.peer.serving.uploaded == uploaded
     # One that comes later, too.
     peers.network.run(1)
     with pytest.raises(AlreadyExists):

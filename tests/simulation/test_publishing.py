@@ -51,13 +51,13 @@ def test_a_thousand_nested_directories(network: Network, peer: PeerService, plac
         here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
         os.close(above)
     os.close(here)
-    publication, published = peer.publisher.publish(top)
+    publication, published = peer.peer.publisher.publish(top)
     try:
         network.result_of(published, 10)
     finally:
         for depth in range(1000, 0, -1):  # the standard library's own removal goes too deep
             os.rmdir(str(top) + "/d" * depth)
-    assert [holding.name for holding in peer.library] == ["d/f"]
+    assert [holding.name for holding in peer.peer.library] == ["d/f"]
     [skipped] = publication.skipped
     assert f"longer than {MAX_FILENAME_BYTES} bytes" in skipped
 
@@ -74,7 +74,7 @@ def test_what_the_system_makes_up_is_not_published(
     refused = outcome(network, peer, Path(path))
     assert isinstance(refused, StorageProblem)
     assert "its size is not that of its content" in str(refused)
-    assert peer.library.get(Path(path).name) is None
+    assert peer.peer.library.get(Path(path).name) is None
 
 
 def test_a_file_that_is_shorter_than_it_says(

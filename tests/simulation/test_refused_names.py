@@ -40,12 +40,12 @@ class Rivals:
 
     @property
     def refusal(self) -> str:
-        return self.holder.library["f"].refusal
+        return self.holder.peer.library["f"].refusal
 
     @property
     def is_listed(self) -> bool:
-        directory = self.tracker.directory
-        return "f" in directory and directory["f"].info == self.holder.library["f"].info
+        directory = self.tracker.tracker.directory
+        return "f" in directory and directory["f"].info == self.holder.peer.library["f"].info
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_share_is_listed_once_the_name_is_free(
     """By itself: soon if that is soon, and within 5 minutes however long it was."""
     network = rivals.network
     network.run(away_for)
-    network.result_of(Deferred.fromCoroutine(rivals.rival.publisher.unpublish("f")), 10)
+    network.result_of(Deferred.fromCoroutine(rivals.rival.peer.publisher.unpublish("f")), 10)
     assert network.run(within, lambda: rivals.is_listed)
     network.run(1)
     assert rivals.refusal == ""

@@ -20,7 +20,7 @@ def test_who_is_connected_is_here_since_a_time_of_day(network: Network) -> None:
     host.drive.clock_offset = 3600
     swarm.start_peer(network.add_host("late"), host)
     network.run(100)
-    commands = tracker_commands(tracker)
+    commands = tracker_commands(tracker.tracker, tracker.listen_also)
     asked = commands.run(commands.parse_line("list_peers"), lambda _: None)
     answer = network.result_of(asked, 1)
     began = EPOCH_NS / SECOND_NS

@@ -65,7 +65,7 @@ def test_what_is_done_with_is_forgotten(
             now = alive(Download, Fetched)
             kept.append([count - old for count, old in zip(now, before, strict=True)])
 
-    tree, fetched = peers[1].trees.start("d/", target(network), False, each)
+    tree, fetched = peers[1].peer.trees.start("d/", target(network), False, each)
     network.result_of(fetched, 60)
     assert (tree.fetched, tree.files, tree.done) == (FILES, FILES, tree.total)
     assert len(kept) == 2
@@ -80,12 +80,12 @@ def test_a_tree_is_counted_before_it_comes(
 ) -> None:
     """So it is known from the first file on how far it is; and the second time all are there."""
     told: list[str] = []
-    tree, fetched = peers[1].trees.start(
+    tree, fetched = peers[1].peer.trees.start(
         "d/", target(network), False, lambda _: told.append(tree.remark)
     )
     network.result_of(fetched, 60)
     assert told[0] == f"1 of {FILES} files"
-    again, fetched = peers[1].trees.start("d/", target(network), False)
+    again, fetched = peers[1].peer.trees.start("d/", target(network), False)
     network.result_of(fetched, 60)
     assert (again.already_there, again.done, again.fetched) == (FILES, again.total, 0)
 
@@ -96,7 +96,7 @@ def test_a_list_that_breaks_off(network: Network, peers: tuple[PeerService, Peer
     def each(fetched: Fetched) -> None:
         network.hosts["tracker"].kill()
 
-    tree, fetched = peers[1].trees.start("d/", target(network), False, each)
+    tree, fetched = peers[1].peer.trees.start("d/", target(network), False, each)
     outcome = outcome_of(network, fetched, 300)
     assert isinstance(outcome, DownloadFailed)
     assert 0 < tree.fetched < FILES
@@ -107,10 +107,10 @@ def test_a_list_that_breaks_off(network: Network, peers: tuple[PeerService, Peer
 def test_cancelled(network: Network, peers: tuple[PeerService, PeerService]) -> None:
     """At any moment: while it is counted, while files come, between two of them."""
     for after in range(5):
-        tree, fetched = peers[1].trees.start("d/", target(network), True)
+        tree, fetched = peers[1].peer.trees.start("d/", target(network), True)
         network.run(after / 50)
         tree.cancel()
         outcome = outcome_of(network, fetched, 60)
         assert isinstance(outcome, Cancelled)
         network.run(1)
-        assert not peers[1].downloads.jobs
+        assert not peers[1].peer.downloads.jobs

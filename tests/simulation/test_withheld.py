@@ -61,14 +61,14 @@ class Sharing:
 
     @property
     def listed(self) -> list[str]:
-        return sorted(self.tracker.directory)
+        return sorted(self.tracker.tracker.directory)
 
     @property
     def withheld(self) -> list[str]:
-        return sorted(holding.name for holding in self.peer.library if holding.withheld)
+        return sorted(holding.name for holding in self.peer.peer.library if holding.withheld)
 
     def command(self, line: str) -> Deferred[Any]:
-        commands = peer_commands(self.peer)
+        commands = peer_commands(self.peer.peer)
         return commands.run(commands.parse_line(line), lambda _: None)
 
 
@@ -96,7 +96,7 @@ def test_a_disk_that_fails_is_away_too(sharing: Sharing) -> None:
     sharing.host.drive.failing = frozenset({"read"})
     sharing.network.run(31)
     assert sharing.withheld == ["a", "b"]
-    [share, _] = status(sharing.peer).data["shares"]
+    [share, _] = status(sharing.peer.peer).data["shares"]
     assert share["withheld"].endswith("cannot be read: Input/output error.")
     sharing.host.drive.failing = frozenset()
     sharing.network.run(31)
@@ -142,8 +142,8 @@ def test_what_is_fetched_to_its_place_is_back(sharing: Sharing) -> None:
     sharing.network.result_of(download(sharing.peer, "a", sharing.disk / "a")[1], 10)
     sharing.network.run(31)
     assert sharing.withheld == []
-    assert sharing.peer.uplink.address is not None
-    assert "a" in sharing.tracker.directory.held_by(sharing.peer.uplink.address)
+    assert sharing.peer.peer.uplink.address is not None
+    assert "a" in sharing.tracker.tracker.directory.held_by(sharing.peer.peer.uplink.address)
 
 
 def test_shares_outlive_a_restart_without_their_disk(sharing: Sharing) -> None:
@@ -166,7 +166,7 @@ def test_a_tracker_that_is_joined_again_hears_nothing_of_them(sharing: Sharing) 
     sharing.network.run(31)
     sharing.tracker_host.kill()
     sharing.tracker = sharing.swarm.start_tracker(sharing.tracker_host)
-    assert sharing.network.run(20, lambda: sharing.peer.uplink.joined)
+    assert sharing.network.run(20, lambda: sharing.peer.peer.uplink.joined)
     sharing.network.run(1)
     assert sharing.listed == []
 
@@ -175,12 +175,12 @@ def test_it_is_said_that_they_are_withheld(sharing: Sharing) -> None:
     """By status, by why and by list_file; and a downloader is told that nobody offers it."""
     (sharing.disk / "a").unlink()
     sharing.network.run(60)
-    told = status(sharing.peer)
+    told = status(sharing.peer.peer)
     [share] = [share for share in told.data["shares"] if share["withheld"]]
     assert share["withheld"] == f"{sharing.disk / 'a'} is gone."
     assert 25 <= share["withheld_seconds"] <= 60
     assert any("(withheld for " in line for line in told.lines)
-    told = why(sharing.peer, "a")
+    told = why(sharing.peer.peer, "a")
     assert told.data["state"] == "withheld"
     assert "unpublish it if it is gone for good" in told.lines[0]
     other = sharing.swarm.start_peer(sharing.network.add_host("other"), sharing.tracker_host)
@@ -210,7 +210,7 @@ def test_what_comes_back_changed_is_unpublished(sharing: Sharing) -> None:
     sharing.mount()
     sharing.network.run(31)
     assert sharing.listed == ["b"]
-    assert sharing.peer.library.get("a") is None
+    assert sharing.peer.peer.library.get("a") is None
 
 
 def test_a_withheld_share_may_be_published_from_elsewhere(sharing: Sharing) -> None:

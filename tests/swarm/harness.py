@@ -17,7 +17,8 @@ from p2pfs.peer.job import Fetched
 from p2pfs.peer.part_file import is_part_name
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import Patience, PeerSettings
-from p2pfs.tracker.service import TrackerService, TrackerSettings
+from p2pfs.tracker.service import TrackerService
+from p2pfs.tracker.settings import TrackerSettings
 
 IMPATIENT = Patience(
     connect=2.0,
@@ -90,7 +91,7 @@ class Swarm:
     async def peer(self, name: str, **settings: Any) -> PeerService:
         """A peer that has joined."""
         peer = self.start_peer(name, **settings)
-        await until(lambda: peer.uplink.joined)
+        await until(lambda: peer.peer.uplink.joined)
         return peer
 
     async def stop(self, service: Any) -> None:
@@ -113,7 +114,7 @@ class Swarm:
 
 def holders(swarm: Swarm, name: str) -> set[str]:
     """The addresses of the holders of a file, none when it is not listed."""
-    directory = swarm.tracker.directory
+    directory = swarm.tracker.tracker.directory
     return set(directory[name].holders) if name in directory else set()
 
 
@@ -130,18 +131,18 @@ def has_part_files(directory: Path) -> bool:
 
 async def publish(peer: PeerService, path: Path, name: str | None = None) -> list[str]:
     """Publish and return the names."""
-    _, published = peer.publisher.publish(path, name)
+    _, published = peer.peer.publisher.publish(path, name)
     return [file.name for file in await published]
 
 
 async def download(peer: PeerService, name: str, target: Path, overwrite: bool = False) -> Fetched:
     """Download and wait for it."""
-    return await peer.downloads.start(name, target, overwrite)[1]
+    return await peer.peer.downloads.start(name, target, overwrite)[1]
 
 
 async def run(peer: PeerService, line: str) -> Any:
     """Run a console line and return its answer's data."""
     from p2pfs.console.peer_commands import peer_commands
 
-    commands = peer_commands(peer)
+    commands = peer_commands(peer.peer)
     return (await commands.run(commands.parse_line(line), lambda progress: None)).data

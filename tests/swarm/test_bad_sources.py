@@ -202,7 +202,7 @@ async def test_no_source_left_ends_with_the_missing_chunks(swarm: Swarm, join: J
 
     await join(first_three)
     fetcher = await swarm.peer("fetcher", patience={"no_source": 1.5, "longest_rest": 60.0})
-    job, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start(NAME, swarm.directory / "copy")
     remarks = set()
 
     def waiting() -> bool:
@@ -272,7 +272,7 @@ async def test_who_lies_is_banned_and_who_fails_rests(
     fetcher = await swarm.peer("fetcher", patience={"longest_rest": 60.0})
     with pytest.raises(DownloadFailed):
         await download(fetcher, NAME, swarm.directory / "copy")
-    failed = fetcher.downloads.failed.get(NAME)
+    failed = fetcher.peer.downloads.failed.get(NAME)
     assert failed is not None
     assert failed.explanation is not None
     [source] = failed.explanation.sources
@@ -285,7 +285,7 @@ async def test_a_source_that_joins_midway_is_used(swarm: Swarm, join: Join) -> N
     """A download that waits goes on as soon as somebody offers what is missing."""
     await join(lambda connection, request: connection.transport.abortConnection())
     fetcher = await swarm.peer("fetcher", patience={"no_source": 15.0})
-    job, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: job.remark.startswith("waiting"))
     assert job.done == 0
     late = await swarm.peer("late")
@@ -312,8 +312,8 @@ async def test_chunks_are_served_while_the_rest_is_still_coming(swarm: Swarm, jo
     fetchers = [await swarm.peer("c"), await swarm.peer("d")]
     copies = [swarm.directory / "c.copy", swarm.directory / "d.copy"]
     await gatherResults(
-        [f.downloads.start(NAME, copy)[1] for f, copy in zip(fetchers, copies, strict=True)]
+        [f.peer.downloads.start(NAME, copy)[1] for f, copy in zip(fetchers, copies, strict=True)]
     )
     assert [copy.read_bytes() == DATA for copy in copies] == [True, True]
     assert len(source.requests) < 2 * 7
-    assert sum(fetcher.serving.uploaded for fetcher in fetchers) > 0
+    assert sum(fetcher.peer.serving.uploaded for fetcher in fetchers) > 0

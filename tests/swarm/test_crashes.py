@@ -27,8 +27,8 @@ async def test_a_source_dies_midway(swarm: Swarm) -> None:
     path = swarm.file("x.bin", 96 * MIB)
     await publish(first, path)
     await publish(second, path)
-    address = first.uplink.address
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    address = first.peer.uplink.address
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 8 * MIB)
     await swarm.stop(first)
     assert job.done < 96 * MIB
@@ -44,7 +44,7 @@ async def test_what_nobody_holds_is_delisted(swarm: Swarm) -> None:
     source, other = await swarm.peer("s"), await swarm.peer("o")
     await publish(source, swarm.file("x.bin", 10))
     await swarm.stop(source)
-    await until(lambda: "x.bin" not in swarm.tracker.directory)
+    await until(lambda: "x.bin" not in swarm.tracker.tracker.directory)
     assert await run(other, "list_file") == []
 
 
@@ -55,17 +55,17 @@ async def test_the_tracker_dies_midway_and_a_blank_one_becomes_whole(swarm: Swar
     path = swarm.file("x.bin", 96 * MIB)
     await publish(source, path)
     await publish(source, swarm.file("y.bin", 10))
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 4 * MIB)
     await swarm.stop(swarm.tracker)
-    await until(lambda: not source.uplink.joined and not fetcher.uplink.joined)
+    await until(lambda: not source.peer.uplink.joined and not fetcher.peer.uplink.joined)
     await fetched
     assert sha256(swarm.directory / "copy") == sha256(path)
     with pytest.raises(TrackerUnavailable, match="tried again by itself"):
         await run(fetcher, "list_file")
     tracker = swarm.start_tracker()
     await until(lambda: len(holders(swarm, "x.bin")) == 2 and len(holders(swarm, "y.bin")) == 1)
-    assert all(chunks.whole for chunks in tracker.directory["x.bin"].holders.values())
+    assert all(chunks.whole for chunks in tracker.tracker.directory["x.bin"].holders.values())
 
 
 @ensureDeferred
@@ -74,17 +74,19 @@ async def test_a_returning_tracker_learns_of_part_files(swarm: Swarm) -> None:
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     path = swarm.file("x.bin", 64 * MIB)
     await publish(source, path)
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 4 * MIB)
     job.cancel()
     with pytest.raises(P2pfsError):
         await fetched
-    await until(lambda: not fetcher.downloads.jobs)
+    await until(lambda: not fetcher.peer.downloads.jobs)
     await swarm.stop(source)
     await swarm.stop(swarm.tracker)
     tracker = swarm.start_tracker()
-    await until(lambda: "x.bin" in tracker.directory)
-    assert list(tracker.directory["x.bin"].holders.values()) == [fetcher.library["x.bin"].chunks]
+    await until(lambda: "x.bin" in tracker.tracker.directory)
+    assert list(tracker.tracker.directory["x.bin"].holders.values()) == [
+        fetcher.peer.library["x.bin"].chunks
+    ]
 
 
 @ensureDeferred
@@ -98,11 +100,11 @@ async def test_connect_goes_to_another_tracker_at_once(swarm: Swarm) -> None:
     new = swarm.start_tracker()
     with pytest.raises(TrackerUnavailable, match=r"No tracker is reachable at tcp:127\.0\.0\.1:1 "):
         await run(peer, "connect 127.0.0.1 1")
-    assert peer.uplink.joined
-    assert "x.bin" in old.directory
+    assert peer.peer.uplink.joined
+    assert "x.bin" in old.tracker.directory
     await run(peer, f"connect 127.0.0.1 {swarm.port}")
-    await until(lambda: "x.bin" in new.directory and "x.bin" not in old.directory)
-    assert old.factory.joined == {}
+    await until(lambda: "x.bin" in new.tracker.directory and "x.bin" not in old.tracker.directory)
+    assert old.tracker.factory.joined == {}
 
 
 @ensureDeferred
@@ -122,9 +124,9 @@ async def test_the_consoles_start_opens_a_tracker(swarm: Swarm) -> None:
 
     await swarm.stop(swarm.tracker)
     tracker = swarm.start_tracker(listen=["none"])
-    commands = tracker_commands(tracker)
+    commands = tracker_commands(tracker.tracker, tracker.listen_also)
     for number in range(2):
         answer = await commands.run(commands.parse_line("start 127.0.0.1 0"), lambda _: None)
         swarm.port = int(answer.data["listening"].rpartition(":")[2])
         await swarm.peer(f"p{number}")
-    assert len(tracker.factory.joined) == 2
+    assert len(tracker.tracker.factory.joined) == 2

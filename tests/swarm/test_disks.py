@@ -46,14 +46,14 @@ async def test_a_changed_share_is_noticed_before_wrong_bytes_go_out(swarm: Swarm
         path.write_bytes(data)
     else:
         path.unlink()
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     with pytest.raises(DownloadFailed):
         await fetched
     assert job.done == 0
-    assert source.serving.uploaded == 0
-    held = source.library.get("x.bin")
+    assert source.peer.serving.uploaded == 0
+    held = source.peer.library.get("x.bin")
     assert held is None if how == "changed" else held is not None and held.withheld is not None
-    assert "x.bin" not in swarm.tracker.directory
+    assert "x.bin" not in swarm.tracker.tracker.directory
 
 
 @ensureDeferred
@@ -62,9 +62,9 @@ async def test_a_deleted_share_is_noticed_without_a_request(swarm: Swarm) -> Non
     source = await swarm.peer("s", watch_interval=0.05)
     path = swarm.file("x.bin", 10)
     await publish(source, path)
-    assert "x.bin" in swarm.tracker.directory
+    assert "x.bin" in swarm.tracker.tracker.directory
     path.unlink()
-    await until(lambda: "x.bin" not in swarm.tracker.directory)
+    await until(lambda: "x.bin" not in swarm.tracker.tracker.directory)
 
 
 @ensureDeferred
@@ -73,7 +73,7 @@ async def test_a_target_directory_that_vanishes(swarm: Swarm) -> None:
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     await publish(source, swarm.file("x.bin", 64 * MIB))
     (swarm.directory / "into").mkdir()
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "into" / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "into" / "copy")
     await until(lambda: job.done)
     shutil.rmtree(swarm.directory / "into")
     with pytest.raises(StorageProblem, match="was taken away while"):
@@ -100,7 +100,7 @@ async def test_a_record_that_cannot_be_kept_ends_the_download(
     monkeypatch.setattr(PartFile, "sync", refuse)
     with pytest.raises(StorageProblem, match="The disk is gone"):
         await download(fetcher, "x.bin", swarm.directory / "copy")
-    assert fetcher.downloads.jobs == []
+    assert fetcher.peer.downloads.jobs == []
 
 
 @ensureDeferred
@@ -108,17 +108,17 @@ async def test_chunks_of_a_part_file_that_is_gone_are_withdrawn(swarm: Swarm) ->
     """The tracker does not send others to this peer for what it has no more."""
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     await publish(source, swarm.file("x.bin", 64 * MIB))
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 8 * MIB)
     job.cancel()
     with pytest.raises(P2pfsError):
         await fetched
-    await until(lambda: not fetcher.downloads.jobs and len(holders(swarm, "x.bin")) == 2)
+    await until(lambda: not fetcher.peer.downloads.jobs and len(holders(swarm, "x.bin")) == 2)
     part_file(swarm.directory).unlink()
     (swarm.directory / "other").write_bytes(b"in the way")
     with pytest.raises(P2pfsError, match="use --overwrite"):
         await download(fetcher, "x.bin", swarm.directory / "other")
-    await until(lambda: holders(swarm, "x.bin") == {source.uplink.address})
+    await until(lambda: holders(swarm, "x.bin") == {source.peer.uplink.address})
 
 
 @ensureDeferred
@@ -137,7 +137,7 @@ async def test_a_copy_of_an_own_share_that_is_cancelled(
 
     with monkeypatch.context() as patched:
         patched.setattr("p2pfs.peer.downloads.copy_chunks", copy_late)
-        job, fetched = peer.downloads.start("x.bin", swarm.directory / "copy")
+        job, fetched = peer.peer.downloads.start("x.bin", swarm.directory / "copy")
         await until(lambda: job.phase.startswith("copying"))
         assert has_part_files(swarm.directory)
         job.cancel()
@@ -163,11 +163,11 @@ async def test_a_publish_that_cannot_be_recorded_is_none(
         patched.setattr(Database, "write", refuse)
         with pytest.raises(StorageProblem, match="The disk is full"):
             await publish(peer, path)
-    assert len(peer.library) == 0
+    assert len(peer.peer.library) == 0
     await publish(peer, path)
     await swarm.stop(peer)
     await swarm.peer("p")
-    await until(lambda: "x.bin" in swarm.tracker.directory)
+    await until(lambda: "x.bin" in swarm.tracker.tracker.directory)
 
 
 @ensureDeferred
@@ -176,7 +176,7 @@ async def test_a_part_file_that_is_cut_short_while_it_is_written(swarm: Swarm) -
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     path = swarm.file("x.bin", 64 * MIB)
     await publish(source, path)
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 8 * MIB)
     os.truncate(part_file(swarm.directory), 100)
     await fetched

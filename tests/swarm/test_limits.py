@@ -41,7 +41,7 @@ async def test_a_limit_can_be_lifted_at_run_time(swarm: Swarm) -> None:
     source, fetcher = await swarm.peer("s", upload_rate=64 * 1024), await swarm.peer("f")
     path = swarm.file("x.bin", 16 * MIB)
     await publish(source, path)
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.download and job.download.connected_sources)
     assert (await run(source, "limit upload")) == {"upload": 64 * 1024}
     await run(source, "limit upload none")
@@ -77,13 +77,13 @@ async def test_connections_are_bounded(swarm: Swarm, monkeypatch: pytest.MonkeyP
     fetchers = [await swarm.peer("a"), await swarm.peer("b")]
     path = swarm.file("x.bin", 3 * MIB)
     await publish(source, path)
-    first = fetchers[0].downloads.start("x.bin", swarm.directory / "a.copy")[1]
-    await until(lambda: len(source.serving.connections) == 1)
-    second = fetchers[1].downloads.start("x.bin", swarm.directory / "b.copy")[1]
+    first = fetchers[0].peer.downloads.start("x.bin", swarm.directory / "a.copy")[1]
+    await until(lambda: len(source.peer.serving.connections) == 1)
+    second = fetchers[1].peer.downloads.start("x.bin", swarm.directory / "b.copy")[1]
     await run(source, "limit upload none")
     await first
     await second
-    assert len(source.serving.connections) <= 1
+    assert len(source.peer.serving.connections) <= 1
     assert sha256(swarm.directory / "b.copy") == sha256(path)
 
 
@@ -94,7 +94,7 @@ async def test_downloads_are_bounded(swarm: Swarm, monkeypatch: pytest.MonkeyPat
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     for name in ("x", "y"):
         await publish(source, swarm.file(name, MIB))
-    first = fetcher.downloads.start("x", swarm.directory / "x.copy")[1]
+    first = fetcher.peer.downloads.start("x", swarm.directory / "x.copy")[1]
     with pytest.raises(DownloadFailed, match="wait for one, or cancel one"):
         await download(fetcher, "y", swarm.directory / "y.copy")
     await first
@@ -111,7 +111,7 @@ async def test_sources_that_send_together_have_short_windows(swarm: Swarm) -> No
     path = swarm.file("x.bin", 3 * MIB)
     for source in sources:
         await publish(source, path)
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
 
     await until(lambda: job.download and job.download.connected_sources == 2)
     assert job.download is not None

@@ -26,7 +26,7 @@ async def test_a_long_list_comes_in_parts(swarm: Swarm, monkeypatch: pytest.Monk
         after = files.pop()["more_after"] if "more_after" in files[-1] else None
         listed += [file["name"] for file in files]
     assert listed == names
-    commands = peer_commands(peer)
+    commands = peer_commands(peer.peer)
     call = commands.parse_line("list_file b/")
     answer = await commands.run(call, lambda progress: None)
     assert [line.split()[0] for line in answer.lines[1:6]] == ["b/0", "b/1", "b/2", "b/3", "b/4"]

@@ -17,7 +17,7 @@ async def test_such_a_daemon_ends_in_order(swarm: Swarm, how: str) -> None:
     """With a download under way; and it leaves alone what another has put in its place."""
     source, fetcher = await swarm.peer("s"), await swarm.peer("f", download_rate=MIB)
     await publish(source, swarm.file("x.bin", 8 * MIB))
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     fetched.addErrback(lambda _: None)
     await until(lambda: job.done)
     for daemon in (source, fetcher):

@@ -17,8 +17,8 @@ async def hidden_peer(swarm: Swarm, name: str) -> PeerService:
     for port in peer.ports:
         await port.stopListening()
     await run(peer, f"connect 127.0.0.1 {swarm.port}")
-    await until(lambda: peer.uplink.found_reachable is not None)
-    assert peer.uplink.found_reachable is False
+    await until(lambda: peer.peer.uplink.found_reachable is not None)
+    assert peer.peer.uplink.found_reachable is False
     return peer
 
 
@@ -26,33 +26,35 @@ async def hidden_peer(swarm: Swarm, name: str) -> PeerService:
 async def test_the_tracker_finds_out_who_can_be_reached(swarm: Swarm) -> None:
     """Both hear of it, and their users can."""
     open_one, hidden = await swarm.peer("open"), await hidden_peer(swarm, "hidden")
-    await until(lambda: open_one.uplink.found_reachable)
+    await until(lambda: open_one.peer.uplink.found_reachable)
     assert (await run(open_one, "status"))["reachable"] is True
     told = await run(hidden, "status")
     assert told["reachable"] is False
     assert "Others cannot connect to this peer" in told["warning"]
-    assert told["fingerprint"] == hidden.key.fingerprint
-    await until(lambda: not open_one.serving.connections)
+    assert told["fingerprint"] == hidden.peer.key.fingerprint
+    await until(lambda: not open_one.peer.serving.connections)
 
 
 @ensureDeferred
 async def test_a_peer_that_cannot_be_reached_serves(swarm: Swarm, tmp_path: Path) -> None:
     """It connects to the downloader, and sends from the page cache as on any connection."""
     hidden, fetcher = await hidden_peer(swarm, "hidden"), await swarm.peer("fetcher")
-    await until(lambda: fetcher.uplink.found_reachable)
+    await until(lambda: fetcher.peer.uplink.found_reachable)
     path = swarm.file("x.bin", 5 * MIB + 17)
     await publish(hidden, path)
     await download(fetcher, "x.bin", tmp_path / "fetched")
     assert sha256(tmp_path / "fetched") == sha256(path)
-    assert hidden.serving.uploaded == 5 * MIB + 17
-    await until(lambda: not hidden.serving.connections and not fetcher.serving.connections)
+    assert hidden.peer.serving.uploaded == 5 * MIB + 17
+    await until(
+        lambda: not hidden.peer.serving.connections and not fetcher.peer.serving.connections
+    )
 
 
 @ensureDeferred
 async def test_a_peer_is_the_same_after_a_restart(swarm: Swarm) -> None:
     """Its key is in its state directory; another directory is another peer."""
     first = await swarm.peer("a")
-    fingerprint = first.key.fingerprint
+    fingerprint = first.peer.key.fingerprint
     await swarm.stop(first)
-    assert (await swarm.peer("a")).key.fingerprint == fingerprint
-    assert (await swarm.peer("b")).key.fingerprint != fingerprint
+    assert (await swarm.peer("a")).peer.key.fingerprint == fingerprint
+    assert (await swarm.peer("b")).peer.key.fingerprint != fingerprint

@@ -22,9 +22,9 @@ from p2pfs.peer.database import Database, row
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.hashing import FileHasher
 from p2pfs.peer.part_file import part_name
+from p2pfs.peer.peer import JOURNALS, STATE_FILE
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.salvage import Salvaged, salvage
-from p2pfs.peer.service import JOURNALS, STATE_FILE
 from tests.swarm.harness import (
     MIB,
     Swarm,
@@ -60,9 +60,9 @@ async def test_a_restarted_peer_shares_again_without_hashing(
 
     monkeypatch.setattr("p2pfs.peer.publishing.FileHasher", Watched)
     peer = await swarm.peer("p")
-    await until(lambda: set(swarm.tracker.directory) == {"same", "changed"})
+    await until(lambda: set(swarm.tracker.tracker.directory) == {"same", "changed"})
     assert hashed == ["changed"]
-    assert [holding.name for holding in peer.library if holding.withheld] == ["gone"]
+    assert [holding.name for holding in peer.peer.library if holding.withheld] == ["gone"]
     fetcher = await swarm.peer("f")
     for path in (same, changed):
         await download(fetcher, path.name, swarm.directory / f"{path.name}.copy")
@@ -75,7 +75,7 @@ async def test_a_restarted_peer_goes_on_with_an_unfinished_download(swarm: Swarm
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     path = swarm.file("x.bin", 64 * MIB)
     await publish(source, path)
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 8 * MIB)
     await swarm.stop(fetcher)
     with pytest.raises(P2pfsError):
@@ -96,7 +96,7 @@ async def test_a_part_file_that_was_tampered_with(swarm: Swarm, how: str) -> Non
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     path = swarm.file("x.bin", 64 * MIB)
     await publish(source, path)
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 8 * MIB)
     await swarm.stop(fetcher)
     with pytest.raises(P2pfsError):
@@ -122,12 +122,12 @@ async def test_a_peer_with_nothing_but_its_name_left(swarm: Swarm) -> None:
     """A tracker lets a peer take its own place when its old connection has not ended yet."""
     source = await swarm.peer("s")
     await publish(source, swarm.file("x.bin", 10))
-    address = source.uplink.address
-    old = swarm.tracker.factory.joined[address]
+    address = source.peer.uplink.address
+    old = swarm.tracker.tracker.factory.joined[address]
     await run(source, f"connect 127.0.0.1 {swarm.port}")
-    assert swarm.tracker.factory.joined[address] is not old
+    assert swarm.tracker.tracker.factory.joined[address] is not old
     await until(lambda: holders(swarm, "x.bin") == {address})
-    await until(lambda: len(swarm.tracker.factory.connections) == 1)
+    await until(lambda: len(swarm.tracker.tracker.factory.connections) == 1)
 
 
 @ensureDeferred
@@ -175,7 +175,7 @@ async def test_a_crash_before_the_end_is_on_record(swarm: Swarm, size: int, link
     with pytest.raises(AlreadyExists, match="exists; use --overwrite"):
         await download(fetcher, "x.bin", copy)
     await until(lambda: len(holders(swarm, "x.bin")) == 2)
-    assert fetcher.library["x.bin"].is_share
+    assert fetcher.peer.library["x.bin"].is_share
     assert not part.exists()
     journal = journal_path(swarm.directory / "f" / JOURNALS, "x.bin")
     await until(lambda: not journal.exists())
@@ -202,7 +202,7 @@ async def test_another_file_at_the_final_name_is_no_share(swarm: Swarm) -> None:
     fetcher = await swarm.peer("f")
     with pytest.raises(AlreadyExists):
         await download(fetcher, "x.bin", copy)
-    assert fetcher.library.get("x.bin") is None
+    assert fetcher.peer.library.get("x.bin") is None
     assert copy.read_bytes() == random_bytes(3 * MIB, seed=2)
     await download(fetcher, "x.bin", copy, overwrite=True)
     assert sha256(copy) == sha256(swarm.directory / "x.bin")
@@ -215,12 +215,12 @@ async def test_an_unfinished_download_given_up_while_it_is_checked(
     """The end of the check does not bring it back, neither on record nor at the tracker."""
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     await publish(source, swarm.file("x.bin", 64 * MIB))
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 8 * MIB)
     job.cancel()
     with pytest.raises(P2pfsError):
         await fetched
-    await until(lambda: not fetcher.downloads.jobs)
+    await until(lambda: not fetcher.peer.downloads.jobs)
     await swarm.stop(fetcher)
     os.utime(part_file(swarm.directory))  # so that it is checked
     given_up = Event()
@@ -231,13 +231,13 @@ async def test_an_unfinished_download_given_up_while_it_is_checked(
 
     monkeypatch.setattr("p2pfs.peer.custodian.salvage", check_late)
     fetcher = await swarm.peer("f")
-    holding = fetcher.library["x.bin"]
+    holding = fetcher.peer.library["x.bin"]
     await run(fetcher, "unpublish x.bin")
     given_up.set()
-    await fetcher.custodian.check_unfinished(holding)
+    await fetcher.peer.custodian.check_unfinished(holding)
     with pytest.raises(NotFound):
         await run(fetcher, "unpublish x.bin")
-    await until(lambda: holders(swarm, "x.bin") == {source.uplink.address})
+    await until(lambda: holders(swarm, "x.bin") == {source.peer.uplink.address})
     await swarm.stop(fetcher)
     database = Database(Disk(), swarm.directory / "f" / STATE_FILE)
     assert database.load() == []

@@ -22,7 +22,7 @@ async def test_a_published_file_is_listed_and_fetched(swarm: Swarm) -> None:
     target = swarm.directory / "copy.bin"
     fetched = await download(fetcher, "x.bin", target)
     assert target.read_bytes() == path.read_bytes()
-    assert fetched.sources == {str(source.uplink.address): 5 * MIB + 123}
+    assert fetched.sources == {str(source.peer.uplink.address): 5 * MIB + 123}
     assert not has_part_files(swarm.directory)
     assert (await run(fetcher, "list_file"))[0]["have"] == "yes"
 
@@ -35,7 +35,7 @@ async def test_a_downloader_becomes_a_holder(swarm: Swarm) -> None:
     await publish(source, path)
     await download(fetcher, "x.bin", swarm.directory / "b.bin")
     await swarm.stop(source)
-    await until(lambda: len(swarm.tracker.directory["x.bin"].holders) == 1)
+    await until(lambda: len(swarm.tracker.tracker.directory["x.bin"].holders) == 1)
     await download(third, "x.bin", swarm.directory / "c.bin")
     assert sha256(swarm.directory / "c.bin") == sha256(path)
 
@@ -48,7 +48,7 @@ async def test_chunks_come_from_all_sources_at_once(swarm: Swarm) -> None:
     for source in sources:
         await publish(source, path)
     fetched = await download(await swarm.peer("f"), "x.bin", swarm.directory / "f.bin")
-    assert set(fetched.sources) == {str(source.uplink.address) for source in sources}
+    assert set(fetched.sources) == {str(source.peer.uplink.address) for source in sources}
     assert all(count >= 4 * MIB for count in fetched.sources.values())
 
 
@@ -59,8 +59,8 @@ async def test_an_empty_file(swarm: Swarm) -> None:
     await publish(source, swarm.file("empty", 0))
     await download(fetcher, "empty", swarm.directory / "copy")
     assert (swarm.directory / "copy").read_bytes() == b""
-    both = {str(source.uplink.address), str(fetcher.uplink.address)}
-    await until(lambda: set(swarm.tracker.directory["empty"].holders) == both)
+    both = {str(source.peer.uplink.address), str(fetcher.peer.uplink.address)}
+    await until(lambda: set(swarm.tracker.tracker.directory["empty"].holders) == both)
 
 
 @ensureDeferred
@@ -107,7 +107,7 @@ async def test_an_existing_target_is_an_error_unless_overwrite(swarm: Swarm) -> 
     with pytest.raises(AlreadyExists, match="--overwrite"):
         await run(fetcher, f"download x.bin {target}")
     assert target.read_bytes() == before
-    assert source.serving.uploaded == 0  # it is told at once, not after the transfer
+    assert source.peer.serving.uploaded == 0  # it is told at once, not after the transfer
     await run(fetcher, f"download x.bin {target} --overwrite")
     assert sha256(target) == sha256(path)
 
@@ -118,7 +118,7 @@ async def test_a_target_that_appears_meanwhile_is_not_replaced(swarm: Swarm) -> 
     source, fetcher = await swarm.peer("a"), await swarm.peer("b")
     await publish(source, swarm.file("x.bin", 24 * MIB))
     target = swarm.directory / "copy"
-    job, fetched = fetcher.downloads.start("x.bin", target)
+    job, fetched = fetcher.peer.downloads.start("x.bin", target)
     await until(lambda: job.done)
     target.write_bytes(b"mine")
     with pytest.raises(AlreadyExists):
@@ -153,8 +153,10 @@ async def test_another_content_under_a_listed_name_is_refused(swarm: Swarm) -> N
     await publish(first, swarm.file("x.bin", 10, seed=1))
     with pytest.raises(Refused, match="Another content"):
         await publish(second, swarm.file("other", 10, seed=2), "x.bin")
-    assert second.library.get("x.bin") is None
-    assert list(swarm.tracker.directory["x.bin"].holders) == [str(first.uplink.address)]
+    assert second.peer.library.get("x.bin") is None
+    assert list(swarm.tracker.tracker.directory["x.bin"].holders) == [
+        str(first.peer.uplink.address)
+    ]
 
 
 @ensureDeferred
@@ -188,7 +190,7 @@ async def test_downloading_what_this_peer_shares_copies_it(swarm: Swarm) -> None
     fetched = await download(peer, "x.bin", swarm.directory / "copy")
     assert sha256(swarm.directory / "copy") == sha256(path)
     assert fetched.sources == {}
-    assert peer.library["x.bin"].path == path
+    assert peer.peer.library["x.bin"].path == path
 
 
 @ensureDeferred
@@ -196,7 +198,7 @@ async def test_the_same_file_is_not_downloaded_twice_at_once(swarm: Swarm) -> No
     """Two downloads must not write to one part file."""
     source, fetcher = await swarm.peer("a"), await swarm.peer("b")
     await publish(source, swarm.file("x.bin", 8 * MIB))
-    _, first = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    _, first = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     with pytest.raises(AlreadyExists, match="just now"):
         await download(fetcher, "x.bin", swarm.directory / "other")
     await first
@@ -208,12 +210,12 @@ async def test_cancel_keeps_what_came_and_a_later_download_goes_on(swarm: Swarm)
     source, fetcher = await swarm.peer("a"), await swarm.peer("b")
     path = swarm.file("x.bin", 64 * MIB)
     await publish(source, path)
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done >= 8 * MIB)
     await run(fetcher, "cancel x.bin")
     with pytest.raises(P2pfsError, match="cancelled"):
         await fetched
-    await until(lambda: not fetcher.downloads.jobs)
+    await until(lambda: not fetcher.peer.downloads.jobs)
     kept = job.done
     assert 8 * MIB <= kept < 64 * MIB
     again = await download(fetcher, "x.bin", swarm.directory / "copy")

@@ -109,7 +109,7 @@ async def test_a_sole_source_that_drips_ends_the_download(
     slow = trickle(1)
     await join(DATA, slow if form == "raw" else slow.in_base64)
     fetcher = await swarm.peer("fetcher")
-    _, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
+    _, fetched = fetcher.peer.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: fetched.called)
     with pytest.raises(DownloadFailed, match="less than 64 bytes a second"):
         await fetched
@@ -136,11 +136,11 @@ async def test_a_slow_source_does_not_hold_up_the_end(
     slow = await join(DATA, trickle(1000))
     quick = await honest_peer(swarm)
     fetcher = await swarm.peer("fetcher", patience={"no_source": 30.0})
-    _, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
+    _, fetched = fetcher.peer.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: fetched.called)
     result = await fetched
     assert slow.requests
-    assert result.sources == {quick.uplink.address: len(DATA)}
+    assert result.sources == {quick.peer.uplink.address: len(DATA)}
     assert (swarm.directory / "copy").read_bytes() == DATA
 
 
@@ -149,13 +149,13 @@ async def test_a_source_that_comes_late_stands_in(swarm: Swarm, join: Any, trick
     """Even when all that is missing is in flight at a slow one, and its own speed unknown."""
     slow = await join(DATA[: 2 * MIB], trickle(1000))
     fetcher = await swarm.peer("fetcher", patience={"no_source": 30.0, "silence": 0.5})
-    _, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
+    _, fetched = fetcher.peer.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: len(slow.requests) == 1)
     quick = await swarm.peer("quick")
     (swarm.directory / NAME).write_bytes(DATA[: 2 * MIB])
     await publish(quick, swarm.directory / NAME)
     await until(lambda: fetched.called)
-    assert (await fetched).sources == {quick.uplink.address: 2 * MIB}
+    assert (await fetched).sources == {quick.peer.uplink.address: 2 * MIB}
 
 
 @ensureDeferred
@@ -196,7 +196,7 @@ async def test_a_dripped_hash_list_does_not_hold_up_the_beginning(
         source.buildProtocol = lambda addr, source=source: SlowHashes(source)
     await honest_peer(swarm)
     fetcher = await swarm.peer("fetcher", patience={"no_source": 30.0, "silence": 0.5})
-    _, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
+    _, fetched = fetcher.peer.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: fetched.called)
     await fetched
     assert asked

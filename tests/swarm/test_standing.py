@@ -58,7 +58,7 @@ async def peer_of_a_tracker_that_says(tmp_path: Path, listen: str, **reply: Any)
     swarm = Swarm(tmp_path)
     swarm.port = port.getHost().port
     peer = swarm.start_peer("p", listen=listen)
-    await until(lambda: peer.uplink.joined or peer.uplink.problem)
+    await until(lambda: peer.peer.uplink.joined or peer.peer.uplink.problem)
 
     async def end() -> None:
         await swarm.stop_all()
@@ -79,7 +79,7 @@ async def test_a_peer_nobody_can_reach_says_so(tmp_path: Path, log_lines: list[s
     )
     warnings = [line for line in log_lines if line.startswith("Others cannot connect to this peer")]
     assert len(warnings) == 1
-    assert f"--listen tcp:{peer.address.port}" in warnings[0]
+    assert f"--listen tcp:{peer.peer.address.port}" in warnings[0]
     await end()
 
 
@@ -121,7 +121,7 @@ async def test_status_shows_a_transfer_under_way(swarm: Swarm) -> None:
     """Percent, rate, sources and time left, and nothing once it is over."""
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     await publish(source, swarm.file("x.bin", 96 * MIB))
-    job, fetched = fetcher.downloads.start("x.bin", swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 24 * MIB)
     [transfer] = (await run(fetcher, "status"))["transfers"]
     assert 25 <= transfer["percent"] < 100
@@ -142,16 +142,16 @@ async def test_publishing_reports_progress_and_can_be_cancelled(swarm: Swarm) ->
     peer = await swarm.peer("p")
     path = swarm.file("x.bin", 0)
     os.truncate(path, 8192 * MIB)  # sparse: only the hashing takes its time
-    commands = peer_commands(peer)
+    commands = peer_commands(peer.peer)
     seen: list[Any] = []
     running = commands.run(commands.parse(["publish", str(path)]), seen.append)
     await until(lambda: any(progress.done for progress in seen))
     running.cancel()
     with pytest.raises(CancelledError):
         await running
-    await peer.publisher.stop()
-    assert peer.library.get("x.bin") is None
-    assert "x.bin" not in swarm.tracker.directory
+    await peer.peer.publisher.stop()
+    assert peer.peer.library.get("x.bin") is None
+    assert "x.bin" not in swarm.tracker.tracker.directory
 
 
 @ensureDeferred
@@ -172,7 +172,7 @@ async def test_sharing_before_the_tracker_is_there(swarm: Swarm) -> None:
     answer = await run(peer, f"publish {swarm.file('x.bin', 10)}")
     assert answer["published"] == [{"name": "x.bin", "listed": False}]
     tracker = swarm.start_tracker()
-    await until(lambda: "x.bin" in tracker.directory)
+    await until(lambda: "x.bin" in tracker.tracker.directory)
 
 
 @ensureDeferred
@@ -183,7 +183,7 @@ async def test_a_conflict_after_a_restart_of_the_tracker_is_shown(swarm: Swarm) 
     second = swarm.start_peer("b", tracker="none")
     await run(second, f"publish {swarm.file('y', 10, seed=2)} x.bin")
     await run(second, f"connect 127.0.0.1 {swarm.port}")
-    await until(lambda: second.library["x.bin"].refusal)
+    await until(lambda: second.peer.library["x.bin"].refusal)
     [share] = (await run(second, "status"))["shares"]
     assert "Another content" in share["refused"]
     with pytest.raises(Refused):

@@ -57,7 +57,7 @@ async def test_a_tracker_behind_tls(tmp_path: Path) -> None:
     await publish(source, path)
     await download(fetcher, "x.bin", tmp_path / "copy")
     assert sha256(tmp_path / "copy") == sha256(path)
-    for connection in tracker.factory.connections:
+    for connection in tracker.tracker.factory.connections:
         plain = connection.transport.transport.getHandle()
         assert plain.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert plain.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 60

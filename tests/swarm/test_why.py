@@ -20,7 +20,7 @@ DATA = random_bytes(3 * MIB, seed=5)
 
 async def answer(peer: PeerService, line: str) -> tuple[dict[str, Any], str]:
     """A command's data, and its lines as one text."""
-    commands = peer_commands(peer)
+    commands = peer_commands(peer.peer)
     came = await commands.run(commands.parse_line(line), lambda progress: None)
     return came.data, "\n".join(came.lines)
 
@@ -31,7 +31,7 @@ async def test_a_download_under_way_says_what_it_waits_for(swarm: Swarm) -> None
     source = ForeignSource(DATA, lambda connection, request: None)
     await source.join(swarm.port, NAME)
     fetcher = await swarm.peer("fetcher", patience={"silence": 0.8})
-    _, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
+    _, fetched = fetcher.peer.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: len(source.requests) == 1)
     data, text = await answer(fetcher, f"why {NAME}")
     address = f"127.0.0.1:{source.port.getHost().port}"
@@ -71,14 +71,14 @@ async def test_an_unfinished_download_says_what_to_do(swarm: Swarm) -> None:
     fetcher = await swarm.peer("fetcher")
     copy = swarm.directory / "copy"
     with pytest.raises(DownloadFailed):
-        await fetcher.downloads.start(NAME, copy)[1]
+        await fetcher.peer.downloads.start(NAME, copy)[1]
     part = part_file(swarm.directory)
     data, text = await answer(fetcher, f"why {NAME}")
     assert data["state"] == "unfinished"
     assert f"1 of 3 chunks lie in {part}; download it to {copy} to go on" in text
     assert data["failed"]["seconds_ago"] < 20
     source.answer = ForeignConnection.send_chunk
-    await fetcher.downloads.start(NAME, copy)[1]
+    await fetcher.peer.downloads.start(NAME, copy)[1]
     data, text = await answer(fetcher, f"why {NAME}")
     assert data["state"] == "shared"
     assert "failed" not in data
@@ -103,11 +103,11 @@ async def test_without_a_tracker(swarm: Swarm) -> None:
     source = ForeignSource(DATA, lambda connection, request: None)
     await source.join(swarm.port, NAME)
     fetcher = await swarm.peer("fetcher", patience={"retry_tracker": 5.0, "no_source": 20.0})
-    job, fetched = fetcher.downloads.start(NAME, swarm.directory / "copy")
+    job, fetched = fetcher.peer.downloads.start(NAME, swarm.directory / "copy")
     await until(lambda: job.download and job.download.connected_sources)
     await source.leave()
     await swarm.stop(swarm.tracker)
-    await until(lambda: not fetcher.uplink.reachable and fetcher.uplink.retry_at)
+    await until(lambda: not fetcher.peer.uplink.reachable and fetcher.peer.uplink.retry_at)
     data, _ = await answer(fetcher, f"why {NAME}")
     assert "The next attempt is in" in data["tracker"]
     general = data["explanation"]["general"]
@@ -123,7 +123,7 @@ async def test_without_a_tracker(swarm: Swarm) -> None:
 async def test_an_earlier_phase_is_named(swarm: Swarm, tmp_path: Path) -> None:
     """While the tracker has not answered there are no chunks to speak of."""
     peer = await swarm.peer("p")
-    _, fetched = peer.downloads.start("not-there.bin", tmp_path / "copy")
+    _, fetched = peer.peer.downloads.start("not-there.bin", tmp_path / "copy")
     data, text = await answer(peer, "why not-there.bin")
     assert data["state"] == "starting"
     assert "'not-there.bin' is asking the tracker, for" in text

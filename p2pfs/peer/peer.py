@@ -1,0 +1,216 @@
+"""A peer: its parts put together, without ports, consoles and state directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pfs.addresses import Address
+from p2pfs.errors import P2pfsError
+from p2pfs.identity import PeerKey
+from p2pfs.listening import NONE
+from p2pfs.messages import NoticeCallBack, NoticeReachable
+from p2pfs.peer.call_backs import CallBacks
+from p2pfs.peer.callee import Callee
+from p2pfs.peer.custodian import Custodian
+from p2pfs.peer.deliveries import Deliveries
+from p2pfs.peer.downloads import Downloads
+from p2pfs.peer.introduction import Introduction
+from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.line_rate import LineRate, Lines
+from p2pfs.peer.machine import Machine
+from p2pfs.peer.probes import Probes
+from p2pfs.peer.publishing import Publisher
+from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.reachability import reach_warning
+from p2pfs.peer.records import Records
+from p2pfs.peer.room import Room
+from p2pfs.peer.serving import ServingFactory, ServingHooks
+from p2pfs.peer.settings import PeerSettings
+from p2pfs.peer.surroundings import Surroundings
+from p2pfs.peer.tracker_client import Notice
+from p2pfs.peer.tracker_link import TrackerLink
+from p2pfs.peer.trees import Trees
+from p2pfs.peer.uplink import Uplink
+from p2pfs.tasks import end_of
+
+STATE_FILE = "peer.sqlite"
+JOURNALS = "unfinished"
+
+
+class Peer:
+    """Shares files, serves chunks, downloads.
+
+    `load` and `introduce` come first, then `begin`, and at the end `stop`.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: PeerSettings,
+        random: Random,
+        machine: Machine,
+    ) -> None:
+        """``random`` breaks ties between chunks and spreads the attempts to reconnect."""
+        self.reactor = reactor
+        self.settings = settings
+        self.address: Address
+        """Where it listens."""
+        self.key: PeerKey
+        self.library = Library()
+        disk = machine.disk
+        self.records = Records(reactor, disk, settings.state / STATE_FILE)
+        self.limits = {
+            "upload": RateLimit(settings.upload_rate),
+            "download": RateLimit(settings.download_rate),
+        }
+        lines = Lines(LineRate(self.limits["upload"]), LineRate(self.limits["download"]))
+        self.uplink = Uplink(
+            reactor,
+            random,
+            settings,
+            self.library,
+            lines,
+            lambda: Introduction(self.address, self.key),
+            self._joined,
+            self._noticed,
+            machine.routes,
+        )
+        self._warned = ""
+        call_backs = CallBacks(reactor, machine.entropy, settings.patience, self.uplink)
+        self._background = machine.background
+        journals = settings.state / JOURNALS
+        self.custodian = Custodian(
+            reactor, disk, self.library, self.records, self.uplink, journals, self._publish_again
+        )
+        self.publisher = Publisher(
+            reactor,
+            machine,
+            self.library,
+            self.records,
+            self.uplink,
+            self.custodian,
+            settings.state,
+            settings.smallest_chunk,
+        )
+        self.serving = ServingFactory(
+            reactor,
+            disk,
+            self.library,
+            self.custodian.changed,
+            self.limits["upload"],
+            random,
+            Deliveries(lines.up, self.uplink.delivered),
+            ServingHooks(
+                self.uplink.heard,
+                self.custodian.doubts.raise_for,
+                Probes(reactor, self.uplink.reached).seen,
+                call_backs.pop,
+            ),
+            settings.descriptors.connections,
+        )
+        self._callee = Callee(reactor, settings.patience, self.serving)
+        around = Surroundings(
+            reactor,
+            random,
+            settings.patience,
+            # A download leaves some for others, where there are few.
+            max(1, min(settings.max_sources, settings.descriptors.sources // 2)),
+            self.limits["download"],
+            self.uplink,
+            call_backs,
+            self.serving.offers.make,
+            line=lines.down,
+            room=Room(settings.descriptors.sources),
+        )
+        self.downloads = Downloads(
+            around,
+            disk,
+            self.library,
+            self.records,
+            self.custodian,
+            journals,
+            settings.descriptors.downloads,
+        )
+        self.trees = Trees(reactor, self.downloads, self.library, self.uplink)
+        self._on_record: list[Holding] = []
+
+    def introduce(self, key: PeerKey, address: Address) -> None:
+        """Say who it is, and where it listens."""
+        self.key, self.address = key, address
+
+    def load(self) -> None:
+        """Read from the disk what it held; raises `StartupProblem`."""
+        self._on_record = self.records.load()
+
+    async def begin(self) -> None:
+        """Look after what it held, join the tracker, and share what its settings say."""
+        self._background.start()
+        await self.records.open()
+        await self.custodian.restore(self._on_record)
+        if self.settings.tracker != NONE:
+            self.uplink.start(self.settings.tracker)
+        self.custodian.watch(self.settings.watch_interval)
+        for path in self.settings.share:
+            self._share(path, None)
+
+    async def stop(self) -> None:
+        """End all that is under way; what it began with has to be over."""
+        await self.downloads.stop()
+        await self.publisher.stop()
+        self._background.stop()
+        await self.custodian.stop()
+        await self.uplink.stop()
+        self._callee.stop()
+        for connection in list(self.serving.connections):
+            connection.abort()
+            if connection.at_work is not None:
+                await end_of(connection.at_work)
+
+    def _share(self, path: Path, name: str | None) -> None:
+        publication, published = self.publisher.publish(path, name)
+
+        def report(files: list[Any]) -> None:
+            for reason in publication.skipped:
+                self.log.warn("{reason}", reason=reason)
+            self.log.info("Shared {path}: {count} files", path=path, count=len(files))
+
+        def explain(failure: Failure) -> None:
+            failure.trap(P2pfsError)
+            self.log.warn("{error}", error=str(failure.value))
+
+        published.addCallback(report).addErrback(explain).addErrback(
+            lambda failure: self.log.failure("Sharing failed.", failure=failure)
+        )
+
+    def _publish_again(self, holding: Holding) -> None:
+        self._share(holding.path, holding.name)
+
+    @property
+    def reach_warning(self) -> str:
+        """Why others cannot connect to this peer, and what to do; empty if they can."""
+        uplink = self.uplink
+        return reach_warning(self.address, uplink.address, uplink.found_reachable)
+
+    def _joined(self, link: TrackerLink) -> None:
+        self._warn()
+
+    def _noticed(self, notice: Notice) -> None:
+        match notice:
+            case NoticeReachable():
+                self._warn()
+            case NoticeCallBack():
+                self._callee.called(notice)
+
+    def _warn(self) -> None:
+        """Say in the log who cannot connect, when that is news."""
+        warning = self.reach_warning
+        if warning not in ("", self._warned):
+            self._warned = warning
+            self.log.warn("{warning}", warning=warning)

@@ -1,0 +1,50 @@
+"""A tracker: its parts put together, without ports, consoles and state directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from p2pfs.tracker.directory import Directory
+from p2pfs.tracker.protocol import TrackerFactory
+from p2pfs.tracker.settings import TrackerSettings
+
+
+class Tracker:
+    """Accepts peers, and answers them from its directory."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: TrackerSettings,
+        random: Random,
+        entropy: Callable[[int], bytes],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        """``random`` chooses which holders are named when there are many.
+
+        ``entropy`` makes so many bytes that nobody can foresee. ``wall_clock`` tells the time
+        of day, in seconds since 1970, which is only shown: time-outs go by ``reactor``.
+        """
+        self.reactor = reactor
+        possible = min(settings.quotas.connections, settings.descriptors.connections)
+        quotas = replace(settings.quotas, connections=possible)
+        self.directory = Directory(quotas)
+        self.factory = TrackerFactory(
+            reactor,
+            self.directory,
+            random,
+            settings.allow_announced_host,
+            settings.keep_alive,
+            quotas,
+            entropy,
+            wall_clock,
+        )
+
+    def stop(self) -> None:
+        """Close the connections of peers."""
+        self.factory.prober.stop()
+        for connection in list(self.factory.connections):
+            connection.abort()
