@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import takewhile
 from random import Random
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
+from twisted.internet.defer import Deferred, DeferredList, TimeoutError, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -79,6 +80,9 @@ class Uplink:
         self._routes = routes
         self._noticed = noticed
         self._link: TrackerLink | None = None
+        # All that have begun and not ended, in the order in which they were asked for.
+        self._links: dict[TrackerLink, None] = {}
+        self._stopped = False
         self._batches: dict[str, ChunkSet] = {}
         self._witness = Witness()
         self._batch_timer: IDelayedCall | None = None
@@ -132,24 +136,30 @@ class Uplink:
 
     def start(self, tracker: str) -> None:
         """Join a tracker, and keep trying; raises `UsageProblem` on a bad endpoint string."""
-        self._link = self._new_link(tracker)
-        self._link.start().addErrback(self._not_yet)
+        link = self._link = self._new_link(tracker)
+        self._links[link] = None
+        link.start().addErrback(self._not_yet)
 
     async def switch(self, tracker: str) -> None:
         """Join another tracker (or the same at once) and leave the present one.
 
-        When that fails, with `TrackerUnavailable` or `Refused`, the present one stays.
+        When that fails, with `TrackerUnavailable` or `Refused`, the present one stays. Of
+        several at the same time, the last one asked for that can be joined stays, and those
+        before it that are not joined yet fail; so do all when this peer stops.
         """
+        if self._stopped:
+            raise TrackerUnavailable("This peer stops; start it again to join a tracker.")
         link = self._new_link(tracker)
+        self._links[link] = None
         try:
             await link.start()
         except BaseException:
-            await link.stop()
+            await self._leave([link])
             raise
-        left, self._link = self._link, link
+        before = list(takewhile(lambda other: other is not link, self._links))
+        self._link = link
         self._announce_all(link)
-        if left is not None:
-            await left.stop()
+        await self._leave(before)
 
     def hurry(self) -> None:
         """Try the tracker at once, if it cannot be asked and is not tried just now."""
@@ -171,13 +181,13 @@ class Uplink:
             await attempt
 
     def stop(self) -> Deferred[None]:
-        """Leave the tracker."""
+        """Leave the tracker, and join none any more; fires when no connection to one is left."""
         self._refusals.forget()
         if self._batch_timer is not None:
             self._batch_timer.cancel()
             self._batch_timer = None
-        link, self._link = self._link, None
-        return succeed(None) if link is None else link.stop()
+        self._stopped, self._link = True, None
+        return self._leave(list(self._links))
 
     def client(self) -> TrackerClient:
         """The connection to the tracker; raises `TrackerUnavailable` when there is none."""
@@ -302,6 +312,16 @@ class Uplink:
             self._noticed,
             self._routes,
         )
+
+    def _leave(self, links: list[TrackerLink]) -> Deferred[None]:
+        """Stop these; fires when they have ended, and until then `stop` waits for them too."""
+
+        def left(_: object) -> None:
+            for link in links:
+                self._links.pop(link, None)
+
+        ended = [link.stop() for link in links]
+        return DeferredList(ended, consumeErrors=True).addCallback(left)
 
     def _link_joined(self, link: TrackerLink) -> None:
         if link is self._link:
