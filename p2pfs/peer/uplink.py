@@ -135,9 +135,17 @@ class Uplink:
         return None if self._link is None or self.reachable else self._link.retry_at
 
     def start(self, tracker: str) -> None:
-        """Join a tracker, and keep trying; raises `UsageProblem` on a bad endpoint string."""
+        """Join a tracker, and keep trying; raises `UsageProblem` on a bad endpoint string.
+
+        It is for once the library is restored. A tracker that was joined before with `switch`
+        stays, and is told what the library holds; one that is being joined replaces this one.
+        """
+        if self._link is not None:
+            if self._link.address is not None:
+                self._announce_all(self._link)
+            return
         link = self._link = self._new_link(tracker)
-        self._links[link] = None
+        self._links = {link: None, **self._links}
         link.start().addErrback(self._not_yet)
 
     async def switch(self, tracker: str) -> None:

@@ -28,6 +28,12 @@ class Trackers:
         path.write_bytes(b"content")
         network.result_of(publish(self.peer, path), 10)
 
+    def restart(self) -> None:
+        """Start the peer anew; it takes some seconds to find out what it shared."""
+        self.stop()
+        self.host.drive.disorder = 3.0
+        self.peer = self.swarm.start_peer(self.host, self.hosts[0])
+
     def connect(self, host: Host) -> Deferred[None]:
         """What the command does."""
         endpoint = f"tcp:{host.address}:{TRACKER_PORT}"
@@ -52,6 +58,38 @@ class Trackers:
 def trackers(network: Network) -> Trackers:
     """See there."""
     return Trackers(network)
+
+
+@pytest.mark.parametrize("latency", [0.0005, 2.0])
+def test_whom_the_user_names_before_the_peer_is_restored_is_kept(
+    trackers: Trackers, latency: float
+) -> None:
+    """Whether it is joined before that or after; the tracker of the options is none any more."""
+    trackers.hosts[1].latency = latency
+    trackers.restart()
+    network, peer = trackers.network, trackers.peer
+    joined = trackers.connect(trackers.hosts[1])
+    assert not peer.custodian.restored().called
+    network.result_of(joined, 20)
+    network.run(20)
+    assert peer.custodian.restored().called
+    assert trackers.listing == [False, True, False]
+    assert trackers.connections == [0, 1, 0]
+    trackers.stop()
+    network.run(10)
+    assert trackers.connections == [0, 0, 0]
+
+
+def test_the_tracker_of_the_options_is_joined_when_that_one_is_not_there(
+    trackers: Trackers,
+) -> None:
+    """As with any 'connect' that fails."""
+    trackers.hosts[1].kill()
+    trackers.restart()
+    joined = trackers.connect(trackers.hosts[1])
+    assert isinstance(outcome_of(trackers.network, joined), TrackerUnavailable)
+    trackers.network.run(20)
+    assert trackers.listing == [True, False, False]
 
 
 @pytest.mark.parametrize("after", [0.0, 0.5, 1.5, 2.5, 3.5, 4.5])
