@@ -115,7 +115,7 @@ class Custodian:
 
     def changed(self, holding: Holding, reason: FileChanged) -> None:
         """A holding's file was found changed, or away: claim it no more."""
-        if self._library.get(holding.name) is not holding or holding.name in self._checks:
+        if self._library.get(holding.name) is not holding or self.is_checking(holding):
             return
         if holding.is_share and isinstance(reason, FileAway):
             if holding.withheld is None:
@@ -124,7 +124,7 @@ class Custodian:
             self.log.warn("Unpublished '{name}': {reason}", name=holding.name, reason=str(reason))
             given_up = Deferred.fromCoroutine(self.give_up(holding))
             given_up.addErrback(warn_not_recorded).addErrback(self._defect)
-        elif holding.part is None and (
+        elif not holding.downloading and (
             isinstance(reason, FileGone) or not isinstance(reason, FileAway)
         ):
             self._start_check(holding)
@@ -145,14 +145,17 @@ class Custodian:
         if self._library.get(holding.name) is None:  # or else it is held anew, and on record
             await self._records.delete(holding.name)
 
+    def is_checking(self, holding: Holding) -> bool:
+        """True while it is being found out which chunks of an unfinished download are right."""
+        return holding.name in self._checks
+
     async def check_unfinished(self, holding: Holding) -> None:
         """Make sure that what an unfinished download claims to have is right."""
-        if holding.name not in self._checks:
+        if not self.is_checking(holding):
             [fault] = await in_thread(self._reactor, self._faults, [holding])
-            if fault is None:
-                return
-            self._start_check(holding)
-        if holding.name in self._checks:
+            if fault is not None and not self.is_checking(holding):
+                self._start_check(holding)
+        if self.is_checking(holding):
             await end_of(self._checks[holding.name])
 
     # Inside
@@ -226,8 +229,8 @@ class Custodian:
                 await self._remove_journal(journal)
             return
         if found.finished is not None:
-            assert holding.target is not None
-            holding.path, holding.target, holding.hashes = holding.target, None, found.finished
+            holding.became_share(found.stamp)
+            holding.hashes = found.finished
         self.log.info(
             "The unfinished {path}: {right} chunks are there, {checked} of them read again, "
             "{wrong} were not as they were left.",

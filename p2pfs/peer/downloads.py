@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -171,7 +172,7 @@ class Downloads:
         holding = await self._prepare(job, location.fileinfo)
         part = holding.part
         assert part is not None
-        recorder = self._recorder(holding, part)
+        recorder = None if job.is_copy else self._recorder(holding, part)
         fresh = self.new_pool()
         finished = False
         try:
@@ -180,29 +181,23 @@ class Downloads:
                 await recorder.start()
                 self._uplink.announce(holding).addErrback(_tracker_lost)
             job.check()
-            holding.stamp, received, reached = await self._fetch_chunks(
+            stamp, received, reached = await self._fetch_chunks(
                 job, (pool, fresh), holding, recorder, location
             )
-            holding.path, holding.target, holding.identity = job.target, None, None
+            holding.became_share(stamp)
             holding.reached = reached
             finished = True
         finally:
             await fresh.close()
             if recorder is not None:
                 await recorder.stop()
-            holding.part = None
             if not finished:
                 await self._leave(holding, part, recorder)
+            holding.left()
             part.close()
         if recorder is not None:
-            self._uplink.flush()
-            # Without this record a restart finds the whole file, and makes up for it.
             job.phase = "putting it on record"
-            await self._records.save(holding).addErrback(warn_not_recorded)
-            await recorder.forget()
-            if not holding.info.totalchunknum:
-                # Without chunks to register, only publishing makes a holder of it.
-                self._uplink.announce(holding).addErrback(_tracker_lost)
+            await self._put_on_record(holding, recorder)
         else:
             self._replaced_share(job, holding)
         return Fetched(
@@ -213,6 +208,20 @@ class Downloads:
             {str(address): count for address, count in received.items()},
             reached,
         )
+
+    async def _put_on_record(self, share: Holding, recorder: DownloadRecorder) -> None:
+        """See to what a download has left to do that became a share, unless it is none any more."""
+        self._uplink.flush()
+        if self._holds(share):
+            # Without this record a restart finds the whole file, and makes up for it.
+            await self._records.save(share).addErrback(warn_not_recorded)
+        await recorder.forget()
+        if self._holds(share) and not share.info.totalchunknum:
+            # Without chunks to register, only publishing makes a holder of it.
+            self._uplink.announce(share).addErrback(_tracker_lost)
+
+    def _holds(self, holding: Holding) -> bool:
+        return self._library.get(holding.name) is holding
 
     async def _take(self, job: Job, place: Place | None) -> None:
         """Make sure that nothing else goes to the same place, by whatever path."""
@@ -283,20 +292,19 @@ class Downloads:
                 )
             elif holding.chunks.bits:
                 await recorder.settle()
+                holding.left()
                 if part.touched:
                     reason = FileChanged(f"{holding.path} was changed.")
                     self._custodian.changed(holding, reason)
             else:
                 await recorder.forget()
+                holding.left()
                 await self._custodian.give_up(holding)
         except StorageProblem as error:
             # What the download ended for is to be told, not this.
             self.log.warn("{error}", error=str(error))
 
-    def _recorder(self, holding: Holding, part: PartFile) -> DownloadRecorder | None:
-        """A copy of a file that this peer shares anyway needs no record."""
-        if self._library.get(holding.name) is not holding:
-            return None
+    def _recorder(self, holding: Holding, part: PartFile) -> DownloadRecorder:
         return DownloadRecorder(
             self._reactor, self._disk, self._records, self._journals, holding, part
         )
@@ -310,7 +318,10 @@ class Downloads:
             ) from None
 
     async def _prepare(self, job: Job, info: FileInfo) -> Holding:
-        """The holding to download into, its part file open, what it has already verified."""
+        """The holding to download into, its part file open, what it has already verified.
+
+        What this peer holds may be another after each wait: then all is looked at anew.
+        """
         known = self._library.get(job.name)
         if known is not None and known.info != info:
             if known.is_share:
@@ -318,18 +329,19 @@ class Downloads:
                     f"This peer shares another content as '{job.name}'; unpublish it first."
                 )
             await self._custodian.give_up(known)
-            known = None
-        resumed = known is not None and not known.is_share
-        if known is not None and resumed:
+            return await self._prepare(job, info)
+        unfinished = known is not None and not known.is_share
+        if known is not None and unfinished:
             job.phase = "checking what was there before"
             await self._custodian.check_unfinished(known)
             job.check()
-            if known.is_share or self._library.get(job.name) is not known:
+            if known.is_share or not self._holds(known):
                 return await self._prepare(job, info)
             if not await in_thread(
                 self._reactor, is_same, self._disk, known.path, known.identity
             ):  # it is gone, or something else lies there, which stays
-                await self._custodian.give_up(known)
+                if self._holds(known):
+                    await self._custodian.give_up(known)
                 return await self._prepare(job, info)
             if known.target != job.target:
                 raise AlreadyExists(
@@ -337,28 +349,38 @@ class Downloads:
                     f"{known.target} to go on, or unpublish it to give it up."
                 )
         await in_thread(self._reactor, _check_target, job)
-        if known is not None and resumed:
-            return await self._go_on(job, known)
-        return await self._begin(job, info, known)
+        if self._library.get(job.name) is not known:
+            return await self._prepare(job, info)
+        if known is None or not unfinished:
+            return await self._begin(job, info, known)
+        if known.is_share or self._custodian.is_checking(known):
+            return await self._prepare(job, info)
+        return await self._go_on(job, known)
 
     async def _go_on(self, job: Job, holding: Holding) -> Holding:
         """The same of an unfinished download."""
         job.phase = "preparing the part file"
-        stamp, holding.stamp = holding.stamp, None
-        assert holding.identity is not None
-        await self._records.save(holding)
-        holding.part = await in_thread(
-            self._reactor,
-            PartFile.reopen,
-            self._disk,
-            holding.path,
-            holding.info.filesize,
-            holding.identity,
-            stamp,
-        )
-        if holding.part is None:
+        holding.downloading = True
+        try:
+            assert holding.identity is not None
+            await self._records.save(replace(holding, stamp=None))
+            part = await in_thread(
+                self._reactor,
+                PartFile.reopen,
+                self._disk,
+                holding.path,
+                holding.info.filesize,
+                holding.identity,
+                holding.stamp,
+            )
+        except BaseException:
+            holding.left()
+            raise
+        if part is None:
+            holding.left()
             await self._custodian.give_up(holding)
             return await self._prepare(job, holding.info)
+        holding.opened(part)
         job.holding = holding
         return holding
 
@@ -368,7 +390,9 @@ class Downloads:
         total = info.totalchunknum
         hashes = HashList(total) if share is None else HashList(total, bytes(share.hashes))
         path = job.target.with_name(part_name(self._around.random))
-        holding = Holding(job.name, info, hashes, ChunkSet(total), path, target=job.target)
+        holding = Holding(
+            job.name, info, hashes, ChunkSet(total), path, target=job.target, downloading=True
+        )
         job.is_copy = share is not None
         if share is None:
             # On record first: a part file is never there without it being known whose it is.
@@ -379,22 +403,21 @@ class Downloads:
                 self._library.discard(holding)
                 raise
         try:
-            holding.part = await in_thread(
-                self._reactor, PartFile.create, self._disk, path, info.filesize
-            )
+            part = await in_thread(self._reactor, PartFile.create, self._disk, path, info.filesize)
+            holding.identity = part.identity
         except StorageProblem:
             if share is None:
                 await self._custodian.give_up(holding)
             raise
-        holding.identity = holding.part.identity
+        holding.opened(part)
         job.holding = holding
         return holding
 
     async def _copy(self, job: Job, holding: Holding) -> None:
         """Take from this peer's own share what is right in it."""
         share = self._library.get(job.name)
-        if share is None:
-            return  # unpublished just now
+        if share is None or share.info != holding.info:
+            return  # it was unpublished just now
         job.phase = "copying from this peer's own share"
         assert holding.part is not None
         try:

@@ -30,6 +30,9 @@ class Holding:
     file at ``path`` until it becomes ``target``; ``part`` is that file while a
     download is writing to it. ``identity`` tells it from what else may come to lie there;
     None until it was made.
+
+    A holding is `downloading` from before its part file is opened until all is left in order.
+    Meanwhile it belongs to that download: nobody else checks it, or gives it up.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Holding:
     stamp: Stamp | None = None
     target: Path | None = None
     part: PartFile | None = None
+    downloading: bool = False
     identity: int | None = None
     refusal: str = ""
     """Why the tracker would not list it, if so."""
@@ -47,6 +51,19 @@ class Holding:
     """Set while the file of a share is away: then nothing of it is offered or claimed."""
     reached: Reached | None = None
     """How good its download went, if that was since the start of this process."""
+
+    def opened(self, part: PartFile) -> None:
+        """Its download has the part file open: what stamp it was left with says no more."""
+        self.part, self.stamp = part, None
+
+    def became_share(self, stamp: Stamp | None) -> None:
+        """The part file has got its final name, and all chunks are in it."""
+        assert self.target is not None
+        self.path, self.target, self.identity, self.stamp = self.target, None, None, stamp
+
+    def left(self) -> None:
+        """Its download has ended, and closes the part file."""
+        self.part, self.downloading = None, False
 
     @property
     def is_share(self) -> bool:

@@ -127,10 +127,11 @@ class Publisher:
     async def unpublish(self, name: str) -> None:
         """Share a file no more; of an unfinished download, discard the part file too.
 
-        Raises `NotFound`, and `StorageProblem` as `Custodian.give_up` does.
+        Raises `NotFound`, `AlreadyExists` while it is being downloaded, and `StorageProblem` as
+        `Custodian.give_up` does.
         """
         holding = self._library[name]
-        if holding.part is not None:
+        if holding.downloading:
             raise AlreadyExists(f"'{name}' is being downloaded just now; cancel that first.")
         await self._custodian.give_up(holding)
 
