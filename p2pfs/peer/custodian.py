@@ -68,7 +68,7 @@ class Custodian:
         self._stop = Event()
         self._is_restored = False
         self._awaiting_restore: list[Deferred[None]] = []
-        self._watch = LoopingCall(self._look)
+        self._watch = LoopingCall(self._look_once)
         self._watch.clock = reactor
         self._watching: Deferred[Any] = succeed(None)
 
@@ -259,6 +259,16 @@ class Custodian:
             await in_thread(self._reactor, remove, self._disk, journal)
         except StorageProblem as error:
             self.log.warn("{error}", error=str(error))
+
+    def _look_once(self) -> Deferred[None]:
+        """What goes wrong with one look says nothing of the next, which comes in any case."""
+        return Deferred.fromCoroutine(self._look()).addErrback(self._look_failed)
+
+    def _look_failed(self, failure: Failure) -> None:
+        if failure.check(P2pfsError):  # for instance that no thread can be started
+            self.log.warn("The shares were not looked at: {error}", error=str(failure.value))
+        else:
+            self._defect(failure)
 
     async def _look(self) -> None:
         shares = [h for h in self._library if h.is_share]

@@ -130,7 +130,8 @@ def test_at_whatever_moment_what_is_reported_is_true(
         pair.network.run(1)
         assert target.read_bytes() == CONTENT
         assert part_files(pair.host.directory) == []
-        assert pair.shared == (fetched_anew or not (given_up and was_share)), f"after {count} events"
+        kept = not (given_up and was_share)
+        assert pair.shared == (kept or fetched_anew), f"after {count} events"
         pair.clear()
         count += 1
     assert count > 20

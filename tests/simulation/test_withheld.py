@@ -9,15 +9,17 @@ from random import Random
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from p2pfs.console.peer_commands import peer_commands
 from p2pfs.console.status import status
 from p2pfs.console.why import why
-from p2pfs.errors import DownloadFailed, NotFound
+from p2pfs.errors import DownloadFailed, NotFound, OutOfResources
+from p2pfs.peer import custodian
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Network, Swarm, download, publish
 from p2pfs.tracker.service import TrackerService
+from tests.conftest import LoggedFailures
 from tests.simulation.parts import outcome_of
 
 CONTENT = Random(1).randbytes(200_000)
@@ -235,3 +237,23 @@ def test_a_withheld_share_may_be_published_again(sharing: Sharing) -> None:
     assert os.stat(sharing.disk / "a").st_mtime_ns == times.st_mtime_ns
     sharing.network.result_of(publish(sharing.peer, sharing.disk / "a"), 10)
     assert (sharing.listed, sharing.withheld) == (["a"], ["b"])
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"), [(RuntimeError("a defect"), 1), (OutOfResources("No thread."), 0)]
+)
+def test_a_look_that_fails_is_not_the_last(
+    sharing: Sharing,
+    monkeypatch: pytest.MonkeyPatch,
+    logged_failures: LoggedFailures,
+    error: Exception,
+    logged: int,
+) -> None:
+    """Whatever it failed for; a defect is logged as one."""
+    monkeypatch.setattr(custodian, "in_thread", lambda *work: fail(error))
+    sharing.network.run(31)
+    assert len(logged_failures.flush()) == logged
+    monkeypatch.undo()
+    sharing.unmount()
+    sharing.network.run(31)
+    assert sharing.withheld == ["a", "b"]
