@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.task import LoopingCall
@@ -65,22 +65,47 @@ class Daemon(MultiService):
         self._state_watch.start(STATE_WATCH_SECONDS, now=False).addErrback(self._defect)
 
     def stopService(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._stop())
+
+    def steps_of_stop(self) -> Iterator[Callable[[], object]]:
+        """What is to be ended at the stop, one after the other; a step may be asynchronous.
+
+        When a step fails, that is logged, and the next one is taken all the same. The state
+        directory is given up after the last.
+        """
+        yield self._close
+
+    async def stop_listening(self, port: IListeningPort) -> None:
+        """Close one of the ports, before the others."""
+        if port in self.ports:
+            self.ports.remove(port)
+            await maybeDeferred(port.stopListening)
+
+    async def _stop(self) -> None:
         if self._state_watch.running:
             self._state_watch.stop()
-        ports, self.ports = self.ports, []
-        children = super().stopService()  # type: ignore[no-untyped-call]  # as above
-        stopping = [children, *(port.stopListening() for port in ports)]
-        if self._ssh is not None:
-            stopping.append(self._ssh.all_closed())
-        done = gatherResults([d for d in stopping if d is not None], consumeErrors=True)
-        return done.addBoth(self._release)
-
-    def _release(self, result: Any) -> None:
+        for step in self.steps_of_stop():
+            await self._take(step)
         if self.claim is not None:
             self.claim.release()
             self.claim = None
-        if isinstance(result, Failure):
-            self.log.failure("The daemon did not stop cleanly.", failure=result)
+
+    async def _close(self) -> None:
+        """Close all ports and consoles at the same time."""
+        Service.stopService(self)
+        ports, self.ports = self.ports, []
+        # Not by `MultiService`, which waits for all children, but says nothing of their failures.
+        steps: list[Callable[[], object]] = [child.stopService for child in self]
+        steps += [port.stopListening for port in ports]
+        if self._ssh is not None:
+            steps.append(self._ssh.all_closed)
+        await DeferredList([Deferred.fromCoroutine(self._take(step)) for step in steps])
+
+    async def _take(self, step: Callable[[], object]) -> None:
+        try:
+            await maybeDeferred(step)
+        except Exception:
+            self.log.failure("The daemon did not stop cleanly.")
 
     def _look_after_state(self) -> None:
         """Without its directory a daemon could keep nothing, and nobody could reach its console."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,7 +31,7 @@ from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.reachability import reach_warning
 from p2pfs.peer.records import Records
 from p2pfs.peer.room import Room
-from p2pfs.peer.serving import ServingFactory, ServingHooks
+from p2pfs.peer.serving import ServingFactory, ServingHooks, ServingProtocol
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.peer.tracker_client import Notice
@@ -45,7 +47,7 @@ JOURNALS = "unfinished"
 class Peer:
     """Shares files, serves chunks, downloads.
 
-    `load` and `introduce` come first, then `begin`, and at the end `stop`.
+    `load` and `introduce` come first, then `begin`, and at the end `steps_of_stop`.
     """
 
     log = Logger()
@@ -160,18 +162,16 @@ class Peer:
         for path in self.settings.share:
             self._share(path, None)
 
-    async def stop(self) -> None:
-        """End all that is under way; what it began with has to be over."""
-        await self.downloads.stop()
-        await self.publisher.stop()
-        self._background.stop()
-        await self.custodian.stop()
-        await self.uplink.stop()
-        self._callee.stop()
+    def steps_of_stop(self) -> Iterator[Callable[[], object]]:
+        """What ends all that is under way, as of `Daemon`; what it began with has to be over."""
+        yield self.downloads.stop
+        yield self.publisher.stop
+        yield self._background.stop
+        yield self.custodian.stop
+        yield self.uplink.stop
+        yield self._callee.stop
         for connection in list(self.serving.connections):
-            connection.abort()
-            if connection.at_work is not None:
-                await end_of(connection.at_work)
+            yield partial(_see_off, connection)
 
     def _share(self, path: Path, name: str | None) -> None:
         publication, published = self.publisher.publish(path, name)
@@ -214,3 +214,9 @@ class Peer:
         if warning not in ("", self._warned):
             self._warned = warning
             self.log.warn("{warning}", warning=warning)
+
+
+async def _see_off(connection: ServingProtocol) -> None:
+    connection.abort()
+    if connection.at_work is not None:
+        await end_of(connection.at_work)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -39,6 +44,7 @@ class PeerService(Daemon):
         machine = machine or this_machine(reactor)
         self.peer = Peer(reactor, settings, random, machine)
         self._entropy = machine.entropy
+        self._port: IListeningPort | None = None
         self._begun: Deferred[None] | None = None
 
     def open(self) -> None:
@@ -48,9 +54,8 @@ class PeerService(Daemon):
         super().open()
         key = PeerKey.kept_in(self.state / KEY_FILE, self._entropy)
         self.peer.load()
-        self.peer.introduce(
-            key, bound_address(self.listen(self.settings.listen, self.peer.serving))
-        )
+        self._port = self.listen(self.settings.listen, self.peer.serving)
+        self.peer.introduce(key, bound_address(self._port))
         self.offer_consoles(
             peer_commands(self.peer),
             {"service": self, "peer": self.peer},
@@ -64,18 +69,23 @@ class PeerService(Daemon):
         # Work that waits for the reactor's threads to begin would not learn that none can.
         self.reactor.callWhenRunning(self._start)
 
-    def stopService(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._stop())
+    def steps_of_stop(self) -> Iterator[Callable[[], object]]:
+        """Besides what every daemon ends: the peer, and last the record of what came of it."""
+        yield self._has_begun
+        # Nobody is let in any more while those that are in are seen off.
+        if self._port is not None:
+            yield partial(self.stop_listening, self._port)
+        yield from self.peer.steps_of_stop()
+        yield from super().steps_of_stop()
+        yield self.peer.records.close
 
     def _start(self) -> None:
         self._begun = Deferred.fromCoroutine(self.peer.begin()).addErrback(self._not_begun)
 
-    async def _stop(self) -> None:
+    async def _has_begun(self) -> None:
+        """What begins after the stop would never be stopped."""
         if self._begun is not None:
-            await self._begun  # what begins after the stop would never be stopped
-        await self.peer.stop()
-        await super().stopService()
-        await self.peer.records.close()
+            await self._begun
 
     def _not_begun(self, failure: Failure) -> None:
         """Without its record the peer would forget what it shared: stop rather than do that."""
@@ -83,4 +93,5 @@ class PeerService(Daemon):
             self.log.critical("{error}", error=str(failure.value))
         else:
             self.log.failure("The peer could not begin.", failure=failure)
-        self.reactor.stop()
+        with suppress(ReactorNotRunning):  # it stops already
+            self.reactor.stop()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
 
 from p2pfs.console.tracker_commands import tracker_commands
@@ -52,6 +51,7 @@ class TrackerService(Daemon):
         """Accept peers at one more endpoint; raises `StartupProblem`."""
         return self.listen(description, self.tracker.factory)
 
-    def stopService(self) -> Deferred[None]:
-        self.tracker.stop()
-        return super().stopService()
+    def steps_of_stop(self) -> Iterator[Callable[[], object]]:
+        """Besides what every daemon ends: the tracker."""
+        yield from self.tracker.steps_of_stop()
+        yield from super().steps_of_stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -43,8 +43,8 @@ class Tracker:
             wall_clock,
         )
 
-    def stop(self) -> None:
-        """Close the connections of peers."""
-        self.factory.prober.stop()
+    def steps_of_stop(self) -> Iterator[Callable[[], object]]:
+        """What ends probes and the connections of peers, as of `Daemon`."""
+        yield self.factory.prober.stop
         for connection in list(self.factory.connections):
-            connection.abort()
+            yield connection.abort

@@ -1,0 +1,105 @@
+"""The stop of a daemon: one step that fails keeps no other from being taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from p2pfs.peer.service import PeerService
+from p2pfs.testing import Network, Swarm, download, publish
+from p2pfs.tracker.service import TrackerService
+from tests.conftest import LoggedFailures
+
+PARTS_OF_PEER: dict[str, Callable[[PeerService], tuple[Any, str]]] = {
+    "its beginning": lambda peer: (peer, "_has_begun"),
+    "downloads": lambda peer: (peer.peer.downloads, "stop"),
+    "publishing": lambda peer: (peer.peer.publisher, "stop"),
+    "threads": lambda peer: (peer.peer._background, "stop"),
+    "the watch": lambda peer: (peer.peer.custodian, "stop"),
+    "the tracker": lambda peer: (peer.peer.uplink, "stop"),
+    "connections made": lambda peer: (peer.peer._callee, "stop"),
+    "the port": lambda peer: (peer.ports[0], "stopListening"),
+    "a connection": lambda peer: (next(iter(peer.peer.serving.connections)), "abort"),
+    "a console": lambda peer: (peer.services[0], "stopService"),
+    "the record": lambda peer: (peer.peer.records, "close"),
+}
+
+PARTS_OF_TRACKER: dict[str, Callable[[TrackerService], tuple[Any, str]]] = {
+    "probing": lambda tracker: (tracker.tracker.factory.prober, "stop"),
+    "a port": lambda tracker: (tracker.ports[0], "stopListening"),
+    "a connection": lambda tracker: (next(iter(tracker.tracker.factory.connections)), "abort"),
+    "a console": lambda tracker: (tracker.services[0], "stopService"),
+}
+
+
+class Broken(Exception):
+    """What no step expects."""
+
+
+def breaks(*args: object) -> None:
+    raise Broken
+
+
+@pytest.fixture
+def swarm(network: Network) -> Swarm:
+    """A tracker, and a peer that serves another one just now."""
+    swarm = Swarm(network)
+    tracker = network.add_host("tracker")
+    peer, other = network.add_host("peer", up=10_000), network.add_host("other")
+    swarm.start_tracker(tracker, listen=["tcp:6880", "tcp:6890"])
+    for host in (peer, other):
+        swarm.start_peer(host, tracker)
+    network.run(1)
+    path = peer.directory / "f"
+    path.write_bytes(bytes(300_000))
+    source, receiver = swarm.daemons[peer], swarm.daemons[other]
+    assert isinstance(source, PeerService)
+    assert isinstance(receiver, PeerService)
+    network.result_of(publish(source, path), 10)
+    download(receiver, "f", other.directory / "f")[1].addErrback(lambda _: None)
+    network.run(5)
+    assert len(source.peer.serving.connections) == 1
+    return swarm
+
+
+def check_stop(
+    swarm: Swarm, name: str, broken: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other ports are closed, and the directory may be used again, after a broken step."""
+    network, host = swarm.network, swarm.network.hosts[name]
+    daemon, (what, step) = swarm.daemons[host], broken
+    ports = dict.fromkeys(host.reactor.ports.values())
+    monkeypatch.setattr(what, step, breaks)
+    network.result_of(swarm.stop(host), 60)
+    assert daemon.claim is None
+    left = [port for port in ports if port in host.reactor.ports.values()]
+    if step not in ("stopListening", "stopService"):
+        assert left == []
+    else:
+        assert len(left) == 1  # the one whose closing fails
+
+
+@pytest.mark.parametrize("part", PARTS_OF_PEER)
+def test_a_peer_gives_up_its_ports_and_its_directory(
+    swarm: Swarm, part: str, monkeypatch: pytest.MonkeyPatch, logged_failures: LoggedFailures
+) -> None:
+    """Whichever of its parts cannot be stopped; that is logged."""
+    peer = swarm.daemons[swarm.network.hosts["peer"]]
+    assert isinstance(peer, PeerService)
+    check_stop(swarm, "peer", PARTS_OF_PEER[part](peer), monkeypatch)
+    [event] = logged_failures.flush()
+    assert event["log_failure"].check(Broken)
+
+
+@pytest.mark.parametrize("part", PARTS_OF_TRACKER)
+def test_a_tracker_gives_up_its_ports_and_its_directory(
+    swarm: Swarm, part: str, monkeypatch: pytest.MonkeyPatch, logged_failures: LoggedFailures
+) -> None:
+    """The same."""
+    tracker = swarm.daemons[swarm.network.hosts["tracker"]]
+    assert isinstance(tracker, TrackerService)
+    check_stop(swarm, "tracker", PARTS_OF_TRACKER[part](tracker), monkeypatch)
+    [event] = logged_failures.flush()
+    assert event["log_failure"].check(Broken)
