@@ -114,8 +114,14 @@ class Custodian:
             await end_of(check)
 
     def changed(self, holding: Holding, reason: FileChanged) -> None:
-        """A holding's file was found changed, or away: claim it no more."""
-        if self._library.get(holding.name) is not holding or self.is_checking(holding):
+        """A holding's file was found changed, or away: claim it no more.
+
+        One that is being downloaded is its download's affair; a share that came of it is looked
+        at later.
+        """
+        if self._library.get(holding.name) is not holding:
+            return
+        if holding.downloading or self.is_checking(holding):
             return
         if holding.is_share and isinstance(reason, FileAway):
             if holding.withheld is None:
@@ -124,17 +130,17 @@ class Custodian:
             self.log.warn("Unpublished '{name}': {reason}", name=holding.name, reason=str(reason))
             given_up = Deferred.fromCoroutine(self.give_up(holding))
             given_up.addErrback(warn_not_recorded).addErrback(self._defect)
-        elif not holding.downloading and (
-            isinstance(reason, FileGone) or not isinstance(reason, FileAway)
-        ):
+        elif isinstance(reason, FileGone) or not isinstance(reason, FileAway):
             self._start_check(holding)
 
     async def give_up(self, holding: Holding) -> None:
         """Hold nothing of a file any more; of an unfinished download, remove the part file too.
 
-        Raises `StorageProblem` when that cannot be done, or put on record.
+        What is not held leaves nothing to do. Raises `StorageProblem` when that cannot be done, or
+        put on record.
         """
-        self._library.discard(holding)
+        if not self._library.discard(holding):
+            return
         withdrawn = self._uplink.withdraw(holding)
         if not holding.is_share:
             await in_thread(self._reactor, remove_part, self._disk, holding.path, holding.identity)

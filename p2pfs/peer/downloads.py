@@ -210,11 +210,10 @@ class Downloads:
         )
 
     async def _put_on_record(self, share: Holding, recorder: DownloadRecorder) -> None:
-        """See to what a download has left to do that became a share, unless it is none any more."""
+        """See to what is left to do for a download that has just become a share."""
         self._uplink.flush()
-        if self._holds(share):
-            # Without this record a restart finds the whole file, and makes up for it.
-            await self._records.save(share).addErrback(warn_not_recorded)
+        # Without this record a restart finds the whole file, and makes up for it.
+        await self._records.save(share).addErrback(warn_not_recorded)
         await recorder.forget()
         if self._holds(share) and not share.info.totalchunknum:
             # Without chunks to register, only publishing makes a holder of it.
@@ -340,8 +339,7 @@ class Downloads:
             if not await in_thread(
                 self._reactor, is_same, self._disk, known.path, known.identity
             ):  # it is gone, or something else lies there, which stays
-                if self._holds(known):
-                    await self._custodian.give_up(known)
+                await self._custodian.give_up(known)
                 return await self._prepare(job, info)
             if known.target != job.target:
                 raise AlreadyExists(

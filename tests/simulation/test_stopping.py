@@ -9,6 +9,7 @@ import pytest
 
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Network, Swarm, download, publish
+from p2pfs.testing.swarm import PEER_PORT
 from p2pfs.tracker.service import TrackerService
 from tests.conftest import LoggedFailures
 
@@ -103,3 +104,23 @@ def test_a_tracker_gives_up_its_ports_and_its_directory(
     check_stop(swarm, "tracker", PARTS_OF_TRACKER[part](tracker), monkeypatch)
     [event] = logged_failures.flush()
     assert event["log_failure"].check(Broken)
+
+
+def test_nobody_comes_in_while_those_that_are_in_are_seen_off(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that came then would outlive the peer."""
+    host = swarm.network.hosts["peer"]
+    peer = swarm.daemons[host]
+    assert isinstance(peer, PeerService)
+    [connection] = peer.serving.connections
+    open_then: list[bool] = []
+    really = connection.abort
+
+    def abort() -> None:
+        open_then.append(PEER_PORT in host.reactor.ports)
+        really()
+
+    monkeypatch.setattr(connection, "abort", abort)
+    swarm.network.result_of(swarm.stop(host), 60)
+    assert open_then == [False]
