@@ -249,6 +249,8 @@ class Uplink:
 
     def register_chunk(self, holding: Holding, chunknum: int, source: Address) -> None:
         """Say that this peer has one more chunk, and whence: at once, or with the next batch."""
+        if self._library.get(holding.name) is not holding:
+            return  # a copy of an own share, for which that itself is listed, or is withheld
         self._witness.came(holding.name, source)
         batch = self._batches.setdefault(holding.name, ChunkSet(holding.info.totalchunknum))
         batch.add(chunknum)

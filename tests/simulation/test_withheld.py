@@ -148,6 +148,22 @@ def test_what_is_fetched_to_its_place_is_back(sharing: Sharing) -> None:
     assert "a" in sharing.tracker.tracker.directory.held_by(sharing.peer.peer.uplink.address)
 
 
+def test_what_is_fetched_to_another_place_is_still_away(sharing: Sharing) -> None:
+    """The chunks of that copy are none that the peer has to offer."""
+    host = sharing.network.add_host("other")
+    other = sharing.swarm.start_peer(host, sharing.tracker_host)
+    sharing.network.run(1)
+    sharing.network.result_of(download(other, "a", host.directory / "copy")[1], 10)
+    (sharing.disk / "a").unlink()
+    sharing.network.run(31)
+    copy = sharing.host.directory / "copy"
+    sharing.network.result_of(download(sharing.peer, "a", copy)[1], 10)
+    sharing.network.run(5)
+    assert sharing.withheld == ["a"]
+    assert sharing.peer.uplink.address is not None
+    assert "a" not in sharing.tracker.directory.held_by(sharing.peer.uplink.address)
+
+
 def test_shares_outlive_a_restart_without_their_disk(sharing: Sharing) -> None:
     """What is withheld stays on record, also over a start at which the disk is not there."""
     sharing.unmount()
