@@ -37,7 +37,7 @@ class Trackers:
     def connect(self, host: Host) -> Deferred[None]:
         """What the command does."""
         endpoint = f"tcp:{host.address}:{TRACKER_PORT}"
-        return Deferred.fromCoroutine(self.peer.uplink.switch(endpoint))
+        return Deferred.fromCoroutine(self.peer.peer.uplink.switch(endpoint))
 
     def stop(self) -> None:
         self.network.result_of(self.swarm.stop(self.host), 10)
@@ -46,12 +46,12 @@ class Trackers:
     @property
     def listing(self) -> list[bool]:
         """Which trackers list the share."""
-        return ["file" in tracker.directory for tracker in self.trackers]
+        return ["file" in tracker.tracker.directory for tracker in self.trackers]
 
     @property
     def connections(self) -> list[int]:
         """How many each has."""
-        return [len(tracker.factory.connections) for tracker in self.trackers]
+        return [len(tracker.tracker.factory.connections) for tracker in self.trackers]
 
 
 @pytest.fixture
@@ -69,10 +69,10 @@ def test_whom_the_user_names_before_the_peer_is_restored_is_kept(
     trackers.restart()
     network, peer = trackers.network, trackers.peer
     joined = trackers.connect(trackers.hosts[1])
-    assert not peer.custodian.restored().called
+    assert not peer.peer.custodian.restored().called
     network.result_of(joined, 20)
     network.run(20)
-    assert peer.custodian.restored().called
+    assert peer.peer.custodian.restored().called
     assert trackers.listing == [False, True, False]
     assert trackers.connections == [0, 1, 0]
     trackers.stop()

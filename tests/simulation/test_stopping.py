@@ -113,7 +113,7 @@ def test_nobody_comes_in_while_those_that_are_in_are_seen_off(
     host = swarm.network.hosts["peer"]
     peer = swarm.daemons[host]
     assert isinstance(peer, PeerService)
-    [connection] = peer.serving.connections
+    [connection] = peer.peer.serving.connections
     open_then: list[bool] = []
     really = connection.abort
 

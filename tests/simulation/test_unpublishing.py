@@ -53,7 +53,7 @@ class Pair:
         )
 
     def unpublish(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self.peer.publisher.unpublish(self.name))
+        return Deferred.fromCoroutine(self.peer.peer.publisher.unpublish(self.name))
 
     def clear(self) -> None:
         """Have nothing of it any more."""
@@ -93,17 +93,17 @@ class Pair:
 
     def has_share(self) -> bool:
         """Whether the whole file is there."""
-        held = self.peer.library.get(self.name)
+        held = self.peer.peer.library.get(self.name)
         return held is not None and held.is_share
 
     @property
     def shared(self) -> bool:
         """Whether the peer shares it; it says the same to everybody."""
-        held = self.peer.library.get(self.name)
+        held = self.peer.peer.library.get(self.name)
         assert held is None or held.is_share
-        address = self.peer.uplink.address
+        address = self.peer.peer.uplink.address
         assert address is not None
-        listed = self.name in self.tracker.directory.held_by(address)
+        listed = self.name in self.tracker.tracker.directory.held_by(address)
         assert listed == (held is not None)
         assert self.on_record == ([self.name] if held else [])
         return held is not None
@@ -111,7 +111,7 @@ class Pair:
     @property
     def on_record(self) -> list[str]:
         """What it would hold after a restart."""
-        return [holding.name for holding in self.peer.records.load()]
+        return [holding.name for holding in self.peer.peer.records.load()]
 
     def after_events(self, count: int, job: Deferred[Any]) -> bool:
         """Let that much happen; False when the download ends before that."""
@@ -187,10 +187,10 @@ def test_what_is_changed_as_soon_as_it_is_there_does_not_stay_on_record(pair: Pa
         outcome: Deferred[Any] = Deferred()
         download(pair.peer, "long", pair.target)[1].addBoth(outcome.callback)
         assert pair.network.run(60, pair.has_share)
-        held = pair.peer.library["long"]
+        held = pair.peer.peer.library["long"]
         waited += held.downloading
         pair.target.write_bytes(b"something else")
-        pair.peer.custodian.changed(held, FileChanged("It was changed."))
+        pair.peer.peer.custodian.changed(held, FileChanged("It was changed."))
         pair.network.result_of(outcome, 20)
         pair.host.drive.disorder = 0.0
         pair.network.run(40)
@@ -202,11 +202,11 @@ def test_what_is_changed_as_soon_as_it_is_there_does_not_stay_on_record(pair: Pa
 def test_what_was_given_up_is_nobody_elses_name(pair: Pair) -> None:
     """Giving it up once more does not withdraw what is shared under that name since."""
     pair.unfinished()
-    held = pair.peer.library["f"]
+    held = pair.peer.peer.library["f"]
     path = pair.source.directory / "f"
-    pair.network.result_of(Deferred.fromCoroutine(pair.peer.custodian.give_up(held)), 10)
+    pair.network.result_of(Deferred.fromCoroutine(pair.peer.peer.custodian.give_up(held)), 10)
     pair.network.result_of(publish(pair.peer, path), 10)
     assert pair.shared
-    pair.network.result_of(Deferred.fromCoroutine(pair.peer.custodian.give_up(held)), 10)
+    pair.network.result_of(Deferred.fromCoroutine(pair.peer.peer.custodian.give_up(held)), 10)
     pair.network.run(1)
     assert pair.shared

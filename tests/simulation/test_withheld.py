@@ -160,8 +160,8 @@ def test_what_is_fetched_to_another_place_is_still_away(sharing: Sharing) -> Non
     sharing.network.result_of(download(sharing.peer, "a", copy)[1], 10)
     sharing.network.run(5)
     assert sharing.withheld == ["a"]
-    assert sharing.peer.uplink.address is not None
-    assert "a" not in sharing.tracker.directory.held_by(sharing.peer.uplink.address)
+    assert sharing.peer.peer.uplink.address is not None
+    assert "a" not in sharing.tracker.tracker.directory.held_by(sharing.peer.peer.uplink.address)
 
 
 def test_shares_outlive_a_restart_without_their_disk(sharing: Sharing) -> None:
