@@ -15,55 +15,47 @@ MANY = 4
 class HostTurns:
     """Peers by their hosts. What it takes to draw some does not depend on how many there are."""
 
-    __slots__ = ("_hosts", "_peers", "_places")
+    __slots__ = ("_host_places", "_hosts", "_peer_places", "_peers")
 
     def __init__(self) -> None:
+        # The peers of each host, beside the hosts: who is drawn is found without a look-up.
+        self._peers: list[list[str]] = []
         self._hosts: list[str] = []
-        # Where a host is in that list, and a peer in its host's.
-        self._places: dict[tuple[str, str], int] = {}
-        self._peers: dict[str, list[str]] = {}
+        # Where a host is in these lists, and a peer among its host's.
+        self._host_places: dict[str, int] = {}
+        self._peer_places: dict[str, int] = {}
 
     def add(self, host: str, peer: str) -> None:
         """Add a peer that is not in here."""
-        peers = self._peers.get(host)
-        if peers is None:
-            peers = self._peers[host] = []
-            self._places[host, ""] = len(self._hosts)
+        place = self._host_places.setdefault(host, len(self._hosts))
+        if place == len(self._hosts):
             self._hosts.append(host)
-        self._places[host, peer] = len(peers)
+            self._peers.append([])
+        peers = self._peers[place]
+        self._peer_places[peer] = len(peers)
         peers.append(peer)
 
     def remove(self, host: str, peer: str) -> None:
         """Take out a peer that is in here."""
-        peers = self._peers[host]
-        place, last = self._places.pop((host, peer)), peers.pop()
+        peers = self._peers[self._host_places[host]]
+        place, last = self._peer_places.pop(peer), peers.pop()
         if last != peer:
             peers[place] = last
-            self._places[host, last] = place
+            self._peer_places[last] = place
         if not peers:
-            del self._peers[host]
-            place, last = self._places.pop((host, "")), self._hosts.pop()
-            if last != host:
-                self._hosts[place] = last
-                self._places[last, ""] = place
+            self._remove_host(host)
 
     def draw(self, count: int, random: Random, but: Container[str]) -> list[str]:
         """Up to ``count`` peers that are not in ``but``."""
-        drawn: list[str] = []
-        if len(self._hosts) >= MANY * count:
+        if len(self._hosts) >= count:
             drawn = [peer for peer in self._one_each(count, random) if peer not in but]
             if len(drawn) == count:
                 return drawn
-            drawn = []
+        drawn = []
         turns: list[Iterator[str]] = []
-        for host in _in_random_order(self._hosts, random):
+        for peers in _in_random_order(self._peers, random):
             if len(drawn) == count:
                 return drawn
-            peers = self._peers[host]
-            if len(peers) == 1:
-                if peers[0] not in but:
-                    drawn.append(peers[0])
-                continue
             turn = (peer for peer in _in_random_order(peers, random) if peer not in but)
             if _take(turn, drawn):
                 turns.append(turn)
@@ -72,17 +64,35 @@ class HostTurns:
         return drawn
 
     def _one_each(self, count: int, random: Random) -> list[str]:
-        """A peer each of so many hosts, which are few of all."""
-        hosts, total, chance = self._hosts, len(self._hosts), random.random
-        picked: dict[str, None] = {}
-        # Who is drawn twice is replaced.
-        while len(picked) < count:
-            lacking = range(count - len(picked))
-            picked.update(dict.fromkeys([hosts[int(chance() * total)] for _ in lacking]))
-        of_each = [self._peers[host] for host in picked]
+        """A peer each of so many hosts."""
+        chance = random.random
         return [
-            peers[0] if len(peers) == 1 else peers[int(chance() * len(peers))] for peers in of_each
+            peers[0] if len(peers) == 1 else peers[int(chance() * len(peers))]
+            for peers in self._some(count, random)
         ]
+
+    def _some(self, count: int, random: Random) -> list[list[str]]:
+        """The peers of so many hosts."""
+        total, chance = len(self._peers), random.random
+        if total >= MANY * count:
+            places: dict[int, None] = {}
+            # Who is drawn twice is replaced.
+            while len(places) < count:
+                lacking = range(count - len(places))
+                places.update(dict.fromkeys([int(chance() * total) for _ in lacking]))
+            return [self._peers[place] for place in places]
+        left, some = self._peers.copy(), []
+        for last in range(total - 1, total - 1 - count, -1):
+            place = int(chance() * (last + 1))
+            some.append(left[place])
+            left[place] = left[last]
+        return some
+
+    def _remove_host(self, host: str) -> None:
+        place, last, peers = self._host_places.pop(host), self._hosts.pop(), self._peers.pop()
+        if last != host:
+            self._hosts[place], self._peers[place] = last, peers
+            self._host_places[last] = place
 
 
 def _take(turn: Iterator[str], drawn: list[str]) -> bool:

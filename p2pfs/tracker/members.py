@@ -6,6 +6,7 @@ is whoever registered its address last.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 SHOWN_DIGITS = 16
@@ -37,15 +38,15 @@ class Member:
 
 @dataclass(eq=False, slots=True)
 class _Place:
-    """Those that registered one address: who was found there, and who may be, first come first."""
+    """Those that registered one address: who was found there, and who may be, first come first.
 
-    members: dict[Member, None] = field(default_factory=dict)
+    ``named`` is whom others are told of by it.
+    """
+
+    members: int = 0
     found: Member | None = None
     untried: dict[Member, None] = field(default_factory=dict)
-
-    @property
-    def named(self) -> Member | None:
-        return self.found or next(iter(self.untried), None)
+    named: Member | None = None
 
 
 class Members:
@@ -56,6 +57,9 @@ class Members:
         self._by_full_name: dict[str, Member] = {}
         self._by_key: dict[str, Member] = {}
         self._places: dict[str, _Place] = {}
+        # By name, those to whom their name is not the way, or not for everybody. They are few,
+        # or what is asked for most often would not be answered by looking at these alone.
+        self._elsewhere: dict[str, Member] = {}
 
     def __getitem__(self, name: str) -> Member:
         return self._by_name[name]
@@ -74,17 +78,22 @@ class Members:
         if newcomer.fingerprint:
             self._by_key[newcomer.fingerprint] = newcomer
         place = self._places.setdefault(newcomer.address, _Place())
-        place.members[newcomer] = place.untried[newcomer] = None
+        place.members += 1
+        place.untried[newcomer] = None
+        self._note(newcomer, place)
+        self._settle(place)
 
     def remove(self, member: Member) -> None:
         """Forget a member."""
         del self._by_name[member.name], self._by_full_name[member.full_name]
         self._by_key.pop(member.fingerprint, None)
         place = self._places[member.address]
-        del place.members[member]
+        place.members -= 1
         place.untried.pop(member, None)
         if place.found is member:
             place.found = None
+        self._settle(place)
+        self._elsewhere.pop(member.name, None)
         if not place.members:
             del self._places[member.address]
 
@@ -104,6 +113,7 @@ class Members:
         for member in news:
             member.reachable = member is found
             place.untried.pop(member, None)
+        self._settle(place)
         return news
 
     def called(self, full_name: str) -> Member | None:
@@ -115,6 +125,10 @@ class Members:
         place = self._places.get(address)
         return place.named if place is not None else self._by_full_name.get(address)
 
+    def are_where_named(self, names: Iterable[str]) -> bool:
+        """Whether each of these members is an address, by which everybody gets to it."""
+        return self._elsewhere.keys().isdisjoint(names)
+
     def way_to(self, name: str, host: str, asking: Member | None) -> tuple[str, bool] | None:
         """How a peer on that host gets to a member: an address, or a full name to be called.
 
@@ -122,10 +136,26 @@ class Members:
         itself and others are at its address. Of several at one address, the one that was found
         there is named by it, or else the first of those of which that is not known yet.
         """
-        member = self._by_name[name]
+        member = self._elsewhere.get(name)
+        if member is None:
+            return name, True
         if member is not asking and member.inner is not None and member.host == host:
             return member.inner, True
         if self._places[member.address].named is member:
             return member.address, True
         can_call = asking is not None and asking is not member and asking.fingerprint
         return (member.full_name, False) if can_call and member.fingerprint else None
+
+    def _settle(self, place: _Place) -> None:
+        """Reckon anew who is named by an address."""
+        before, place.named = place.named, place.found or next(iter(place.untried), None)
+        for member in (before, place.named):
+            if member is not None:
+                self._note(member, place)
+
+    def _note(self, member: Member, place: _Place) -> None:
+        """Note whether others get to a member by its name."""
+        if member.name == member.address and member.inner is None and place.named is member:
+            self._elsewhere.pop(member.name, None)
+        else:
+            self._elsewhere[member.name] = member

@@ -262,16 +262,19 @@ class TrackerProtocol(MessageProtocol):
 
         The list has those again that others vouch for.
         """
+        members = self.tracker.members
+        vouched_for = self.tracker.vouchers.speak_for(found, self.host)
+        if members.are_where_named(found):
+            return found, {}, vouched_for
         chunkinfo: dict[str, bytes] = {}
         waiting: dict[str, bytes] = {}
-        proven: list[str] = []
+        ways: dict[str, str] = {}
         for name, bitfield in found.items():
-            way = self.tracker.members.way_to(name, self.host, self.member)
+            way = members.way_to(name, self.host, self.member)
             if way is not None:
                 (chunkinfo if way[1] else waiting)[way[0]] = bitfield
-                if self.tracker.vouchers.speak_for(name, self.host):
-                    proven.append(way[0])
-        return chunkinfo, waiting, proven
+                ways[name] = way[0]
+        return chunkinfo, waiting, [ways[name] for name in vouched_for if name in ways]
 
     def _result(self, filename: str, change: Callable[[], None]) -> m.ReplyPublish:
         try:

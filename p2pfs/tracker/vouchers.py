@@ -6,6 +6,8 @@ so what is made of it is a hint, and what is kept of it is little.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 MOST_HOSTS = 4
 """Hosts that are remembered of those that vouch for a member: the last ones."""
 
@@ -33,10 +35,11 @@ class Vouchers:
         self._hosts[member] = (*self._hosts.get(member, ()), host)
         self._words[host] = (*self._words.get(host, ()), member)
 
-    def speak_for(self, member: str, asking: str) -> bool:
-        """Whether any host but the one that asks vouches for a member."""
-        hosts = self._hosts.get(member)
-        return hosts is not None and any(host != asking for host in hosts)
+    def speak_for(self, members: Iterable[str], asking: str) -> list[str]:
+        """Those of the members for whom any host but the one that asks vouches."""
+        hosts = self._hosts
+        # A host is among them once at most.
+        return [each for each in members if each in hosts and hosts[each] != (asking,)]
 
     def forget(self, member: str) -> None:
         """A member has left."""

@@ -142,7 +142,7 @@ def test_who_comes_second_is_helped_by_the_word_of_the_first(
         return sum(first_chunk_of_a_second(place / f"{word}{seed}", seed) for seed in seeds)
 
     with_word = together("with")
-    monkeypatch.setattr(Vouchers, "speak_for", lambda *_: False)
+    monkeypatch.setattr(Vouchers, "speak_for", lambda *_: [])
     assert with_word < 0.8 * together("without")
 
 
