@@ -7,7 +7,7 @@ of bits do not mind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from random import Random
 
 from p2pfs.chunks import ChunkSet
@@ -25,59 +25,54 @@ class Roster:
     They are drawn by hosts in turn: many peers of one host do not keep others out.
     """
 
-    __slots__ = ("_host_of", "_places", "_turns", "entries")
+    __slots__ = ("_alike", "_host_of", "_turns", "bitfields")
 
-    def __init__(self, host_of: Callable[[str], str] = own_host) -> None:
-        """``host_of`` tells a peer's host, from before it comes until after it is gone."""
-        self.entries: list[tuple[str, bytes]] = []
-        self._places: dict[str, int] = {}
+    def __init__(
+        self, host_of: Callable[[str], str] = own_host, alike: bytes | None = None
+    ) -> None:
+        """``host_of`` tells a peer's host, from before it comes until after it is gone.
+
+        ``alike`` is the bitfield of each, where all have the same.
+        """
+        self.bitfields: dict[str, bytes] = {}
         self._host_of = host_of
+        self._alike = alike
         # Most files have few holders, and are only ever named with all of them.
         self._turns: HostTurns | None = None
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self.bitfields)
 
     def __contains__(self, peer: object) -> bool:
-        return peer in self._places
-
-    def get(self, peer: str) -> bytes | None:
-        """The bitfield of a peer, or None when it is not in here."""
-        place = self._places.get(peer)
-        return None if place is None else self.entries[place][1]
+        return peer in self.bitfields
 
     def put(self, peer: str, bitfield: bytes) -> None:
         """Add a peer, or give it another bitfield."""
-        place = self._places.get(peer)
-        if place is None:
-            self._places[peer] = len(self.entries)
-            self.entries.append((peer, bitfield))
-            if self._turns is not None:
-                self._turns.add(self._host_of(peer), peer)
-        else:
-            self.entries[place] = (peer, bitfield)
+        if self._turns is not None and peer not in self.bitfields:
+            self._turns.add(self._host_of(peer), peer)
+        self.bitfields[peer] = bitfield
 
     def remove(self, peer: str) -> None:
-        """Take a peer out; the last one takes its place."""
-        place, last = self._places.pop(peer), self.entries.pop()
-        if last[0] != peer:
-            self.entries[place] = last
-            self._places[last[0]] = place
+        """Take a peer out."""
+        del self.bitfields[peer]
         if self._turns is not None:
             self._turns.remove(self._host_of(peer), peer)
 
     def draw(self, count: int, random: Random, into: dict[str, bytes]) -> None:
         """Add ``count`` more peers by chance to a selection, or all when there are no more."""
-        entries = self.entries
-        if count >= len(entries):
-            into.update(entries)
+        bitfields = self.bitfields
+        if count >= len(bitfields):
+            into.update(bitfields)
             return
         if self._turns is None:
             self._turns = HostTurns()
-            for peer, _ in entries:
+            for peer in bitfields:
                 self._turns.add(self._host_of(peer), peer)
-        for peer in self._turns.draw(count, random, into):
-            into[peer] = entries[self._places[peer]][1]
+        drawn, alike = self._turns.draw(count, random, into), self._alike
+        if alike is not None:
+            into.update(dict.fromkeys(drawn, alike))
+        else:
+            into.update({peer: bitfields[peer] for peer in drawn})
 
 
 class Cover:
@@ -123,15 +118,15 @@ class Cover:
     def _mend(self, partial: Roster) -> None:
         wanted, self._covered, self._stale = self._covered, 0, False
         for peer in self._members:
-            self._covered |= int.from_bytes(partial.get(peer) or b"", "big")
-        self._take(partial.entries, wanted & ~self._covered)
+            self._covered |= int.from_bytes(partial.bitfields[peer], "big")
+        self._take(partial.bitfields.items(), wanted & ~self._covered)
 
     def _remake(self, partial: Roster) -> None:
         wanted, self._covered, self._stale, self._changes = self._covered, 0, False, 0
         self._members = {}
-        self._take(sorted(partial.entries, key=_count, reverse=True), wanted)
+        self._take(sorted(partial.bitfields.items(), key=_count, reverse=True), wanted)
 
-    def _take(self, entries: list[tuple[str, bytes]], missing: int) -> None:
+    def _take(self, entries: Iterable[tuple[str, bytes]], missing: int) -> None:
         """Add those that hold something missing, until nothing is."""
         for peer, bitfield in entries:
             if not missing:
@@ -161,7 +156,7 @@ class Holders(Mapping[str, ChunkSet]):
         self._total = total
         self._host_of = host_of
         self._full = ChunkSet.full(total).to_bitfield()
-        self._whole = Roster(host_of)
+        self._whole = Roster(host_of, self._full)
         # Most files are only ever held whole.
         self._partial: Roster | None = None
         self._cover: Cover | None = None
@@ -173,7 +168,7 @@ class Holders(Mapping[str, ChunkSet]):
     def __iter__(self) -> Iterator[str]:
         for roster in (self._whole, self._partial):
             if roster is not None:
-                yield from (peer for peer, _ in roster.entries)
+                yield from roster.bitfields
 
     def __contains__(self, peer: object) -> bool:
         return peer in self._whole or self.has_part(peer)
@@ -201,7 +196,7 @@ class Holders(Mapping[str, ChunkSet]):
     @property
     def newcomers(self) -> list[str]:
         """Those who are about to hold something."""
-        return [] if self._newcomers is None else [peer for peer, _ in self._newcomers.entries]
+        return [] if self._newcomers is None else [*self._newcomers.bitfields]
 
     def expect(self, peer: str) -> None:
         """Record that a peer is about to hold something, unless it does already."""
@@ -283,7 +278,7 @@ class Holders(Mapping[str, ChunkSet]):
         for bitfield in selection.values():
             covered |= int.from_bytes(bitfield, "big")
         for peer in members:
-            bitfield = partial.get(peer) or b""
+            bitfield = partial.bitfields[peer]
             bits = int.from_bytes(bitfield, "big")
             if bits & ~covered and len(selection) < most:
                 selection[peer] = bitfield
@@ -301,7 +296,7 @@ class Holders(Mapping[str, ChunkSet]):
     def _bitfield(self, peer: str) -> bytes | None:
         if peer in self._whole:
             return self._full
-        return None if self._partial is None else self._partial.get(peer)
+        return None if self._partial is None else self._partial.bitfields.get(peer)
 
     def _remove_part(self, peer: str) -> None:
         if self._partial is not None and self._cover is not None:
