@@ -60,3 +60,29 @@ class Budget:
         Such a host has something kept, so what is dropped of that is all there is to wait for.
         """
         self._waiting.setdefault(host, []).append(tell)
+
+
+class Kept:
+    """What one connection of a host has this process keep of one kind, accounted in a budget."""
+
+    def __init__(self, budget: Budget | None, host: str) -> None:
+        """Without ``budget`` it does not count, and there is always room."""
+        self._budget = budget
+        self._host = host
+        self._count = 0
+
+    def add(self, count: int) -> None:
+        """Note that so many bytes more are kept."""
+        if self._budget is not None:
+            self._count += count
+            self._budget.keep(self._host, count)
+
+    def set(self, count: int) -> bool:
+        """Note how many bytes are kept now; False if that is more than the host may have."""
+        if self._budget is None:
+            return True
+        if count != self._count:
+            before, self._count = self._count, count
+            self._budget.keep(self._host, count)
+            self._budget.drop(self._host, before)
+        return not count or self._budget.room(self._host) >= 0

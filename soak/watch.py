@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from p2pfs.output import Output
 from p2pfs.testing import Host
 from p2pfs.testing.swarm import PEER_PORT
 from p2pfs.tracker.service import TrackerService
@@ -34,7 +35,10 @@ class Watch:
         """A connection that is closed waits for nothing any more."""
         for call in host.reactor.getDelayedCalls():
             owner = getattr(call.func, "__self__", None)
-            if isinstance(owner, MessageProtocol) and owner.closed:
+            over = (isinstance(owner, MessageProtocol) and owner.closed) or (
+                isinstance(owner, Output) and owner.ended
+            )
+            if over:
                 self._scene.problem(f"{host.name} has a timer of a closed connection: {call}")
 
     def _check_vanished(self, host: Host, service: TrackerService) -> None:

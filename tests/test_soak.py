@@ -282,7 +282,7 @@ def share_again(stage: Stage) -> None:
 
 def leave_timer(stage: Stage) -> None:
     protocol = MessageProtocol(stage.host.reactor)
-    protocol.closed = True
+    protocol.connectionLost()
     stage.host.reactor.callLater(10, protocol.close)
 
 

@@ -24,7 +24,7 @@ LIST = b'{"type":"REQUEST_FILE_LIST"}'
 class Recorder(MessageProtocol):
     """Notes what it is given; a chunk's reply is followed by its raw bytes."""
 
-    line_limit = LIMIT
+    MAX_LENGTH = LIMIT
     message_timeout = 7.0
     stall_timeout = 11.0
 

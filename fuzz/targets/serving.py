@@ -66,7 +66,7 @@ class _Downloader(Conversation):
         )
         protocol = factory.buildProtocol(None)
         assert isinstance(protocol, ServingProtocol)
-        protocol.line_limit = LINE_LIMIT
+        protocol.MAX_LENGTH = LINE_LIMIT
         self.connection = Connection(protocol, peer_at("192.0.2.7"))
         self.always_read = True
         self._held = held

@@ -94,7 +94,7 @@ class _Scene:
         self.limit = RateLimit()
         address = Address("192.0.2.9", 6881)
         self.source = _Source(self.clock, address, SILENCE, self.limit)
-        self.source.line_limit = LINE_LIMIT
+        self.source.MAX_LENGTH = LINE_LIMIT
         self.connection = Connection(self.source, peer_at(address.host))
         self.promises = Promises()
         self.wanted: int | None = None

@@ -55,7 +55,7 @@ class _Peer(Conversation):
         protocol = factory.buildProtocol(address)
         assert isinstance(protocol, TrackerProtocol)
         self.protocol = protocol
-        self.protocol.line_limit = LINE_LIMIT
+        self.protocol.MAX_LENGTH = LINE_LIMIT
         self.connection = Connection(self.protocol, address)
         self.always_read = True
         self._heard_at = factory.reactor.seconds()

@@ -64,7 +64,7 @@ class _Scene:
         self.clock = InlineReactor()
         connected: list[TrackerClient] = []
         self.client = _Client(self.clock, "tracker:6880", SILENCE, KeepAlive(), connected.append)
-        self.client.line_limit = LINE_LIMIT
+        self.client.MAX_LENGTH = LINE_LIMIT
         self.connection = Connection(self.client, peer_at("192.0.2.9"))
         check(connected == [self.client], "who waits for the connection is told")
         self.promises = Promises()

@@ -84,7 +84,7 @@ class ServingProtocol(MessageProtocol):
     """One downloader's connection. Everything is answered one by one, in order."""
 
     log = Logger()
-    line_limit = m.SERVING_LINE_LIMIT
+    MAX_LENGTH = m.SERVING_LINE_LIMIT
     # Requests are short, and so is what may wait to be sent before the connection counts as full.
     receive_size = 64 * m.KIB
 
@@ -195,7 +195,7 @@ class ServingProtocol(MessageProtocol):
         self._queued_bytes += size
         if isinstance(item, m.PeerRequestChunk | m.PeerRequestDigests):
             self._serving.admission.settle(self)
-        full = len(self._queue) >= MAX_QUEUE or self._queued_bytes >= self.line_limit
+        full = len(self._queue) >= MAX_QUEUE or self._queued_bytes >= self.MAX_LENGTH
         if full and not self._queue_full:
             self._queue_full = True
             self.hold_input()
@@ -211,7 +211,7 @@ class ServingProtocol(MessageProtocol):
         while self._queue and not self.closing_down:
             item, size = self._queue.popleft()
             self._queued_bytes -= size
-            roomy = 2 * len(self._queue) <= MAX_QUEUE and 2 * self._queued_bytes <= self.line_limit
+            roomy = 2 * len(self._queue) <= MAX_QUEUE and 2 * self._queued_bytes <= self.MAX_LENGTH
             if self._queue_full and roomy:
                 self._queue_full = False
                 self.release_input()

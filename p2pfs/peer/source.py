@@ -269,8 +269,8 @@ class SourceConnection(RequestProtocol):
 
     def longest_line(self) -> int:
         if self.due(m.PeerReplyDigests) is not None:
-            return self.line_limit
-        return min(self.line_limit, self.short_line)
+            return self.MAX_LENGTH
+        return min(self.MAX_LENGTH, self.short_line)
 
     def long_line_begun(self) -> LongLine | None:
         """A line that is not kept as a whole: it can only be the next chunk, in base64."""

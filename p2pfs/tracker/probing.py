@@ -221,7 +221,7 @@ class Prober:
 class _ProbeConnection(MessageProtocol):
     """A connection to a peer that is pinged; what it answers proves nothing."""
 
-    line_limit = m.SERVING_LINE_LIMIT
+    MAX_LENGTH = m.SERVING_LINE_LIMIT
 
     def __init__(self, reactor: IReactorTime, target: _Target) -> None:
         super().__init__(reactor)
