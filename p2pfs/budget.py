@@ -69,20 +69,21 @@ class Kept:
         """Without ``budget`` it does not count, and there is always room."""
         self._budget = budget
         self._host = host
-        self._count = 0
+        self.count = 0
+        """Bytes that are accounted."""
 
     def add(self, count: int) -> None:
         """Note that so many bytes more are kept."""
         if self._budget is not None:
-            self._count += count
+            self.count += count
             self._budget.keep(self._host, count)
 
     def set(self, count: int) -> bool:
         """Note how many bytes are kept now; False if that is more than the host may have."""
         if self._budget is None:
             return True
-        if count != self._count:
-            before, self._count = self._count, count
+        if count != self.count:
+            before, self.count = self.count, count
             self._budget.keep(self._host, count)
             self._budget.drop(self._host, before)
         return not count or self._budget.room(self._host) >= 0

@@ -20,10 +20,11 @@ class LineFraming(LineReceiver):
     as Twisted's documentation has it. Only how bytes wait is done anew, all of it here:
 
     `LineReceiver` copies its whole buffer for each line that it takes out, for each segment
-    of a line that is not finished, and for each payload that it gives back the rest of. That is
-    quadratic: 256 KiB of short lines take it 30 times as long (docs/performance.md). Here the
-    buffer is a `bytearray`, which is searched once and gives up its front without moving the
-    rest, and raw bytes pass by it. And while paused, bytes are read until there are many.
+    of a line that is not finished, and for each payload that it is given back the rest of. That
+    is quadratic: a line of 1 MiB that comes in packets takes it 80 times as long, 256 KiB of
+    short lines 4 times (docs/performance.md). Here the buffer is a `bytearray`, which is searched
+    once and gives up its front without moving the rest, and payloads pass by it. And while
+    paused, it goes on reading until much has come.
     """
 
     delimiter = b"\n"
@@ -60,45 +61,26 @@ class LineFraming(LineReceiver):
         """Whether the next line, which is there, is handled now; else pause until it may be."""
         return True
 
-    def handle_input(self, data: bytes) -> None:
-        """Handle what waits, and ``data`` behind it: all that comes is handled in here."""
-        buffer = self._buffer
-        self._busyReceiving = True
-        try:
-            if not (self.line_mode or buffer or self.paused):
-                data = self._pass_raw(data)
-            buffer += data
-            while buffer and not self.paused:
-                if not self.line_mode:
-                    self._pass_buffered()
-                    continue
-                end = buffer.find(b"\n", self._searched)
-                self._searched = length = len(buffer) if end < 0 else end
-                # A \r before the end does not count.
-                spared = 1 if end < 0 or buffer[max(0, end - 1)] == ord("\r") else 0
-                if length - spared > self.longest_line():
-                    self.lineLengthExceeded(self.clearLineBuffer())
-                elif end < 0 or not self.may_handle_line():
-                    break
-                else:
-                    line = bytes(memoryview(buffer)[:end])
-                    del buffer[: end + 1]
-                    self._searched = 0
-                    self.lineReceived(line)
-        finally:
-            self._busyReceiving = False
+    def input_begins(self) -> None:
+        """Called before anything that came is handled."""
+
+    def input_left(self) -> None:
+        """Called when something is left that is not whole, or has to wait."""
+        self._read_no_more()
+
+    def input_waits(self, data: bytes) -> None:
+        """Keep what comes while paused."""
+        self._buffer += data
+        self._read_no_more()
 
     # As Twisted has it
 
     def dataReceived(self, data: bytes) -> None:
-        """Take what came in; reading stops when much of it has to wait."""
-        if self._busyReceiving:
-            self._buffer += data
-            return
-        self.handle_input(data)
-        if self.paused and len(self._buffer) >= self.receive_size and self._reading:
-            self._reading = False
-            cast(IPushProducer, self.transport).pauseProducing()
+        """Handle what came in, or have it wait."""
+        if self.paused or self._busyReceiving:
+            self.input_waits(data)
+        else:
+            self._handle(data)
 
     def clearLineBuffer(self) -> bytes:
         """Forget what waits; returns it."""
@@ -133,12 +115,50 @@ class LineFraming(LineReceiver):
         """Handle what waits, and read on."""
         self.paused = False
         if not self._busyReceiving:
-            self.handle_input(b"")
-        if not (self.paused or self._reading):
+            self._handle(b"")
+        if not self.paused:
+            self.read_on()
+
+    def read_on(self) -> None:
+        """Have the transport read again, if it does not."""
+        if not self._reading:
             self._reading = True
             cast(IPushProducer, self.transport).resumeProducing()
 
     # Inside
+
+    def _handle(self, data: bytes) -> None:
+        """Handle what waits, and ``data`` behind it, until paused."""
+        buffer = self._buffer
+        self._busyReceiving = True
+        self.input_begins()
+        try:
+            if not (self.line_mode or buffer):
+                data = self._pass_raw(data)
+            buffer += data
+            while buffer and not self.paused:
+                if not self.line_mode:
+                    piece = bytes(memoryview(buffer)[: self._raw_left])
+                    del buffer[: len(piece)]
+                    self._pass_raw(piece)
+                    continue
+                end = buffer.find(b"\n", self._searched)
+                self._searched = length = len(buffer) if end < 0 else end
+                # A \r before the end does not count.
+                spared = 1 if end < 0 or buffer[max(0, end - 1)] == ord("\r") else 0
+                if length - spared > self.longest_line():
+                    self.lineLengthExceeded(self.clearLineBuffer())
+                elif end < 0 or not self.may_handle_line():
+                    break
+                else:
+                    line = bytes(memoryview(buffer)[:end])
+                    del buffer[: end + 1]
+                    self._searched = 0
+                    self.lineReceived(line)
+        finally:
+            self._busyReceiving = False
+        if buffer:
+            self.input_left()
 
     def _pass_raw(self, data: bytes) -> bytes:
         """Pass on what of ``data`` is raw; returns the rest."""
@@ -150,7 +170,7 @@ class LineFraming(LineReceiver):
             self.rawDataReceived(piece)
         return rest
 
-    def _pass_buffered(self) -> None:
-        piece = bytes(memoryview(self._buffer)[: self._raw_left])
-        del self._buffer[: len(piece)]
-        self._pass_raw(piece)
+    def _read_no_more(self) -> None:
+        if self.paused and self._reading and len(self._buffer) >= self.receive_size:
+            self._reading = False
+            cast(IPushProducer, self.transport).pauseProducing()

@@ -206,10 +206,10 @@ class MessageProtocol(LineFraming):
         an `abort`.
         """
         rest = self.clearLineBuffer()
-        self.restart_message_timeout()
+        self._shut(State.HANDED_OVER)
         self._output.leave()
-        self._state = State.HANDED_OVER
         self._heir = heir
+        self.read_on()
         heir.makeConnection(self.transport)  # type: ignore[no-untyped-call]  # Twisted's
         if rest:
             heir.dataReceived(rest)
@@ -228,24 +228,27 @@ class MessageProtocol(LineFraming):
         if isinstance(peer, IPv4Address | IPv6Address):
             self.remote = Address(plain_host(peer.host), peer.port)
 
-    def dataReceived(self, data: bytes) -> None:
+    def input_begins(self) -> None:
+        self._handling.begin(self)
+
+    def input_left(self) -> None:
+        if self._state is not State.OPEN:
+            self.clearLineBuffer()  # the rest of a segment
+            return
+        super().input_left()
+        self._watch_line()
+
+    def input_waits(self, data: bytes) -> None:
         if self._heir is not None:
             self._heir.dataReceived(data)
         elif self._state is State.OPEN:
-            super().dataReceived(data)
-
-    def handle_input(self, data: bytes) -> None:
-        if not self._awaits_turn:
-            self._handling.begin(self)
-        super().handle_input(data)
-        if self._state is State.OPEN:
+            super().input_waits(data)
             self._watch_line()
-        else:
-            self.clearLineBuffer()  # of the rest of the segment
 
     def may_handle_line(self) -> bool:
         # What is finished needs no room, or a host whose lines all wait could have none handled.
-        self._unfinished.set(0)
+        if self._unfinished.count:
+            self._unfinished.set(0)
         if self._handling.may_handle(self):
             return True
         self._awaits_turn = True
@@ -326,7 +329,7 @@ class MessageProtocol(LineFraming):
         Nor is there while it is this side that keeps the other waiting.
         """
         begun = len(self._buffer)
-        if not begun or self.paused:
+        if self.paused:
             self.restart_message_timeout()
         elif begun > self.receive_size and not self._unfinished.set(begun):
             self._refuse_line("Your host has begun too much that it has not finished.")

@@ -122,6 +122,24 @@ def test_a_connection_closed_between_turns_handles_no_more() -> None:
         assert not clock.getDelayedCalls()
 
 
+def test_a_connection_handed_over_between_turns_reads_on() -> None:
+    """What came and had to wait goes to the next protocol, and reading that was stopped goes on."""
+    protocol, transport, clock = connection()
+    heir = connection()[0]
+    protocol.on_message = lambda: protocol.received[-1:] == ["last"] and protocol.hand_over(heir)
+    rest = named("b") * (LINES_PER_TURN // 2)
+    transport.deliver(named("a" * 60) * (RECEIVE_SIZE // 60) + named("last") + rest)
+    transport.deliver(named("c"))
+    assert transport.producerState == "paused"
+    assert transport.held_back
+    clock.advance(0)
+    assert heir.received == ["b"] * (LINES_PER_TURN // 2) + ["c"]
+    assert transport.producerState == "producing"
+    transport.hang_up()
+    assert (protocol.ends, heir.ends) == (1, 1)
+    assert not clock.getDelayedCalls()
+
+
 def test_payloads_between_lines_keep_their_place_over_turns() -> None:
     """A raw payload behind the last line of a turn is not taken for a line."""
     protocol, transport, clock = connection()
