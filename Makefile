@@ -1,4 +1,4 @@
-# Needs make and Python >= 3.10, nothing else: the tools go into .venv.
+# Needs make and Python >= 3.11, nothing else: the tools go into .venv.
 
 PYTHON ?= python3
 FILE ?=
@@ -81,8 +81,8 @@ clean:
 	find $(PACKAGES) twisted tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): setup.cfg setup.py pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and \
-	    "p2pfs needs Python 3.10 or later; choose one with PYTHON=path.")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	    "p2pfs needs Python 3.11 or later; choose one with PYTHON=path.")'
 	@echo "Making the environment in $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install --editable '.[test,lint]'

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from random import Random
 
 from p2pfs.chunks import MIB
@@ -26,7 +26,7 @@ LONG_RUN = 120.0
 LONG_FREEZE = 60.0
 
 
-class Act(str, Enum):
+class Act(StrEnum):
     """What a step does: a fault, the end of one, or something that a user asks for."""
 
     KILL = "kill"
