@@ -73,7 +73,7 @@ lint-format: $(READY)
 	@$(BIN)/ruff format --check .
 
 lint-types: $(READY)
-	@$(BIN)/mypy $(PACKAGES)
+	@$(BIN)/mypy $(PACKAGES) docs
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info twisted/plugins/dropin.cache fuzz/found
