@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Make a file that only its owner can read; raises `OSError`."""
+    """Make a file that only its owner can read; raises ``OSError``."""
     # Under another name first, so that no crash leaves half of it.
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)

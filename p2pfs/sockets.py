@@ -31,7 +31,7 @@ class TcpPath(NamedTuple):
 
 
 def set_tcp_options(transport: ITransport | None, options: Mapping[str, int]) -> None:
-    """Set options by their names in `socket`, as far as transport and system have them."""
+    """Set options by their names in ``socket``, as far as transport and system have them."""
     handle = _socket(transport)
     if handle is None:
         return

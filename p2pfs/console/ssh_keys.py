@@ -105,7 +105,7 @@ def _check_safe(path: Path, status: os.stat_result) -> None:
 
 
 def _read_key(data: bytes) -> Key:
-    """Read a key; raises `BadKeyError` alone, whatever conch stumbles over."""
+    """Read a key; raises ``BadKeyError`` alone, whatever conch stumbles over."""
     try:
         key: Key = Key.fromString(data)
     except BadKeyError:

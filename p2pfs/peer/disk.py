@@ -29,7 +29,7 @@ class Disk:
     # Files
 
     def open(self, path: Path, flags: int, mode: int = 0o666) -> int:
-        """A descriptor of a file, opened with the flags of `os.open`."""
+        """A descriptor of a file, opened with the flags of ``os.open``."""
         return os.open(path, flags | os.O_CLOEXEC, mode)
 
     def duplicate(self, fd: int) -> int:
@@ -143,7 +143,7 @@ class Disk:
         mapping.flush()
 
     def database(self, path: Path) -> sqlite3.Connection:
-        """A connection to an SQLite database, for one thread at a time; raises `sqlite3.Error`."""
+        """A connection to SQLite, for one thread at a time; raises ``sqlite3.Error``."""
         return sqlite3.connect(path, check_same_thread=False)
 
     # Time

@@ -49,7 +49,7 @@ class _State(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> _State:
-        """That of a result of `os.stat`."""
+        """That of a result of ``os.stat``."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 

@@ -44,7 +44,7 @@ class Stamp(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result, of_change: bool = False) -> Stamp:
-        """The stamp in a result of `os.stat`."""
+        """The stamp in a result of ``os.stat``."""
         time_ns = status.st_ctime_ns if of_change else status.st_mtime_ns
         return cls(status.st_size, time_ns, of_change)
 

@@ -60,7 +60,7 @@ class SimulatedPort:
             end.abortConnection()
 
     def startListening(self) -> None:
-        """Begin to take connections; raises `CannotListenError` as Twisted's ports do."""
+        """Begin to take connections; raises ``CannotListenError`` as Twisted's ports do."""
         own = (*_ANY, LOOPBACK, self.reactor.host.address)
         if isinstance(self.number, int) and not 0 <= self.number <= 65535:
             raise OverflowError("The port must be 0-65535.")

@@ -31,7 +31,7 @@ class InlineReactor(Clock):
     def callInThreadWithCallback(
         self, told: Callable[[bool, Any], None], work: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> None:
-        """As of `twisted.python.threadpool.ThreadPool`."""
+        """As of ``twisted.python.threadpool.ThreadPool``."""
         self.jobs.append((told, lambda: work(*args, **kwargs)))
         if not self.held:
             self.run_job()

@@ -260,7 +260,7 @@ class Network:
     def result_of(self, work: Deferred[_T], within: float) -> _T:
         """Let time pass until ``work`` has a result, and return it or raise its failure.
 
-        Raises `TimeoutError` when it has none after ``within`` seconds.
+        Raises ``TimeoutError`` when it has none after ``within`` seconds.
         """
         outcome: list[_T | Failure] = []
         work.addBoth(outcome.append)

@@ -21,7 +21,7 @@ class SimulatedThreads:
 
     A drive in disorder has some pieces wait before they are done, and others overtake them.
 
-    It is Twisted's thread pool to `deferToThreadPool`, and `BackgroundThreads` to a peer.
+    It is Twisted's thread pool to ``deferToThreadPool``, and `BackgroundThreads` to a peer.
     """
 
     size = 1
@@ -37,7 +37,7 @@ class SimulatedThreads:
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        """Do ``work``, and tell whether it returned and what, as of `ThreadPool`."""
+        """Do ``work``, and tell whether it returned and what, as of ``ThreadPool``."""
         reactor = self._reactor
         wait = reactor.host.drive.draw_wait()
         arguments = self._work, told, work, args, kwargs

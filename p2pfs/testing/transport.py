@@ -1,6 +1,6 @@
 """A simulated connection, and each end of it as Twisted's transport.
 
-An end behaves towards its protocol and producer as `twisted.internet.tcp` does, and
+An end behaves towards its protocol and producer as ``twisted.internet.tcp`` does, and
 towards the other end as Linux does: what the system has taken from a program still
 arrives after the program has closed the connection or died, unless it left something
 unread, which resets the connection.
