@@ -10,6 +10,7 @@ PACKAGES := p2pfs demo benchmarks soak fuzz chaos daemons
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+API := build/docs/api/index.html
 
 # What the caller's own Python projects set must not reach into the environment made here.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -17,7 +18,8 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export FILE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench crowd crowd-links bench-tools soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types clean
+.DELETE_ON_ERROR:
+.PHONY: help demo test bench crowd crowd-links bench-tools soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types lint-docs docs clean
 
 help:
 	@echo "make demo [FILE=path]  a tracker and four peers on this machine, one of them killed midway"
@@ -28,7 +30,8 @@ help:
 	@echo "make soak [SEEDS=n]    random histories of simulated swarms with faults, and some fuzzing"
 	@echo "make chaos [ARGS=...]  real processes, killed, frozen and short of disk space for a minute"
 	@echo "make fuzz [ARGS=...]   arbitrary bytes against all that reads from the network (--help)"
-	@echo "make lint              linter, formatter and type checker"
+	@echo "make lint              linter, formatter, type checker, and the documentation without a warning"
+	@echo "make docs              the pages of docs/ and the API reference, in build/docs"
 	@echo "make clean             remove the environment and everything generated"
 	@echo
 	@echo "PYTHON=path chooses the Python that .venv is made with (now: $(PYTHON))."
@@ -64,7 +67,7 @@ fuzz: $(READY) fuzz-tools
 fuzz-tools: $(READY)
 	@$(BIN)/python -m pip -qq --disable-pip-version-check install --editable '.[soak]'
 
-lint: lint-style lint-format lint-types
+lint: lint-style lint-format lint-types lint-docs
 
 lint-style: $(READY)
 	@$(BIN)/ruff check .
@@ -74,6 +77,14 @@ lint-format: $(READY)
 
 lint-types: $(READY)
 	@$(BIN)/mypy $(PACKAGES) docs
+
+lint-docs: docs
+
+docs: $(READY) $(API)
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
+
+$(API): $(READY) $(shell find p2pfs -name '*.py')
+	@$(BIN)/pydoctor --quiet
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info twisted/plugins/dropin.cache fuzz/found
@@ -85,5 +96,5 @@ $(READY): setup.cfg setup.py pyproject.toml
 	    "p2pfs needs Python 3.11 or later; choose one with PYTHON=path.")'
 	@echo "Making the environment in $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install --editable '.[test,lint]'
+	@$(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install --editable '.[test,lint,docs]'
 	@touch $@
