@@ -19,7 +19,7 @@ export FILE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench crowd crowd-links bench-tools soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types lint-docs docs clean
+.PHONY: help demo test bench crowd crowd-links bench-tools soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types lint-docs lint-news docs clean
 
 help:
 	@echo "make demo [FILE=path]  a tracker and four peers on this machine, one of them killed midway"
@@ -30,7 +30,7 @@ help:
 	@echo "make soak [SEEDS=n]    random histories of simulated swarms with faults, and some fuzzing"
 	@echo "make chaos [ARGS=...]  real processes, killed, frozen and short of disk space for a minute"
 	@echo "make fuzz [ARGS=...]   arbitrary bytes against all that reads from the network (--help)"
-	@echo "make lint              linter, formatter, type checker, and the documentation without a warning"
+	@echo "make lint              linter, formatter, type checker; documentation without a warning; news"
 	@echo "make docs              the pages of docs/ and the API reference, in build/docs"
 	@echo "make clean             remove the environment and everything generated"
 	@echo
@@ -67,7 +67,7 @@ fuzz: $(READY) fuzz-tools
 fuzz-tools: $(READY)
 	@$(BIN)/python -m pip -qq --disable-pip-version-check install --editable '.[soak]'
 
-lint: lint-style lint-format lint-types lint-docs
+lint: lint-style lint-format lint-types lint-docs lint-news
 
 lint-style: $(READY)
 	@$(BIN)/ruff check .
@@ -79,6 +79,10 @@ lint-types: $(READY)
 	@$(BIN)/mypy $(PACKAGES) docs
 
 lint-docs: docs
+
+# What it says only matters when a fragment is not named as it should be.
+lint-news: $(READY)
+	@news=$$($(BIN)/towncrier build --draft 2>&1) || { echo "$$news"; false; }
 
 docs: $(READY) $(API)
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
