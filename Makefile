@@ -10,6 +10,7 @@ PACKAGES := p2pfs demo benchmarks soak fuzz chaos daemons
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+OLDEST := .venv-oldest
 API := build/docs/api/index.html
 
 # What the caller's own Python projects set must not reach into the environment made here.
@@ -19,11 +20,12 @@ export FILE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench crowd crowd-links bench-tools soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types lint-docs lint-news docs clean
+.PHONY: help demo test test-oldest bench crowd crowd-links bench-tools soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types lint-docs lint-news docs clean
 
 help:
 	@echo "make demo [FILE=path]  a tracker and four peers on this machine, one of them killed midway"
 	@echo "make test [ARGS=...]   all tests; ARGS go to pytest"
+	@echo "make test-oldest       the same with the lowest versions of all that p2pfs and its tests depend on"
 	@echo "make bench [ARGS=...]  how fast it is, as ratios; ARGS go to the benchmarks (--help)"
 	@echo "make crowd [ARGS=...]  simulated crowds of many kinds, beside what is possible (--help)"
 	@echo "make crowd-links [ARGS=...]  the same with real processes on links of limited rate; needs root"
@@ -41,6 +43,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
+
+test-oldest: $(OLDEST)/ready
+	@$(OLDEST)/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
 bench: $(READY) bench-tools
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -91,7 +96,7 @@ $(API): $(READY) $(shell find p2pfs -name '*.py')
 	@$(BIN)/pydoctor --quiet
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info twisted/plugins/dropin.cache fuzz/found
+	rm -rf $(VENV) $(OLDEST) build dist *.egg-info twisted/plugins/dropin.cache fuzz/found
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(PACKAGES) twisted tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -101,4 +106,12 @@ $(READY): setup.cfg setup.py pyproject.toml
 	@echo "Making the environment in $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install --editable '.[test,lint,docs]'
+	@touch $@
+
+$(OLDEST)/ready: setup.cfg setup.py pyproject.toml
+	@echo "Making the environment in $(OLDEST) ..."
+	@$(PYTHON) -m venv --clear $(OLDEST)
+	@$(OLDEST)/bin/python -m pip -qq --disable-pip-version-check install uv
+	@$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python \
+	    --resolution lowest-direct --upgrade --editable '.[test]'
 	@touch $@
