@@ -16,8 +16,8 @@ from typing import Any
 
 from benchmarks.problems import BenchmarkFailed
 from benchmarks.processes import obey
-from p2pfs import messages as m
 from p2pfs.chunks import MIB, ChunkSet, FileInfo
+from p2pfs.wire import messages as m
 
 CHUNKS = 256
 INFO = FileInfo(CHUNKS * MIB, CHUNKS, MIB, "ab" * 32)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from fuzz.faults import Fault, check
-from p2pfs import messages as m
-from p2pfs.wire import MESSAGE_TIMEOUT
+from p2pfs.wire import messages as m
+from p2pfs.wire.protocol import MESSAGE_TIMEOUT
 
 Replies: TypeAlias = Mapping[type[m.Message], tuple[type[m.Message], ...]]
 """What may answer each request."""
@@ -16,7 +16,7 @@ Replies: TypeAlias = Mapping[type[m.Message], tuple[type[m.Message], ...]]
 class Conversation:
     """Watches what goes to one connection of an answering protocol, and what comes back.
 
-    It knows lines and their order, independently of `p2pfs.wire`.
+    It knows lines and their order, independently of `p2pfs.wire.protocol`.
     """
 
     def __init__(

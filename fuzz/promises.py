@@ -8,9 +8,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from fuzz.faults import Fault, check
-from p2pfs import messages as m
 from p2pfs.errors import P2pfsError
-from p2pfs.peer.requests import MAX_COMPLAINTS
+from p2pfs.wire import messages as m
+from p2pfs.wire.requests import MAX_COMPLAINTS
 
 MOST_TEXT = 2000
 """Characters that an error may have: it goes to a terminal, and to a log."""

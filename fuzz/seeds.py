@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from fuzz import CORPUS
 from fuzz.content import CHUNKS, DATA, HASHES, INFO, described
 from fuzz.script import script
-from p2pfs import messages as m
 from p2pfs.chunks import FileInfo
+from p2pfs.wire import messages as m
 
 SMALL = FileInfo(14, 1)
 EMPTY = FileInfo(0, 0)

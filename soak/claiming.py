@@ -13,9 +13,9 @@ from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.protocols.basic import LineOnlyReceiver
 
 from p2pfs.chunks import ChunkSet, FileInfo
-from p2pfs.messages import UndecodableMessage, decode
 from p2pfs.testing import Host
 from p2pfs.testing.swarm import TRACKER_PORT
+from p2pfs.wire.messages import UndecodableMessage, decode
 
 CLAIM_SECONDS = 2.0
 """How often what is new is claimed."""

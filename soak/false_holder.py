@@ -13,9 +13,9 @@ from twisted.internet.protocol import Factory, Protocol
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import InvalidFileInfo
-from p2pfs.messages import MOST_SOURCES
 from p2pfs.testing import Host
 from p2pfs.testing.swarm import PEER_PORT
+from p2pfs.wire.messages import MOST_SOURCES
 from soak.claiming import JsonLines, claim
 
 DRIP = 10

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from p2pfs.admission import IDLE, Admission
+from p2pfs.wire.admission import IDLE, Admission
 
 LIMIT = 6
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from p2pfs.attention import Attention
-from p2pfs.budget import FLOOR, LEAST, Budget
-from p2pfs.handling import LINES_PER_TURN, QUANTUM, REST, Handling
-from p2pfs.host_rates import HostRates
+from p2pfs.wire.attention import Attention
+from p2pfs.wire.budget import FLOOR, LEAST, Budget
+from p2pfs.wire.handling import LINES_PER_TURN, QUANTUM, REST, Handling
+from p2pfs.wire.host_rates import HostRates
 from tests.conftest import LoggedFailures
 
 

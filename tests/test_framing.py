@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 from twisted.protocols.basic import LineReceiver
 
-from p2pfs.framing import LineFraming
+from p2pfs.wire.framing import LineFraming
 
 LIMIT = 20
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pfs import messages as m
 from p2pfs.chunks import FileInfo
 from p2pfs.errors import MalformedMessage
+from p2pfs.wire import messages as m
 
 ROOT = "ab" * 32
 INFO = FileInfo(10, 2, 5, ROOT)

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from p2pfs.notices import WINDOW, Notices
+from p2pfs.wire.notices import WINDOW, Notices
 
 
 class Said:

@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from p2pfs.budget import Budget, Kept
-from p2pfs.output import Output
+from p2pfs.wire.budget import Budget, Kept
+from p2pfs.wire.output import Output
 
 HOST = "192.0.2.1"
 

@@ -22,7 +22,7 @@ from p2pfs.peer.service import PeerService
 from p2pfs.peer.storage import Stamp
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.testing.swarm import PEER_PORT
-from p2pfs.wire import MessageProtocol
+from p2pfs.wire.protocol import MessageProtocol
 from soak.checks import FileChecks
 from soak.endings import EndChecks
 from soak.false_holder import KINDS

@@ -12,9 +12,9 @@ from twisted.internet.address import IPv6Address
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from p2pfs import messages as m
 from p2pfs.addresses import Address
-from p2pfs.wire import MessageProtocol
+from p2pfs.wire import messages as m
+from p2pfs.wire.protocol import MessageProtocol
 from tests.memory_transport import BUFFER_SIZE, MemoryTransport
 
 LIMIT = 100

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from p2pfs import messages as m
-from p2pfs.framing import RECEIVE_SIZE
+from p2pfs.wire import messages as m
+from p2pfs.wire.framing import RECEIVE_SIZE
 from tests.memory_transport import BUFFER_SIZE
 from tests.test_wire import connection, named, raw
 

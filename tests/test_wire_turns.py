@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from p2pfs.framing import RECEIVE_SIZE
-from p2pfs.handling import LINES_PER_TURN
+from p2pfs.wire.framing import RECEIVE_SIZE
+from p2pfs.wire.handling import LINES_PER_TURN
 from tests.test_wire import LIST, connection, named, raw
 
 MANY = 10 * LINES_PER_TURN

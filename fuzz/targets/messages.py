@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fuzz.faults import check
-from p2pfs import messages as m
 from p2pfs.chunks import MAX_CHUNK_SIZE, MAX_CHUNKS, FileInfo
 from p2pfs.errors import MalformedMessage
+from p2pfs.wire import messages as m
 
 MOST_TEXT = 250
 """Characters that the text of an error may have: it goes back to the sender, and to a log."""

@@ -19,7 +19,6 @@ from fuzz.content import CHUNKS, DATA, described
 from fuzz.faults import check, no_logged_failures
 from fuzz.script import Step, steps
 from fuzz.stage import Connection, peer_at, settle
-from p2pfs import messages as m
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidFileInfo, MalformedMessage
 from p2pfs.peer.disk import Disk
@@ -29,6 +28,7 @@ from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory, ServingProtocol
 from p2pfs.peer.storage import FileChanged, Stamp
 from p2pfs.testing.inline import InlineReactor
+from p2pfs.wire import messages as m
 
 LINE_LIMIT = 1500
 """Bytes of a line, so few that short scripts can reach the limit."""

@@ -23,7 +23,6 @@ from fuzz.faults import check, no_logged_failures
 from fuzz.promises import MOST_TEXT, Promises
 from fuzz.script import Step, steps
 from fuzz.stage import Connection, peer_at, settle
-from p2pfs import messages as m
 from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet, HashList, parse_digest
 from p2pfs.errors import MalformedMessage
@@ -33,6 +32,7 @@ from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import Answer, SourceConnection
 from p2pfs.testing.inline import InlineReactor
+from p2pfs.wire import messages as m
 
 LINE_LIMIT = 1500
 """Bytes of a line, so few that short scripts can reach the limit."""

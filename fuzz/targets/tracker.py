@@ -13,13 +13,13 @@ from fuzz.answers import Conversation, Replies
 from fuzz.faults import check, no_logged_failures
 from fuzz.script import Step, steps
 from fuzz.stage import Connection, peer_at, settle
-from p2pfs import messages as m
 from p2pfs.addresses import parse_address
 from p2pfs.chunks import ChunkSet
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.protocol import TrackerFactory, TrackerProtocol
 from p2pfs.tracker.quotas import Quotas
+from p2pfs.wire import messages as m
 
 HOSTS = ("192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2", "2001:db8::3")
 """Where the connections come from: two of them from the same host."""

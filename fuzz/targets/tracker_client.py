@@ -18,17 +18,17 @@ from fuzz.faults import Fault, check, no_logged_failures
 from fuzz.promises import Promises
 from fuzz.script import Step, steps
 from fuzz.stage import Connection, peer_at, settle
-from p2pfs import messages as m
 from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidName
 from p2pfs.identity import PeerKey
-from p2pfs.keepalive import KeepAlive
 from p2pfs.names import check_filename
 from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.listing import Listing
 from p2pfs.peer.tracker_client import TrackerClient
 from p2pfs.testing.inline import InlineReactor
+from p2pfs.wire import messages as m
+from p2pfs.wire.keepalive import KeepAlive
 
 LINE_LIMIT = 1500
 """Bytes of a line, so few that short scripts can reach the limit."""

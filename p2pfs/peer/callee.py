@@ -9,12 +9,12 @@ from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLo
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs import messages as m
 from p2pfs.addresses import Address, parse_address
 from p2pfs.errors import InvalidAddress
 from p2pfs.listening import address_endpoint
 from p2pfs.peer.serving import ServingFactory, ServingProtocol
 from p2pfs.peer.settings import Patience
+from p2pfs.wire import messages as m
 
 MOST_ATTEMPTS = 32
 """Connections that are being opened at a time."""

@@ -8,15 +8,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from p2pfs import messages as m
-from p2pfs.budget import Budget
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.file_sender import FileSender, can_send_files
 from p2pfs.peer.library import Holding
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.storage import ChunkReader
 from p2pfs.threads import in_thread
-from p2pfs.wire import MessageProtocol
+from p2pfs.wire import messages as m
+from p2pfs.wire.budget import Budget
+from p2pfs.wire.protocol import MessageProtocol
 
 FRAME = 512 * 1024
 """Bytes of a chunk read from the disk in one go."""

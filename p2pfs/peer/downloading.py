@@ -21,7 +21,6 @@ from p2pfs.errors import (
     SourceFailed,
     StorageProblem,
 )
-from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.explanation import (
     AskedFacts,
     Explanation,
@@ -48,6 +47,7 @@ from p2pfs.peer.sourcing import HEARTBEAT, Sourcing
 from p2pfs.peer.stand_ins import StandIns
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.peer.wishes import Wishes
+from p2pfs.wire.messages import ReplyFileLocation
 
 IMPATIENT = 15.0
 """Seconds without progress after which sources that take turns are asked without an offer.

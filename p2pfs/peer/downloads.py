@@ -21,7 +21,6 @@ from p2pfs.errors import (
     Refused,
     StorageProblem,
 )
-from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.downloading import Download
@@ -40,6 +39,7 @@ from p2pfs.peer.storage import FileChanged, Stamp, already_exists
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
+from p2pfs.wire.messages import ReplyFileLocation
 
 MAX_DOWNLOADS = 64
 """Files that are downloaded at the same time."""

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IAddress
 
 from p2pfs.addresses import Address, is_loopback, is_private, is_wildcard, plain_host
 from p2pfs.identity import PeerKey
-from p2pfs.messages import RequestRegister
+from p2pfs.wire.messages import RequestRegister
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2pfs.messages import ReplyFileLocation, plausible_rate
 from p2pfs.peer.line_rate import LineRate
+from p2pfs.wire.messages import ReplyFileLocation, plausible_rate
 
 MOST_CROWD = 1_000_000
 """Peers beyond which a crowd is taken for an error."""

@@ -15,7 +15,6 @@ from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE
-from p2pfs.messages import NoticeCallBack, NoticeReachable
 from p2pfs.peer.call_backs import CallBacks
 from p2pfs.peer.callee import Callee
 from p2pfs.peer.custodian import Custodian
@@ -39,6 +38,7 @@ from p2pfs.peer.tracker_link import TrackerLink
 from p2pfs.peer.trees import Trees
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import end_of
+from p2pfs.wire.messages import NoticeCallBack, NoticeReachable
 
 STATE_FILE = "peer.sqlite"
 JOURNALS = "unfinished"

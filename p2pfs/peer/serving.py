@@ -13,11 +13,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs import messages as m
 from p2pfs.addresses import is_loopback
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
-from p2pfs.host_rates import HostRates
-from p2pfs.notices import Notices
 from p2pfs.peer.call_backs import Expected
 from p2pfs.peer.chunk_sender import ChunkSender
 from p2pfs.peer.deliveries import Deliveries
@@ -28,10 +25,13 @@ from p2pfs.peer.offers import Offers
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.sending import Sending
 from p2pfs.peer.storage import ChunkReader, FileAway, FileChanged
-from p2pfs.reception import Reception
-from p2pfs.sockets import set_tcp_options
 from p2pfs.threads import in_thread
-from p2pfs.wire import MessageProtocol
+from p2pfs.wire import messages as m
+from p2pfs.wire.host_rates import HostRates
+from p2pfs.wire.notices import Notices
+from p2pfs.wire.protocol import MessageProtocol
+from p2pfs.wire.reception import Reception
+from p2pfs.wire.sockets import set_tcp_options
 
 MAX_QUEUE = 64
 """Requests that wait on one connection before no more are read from it."""

@@ -10,18 +10,18 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from p2pfs import messages as m
 from p2pfs.addresses import Address
 from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList, parse_digest
 from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
 from p2pfs.peer.line_rate import LineRate
-from p2pfs.peer.long_reply import LineTooLong, LongReply
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.rate_meter import RateMeter
 from p2pfs.peer.receive_window import ReceiveWindow
-from p2pfs.peer.requests import Pending, RequestProtocol, said
 from p2pfs.peer.sink import Sink
-from p2pfs.wire import LongLine
+from p2pfs.wire import messages as m
+from p2pfs.wire.long_reply import LineTooLong, LongReply
+from p2pfs.wire.protocol import LongLine
+from p2pfs.wire.requests import Pending, RequestProtocol, said
 
 PROBE_SECONDS = 5.0
 """Of silence, after which a source that owes nothing but offers is asked for a sign of life."""

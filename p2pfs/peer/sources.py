@@ -26,11 +26,11 @@ from p2pfs.listening import address_endpoint
 from p2pfs.peer.call_backs import CallBacks
 from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.rate_limit import RateLimit
-from p2pfs.peer.requests import QUIET
 from p2pfs.peer.room import Room
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.source import OutOfReach, SourceConnection, SourceFactory
 from p2pfs.peer.trial import Trial
+from p2pfs.wire.requests import QUIET
 
 DENIAL_SECONDS = 10.0
 """How long a source's word that it lacks something outweighs the tracker's that it does not."""

@@ -11,12 +11,10 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address, parse_full_name
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidAddress, InvalidFileInfo, P2pfsError, SourceFailed
-from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.explanation import SourceFacts, seconds_text
 from p2pfs.peer.library import Holding
 from p2pfs.peer.pace import Pace
 from p2pfs.peer.picker import Picker
-from p2pfs.peer.requests import QUIET
 from p2pfs.peer.seats import share_out
 from p2pfs.peer.source import OutOfReach, SourceConnection
 from p2pfs.peer.sources import ReadySource, Source, SourcePool
@@ -24,6 +22,8 @@ from p2pfs.peer.surroundings import Surroundings
 from p2pfs.peer.trial import Trial
 from p2pfs.peer.trials import Trials
 from p2pfs.printable import printable
+from p2pfs.wire.messages import ReplyFileLocation
+from p2pfs.wire.requests import QUIET
 
 HEARTBEAT = 0.2
 """Seconds between looks at what no event tells."""

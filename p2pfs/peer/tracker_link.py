@@ -16,12 +16,12 @@ from twisted.python.failure import Failure
 
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
 from p2pfs.listening import client_endpoint
-from p2pfs.messages import NoticeReachable
 from p2pfs.peer.introduction import Introduction
-from p2pfs.peer.requests import QUIET
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.tracker_client import Notice, TrackerClient
 from p2pfs.tasks import end_of
+from p2pfs.wire.messages import NoticeReachable
+from p2pfs.wire.requests import QUIET
 
 STALE = 1.0
 """Seconds after which an attempt to connect is better begun anew than waited for.

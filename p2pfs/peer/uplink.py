@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
-from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.line_rate import Lines
@@ -25,6 +24,7 @@ from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.tracker_client import Notice, TrackerClient
 from p2pfs.peer.tracker_link import TrackerLink
 from p2pfs.peer.witness import Witness
+from p2pfs.wire.messages import ReplyFileLocation
 
 BATCH_SECONDS = 1.0
 """Chunks that come within this time of the first message are registered in the next one."""

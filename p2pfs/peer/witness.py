@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from p2pfs.addresses import Address
-from p2pfs.messages import MOST_SOURCES
+from p2pfs.wire.messages import MOST_SOURCES
 
 AGAIN = 15.0
 """Seconds until a source that goes on giving is named again.

@@ -13,7 +13,6 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import is_loopback
-from p2pfs.keepalive import KeepAlive
 from p2pfs.testing.connecting import SimulatedPort
 from p2pfs.testing.disk import SECOND_NS, Drive, SimulatedDisk
 from p2pfs.testing.endings import end_coroutines
@@ -22,6 +21,7 @@ from p2pfs.testing.reactor import HostReactor
 from p2pfs.testing.streams import SEGMENT, SOCKET_BUFFER, WINDOW
 from p2pfs.testing.timeline import Timeline
 from p2pfs.testing.transport import LOOPBACK, Connection, End, address_of
+from p2pfs.wire.keepalive import KeepAlive
 
 _T = TypeVar("_T")
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from p2pfs.chunks import bytes_in
-from p2pfs.messages import plausible_rate
 from p2pfs.tracker.crowd import Crowd, Standing
 from p2pfs.tracker.directory import ListedFile
+from p2pfs.wire.messages import plausible_rate
 
 MOST_CROWDS = 4_096
 """Files whose crowds are followed."""

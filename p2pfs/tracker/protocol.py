@@ -12,13 +12,9 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs import messages as m
 from p2pfs.addresses import Address, is_private, is_wildcard, parse_address
 from p2pfs.errors import InvalidAddress, P2pfsError, Refused
 from p2pfs.identity import NONCE_SIZE, fingerprint, is_proof
-from p2pfs.keepalive import KeepAlive
-from p2pfs.notices import Notices
-from p2pfs.reception import Reception
 from p2pfs.tracker.calls import Calls
 from p2pfs.tracker.crowds import Crowds, Outlook
 from p2pfs.tracker.directory import Directory, ListedFile
@@ -26,7 +22,11 @@ from p2pfs.tracker.members import Member, Members
 from p2pfs.tracker.probing import Prober
 from p2pfs.tracker.quotas import OverQuota, Quotas
 from p2pfs.tracker.vouchers import Vouchers
-from p2pfs.wire import MessageProtocol
+from p2pfs.wire import messages as m
+from p2pfs.wire.keepalive import KeepAlive
+from p2pfs.wire.notices import Notices
+from p2pfs.wire.protocol import MessageProtocol
+from p2pfs.wire.reception import Reception
 
 _REPLY_ROOM = m.CONTROL_LINE_LIMIT - 64 * m.KIB
 """Bytes of a reply's line that its entries may take; the rest is for names and other fields."""

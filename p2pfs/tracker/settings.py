@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from p2pfs.descriptors import Descriptors
-from p2pfs.keepalive import KeepAlive
 from p2pfs.tracker.quotas import Quotas
+from p2pfs.wire.keepalive import KeepAlive
 
 DEFAULT_LISTEN = "tcp:6880:interface=127.0.0.1"
 

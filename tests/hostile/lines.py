@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pfs import messages as m
+from p2pfs.wire import messages as m
 from tests.test_messages import EXAMPLES
 
 NUMBERS = {

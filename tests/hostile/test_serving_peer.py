@@ -10,9 +10,9 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 
-from p2pfs import messages as m
 from p2pfs.peer import serving as serving_module
 from p2pfs.peer.serving import MAX_CONNECTIONS
+from p2pfs.wire import messages as m
 from tests.hostile.conftest import CHUNK, Honest, LogLines
 from tests.hostile.lines import BAD_NAMES, KINDS, NUMBERS, RUBBISH
 from tests.hostile.raw import HOSTILE, RawClient, buffered, connect, crowd, disperse

@@ -11,8 +11,8 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 
-from p2pfs.handling import LINES_PER_TURN
 from p2pfs.tracker.quotas import Quotas
+from p2pfs.wire.handling import LINES_PER_TURN
 from tests.hostile.conftest import Honest, LogLines
 from tests.hostile.lines import BAD_NAMES, KINDS, NUMBERS, RUBBISH
 from tests.hostile.raw import HOSTILE, RawClient, buffered, connect, crowd, disperse

@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address, parse_address
 from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
-from p2pfs.messages import ReplyFileLocation
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.downloading import Download
 from p2pfs.peer.experience import Experience
@@ -32,6 +31,7 @@ from p2pfs.peer.sources import ReadySource
 from p2pfs.peer.sourcing import HEARTBEAT
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.testing.inline import InlineReactor
+from p2pfs.wire.messages import ReplyFileLocation
 from tests.memory_transport import MemoryTransport
 
 from .holdings import content, described

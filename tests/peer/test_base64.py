@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address
 
-from p2pfs import messages as m
-from p2pfs.budget import BUDGET
 from p2pfs.errors import SourceFailed
-from p2pfs.framing import RECEIVE_SIZE
-from p2pfs.output import STALL_TIMEOUT
 from p2pfs.peer.chunk_sender import PIECE
-from p2pfs.peer.long_reply import MOST_REST
 from p2pfs.peer.serving import MAX_CONNECTIONS
 from p2pfs.peer.sink import HIGH_WATER
 from p2pfs.peer.source import WrongChunk
+from p2pfs.wire import messages as m
+from p2pfs.wire.budget import BUDGET
+from p2pfs.wire.framing import RECEIVE_SIZE
+from p2pfs.wire.long_reply import MOST_REST
+from p2pfs.wire.output import STALL_TIMEOUT
 from tests.memory_transport import MemoryTransport
 
 from .holdings import content, described, shared

@@ -10,7 +10,6 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.testing import MemoryReactorClock
 
-from p2pfs import messages as m
 from p2pfs.addresses import Address, parse_full_name
 from p2pfs.errors import InvalidAddress, Refused, SourceFailed
 from p2pfs.peer.call_backs import CallBacks
@@ -21,6 +20,7 @@ from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory, ServingHooks, ServingProtocol
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.source import SourceConnection
+from p2pfs.wire import messages as m
 from tests.memory_transport import MemoryTransport
 
 PEER = Address("192.0.2.7", 6881, "0123456789abcdef")

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
-from p2pfs import messages as m
 from p2pfs.chunks import FileInfo
 from p2pfs.console import listed_files
 from p2pfs.console.listed_files import ListedFiles
 from p2pfs.errors import Refused
 from p2pfs.peer.listing import Listing
+from p2pfs.wire import messages as m
 
 EMPTY = FileInfo.of_size(0)
 

@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from p2pfs.errors import MalformedMessage
-from p2pfs.messages import decode_chunk
-from p2pfs.peer.long_reply import MOST_REST, Base64Pieces, LineTooLong, LongReply
+from p2pfs.wire.long_reply import MOST_REST, Base64Pieces, LineTooLong, LongReply
+from p2pfs.wire.messages import decode_chunk
 
 
 def taken(line: bytes, cuts: list[int]) -> tuple[bytes, bytes]:

@@ -18,7 +18,6 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 
-from p2pfs import messages as m
 from p2pfs.addresses import Address
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.receive_window import (
@@ -32,7 +31,8 @@ from p2pfs.peer.receive_window import (
     receive_window,
 )
 from p2pfs.peer.source import SourceConnection
-from p2pfs.sockets import TcpPath, set_tcp_options, tcp_path
+from p2pfs.wire import messages as m
+from p2pfs.wire.sockets import TcpPath, set_tcp_options, tcp_path
 from tests.memory_transport import MemoryTransport
 
 from .test_line_rate import carry, line

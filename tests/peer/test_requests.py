@@ -9,9 +9,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from p2pfs import messages as m
 from p2pfs.errors import P2pfsError, Refused, SourceFailed
-from p2pfs.peer.requests import Pending, RequestProtocol
+from p2pfs.wire import messages as m
+from p2pfs.wire.requests import Pending, RequestProtocol
 from tests.memory_transport import MemoryTransport
 
 SILENCE = 30.0

@@ -20,12 +20,12 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from p2pfs import messages as m
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Library
 from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.serving import UNSENT, USUAL_UNSENT, ServingFactory, ServingProtocol
+from p2pfs.wire import messages as m
 
 from .holdings import content, shared
 

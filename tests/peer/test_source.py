@@ -20,7 +20,6 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.python.failure import Failure
 
-from p2pfs import messages as m
 from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError, Refused, SourceFailed
 from p2pfs.peer.disk import Disk
@@ -30,6 +29,7 @@ from p2pfs.peer.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory
 from p2pfs.peer.sink import HIGH_WATER, ChunkSink
 from p2pfs.peer.source import SourceConnection, SourceFactory, WrongChunk
+from p2pfs.wire import messages as m
 
 from .holdings import content, described, shared
 from .serving_pair import Downloader, Serving, join

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from p2pfs.addresses import Address
-from p2pfs.messages import MOST_SOURCES
 from p2pfs.peer.witness import AGAIN, Witness
+from p2pfs.wire.messages import MOST_SOURCES
 
 
 def source(number: int) -> Address:

@@ -8,9 +8,9 @@ import pytest
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.error import TimeoutError as ConnectTimeout
 
-from p2pfs.keepalive import KeepAlive
 from p2pfs.testing import Connection, Host, Network
 from p2pfs.testing.streams import SOCKET_BUFFER, WINDOW
+from p2pfs.wire.keepalive import KeepAlive
 from tests.simulation.parts import PORT, Notes, Pair, Stuffing, outcome_of
 
 MB = 1_000_000

@@ -10,10 +10,10 @@ import pytest
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Protocol
 
-from p2pfs.messages import ReplyRegister, encode
-from p2pfs.reception import TurnedAway
 from p2pfs.testing import Network, Swarm
 from p2pfs.testing.swarm import TRACKER_PORT
+from p2pfs.wire.messages import ReplyRegister, encode
+from p2pfs.wire.reception import TurnedAway
 from tests.simulation.parts import Servers
 
 

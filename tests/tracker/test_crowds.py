@@ -10,9 +10,9 @@ import pytest
 
 from p2pfs.chunks import FileInfo
 from p2pfs.console.tracker_commands import tracker_commands
-from p2pfs.messages import MOST_RATE
 from p2pfs.tracker import crowds
 from p2pfs.tracker.crowd import Crowd
+from p2pfs.wire.messages import MOST_RATE
 from tests.memory_transport import MemoryTransport
 
 from .tracker_connections import INFO, MemoryTracker

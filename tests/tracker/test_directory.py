@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from p2pfs import messages as m
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidFileInfo, InvalidName, NotFound, Refused
 from p2pfs.tracker.directory import Directory
+from p2pfs.wire import messages as m
 
 PEERS = st.sampled_from(["a:1", "b:1", "c:1"])
 NAMES = st.sampled_from(["d/f", "\u00e9"])

@@ -9,9 +9,9 @@ import pytest
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from p2pfs.chunks import ChunkSet, FileInfo
-from p2pfs.notices import WINDOW
 from p2pfs.tracker.accounts import HOLDING_BYTES
 from p2pfs.tracker.protocol import TrackerFactory
+from p2pfs.wire.notices import WINDOW
 from tests.memory_transport import MemoryTransport
 
 from .tracker_connections import INFO, OTHER, MemoryTracker

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p2pfs import messages as m
 from p2pfs.chunks import MAX_CHUNKS, ChunkSet, FileInfo
 from p2pfs.tracker.directory import SELECTION, Directory
 from p2pfs.tracker.holders import Cover, Holders, Roster
 from p2pfs.tracker.host_turns import HostTurns
+from p2pfs.wire import messages as m
 
 from .tracker_connections import INFO, MemoryTracker
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from p2pfs import messages as m
+from p2pfs.wire import messages as m
 from tests.memory_transport import MemoryTransport
 
 from .tracker_connections import INFO, OTHER, ROOT, MemoryTracker

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from p2pfs.budget import BUDGET, LEAST
 from p2pfs.chunks import FileInfo
 from p2pfs.tracker.protocol import TrackerProtocol
+from p2pfs.wire.budget import BUDGET, LEAST
 from tests.memory_transport import MemoryTransport
 from tests.tracker.tracker_connections import MemoryTracker
 

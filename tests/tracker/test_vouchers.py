@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from p2pfs.messages import MOST_SOURCES
 from p2pfs.tracker.vouchers import MOST_HOSTS, MOST_WORDS, Vouchers
+from p2pfs.wire.messages import MOST_SOURCES
 from tests.memory_transport import MemoryTransport
 
 from .tracker_connections import MemoryTracker

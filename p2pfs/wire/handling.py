@@ -9,9 +9,9 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from p2pfs.attention import Attention
-from p2pfs.budget import Budget
-from p2pfs.host_rates import HostRates
+from p2pfs.wire.attention import Attention
+from p2pfs.wire.budget import Budget
+from p2pfs.wire.host_rates import HostRates
 
 LINES_PER_TURN = 256
 """What is handled in one turn of the reactor, in lines of the usual cost."""

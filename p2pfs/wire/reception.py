@@ -11,13 +11,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import host_of
-from p2pfs.admission import Admission
-from p2pfs.budget import Budget
-from p2pfs.handling import Handling
-from p2pfs.host_rates import HostRates
-from p2pfs.messages import Error, encode
-from p2pfs.notices import Notices
-from p2pfs.wire import MessageProtocol
+from p2pfs.wire.admission import Admission
+from p2pfs.wire.budget import Budget
+from p2pfs.wire.handling import Handling
+from p2pfs.wire.host_rates import HostRates
+from p2pfs.wire.messages import Error, encode
+from p2pfs.wire.notices import Notices
+from p2pfs.wire.protocol import MessageProtocol
 
 C = TypeVar("C", bound=MessageProtocol)
 

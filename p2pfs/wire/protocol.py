@@ -14,10 +14,10 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address, plain_host
-from p2pfs.budget import Budget, Kept
-from p2pfs.framing import LineFraming
-from p2pfs.handling import Handling
-from p2pfs.messages import (
+from p2pfs.wire.budget import Budget, Kept
+from p2pfs.wire.framing import LineFraming
+from p2pfs.wire.handling import Handling
+from p2pfs.wire.messages import (
     CONTROL_LINE_LIMIT,
     Error,
     Message,
@@ -25,7 +25,7 @@ from p2pfs.messages import (
     decode,
     encode,
 )
-from p2pfs.output import STALL_TIMEOUT, Output
+from p2pfs.wire.output import STALL_TIMEOUT, Output
 
 MESSAGE_TIMEOUT = 60.0
 """Seconds a line may take from its first byte to its end."""
@@ -60,7 +60,7 @@ class MessageProtocol(LineFraming):
     pipelined requests never pile up; `writable` tells a sender of bulk data when
     to go on. A side that reads nothing for ``stall_timeout`` seconds is cut off.
 
-    Fairness: lines are handled when `p2pfs.handling` says so, by default so many at a time,
+    Fairness: lines are handled when `p2pfs.wire.handling` says so, by default so many at a time,
     and the rest in the reactor's next turns. So no flood of tiny lines holds up others.
     What the other side has this process keep is accounted to its host, if there is a ``budget``.
     """

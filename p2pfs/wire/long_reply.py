@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 
 from p2pfs.errors import MalformedMessage
-from p2pfs.messages import KIB, decode_chunk
+from p2pfs.wire.messages import KIB, decode_chunk
 
 MOST_REST = 64 * KIB
 """Bytes of the line beside the base64, at most."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import ITCPTransport, ITransport
 
-from p2pfs.sockets import set_tcp_options
+from p2pfs.wire.sockets import set_tcp_options
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from p2pfs.errors import P2pfsError, Refused
-from p2pfs.messages import Error, Message, PeerReplyChunk, UndecodableMessage, type_of
-from p2pfs.peer.delivery_watch import DeliveryWatch
 from p2pfs.printable import printable
-from p2pfs.wire import MessageProtocol
+from p2pfs.wire.delivery_watch import DeliveryWatch
+from p2pfs.wire.messages import Error, Message, PeerReplyChunk, UndecodableMessage, type_of
+from p2pfs.wire.protocol import MessageProtocol
 
 _M = TypeVar("_M")
 

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from p2pfs.budget import Kept
+from p2pfs.wire.budget import Kept
 
 STALL_TIMEOUT = 60.0
 """Seconds the other side may leave a full window of our bytes unread."""
