@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from p2pfs.descriptors import RESERVED, Descriptors
+from p2pfs.daemon.descriptors import RESERVED, Descriptors
 
 SCRIPT = """
 import resource
-from p2pfs.descriptors import allow_many, free_descriptors
+from p2pfs.daemon.descriptors import allow_many, free_descriptors
 resource.setrlimit(resource.RLIMIT_NOFILE, (16, {hard}))
 allow_many()
 print(free_descriptors(), *resource.getrlimit(resource.RLIMIT_NOFILE))

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from p2pfs.daemon.state_directory import StateDirectory
 from p2pfs.errors import StartupProblem
-from p2pfs.state_directory import StateDirectory
 
 CLAIM = """
 import sys, pathlib
-from p2pfs.state_directory import StateDirectory
+from p2pfs.daemon.state_directory import StateDirectory
 claimed = StateDirectory(pathlib.Path(sys.argv[1]))
 print("claimed", flush=True)
 sys.stdin.read()

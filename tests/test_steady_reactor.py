@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
-from p2pfs.steady_reactor import steady_reactor
+from p2pfs.daemon.steady_reactor import steady_reactor
 
 
 def test_a_reactor_that_was_chosen_is_kept_and_what_it_costs_is_told() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from p2pfs.daemon import Daemon, DaemonOptions, run_under_twistd
-from p2pfs.descriptors import Descriptors, free_descriptors
+from p2pfs.daemon.descriptors import Descriptors, free_descriptors
+from p2pfs.daemon.service import Daemon, DaemonOptions, run_under_twistd
 from p2pfs.paths import default_state_directory
 from p2pfs.peer.rate_limit import parse_rate
 from p2pfs.peer.service import PeerService

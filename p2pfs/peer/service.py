@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.console.peer_commands import peer_commands
-from p2pfs.daemon import Daemon
+from p2pfs.daemon.service import Daemon
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE, bound_address, client_endpoint

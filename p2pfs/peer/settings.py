@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from p2pfs.chunks import DEFAULT_CHUNK_SIZE
-from p2pfs.descriptors import Descriptors
+from p2pfs.daemon.descriptors import Descriptors
 from p2pfs.wire.delivery_watch import LEAST_RATE
 from p2pfs.wire.keepalive import KeepAlive
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from p2pfs.descriptors import Descriptors
+from p2pfs.daemon.descriptors import Descriptors
 from p2pfs.tracker.quotas import Quotas
 from p2pfs.wire.keepalive import KeepAlive
 

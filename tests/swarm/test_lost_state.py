@@ -7,7 +7,7 @@ import shutil
 import pytest
 from pytest_twisted import ensureDeferred
 
-from p2pfs.state_directory import StateDirectory
+from p2pfs.daemon.state_directory import StateDirectory
 from tests.swarm.harness import MIB, Swarm, publish, until
 
 

@@ -20,11 +20,11 @@ from p2pfs.console.command import CommandSet
 from p2pfs.console.control import ControlService
 from p2pfs.console.control_messages import SOCKET_NAME
 from p2pfs.console.ssh_admission import Doors
-from p2pfs.descriptors import Descriptors, allow_many
+from p2pfs.daemon.descriptors import Descriptors, allow_many
+from p2pfs.daemon.state_directory import StateDirectory
+from p2pfs.daemon.steady_reactor import steady_reactor
 from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import listen
-from p2pfs.state_directory import StateDirectory
-from p2pfs.steady_reactor import steady_reactor
 
 if TYPE_CHECKING:  # see `Daemon.offer_consoles`
     from p2pfs.console.ssh import ConsoleSSHFactory
