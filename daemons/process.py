@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from p2pfs.console.client import DaemonUnavailable, connect
-from p2pfs.console.control_messages import ProgressMessage
+from p2pfs.console.control.messages import ProgressMessage
 
 TWISTD = Path(sys.executable).with_name("twistd")
 MIB = 1 << 20

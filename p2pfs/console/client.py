@@ -14,7 +14,7 @@ from types import TracebackType
 import msgspec
 
 from p2pfs import errors
-from p2pfs.console.control_messages import (
+from p2pfs.console.control.messages import (
     MAX_REQUEST_BYTES,
     SOCKET_NAME,
     AnswerMessage,

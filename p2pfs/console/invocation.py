@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from p2pfs.console.client import ControlClient
-from p2pfs.console.control_messages import AnswerMessage
+from p2pfs.console.control.messages import AnswerMessage
 from p2pfs.console.local_paths import absolute_words
 from p2pfs.console.progress_display import display_for
 from p2pfs.errors import UsageProblem

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from p2pfs.console.control_messages import DescriptionMessage
+from p2pfs.console.control.messages import DescriptionMessage
 
 
 def absolute_path(text: str, directory: Path) -> str:

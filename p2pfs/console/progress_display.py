@@ -9,7 +9,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from p2pfs.console.control_messages import ProgressMessage
+from p2pfs.console.control.messages import ProgressMessage
 from p2pfs.console.rendering import progress_text
 
 LINE_INTERVAL = 2.0

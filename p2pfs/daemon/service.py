@@ -17,8 +17,8 @@ from twisted.python.failure import Failure
 from twisted.python.usage import Options, UsageError
 
 from p2pfs.console.command import CommandSet
-from p2pfs.console.control import ControlService
-from p2pfs.console.control_messages import SOCKET_NAME
+from p2pfs.console.control.messages import SOCKET_NAME
+from p2pfs.console.control.service import ControlService
 from p2pfs.console.ssh_admission import Doors
 from p2pfs.daemon.descriptors import Descriptors, allow_many
 from p2pfs.daemon.state_directory import StateDirectory

@@ -17,7 +17,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from p2pfs.console.client import DaemonUnavailable, connect
-from p2pfs.console.control_messages import DescriptionMessage, ParameterMessage, ProgressMessage
+from p2pfs.console.control.messages import DescriptionMessage, ParameterMessage, ProgressMessage
 from p2pfs.console.local_paths import absolute_path, absolute_words
 from p2pfs.console.progress_display import LineDisplay
 from p2pfs.console.rendering import progress_text, size_text, table

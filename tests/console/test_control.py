@@ -21,7 +21,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 
 from p2pfs.console.command import Progress
-from p2pfs.console.control import ControlService
+from p2pfs.console.control.service import ControlService
 from p2pfs.console.throttle import ThrottledReport
 from p2pfs.errors import StartupProblem
 from tests.conftest import LoggedFailures

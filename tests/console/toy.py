@@ -14,7 +14,7 @@ from twisted.internet.protocol import ProcessProtocol, connectionDone
 from twisted.python.failure import Failure
 
 from p2pfs.console.command import Answer, Call, Command, CommandSet, Flag, Parameter, Progress
-from p2pfs.console.control import ControlService
+from p2pfs.console.control.service import ControlService
 from p2pfs.errors import NotFound
 
 TIMEOUT = 30

@@ -11,7 +11,7 @@ from benchmarks.problems import BenchmarkFailed
 from benchmarks.processes import CHECKOUT, end, terminate_all
 from benchmarks.shares import hashed_share, put_on_record
 from daemons.process import DaemonProcess
-from p2pfs.console.control_messages import ProgressMessage
+from p2pfs.console.control.messages import ProgressMessage
 from p2pfs.errors import P2pfsError
 
 NAME = "p2pfs"

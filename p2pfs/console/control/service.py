@@ -1,7 +1,7 @@
 """The control socket: the daemon's commands over a UNIX socket in its state directory.
 
 `ControlService` is the service, `ControlConnection` one client. The messages
-are those of `p2pfs.console.control_messages`.
+are those of `p2pfs.console.control.messages`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTime, 
 from twisted.internet.protocol import Factory
 
 from p2pfs.console.command import CommandSet
-from p2pfs.console.control_connection import ControlConnection
-from p2pfs.console.control_messages import MAX_SOCKET_PATH_BYTES, socket_path_fits
+from p2pfs.console.control.connection import ControlConnection
+from p2pfs.console.control.messages import MAX_SOCKET_PATH_BYTES, socket_path_fits
 from p2pfs.errors import StartupProblem
 
 

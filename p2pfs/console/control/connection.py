@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from p2pfs.console.command import Answer, Command, CommandSet, Progress
-from p2pfs.console.control_messages import (
+from p2pfs.console.control.messages import (
     MAX_REQUEST_BYTES,
     AnswerMessage,
     DescriptionMessage,
