@@ -19,7 +19,7 @@ from twisted.python.usage import Options, UsageError
 from p2pfs.console.command import CommandSet
 from p2pfs.console.control.messages import SOCKET_NAME
 from p2pfs.console.control.service import ControlService
-from p2pfs.console.ssh_admission import Doors
+from p2pfs.console.ssh.doors import Doors
 from p2pfs.daemon.descriptors import Descriptors, allow_many
 from p2pfs.daemon.state_directory import StateDirectory
 from p2pfs.daemon.steady_reactor import steady_reactor
@@ -27,7 +27,7 @@ from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import listen
 
 if TYPE_CHECKING:  # see `Daemon.offer_consoles`
-    from p2pfs.console.ssh import ConsoleSSHFactory
+    from p2pfs.console.ssh.factory import ConsoleSSHFactory
 
 STATE_WATCH_SECONDS = 10.0
 """How often a daemon looks whether its state directory is still there."""
@@ -154,7 +154,7 @@ class Daemon(MultiService):
                 "The SSH console needs to know who may log in; give --authorized-keys FILE."
             )
         # Not at the top: conch imports the reactor, which would install one that is not steady.
-        from p2pfs.console.ssh import ssh_factory
+        from p2pfs.console.ssh.factory import ssh_factory
 
         doors = Doors().within(descriptors.ssh)
         self._ssh = ssh_factory(

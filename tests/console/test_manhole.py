@@ -14,13 +14,13 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from p2pfs.console.command import Answer, Call
-from p2pfs.console.dialect import (
+from p2pfs.console.ssh.dialect import (
     command_functions,
     common_prefix,
     completions,
     is_command_line,
 )
-from p2pfs.console.manhole import CommandManhole
+from p2pfs.console.ssh.manhole import CommandManhole
 from p2pfs.errors import UsageProblem
 from tests.conftest import LoggedFailures
 

@@ -18,7 +18,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.interfaces import IListeningPort
 
-from p2pfs.console.ssh import ssh_factory
+from p2pfs.console.ssh.factory import ssh_factory
 from p2pfs.errors import StartupProblem
 from tests.conftest import LoggedFailures
 

@@ -15,9 +15,9 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 from p2pfs.console.command import CommandSet
-from p2pfs.console.ssh import ConsoleSSHFactory, ssh_factory
-from p2pfs.console.ssh_admission import Doorkeeper, Doors
-from p2pfs.console.ssh_keys import AuthorizedKeysFile
+from p2pfs.console.ssh.doors import Doorkeeper, Doors
+from p2pfs.console.ssh.factory import ConsoleSSHFactory, ssh_factory
+from p2pfs.console.ssh.keys import AuthorizedKeysFile
 from p2pfs.errors import StartupProblem
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJxOTYVLGTYUJpQdHEWKPTJvtXFHFwzIVUYkDTjWwBnb x\n"

@@ -19,9 +19,9 @@ from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
 
 from p2pfs.console.command import Answer, CommandSet, Progress
-from p2pfs.console.manhole import CommandManhole
 from p2pfs.console.problems import problem_of
 from p2pfs.console.rendering import progress_text
+from p2pfs.console.ssh.manhole import CommandManhole
 from p2pfs.console.throttle import ThrottledReport
 from p2pfs.errors import UsageProblem
 

@@ -1,6 +1,6 @@
 """The console over SSH: the transport, who gets in, and nothing else.
 
-What a session does is in `p2pfs.console.ssh_session`.
+What a session does is in `p2pfs.console.ssh.session`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from zope.interface import Interface, implementer
 
 from p2pfs.addresses import host_of
 from p2pfs.console.command import CommandSet
-from p2pfs.console.ssh_admission import Doorkeeper, Doors
-from p2pfs.console.ssh_keys import AuthorizedKeysFile, host_key
-from p2pfs.console.ssh_session import ConsoleUser
+from p2pfs.console.ssh.doors import Doorkeeper, Doors
+from p2pfs.console.ssh.keys import AuthorizedKeysFile, host_key
+from p2pfs.console.ssh.session import ConsoleUser
 from p2pfs.wire.notices import Notices
 
 TURNED_AWAY = "was turned away: too many connections to the SSH console have not logged in."

@@ -1,6 +1,6 @@
 """The two languages of the manhole: console commands, and Python that can call them.
 
-Pure functions and `CommandFunction`; the terminal is in `p2pfs.console.manhole`.
+Pure functions and `CommandFunction`; the terminal is in `p2pfs.console.ssh.manhole`.
 """
 
 from __future__ import annotations

@@ -15,14 +15,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.console.command import Answer, Call, CommandSet, Progress
-from p2pfs.console.dialect import (
+from p2pfs.console.problems import problem_of
+from p2pfs.console.rendering import progress_text
+from p2pfs.console.ssh.dialect import (
     command_functions,
     common_prefix,
     completions,
     is_command_line,
 )
-from p2pfs.console.problems import problem_of
-from p2pfs.console.rendering import progress_text
 from p2pfs.console.throttle import ThrottledReport
 from p2pfs.errors import P2pfsError
 
