@@ -11,7 +11,7 @@ from typing import Any
 from chaos.plan import TRACKER, Act, Step
 from chaos.swarm import NotInTime, Swarm, wait_until
 from chaos.users import Users
-from p2pfs.console.client import DaemonUnavailable
+from p2pfs.cli.client import DaemonUnavailable
 from p2pfs.errors import P2pfsError, TrackerUnavailable
 
 PATIENCE = 150.0

@@ -12,7 +12,7 @@ from typing import Any
 from chaos.checks import is_sentence
 from chaos.plan import TREE, Act, Step
 from chaos.swarm import NotInTime, Swarm
-from p2pfs.console.client import DaemonUnavailable, InternalError
+from p2pfs.cli.client import DaemonUnavailable, InternalError
 from p2pfs.errors import P2pfsError
 
 AT_ONCE = 128

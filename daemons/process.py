@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from p2pfs.console.client import DaemonUnavailable, connect
+from p2pfs.cli.client import DaemonUnavailable, connect
 from p2pfs.console.control.messages import ProgressMessage
 
 TWISTD = Path(sys.executable).with_name("twistd")

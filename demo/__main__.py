@@ -24,8 +24,8 @@ from typing import Any
 from tqdm import tqdm
 
 from daemons.process import MIB, DaemonProcess, sha256
+from p2pfs.cli.progress_display import LineDisplay
 from p2pfs.console.control.messages import ProgressMessage
-from p2pfs.console.progress_display import LineDisplay
 from p2pfs.console.rendering import size_text
 from p2pfs.errors import P2pfsError
 

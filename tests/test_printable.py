@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from p2pfs.console.cli import _print_json
+from p2pfs.cli.main import _print_json
 from p2pfs.console.command import Answer, Progress
 from p2pfs.console.rendering import table
 from p2pfs.printable import printable

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from pytest_twisted import ensureDeferred
 
-from p2pfs.console.client import DaemonUnavailable, connect
+from p2pfs.cli.client import DaemonUnavailable, connect
+from p2pfs.cli.local_paths import absolute_path, absolute_words
+from p2pfs.cli.progress_display import LineDisplay
 from p2pfs.console.control.messages import DescriptionMessage, ParameterMessage, ProgressMessage
-from p2pfs.console.local_paths import absolute_path, absolute_words
-from p2pfs.console.progress_display import LineDisplay
 from p2pfs.console.rendering import progress_text, size_text, table
 from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.paths import default_state_directory
@@ -209,7 +209,7 @@ async def test_daemon_stops(tmp_path: Path) -> None:
 @ensureDeferred
 async def test_broken_pipe(daemon: Daemon) -> None:
     """A reader that had enough, such as head, causes no complaint."""
-    command = f"'{sys.executable}' -m p2pfs.console.cli --state '{daemon.state}' flood | head -1"
+    command = f"'{sys.executable}' -m p2pfs.cli.main --state '{daemon.state}' flood | head -1"
     program = spawn("/bin/sh", "-c", command)
     assert await program.end() == 0
     assert (program.out, program.err) == ("line 0\n", "")
@@ -221,7 +221,7 @@ async def test_words_that_are_no_text(daemon: Daemon) -> None:
     program = spawn(
         "/bin/sh",
         "-c",
-        f"'{sys.executable}' -m p2pfs.console.cli --state '{daemon.state}' echo $(printf '\\377')",
+        f"'{sys.executable}' -m p2pfs.cli.main --state '{daemon.state}' echo $(printf '\\377')",
     )
     assert await program.end() == 2
     assert "UTF-8" in program.err
@@ -230,7 +230,7 @@ async def test_words_that_are_no_text(daemon: Daemon) -> None:
 
 def test_starts_without_twisted() -> None:
     """The program does not load Twisted, which would make every command line slow."""
-    code = "import sys, p2pfs.console.cli; sys.exit('twisted' in sys.modules)"
+    code = "import sys, p2pfs.cli.main; sys.exit('twisted' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)
 
 

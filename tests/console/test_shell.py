@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_twisted import ensureDeferred
 
-from p2pfs.console.shell import Shell, candidates_among
+from p2pfs.cli.shell import Shell, candidates_among
 
 from .toy import Daemon, Program, p2pfs, spawn
 
@@ -168,7 +168,7 @@ async def test_piped_script(daemon: Daemon) -> None:
 async def test_without_readline(daemon: Daemon) -> None:
     """A Python without readline still gives a prompt."""
     code = (
-        "import sys; sys.modules['readline'] = None; from p2pfs.console.cli import main; "
+        "import sys; sys.modules['readline'] = None; from p2pfs.cli.main import main; "
         f"sys.exit(main(['--state', {str(daemon.state)!r}, 'console']))"
     )
     program = spawn(sys.executable, "-c", code, tty=True)

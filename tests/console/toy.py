@@ -216,4 +216,4 @@ def spawn(*arguments: str, tty: bool = False, cwd: Path | None = None, **environ
 
 def p2pfs(*arguments: str, **options: Any) -> Program:
     """Start the ``p2pfs`` program."""
-    return spawn(sys.executable, "-m", "p2pfs.console.cli", *arguments, **options)
+    return spawn(sys.executable, "-m", "p2pfs.cli.main", *arguments, **options)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from daemons.process import MIB, TWISTD, DaemonProcess, sha256
-from p2pfs.console.client import ControlClient, connect
+from p2pfs.cli.client import ControlClient, connect
 
 
 def free_port() -> int:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from p2pfs.console.client import connect
-from p2pfs.console.invocation import invoke
+from p2pfs.cli.client import connect
+from p2pfs.cli.invocation import invoke
 from p2pfs.errors import P2pfsError, UsageProblem
 
 LEAVE = "quit"
@@ -107,7 +107,7 @@ def candidates_among(names: list[str]) -> Candidates:
 
 def _line_editing(state: Path, candidates: Candidates) -> AbstractContextManager[None]:
     try:
-        from p2pfs.console.line_editing import line_editing
+        from p2pfs.cli.line_editing import line_editing
     except ImportError:
         # Some Pythons are built without readline; the prompt works without it.
         return nullcontext()

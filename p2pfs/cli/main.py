@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from p2pfs import __version__
-from p2pfs.console.client import connect
-from p2pfs.console.invocation import invoke
-from p2pfs.console.shell import run_shell
+from p2pfs.cli.client import connect
+from p2pfs.cli.invocation import invoke
+from p2pfs.cli.shell import run_shell
 from p2pfs.errors import Cancelled, P2pfsError, UsageProblem
 from p2pfs.paths import default_state_directory
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from p2pfs.console.client import ControlClient
+from p2pfs.cli.client import ControlClient
+from p2pfs.cli.local_paths import absolute_words
+from p2pfs.cli.progress_display import display_for
 from p2pfs.console.control.messages import AnswerMessage
-from p2pfs.console.local_paths import absolute_words
-from p2pfs.console.progress_display import display_for
 from p2pfs.errors import UsageProblem
 
 
