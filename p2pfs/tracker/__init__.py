@@ -1,1 +1,1 @@
-"""The tracker: it knows which peer holds which chunk of which file."""
+"""The tracker: knows which peer holds which chunk of which file."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from p2pfs.console.tracker_commands import tracker_commands
 from p2pfs.testing import Network, Swarm
 from p2pfs.testing.disk import EPOCH_NS, SECOND_NS
+from p2pfs.tracker.commands import tracker_commands
 
 
 def test_who_is_connected_is_here_since_a_time_of_day(network: Network) -> None:

@@ -120,7 +120,7 @@ async def test_a_peer_without_a_tracker_says_so(swarm: Swarm) -> None:
 @ensureDeferred
 async def test_the_consoles_start_opens_a_tracker(swarm: Swarm) -> None:
     """`--listen none` waits for `start`, which may be given several times."""
-    from p2pfs.console.tracker_commands import tracker_commands
+    from p2pfs.tracker.commands import tracker_commands
 
     await swarm.stop(swarm.tracker)
     tracker = swarm.start_tracker(listen=["none"])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from p2pfs.chunks import FileInfo
-from p2pfs.console.tracker_commands import tracker_commands
 from p2pfs.tracker import crowds
+from p2pfs.tracker.commands import tracker_commands
 from p2pfs.tracker.crowd import Crowd
 from p2pfs.wire.messages import MOST_RATE
 from tests.memory_transport import MemoryTransport
