@@ -24,7 +24,7 @@ from p2pfs.errors import InvalidFileInfo, MalformedMessage
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.part_file import PartFile
-from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory, ServingProtocol
 from p2pfs.peer.storage import FileChanged, Stamp
 from p2pfs.testing.inline import InlineReactor

@@ -28,7 +28,7 @@ from p2pfs.chunks import ChunkSet, HashList, parse_digest
 from p2pfs.errors import MalformedMessage
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.part_file import PartFile
-from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import Answer, SourceConnection
 from p2pfs.testing.inline import InlineReactor

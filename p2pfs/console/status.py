@@ -8,8 +8,8 @@ from p2pfs.console.command import Answer
 from p2pfs.console.rendering import size_text, table
 from p2pfs.peer.explanation import seconds_text
 from p2pfs.peer.job import Job
-from p2pfs.peer.pace import Reached
 from p2pfs.peer.peer import Peer
+from p2pfs.peer.rates.pace import Reached
 
 
 def status(peer: Peer) -> Answer:

@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.file_sender import FileSender, can_send_files
 from p2pfs.peer.library import Holding
-from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.storage import ChunkReader
 from p2pfs.threads import in_thread
 from p2pfs.wire import messages as m

@@ -33,10 +33,10 @@ from p2pfs.peer.explanation import (
 from p2pfs.peer.hash_list_fetch import HashListFetch
 from p2pfs.peer.ledger import Ledger
 from p2pfs.peer.library import Holding
-from p2pfs.peer.pace import Pace, Reached
 from p2pfs.peer.picker import Picker
 from p2pfs.peer.progress import ProgressClock
-from p2pfs.peer.rate_meter import RateMeter
+from p2pfs.peer.rates.pace import Pace, Reached
+from p2pfs.peer.rates.rate_meter import RateMeter
 from p2pfs.peer.reach import CUT_OFF, Reach
 from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.side_trials import SideTrials

@@ -29,9 +29,9 @@ from p2pfs.peer.hashing import copy_chunks
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.mending import Mending
-from p2pfs.peer.pace import Reached
 from p2pfs.peer.part_file import PartFile, is_same, part_name, remove_part
 from p2pfs.peer.places import Place, place_of
+from p2pfs.peer.rates.pace import Reached
 from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.sources import SourcePool

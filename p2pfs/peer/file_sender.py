@@ -11,7 +11,7 @@ from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.storage import ChunkReader
 from p2pfs.threads import in_thread
 

@@ -20,9 +20,9 @@ from p2pfs.peer.chunk_sender import ChunkSender
 from p2pfs.peer.deliveries import Deliveries
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding, Library
-from p2pfs.peer.line_rate import LineRate
 from p2pfs.peer.offers import Offers
-from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.rates.line_rate import LineRate
+from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.sending import Sending
 from p2pfs.peer.storage import ChunkReader, FileAway, FileChanged
 from p2pfs.threads import in_thread

@@ -13,9 +13,9 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address
 from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList, parse_digest
 from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
-from p2pfs.peer.line_rate import LineRate
-from p2pfs.peer.rate_limit import RateLimit
-from p2pfs.peer.rate_meter import RateMeter
+from p2pfs.peer.rates.line_rate import LineRate
+from p2pfs.peer.rates.rate_limit import RateLimit
+from p2pfs.peer.rates.rate_meter import RateMeter
 from p2pfs.peer.receive_window import ReceiveWindow
 from p2pfs.peer.sink import Sink
 from p2pfs.wire import messages as m

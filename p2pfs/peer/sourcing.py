@@ -13,8 +13,8 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidAddress, InvalidFileInfo, P2pfsError, SourceFailed
 from p2pfs.peer.explanation import SourceFacts, seconds_text
 from p2pfs.peer.library import Holding
-from p2pfs.peer.pace import Pace
 from p2pfs.peer.picker import Picker
+from p2pfs.peer.rates.pace import Pace
 from p2pfs.peer.seats import share_out
 from p2pfs.peer.source import OutOfReach, SourceConnection
 from p2pfs.peer.sources import ReadySource, Source, SourcePool

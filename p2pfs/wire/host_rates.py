@@ -6,7 +6,7 @@ from __future__ import annotations
 class HostRates:
     """A rate that each host has, with a reserve for bursts; some of it can be earned back.
 
-    It is a virtual clock for each host, as `p2pfs.peer.rate_limit` has one for bytes. What
+    It is a virtual clock for each host, as `p2pfs.peer.rates.rate_limit` has one for bytes. What
     is remembered of a host is forgotten once its reserve is full again.
     """
 

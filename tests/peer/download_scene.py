@@ -22,7 +22,7 @@ from p2pfs.peer.experience import Experience
 from p2pfs.peer.library import Holding
 from p2pfs.peer.memory_sink import SpareMemory
 from p2pfs.peer.part_file import PartFile
-from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.records import Records
 from p2pfs.peer.settings import Patience

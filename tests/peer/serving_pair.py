@@ -12,7 +12,7 @@ from p2pfs.chunks import FileInfo
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.part_file import PartFile
-from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory, ServingHooks
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import SourceConnection

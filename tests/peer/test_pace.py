@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from p2pfs.chunks import FileInfo
-from p2pfs.peer.line_rate import LineRate
-from p2pfs.peer.pace import MOST_CROWD, Pace, Reached
-from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.rates.line_rate import LineRate
+from p2pfs.peer.rates.pace import MOST_CROWD, Pace, Reached
+from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.wire.messages import MOST_RATE, ReplyFileLocation
 
 INFO = FileInfo(1000, 10, 100)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from p2pfs.errors import UsageProblem
-from p2pfs.peer.rate_limit import RateLimit, parse_rate
+from p2pfs.peer.rates.rate_limit import RateLimit, parse_rate
 
 
 @pytest.mark.parametrize(

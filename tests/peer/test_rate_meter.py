@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pfs.peer.rate_meter import SPAN, RateMeter
+from p2pfs.peer.rates.rate_meter import SPAN, RateMeter
 
 
 def test_nothing_counted_is_no_rate() -> None:

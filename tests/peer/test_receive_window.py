@@ -19,7 +19,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
-from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.receive_window import (
     AHEAD,
     EVERY,

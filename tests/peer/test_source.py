@@ -25,7 +25,7 @@ from p2pfs.errors import P2pfsError, Refused, SourceFailed
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Library
 from p2pfs.peer.part_file import PartFile
-from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory
 from p2pfs.peer.sink import HIGH_WATER, ChunkSink
 from p2pfs.peer.source import SourceConnection, SourceFactory, WrongChunk

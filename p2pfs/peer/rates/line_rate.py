@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import floor
 
-from p2pfs.peer.rate_limit import RateLimit
+from p2pfs.peer.rates.rate_limit import RateLimit
 
 WINDOW = 2.0
 """Seconds over which a rate counts: a shorter burst says little of the line."""

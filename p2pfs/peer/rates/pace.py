@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2pfs.peer.line_rate import LineRate
+from p2pfs.peer.rates.line_rate import LineRate
 from p2pfs.wire.messages import ReplyFileLocation, plausible_rate
 
 MOST_CROWD = 1_000_000

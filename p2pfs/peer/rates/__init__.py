@@ -1,0 +1,1 @@
+"""How fast bytes go, how fast they may, and how fast they could."""
