@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.logger import LogEvent, eventAsText
 
-from p2pfs.peer.picker import MIN_WINDOW
+from p2pfs.peer.policy.picker import MIN_WINDOW
 from soak.checks import FileChecks
 from soak.scene import Scene
 

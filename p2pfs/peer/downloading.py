@@ -33,7 +33,7 @@ from p2pfs.peer.explanation import (
 from p2pfs.peer.hash_list_fetch import HashListFetch
 from p2pfs.peer.ledger import Ledger
 from p2pfs.peer.library import Holding
-from p2pfs.peer.picker import Picker
+from p2pfs.peer.policy.picker import Picker
 from p2pfs.peer.progress import ProgressClock
 from p2pfs.peer.rates.pace import Pace, Reached
 from p2pfs.peer.rates.rate_meter import RateMeter

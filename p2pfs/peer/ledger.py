@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
-from p2pfs.peer.relief import Burden
+from p2pfs.peer.policy.relief import Burden
+from p2pfs.peer.policy.trial import Trial
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.sources import Source
-from p2pfs.peer.trial import Trial
 
 
 @dataclass

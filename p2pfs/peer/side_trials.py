@@ -19,12 +19,12 @@ from p2pfs.errors import Refused
 from p2pfs.peer.ledger import Asked, Ledger
 from p2pfs.peer.library import Holding
 from p2pfs.peer.memory_sink import MemorySink
-from p2pfs.peer.picker import Picker, PickerSource
+from p2pfs.peer.policy.picker import Picker, PickerSource
+from p2pfs.peer.policy.trial import Trial
 from p2pfs.peer.source import SourceConnection, WrongChunk
 from p2pfs.peer.sources import Source
 from p2pfs.peer.sourcing import Sourcing
 from p2pfs.peer.surroundings import Surroundings
-from p2pfs.peer.trial import Trial
 
 DOUBLING = 0.25
 """Seconds after which it is asked of a first one beside, then of 3, of 7, and so on."""

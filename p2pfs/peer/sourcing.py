@@ -13,13 +13,13 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidAddress, InvalidFileInfo, P2pfsError, SourceFailed
 from p2pfs.peer.explanation import SourceFacts, seconds_text
 from p2pfs.peer.library import Holding
-from p2pfs.peer.picker import Picker
+from p2pfs.peer.policy.picker import Picker
+from p2pfs.peer.policy.seats import share_out
+from p2pfs.peer.policy.trial import Trial
 from p2pfs.peer.rates.pace import Pace
-from p2pfs.peer.seats import share_out
 from p2pfs.peer.source import OutOfReach, SourceConnection
 from p2pfs.peer.sources import ReadySource, Source, SourcePool
 from p2pfs.peer.surroundings import Surroundings
-from p2pfs.peer.trial import Trial
 from p2pfs.peer.trials import Trials
 from p2pfs.printable import printable
 from p2pfs.wire.messages import ReplyFileLocation

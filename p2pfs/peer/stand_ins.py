@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from p2pfs.peer.ledger import Ledger
-from p2pfs.peer.picker import Picker
-from p2pfs.peer.relief import Burden, to_relieve
+from p2pfs.peer.policy.picker import Picker
+from p2pfs.peer.policy.relief import Burden, to_relieve
 from p2pfs.peer.sourcing import Sourcing
 
 

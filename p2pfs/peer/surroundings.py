@@ -8,9 +8,9 @@ from random import Random
 from typing import Any
 
 from p2pfs.peer.call_backs import CallBacks
-from p2pfs.peer.experience import Experience
-from p2pfs.peer.intake import Intake
 from p2pfs.peer.memory_sink import SpareMemory
+from p2pfs.peer.policy.experience import Experience
+from p2pfs.peer.policy.intake import Intake
 from p2pfs.peer.rates.line_rate import LineRate
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.room import Room

@@ -18,10 +18,10 @@ from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
 from p2pfs.peer.disk import Disk
 from p2pfs.peer.downloading import Download
-from p2pfs.peer.experience import Experience
 from p2pfs.peer.library import Holding
 from p2pfs.peer.memory_sink import SpareMemory
 from p2pfs.peer.part_file import PartFile
+from p2pfs.peer.policy.experience import Experience
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.records import Records

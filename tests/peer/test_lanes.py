@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from p2pfs.peer.lanes import LATE, LONGEST, ROUNDING, SOONEST_LATE, Lanes
+from p2pfs.peer.policy.lanes import LATE, LONGEST, ROUNDING, SOONEST_LATE, Lanes
 
 
 def lanes_after(seconds: float) -> Lanes[str, int]:

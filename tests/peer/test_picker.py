@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.bit_columns import count
-from p2pfs.peer.picker import MAX_WINDOW, MIN_WINDOW, Picker, Standing
+from p2pfs.peer.policy.bit_columns import count
+from p2pfs.peer.policy.picker import MAX_WINDOW, MIN_WINDOW, Picker, Standing
 
 
 def picker(total: int, sources: dict[str, set[int]], seed: int = 1, done: Any = ()) -> Picker:

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.picker import Picker
-from p2pfs.peer.relief import GAIN, MARGIN, Burden, to_relieve
+from p2pfs.peer.policy.picker import Picker
+from p2pfs.peer.policy.relief import GAIN, MARGIN, Burden, to_relieve
 
 MIB = 1 << 20
 

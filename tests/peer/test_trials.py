@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from p2pfs.addresses import Address
-from p2pfs.peer.experience import MOST_CREDIT, REMEMBERED, Experience
-from p2pfs.peer.seats import UNPROVEN_SHARE, Claim, share_out
-from p2pfs.peer.trial import LEAST_PACE, SLOWEST, Trial, patience
+from p2pfs.peer.policy.experience import MOST_CREDIT, REMEMBERED, Experience
+from p2pfs.peer.policy.seats import UNPROVEN_SHARE, Claim, share_out
+from p2pfs.peer.policy.trial import LEAST_PACE, SLOWEST, Trial, patience
 
 
 def source(number: int, host: int = 0) -> Address:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from p2pfs.chunks import ChunkSet
+from p2pfs.peer.policy.upload_turns import LANES
 from p2pfs.peer.source import PROBE_SECONDS, Answer
-from p2pfs.peer.upload_turns import LANES
 from tests.memory_transport import MemoryTransport
 
 from .holdings import content, shared

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from p2pfs.peer.lanes import LATE, SOONEST_LATE
-from p2pfs.peer.upload_turns import (
+from p2pfs.peer.policy.lanes import LATE, SOONEST_LATE
+from p2pfs.peer.policy.upload_turns import (
     AT_ONCE,
     DEPTH,
     LANES,
@@ -17,8 +17,8 @@ from p2pfs.peer.upload_turns import (
     Turn,
     UploadTurns,
 )
-from p2pfs.peer.want_lists import MOST_WISHES, ROOM, WISHES_OF_HOST, Wish
-from p2pfs.peer.waste import ALLOWANCE, FIRST_REST
+from p2pfs.peer.policy.want_lists import MOST_WISHES, ROOM, WISHES_OF_HOST, Wish
+from p2pfs.peer.policy.waste import ALLOWANCE, FIRST_REST
 
 ALL = (1 << 40) - 1
 

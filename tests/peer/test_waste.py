@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pfs.peer.waste import (
+from p2pfs.peer.policy.waste import (
     ALLOWANCE,
     FIRST_REST,
     IGNORED,

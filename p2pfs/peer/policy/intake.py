@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from p2pfs.peer.lanes import Lanes
+from p2pfs.peer.policy.lanes import Lanes
 
 SOURCES = 3
 """Senders at a time. As many as a sender has lanes: so all lines of a crowd are full, and no more

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Generic, TypeVar
 
-from p2pfs.peer.lanes import Lanes
-from p2pfs.peer.want_lists import Chance, WantLists, Wish
-from p2pfs.peer.waste import IGNORED, Waste
+from p2pfs.peer.policy.lanes import Lanes
+from p2pfs.peer.policy.want_lists import Chance, WantLists, Wish
+from p2pfs.peer.policy.waste import IGNORED, Waste
 
 LANES = 3
 """Receivers at a time: fewer leave the line idle while one of them makes up its mind."""
