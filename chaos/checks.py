@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from daemons.process import sha256
-from p2pfs.peer.part_file import is_part_name
+from p2pfs.peer.storage.part_file import is_part_name
 
 EXPECTED_IN_LOGS: Mapping[str, str] = {}
 """Patterns of log lines that would count as tracebacks, and why each may be there."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from p2pfs.peer.library import Holding
-from p2pfs.peer.part_file import is_part_name
 from p2pfs.peer.service import PeerService
+from p2pfs.peer.storage.part_file import is_part_name
 from p2pfs.testing import Host
 from soak.scene import Scene
 from soak.truth import DOWNLOADS

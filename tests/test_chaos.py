@@ -17,7 +17,7 @@ from chaos.disk import CannotMount, SmallDisk, mounted_below
 from chaos.plan import LONG_RUN, TRACKER, Act, Plan, Step, draw
 from chaos.run import left_mounted
 from daemons.process import MIB, sha256
-from p2pfs.peer.part_file import part_name
+from p2pfs.peer.storage.part_file import part_name
 
 ENDS = {Act.KILL: Act.START, Act.STOP: Act.START, Act.FREEZE: Act.THAW}
 

@@ -17,9 +17,9 @@ from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import DownloadFailed
 from p2pfs.peer.downloading import Download
 from p2pfs.peer.library import Holding
-from p2pfs.peer.part_file import part_name
 from p2pfs.peer.service import PeerService
-from p2pfs.peer.storage import Stamp
+from p2pfs.peer.storage.files import Stamp
+from p2pfs.peer.storage.part_file import part_name
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.testing.swarm import PEER_PORT
 from p2pfs.wire.protocol import MessageProtocol

@@ -26,11 +26,11 @@ from fuzz.stage import Connection, peer_at, settle
 from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet, HashList, parse_digest
 from p2pfs.errors import MalformedMessage
-from p2pfs.peer.disk import Disk
-from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import Answer, SourceConnection
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.part_file import PartFile
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire import messages as m
 

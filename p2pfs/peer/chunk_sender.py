@@ -12,7 +12,7 @@ from p2pfs.errors import StorageProblem
 from p2pfs.peer.file_sender import FileSender, can_send_files
 from p2pfs.peer.library import Holding
 from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.storage import ChunkReader
+from p2pfs.peer.storage.files import ChunkReader
 from p2pfs.threads import in_thread
 from p2pfs.wire import messages as m
 from p2pfs.wire.budget import Budget

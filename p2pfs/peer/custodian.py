@@ -15,14 +15,14 @@ from twisted.python.failure import Failure
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Cancelled, P2pfsError, StorageProblem
-from p2pfs.peer.disk import Disk
 from p2pfs.peer.doubts import Doubts
 from p2pfs.peer.library import Holding, Library, Withheld
-from p2pfs.peer.part_file import remove_part
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.records import Records, warn_not_recorded
 from p2pfs.peer.salvage import salvage
-from p2pfs.peer.storage import ChunkReader, FileAway, FileChanged, FileGone, remove
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.files import ChunkReader, FileAway, FileChanged, FileGone, remove
+from p2pfs.peer.storage.part_file import remove_part
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import end_of
 from p2pfs.threads import in_thread

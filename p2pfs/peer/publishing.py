@@ -27,13 +27,13 @@ from p2pfs.errors import (
 )
 from p2pfs.names import check_filename, filename_from_path
 from p2pfs.peer.custodian import Custodian
-from p2pfs.peer.disk import Disk
-from p2pfs.peer.hashing import FileHasher
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.machine import Machine
-from p2pfs.peer.part_file import is_part_name
 from p2pfs.peer.records import Records
-from p2pfs.peer.storage import Stamp, explained
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.files import Stamp, explained
+from p2pfs.peer.storage.hashing import FileHasher
+from p2pfs.peer.storage.part_file import is_part_name
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread

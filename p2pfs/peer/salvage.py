@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import StorageProblem
-from p2pfs.peer.disk import Disk
-from p2pfs.peer.hashing import hash_list, right_chunks
-from p2pfs.peer.journal import Traces, read_journal
 from p2pfs.peer.library import Holding
-from p2pfs.peer.part_file import identity_at
-from p2pfs.peer.storage import Stamp
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.files import Stamp
+from p2pfs.peer.storage.hashing import hash_list, right_chunks
+from p2pfs.peer.storage.journal import Traces, read_journal
+from p2pfs.peer.storage.part_file import identity_at
 
 
 class Salvaged(NamedTuple):

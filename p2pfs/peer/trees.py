@@ -16,7 +16,7 @@ from p2pfs.peer.library import Library
 from p2pfs.peer.listing import Listing
 from p2pfs.peer.places import Directory, Place
 from p2pfs.peer.sources import SourcePool
-from p2pfs.peer.storage import explained
+from p2pfs.peer.storage.files import explained
 from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import detached
 from p2pfs.threads import in_thread

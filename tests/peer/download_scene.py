@@ -16,11 +16,9 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address, parse_address
 from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
-from p2pfs.peer.disk import Disk
 from p2pfs.peer.downloading import Download
 from p2pfs.peer.library import Holding
 from p2pfs.peer.memory_sink import SpareMemory
-from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.policy.experience import Experience
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.recorder import DownloadRecorder
@@ -29,6 +27,8 @@ from p2pfs.peer.settings import Patience
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.sources import ReadySource
 from p2pfs.peer.sourcing import HEARTBEAT
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.part_file import PartFile
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire.messages import ReplyFileLocation

@@ -17,9 +17,9 @@ import pytest
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import P2pfsError, StartupProblem, StorageProblem
 from p2pfs.peer.database import Database, row
-from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Holding
-from p2pfs.peer.storage import Stamp
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.files import Stamp
 
 from .holdings import described
 
@@ -229,7 +229,7 @@ WRITER = """
 import sys, pathlib
 from dataclasses import replace
 from p2pfs.peer.database import Database, row
-from p2pfs.peer.disk import Disk
+from p2pfs.peer.storage.disk import Disk
 from tests.peer.test_database import SHARE
 database = Database(Disk(), pathlib.Path(sys.argv[1]))
 for number in range(10**6):

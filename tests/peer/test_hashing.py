@@ -12,10 +12,10 @@ import pytest
 
 from p2pfs.chunks import MIB, ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled, StorageProblem
-from p2pfs.peer.disk import Disk
-from p2pfs.peer.hashing import FileHasher, HashedFile, copy_chunks, right_chunks
-from p2pfs.peer.part_file import PartFile
-from p2pfs.peer.storage import FileChanged, Stamp
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.files import FileChanged, Stamp
+from p2pfs.peer.storage.hashing import FileHasher, HashedFile, copy_chunks, right_chunks
+from p2pfs.peer.storage.part_file import PartFile
 
 DATA = os.urandom(4 * 25 - 3)
 INFO = FileInfo(len(DATA), 4, 25)

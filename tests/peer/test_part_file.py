@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pfs.errors import AlreadyExists, StorageProblem
-from p2pfs.peer.disk import Disk
-from p2pfs.peer.part_file import PartFile, is_part_name, part_name, remove_part
-from p2pfs.peer.storage import ChunkReader, FileChanged, Stamp
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.files import ChunkReader, FileChanged, Stamp
+from p2pfs.peer.storage.part_file import PartFile, is_part_name, part_name, remove_part
 
 
 @pytest.fixture
@@ -383,8 +383,8 @@ def test_a_forbidden_directory_is_explained(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     code = (
         "import os, sys, pathlib\n"
-        "from p2pfs.peer.disk import Disk\nfrom p2pfs.errors import *\n"
-        "from p2pfs.peer.part_file import *\n"
+        "from p2pfs.peer.storage.disk import Disk\nfrom p2pfs.errors import *\n"
+        "from p2pfs.peer.storage.part_file import *\n"
         "if os.geteuid() == 0: os.setuid(65534)  # root may do everything\n"
         "try: PartFile.create(Disk(), pathlib.Path(sys.argv[1], 'f.part'), 1)\n"
         "except StorageProblem as error: print(error)"
@@ -407,8 +407,8 @@ def test_a_file_too_large_is_explained(tmp_path: Path) -> None:
     """A size over the limit fails at the first write."""
     code = (
         "import resource, signal, sys, pathlib\n"
-        "from p2pfs.peer.disk import Disk\nfrom p2pfs.errors import *\n"
-        "from p2pfs.peer.part_file import *\n"
+        "from p2pfs.peer.storage.disk import Disk\nfrom p2pfs.errors import *\n"
+        "from p2pfs.peer.storage.part_file import *\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "part = PartFile.create(Disk(), pathlib.Path(sys.argv[1]), 2000)\n"

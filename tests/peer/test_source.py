@@ -22,13 +22,13 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError, Refused, SourceFailed
-from p2pfs.peer.disk import Disk
 from p2pfs.peer.library import Library
-from p2pfs.peer.part_file import PartFile
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory
 from p2pfs.peer.sink import HIGH_WATER, ChunkSink
 from p2pfs.peer.source import SourceConnection, SourceFactory, WrongChunk
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.part_file import PartFile
 from p2pfs.wire import messages as m
 
 from .holdings import content, described, shared

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from p2pfs.errors import StorageProblem
-from p2pfs.peer.disk import Disk
-from p2pfs.peer.storage import ChunkReader, FileChanged, Stamp, explained
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.files import ChunkReader, FileChanged, Stamp, explained
 
 # Reading
 
@@ -86,7 +86,7 @@ def test_a_fifo_in_the_place_of_a_shared_file_does_not_block(shared: tuple[Path,
     os.mkfifo(path)
     code = (
         "import sys, pathlib\n"
-        "from p2pfs.peer.disk import Disk\nfrom p2pfs.peer.storage import *\n"
+        "from p2pfs.peer.storage.disk import Disk\nfrom p2pfs.peer.storage.files import *\n"
         f"try: ChunkReader.open(Disk(), pathlib.Path(sys.argv[1]), Stamp{tuple(stamp)})\n"
         "except FileChanged: pass"
     )

@@ -13,9 +13,9 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from p2pfs.peer.job import Fetched
-from p2pfs.peer.part_file import is_part_name
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import Patience, PeerSettings
+from p2pfs.peer.storage.part_file import is_part_name
 from p2pfs.tracker.service import TrackerService
 from p2pfs.tracker.settings import TrackerSettings
 from p2pfs.wire.keepalive import KeepAlive

@@ -18,8 +18,8 @@ from p2pfs.errors import (
     StorageProblem,
 )
 from p2pfs.peer.database import Database
-from p2pfs.peer.hashing import copy_chunks
-from p2pfs.peer.part_file import PartFile
+from p2pfs.peer.storage.hashing import copy_chunks
+from p2pfs.peer.storage.part_file import PartFile
 from tests.swarm.harness import (
     MIB,
     Swarm,

@@ -19,12 +19,12 @@ from p2pfs.errors import (
     P2pfsError,
 )
 from p2pfs.peer.database import Database, row
-from p2pfs.peer.disk import Disk
-from p2pfs.peer.hashing import FileHasher
-from p2pfs.peer.part_file import part_name
 from p2pfs.peer.peer import JOURNALS, STATE_FILE
 from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.salvage import Salvaged, salvage
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.hashing import FileHasher
+from p2pfs.peer.storage.part_file import part_name
 from tests.swarm.harness import (
     MIB,
     Swarm,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from p2pfs.errors import AlreadyExists, StorageProblem
-from p2pfs.peer.disk import Disk
+from p2pfs.peer.storage.disk import Disk
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; make room and try again",

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from p2pfs.chunks import DEFAULT_CHUNK_SIZE, ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled, StorageProblem
-from p2pfs.peer.disk import Disk
-from p2pfs.peer.part_file import PartFile
-from p2pfs.peer.storage import ChunkReader, FileChanged, Stamp, explained
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.files import ChunkReader, FileChanged, Stamp, explained
+from p2pfs.peer.storage.part_file import PartFile
 
 FRAME = 1 << 20
 """Bytes read and hashed in one go."""

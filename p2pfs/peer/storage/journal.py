@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidFileInfo
-from p2pfs.peer.disk import Disk
+from p2pfs.peer.storage.disk import Disk
 
 TICK_NS = 20_000_000
 """How far the clock that stamps files may lag behind, and a write be held up."""

@@ -19,15 +19,15 @@ from typing import NamedTuple
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import StorageProblem
-from p2pfs.peer.disk import Disk
-from p2pfs.peer.journal import Journal
-from p2pfs.peer.storage import (
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.files import (
     ChunkReader,
     FileChanged,
     Stamp,
     already_exists,
     explained,
 )
+from p2pfs.peer.storage.journal import Journal
 
 PART_SUFFIX = ".p2pfs-part"
 _PART_NAME = re.compile(r"\.[0-9a-f]{16}" + re.escape(PART_SUFFIX))
