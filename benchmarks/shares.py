@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList
-from p2pfs.peer.database import Database, row
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.database import Database, row
+from p2pfs.peer.library.library import Holding
 from p2pfs.peer.peer import STATE_FILE
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import Stamp

@@ -22,8 +22,8 @@ from chaos.swarm import NotInTime, Swarm, wait_until
 from chaos.users import Users
 from daemons.process import MIB, sha256
 from p2pfs.errors import P2pfsError
+from p2pfs.peer.library.recorder import journal_path
 from p2pfs.peer.peer import JOURNALS
-from p2pfs.peer.recorder import journal_path
 
 OWN_FILES = {
     "lock",

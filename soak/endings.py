@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library.recorder import journal_path
 from p2pfs.peer.peer import JOURNALS
-from p2pfs.peer.recorder import journal_path
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.storage.part_file import is_part_name
 from p2pfs.testing import Connection, Host

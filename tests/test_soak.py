@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import DownloadFailed
 from p2pfs.peer.downloading import Download
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.storage.files import Stamp
 from p2pfs.peer.storage.part_file import part_name

@@ -21,7 +21,7 @@ from fuzz.script import Step, steps
 from fuzz.stage import Connection, peer_at, settle
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidFileInfo, MalformedMessage
-from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.library.library import Holding, Library
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory, ServingProtocol
 from p2pfs.peer.storage.disk import Disk

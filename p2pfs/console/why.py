@@ -11,7 +11,7 @@ from p2pfs.console.rendering import size_text
 from p2pfs.peer.explanation import Explanation, Group, SourceState, seconds_text
 from p2pfs.peer.failed_downloads import FailedDownload
 from p2pfs.peer.job import Job
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
 from p2pfs.peer.peer import Peer
 
 

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.errors import Cancelled, StorageProblem
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import ChunkReader, FileChanged
 from p2pfs.peer.storage.hashing import is_right

@@ -32,13 +32,13 @@ from p2pfs.peer.explanation import (
 )
 from p2pfs.peer.hash_list_fetch import HashListFetch
 from p2pfs.peer.ledger import Ledger
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library.recorder import DownloadRecorder
 from p2pfs.peer.policy.picker import Picker
 from p2pfs.peer.progress import ProgressClock
 from p2pfs.peer.rates.pace import Pace, Reached
 from p2pfs.peer.rates.rate_meter import RateMeter
 from p2pfs.peer.reach import CUT_OFF, Reach
-from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.side_trials import SideTrials
 from p2pfs.peer.sink import ChunkSink
 from p2pfs.peer.source import SourceConnection, WrongChunk

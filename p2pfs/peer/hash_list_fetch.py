@@ -12,10 +12,10 @@ from twisted.python.failure import Failure
 from p2pfs.chunks import DIGEST_SIZE, HashList
 from p2pfs.errors import Refused
 from p2pfs.peer.explanation import AskedFacts
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library.recorder import DownloadRecorder
 from p2pfs.peer.policy.seats import Rank
 from p2pfs.peer.policy.trial import Trial
-from p2pfs.peer.recorder import DownloadRecorder
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.sources import Source
 from p2pfs.peer.sourcing import Sourcing

@@ -21,14 +21,14 @@ from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.deliveries import Deliveries
 from p2pfs.peer.downloads import Downloads
 from p2pfs.peer.introduction import Introduction
-from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.library.library import Holding, Library
+from p2pfs.peer.library.records import Records
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.probes import Probes
 from p2pfs.peer.publishing import Publisher
 from p2pfs.peer.rates.line_rate import LineRate, Lines
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.reachability import reach_warning
-from p2pfs.peer.records import Records
 from p2pfs.peer.room import Room
 from p2pfs.peer.serving import ServingFactory, ServingHooks, ServingProtocol
 from p2pfs.peer.settings import PeerSettings

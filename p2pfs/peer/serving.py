@@ -18,7 +18,7 @@ from p2pfs.errors import P2pfsError, Refused, StorageProblem
 from p2pfs.peer.call_backs import Expected
 from p2pfs.peer.chunk_sender import ChunkSender
 from p2pfs.peer.deliveries import Deliveries
-from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.library.library import Holding, Library
 from p2pfs.peer.offers import Offers
 from p2pfs.peer.rates.line_rate import LineRate
 from p2pfs.peer.rates.rate_limit import RateLimit

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.errors import Refused
 from p2pfs.peer.ledger import Asked, Ledger
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
 from p2pfs.peer.memory_sink import MemorySink
 from p2pfs.peer.policy.picker import Picker, PickerSource
 from p2pfs.peer.policy.trial import Trial

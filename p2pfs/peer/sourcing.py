@@ -12,7 +12,7 @@ from p2pfs.addresses import Address, parse_full_name
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidAddress, InvalidFileInfo, P2pfsError, SourceFailed
 from p2pfs.peer.explanation import SourceFacts, seconds_text
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
 from p2pfs.peer.policy.picker import Picker
 from p2pfs.peer.policy.seats import share_out
 from p2pfs.peer.policy.trial import Trial

@@ -12,7 +12,7 @@ from p2pfs.chunks import FileInfo
 from p2pfs.errors import Cancelled, DownloadFailed, NotFound, P2pfsError
 from p2pfs.peer.downloads import Downloads
 from p2pfs.peer.job import Fetched, Job
-from p2pfs.peer.library import Library
+from p2pfs.peer.library.library import Library
 from p2pfs.peer.listing import Listing
 from p2pfs.peer.places import Directory, Place
 from p2pfs.peer.sources import SourcePool

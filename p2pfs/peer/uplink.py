@@ -17,7 +17,7 @@ from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
 from p2pfs.peer.introduction import Introduction
-from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.library.library import Holding, Library
 from p2pfs.peer.rates.line_rate import Lines
 from p2pfs.peer.refusals import Refusals
 from p2pfs.peer.settings import PeerSettings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
 from p2pfs.peer.policy.picker import Picker, PickerSource
 from p2pfs.peer.side_trials import SideTrials
 from p2pfs.peer.source import Answer, SourceConnection

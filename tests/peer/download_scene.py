@@ -17,12 +17,12 @@ from p2pfs.addresses import Address, parse_address
 from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
 from p2pfs.peer.downloading import Download
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library.recorder import DownloadRecorder
+from p2pfs.peer.library.records import Records
 from p2pfs.peer.memory_sink import SpareMemory
 from p2pfs.peer.policy.experience import Experience
 from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.recorder import DownloadRecorder
-from p2pfs.peer.records import Records
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.source import SourceConnection
 from p2pfs.peer.sources import ReadySource

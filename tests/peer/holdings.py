@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage.files import Stamp
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from p2pfs.addresses import Address
 from p2pfs.chunks import FileInfo
-from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.library.library import Holding, Library
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory, ServingHooks
 from p2pfs.peer.sink import ChunkSink

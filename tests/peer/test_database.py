@@ -16,8 +16,8 @@ import pytest
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import P2pfsError, StartupProblem, StorageProblem
-from p2pfs.peer.database import Database, row
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.database import Database, row
+from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import Stamp
 
@@ -228,7 +228,7 @@ def test_a_record_of_the_wrong_kind_is_damage(tmp_path: Path, column: str, value
 WRITER = """
 import sys, pathlib
 from dataclasses import replace
-from p2pfs.peer.database import Database, row
+from p2pfs.peer.library.database import Database, row
 from p2pfs.peer.storage.disk import Disk
 from tests.peer.test_database import SHARE
 database = Database(Disk(), pathlib.Path(sys.argv[1]))

@@ -14,9 +14,9 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import StorageProblem
-from p2pfs.peer.database import Database
-from p2pfs.peer.library import Holding
-from p2pfs.peer.records import Records
+from p2pfs.peer.library.database import Database
+from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library.records import Records
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.testing.inline import InlineReactor
 

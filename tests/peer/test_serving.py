@@ -13,7 +13,7 @@ import pytest
 
 from p2pfs.chunks import HashList
 from p2pfs.peer.chunk_sender import FRAME
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
 from p2pfs.peer.serving import IDLE_TIMEOUT, MAX_QUEUE
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.part_file import PartFile

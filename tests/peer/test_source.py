@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError, Refused, SourceFailed
-from p2pfs.peer.library import Library
+from p2pfs.peer.library.library import Library
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.serving import ServingFactory
 from p2pfs.peer.sink import HIGH_WATER, ChunkSink

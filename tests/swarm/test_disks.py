@@ -17,7 +17,7 @@ from p2pfs.errors import (
     P2pfsError,
     StorageProblem,
 )
-from p2pfs.peer.database import Database
+from p2pfs.peer.library.database import Database
 from p2pfs.peer.storage.hashing import copy_chunks
 from p2pfs.peer.storage.part_file import PartFile
 from tests.swarm.harness import (
@@ -90,7 +90,7 @@ async def test_a_record_that_cannot_be_kept_ends_the_download(
 
     Whether it was to be recorded because of the bytes that came, or of the time.
     """
-    monkeypatch.setattr("p2pfs.peer.recorder.SYNC_SECONDS", seconds)
+    monkeypatch.setattr("p2pfs.peer.library.recorder.SYNC_SECONDS", seconds)
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     await publish(source, swarm.file("x.bin", 96 * MIB))
 

@@ -18,10 +18,10 @@ from p2pfs.errors import (
     NotFound,
     P2pfsError,
 )
-from p2pfs.peer.database import Database, row
+from p2pfs.peer.library.database import Database, row
+from p2pfs.peer.library.recorder import journal_path
+from p2pfs.peer.library.salvage import Salvaged, salvage
 from p2pfs.peer.peer import JOURNALS, STATE_FILE
-from p2pfs.peer.recorder import journal_path
-from p2pfs.peer.salvage import Salvaged, salvage
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.hashing import FileHasher
 from p2pfs.peer.storage.part_file import part_name

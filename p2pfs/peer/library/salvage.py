@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import StorageProblem
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import Stamp
 from p2pfs.peer.storage.hashing import hash_list, right_chunks

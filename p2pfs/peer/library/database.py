@@ -16,7 +16,7 @@ from typing import Any
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import InvalidName, P2pfsError, StartupProblem, StorageProblem
 from p2pfs.names import check_filename
-from p2pfs.peer.library import Holding
+from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import Stamp
 

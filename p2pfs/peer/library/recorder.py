@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 
 from p2pfs.chunks import MIB, ChunkSet, bytes_in
 from p2pfs.errors import StorageProblem
-from p2pfs.peer.library import Holding
-from p2pfs.peer.records import Records, warn_not_recorded
+from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library.records import Records, warn_not_recorded
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import remove
 from p2pfs.peer.storage.part_file import PartFile
