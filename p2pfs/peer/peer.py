@@ -15,28 +15,28 @@ from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE
+from p2pfs.peer.announcing.introduction import Introduction
+from p2pfs.peer.announcing.probes import Probes
+from p2pfs.peer.announcing.reachability import reach_warning
+from p2pfs.peer.announcing.tracker_client import Notice
+from p2pfs.peer.announcing.tracker_link import TrackerLink
+from p2pfs.peer.announcing.uplink import Uplink
 from p2pfs.peer.call_backs import CallBacks
 from p2pfs.peer.callee import Callee
 from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.deliveries import Deliveries
 from p2pfs.peer.downloads import Downloads
-from p2pfs.peer.introduction import Introduction
 from p2pfs.peer.library.library import Holding, Library
 from p2pfs.peer.library.records import Records
 from p2pfs.peer.machine import Machine
-from p2pfs.peer.probes import Probes
 from p2pfs.peer.publishing import Publisher
 from p2pfs.peer.rates.line_rate import LineRate, Lines
 from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.reachability import reach_warning
 from p2pfs.peer.room import Room
 from p2pfs.peer.serving import ServingFactory, ServingHooks, ServingProtocol
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.surroundings import Surroundings
-from p2pfs.peer.tracker_client import Notice
-from p2pfs.peer.tracker_link import TrackerLink
 from p2pfs.peer.trees import Trees
-from p2pfs.peer.uplink import Uplink
 from p2pfs.tasks import end_of
 from p2pfs.wire.messages import NoticeCallBack, NoticeReachable
 

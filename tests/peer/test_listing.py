@@ -13,7 +13,7 @@ from p2pfs.chunks import FileInfo
 from p2pfs.console import listed_files
 from p2pfs.console.listed_files import ListedFiles
 from p2pfs.errors import Refused
-from p2pfs.peer.listing import Listing
+from p2pfs.peer.announcing.listing import Listing
 from p2pfs.wire import messages as m
 
 EMPTY = FileInfo.of_size(0)
@@ -64,7 +64,7 @@ def test_a_list_in_circles(second: list[str]) -> None:
 
 def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ever new names are believed up to a number, those that are none counted too."""
-    monkeypatch.setattr("p2pfs.peer.listing.MOST_LISTED", 3)
+    monkeypatch.setattr("p2pfs.peer.announcing.listing.MOST_LISTED", 3)
     with pytest.raises(Refused, match="more than 3 files"):
         through(Tracker((["a", "b\\"], True), (["c", "d"], True), (["e"], True)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from p2pfs.peer.probes import LONGEST_TOKEN, MOST_HOSTS, Probes
+from p2pfs.peer.announcing.probes import LONGEST_TOKEN, MOST_HOSTS, Probes
 
 
 def test_a_probe_is_told() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from p2pfs.addresses import Address
-from p2pfs.peer.witness import AGAIN, Witness
+from p2pfs.peer.announcing.witness import AGAIN, Witness
 from p2pfs.wire.messages import MOST_SOURCES
 
 

@@ -14,10 +14,10 @@ from p2pfs.console.peer_commands import peer_commands
 from p2pfs.console.why import why
 from p2pfs.errors import DownloadFailed, TrackerUnavailable
 from p2pfs.identity import PeerKey
-from p2pfs.peer.introduction import Introduction
+from p2pfs.peer.announcing.introduction import Introduction
+from p2pfs.peer.announcing.tracker_link import TrackerLink
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings
-from p2pfs.peer.tracker_link import TrackerLink
 from p2pfs.testing import Network, Swarm, download, publish
 from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
 from tests.simulation.parts import Notes, Servers, outcome_of

@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from twisted.internet.defer import Deferred
 
+from p2pfs.peer.announcing.tracker_client import TrackerClient
 from p2pfs.peer.service import PeerService
-from p2pfs.peer.tracker_client import TrackerClient
 from p2pfs.testing import Network, Swarm, publish
 from p2pfs.tracker.service import TrackerService
 

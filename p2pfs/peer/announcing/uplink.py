@@ -16,14 +16,14 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
-from p2pfs.peer.introduction import Introduction
+from p2pfs.peer.announcing.introduction import Introduction
+from p2pfs.peer.announcing.refusals import Refusals
+from p2pfs.peer.announcing.tracker_client import Notice, TrackerClient
+from p2pfs.peer.announcing.tracker_link import TrackerLink
+from p2pfs.peer.announcing.witness import Witness
 from p2pfs.peer.library.library import Holding, Library
 from p2pfs.peer.rates.line_rate import Lines
-from p2pfs.peer.refusals import Refusals
 from p2pfs.peer.settings import PeerSettings
-from p2pfs.peer.tracker_client import Notice, TrackerClient
-from p2pfs.peer.tracker_link import TrackerLink
-from p2pfs.peer.witness import Witness
 from p2pfs.wire.messages import ReplyFileLocation
 
 BATCH_SECONDS = 1.0

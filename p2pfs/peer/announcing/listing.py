@@ -7,7 +7,7 @@ from collections.abc import Callable
 from p2pfs.chunks import FileInfo
 from p2pfs.errors import InvalidName, Refused
 from p2pfs.names import check_filename
-from p2pfs.peer.tracker_client import TrackerClient
+from p2pfs.peer.announcing.tracker_client import TrackerClient
 
 MOST_LISTED = 2_000_000
 """Files of one list that are gone through: twice as many as a tracker has, by default."""

@@ -16,9 +16,9 @@ from twisted.python.failure import Failure
 
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
 from p2pfs.listening import client_endpoint
-from p2pfs.peer.introduction import Introduction
+from p2pfs.peer.announcing.introduction import Introduction
+from p2pfs.peer.announcing.tracker_client import Notice, TrackerClient
 from p2pfs.peer.settings import PeerSettings
-from p2pfs.peer.tracker_client import Notice, TrackerClient
 from p2pfs.tasks import end_of
 from p2pfs.wire.messages import NoticeReachable
 from p2pfs.wire.requests import QUIET

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime, ITransport
 from p2pfs.addresses import parse_address
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidAddress, P2pfsError, Refused, TrackerUnavailable
-from p2pfs.peer.introduction import Introduction
+from p2pfs.peer.announcing.introduction import Introduction
 from p2pfs.wire import messages as m
 from p2pfs.wire.delivery_watch import LEAST_RATE
 from p2pfs.wire.keepalive import KeepAlive
