@@ -40,9 +40,9 @@ from p2pfs.peer.rates.pace import Pace, Reached
 from p2pfs.peer.rates.rate_meter import RateMeter
 from p2pfs.peer.reach import CUT_OFF, Reach
 from p2pfs.peer.side_trials import SideTrials
-from p2pfs.peer.sink import ChunkSink
-from p2pfs.peer.source import SourceConnection, WrongChunk
-from p2pfs.peer.sources import Source, SourcePool
+from p2pfs.peer.sources.connection import SourceConnection, WrongChunk
+from p2pfs.peer.sources.pool import Source, SourcePool
+from p2pfs.peer.sources.sink import ChunkSink
 from p2pfs.peer.sourcing import HEARTBEAT, Sourcing
 from p2pfs.peer.stand_ins import StandIns
 from p2pfs.peer.surroundings import Surroundings

@@ -31,7 +31,7 @@ from p2pfs.peer.library.records import Records, warn_not_recorded
 from p2pfs.peer.mending import Mending
 from p2pfs.peer.places import Place, place_of
 from p2pfs.peer.rates.pace import Reached
-from p2pfs.peer.sources import SourcePool
+from p2pfs.peer.sources.pool import SourcePool
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import FileChanged, Stamp, already_exists
 from p2pfs.peer.storage.hashing import copy_chunks

@@ -16,8 +16,8 @@ from p2pfs.peer.library.library import Holding
 from p2pfs.peer.library.recorder import DownloadRecorder
 from p2pfs.peer.policy.seats import Rank
 from p2pfs.peer.policy.trial import Trial
-from p2pfs.peer.source import SourceConnection
-from p2pfs.peer.sources import Source
+from p2pfs.peer.sources.connection import SourceConnection
+from p2pfs.peer.sources.pool import Source
 from p2pfs.peer.sourcing import Sourcing
 from p2pfs.peer.surroundings import Surroundings
 

@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred
 
 from p2pfs.peer.policy.relief import Burden
 from p2pfs.peer.policy.trial import Trial
-from p2pfs.peer.source import SourceConnection
-from p2pfs.peer.sources import Source
+from p2pfs.peer.sources.connection import SourceConnection
+from p2pfs.peer.sources.pool import Source
 
 
 @dataclass

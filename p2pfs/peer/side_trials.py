@@ -18,11 +18,11 @@ from twisted.python.failure import Failure
 from p2pfs.errors import Refused
 from p2pfs.peer.ledger import Asked, Ledger
 from p2pfs.peer.library.library import Holding
-from p2pfs.peer.memory_sink import MemorySink
 from p2pfs.peer.policy.picker import Picker, PickerSource
 from p2pfs.peer.policy.trial import Trial
-from p2pfs.peer.source import SourceConnection, WrongChunk
-from p2pfs.peer.sources import Source
+from p2pfs.peer.sources.connection import SourceConnection, WrongChunk
+from p2pfs.peer.sources.memory_sink import MemorySink
+from p2pfs.peer.sources.pool import Source
 from p2pfs.peer.sourcing import Sourcing
 from p2pfs.peer.surroundings import Surroundings
 

@@ -17,8 +17,8 @@ from p2pfs.peer.policy.picker import Picker
 from p2pfs.peer.policy.seats import share_out
 from p2pfs.peer.policy.trial import Trial
 from p2pfs.peer.rates.pace import Pace
-from p2pfs.peer.source import OutOfReach, SourceConnection
-from p2pfs.peer.sources import ReadySource, Source, SourcePool
+from p2pfs.peer.sources.connection import OutOfReach, SourceConnection
+from p2pfs.peer.sources.pool import ReadySource, Source, SourcePool
 from p2pfs.peer.surroundings import Surroundings
 from p2pfs.peer.trials import Trials
 from p2pfs.printable import printable

@@ -8,14 +8,14 @@ from random import Random
 from typing import Any
 
 from p2pfs.peer.announcing.uplink import Uplink
-from p2pfs.peer.call_backs import CallBacks
-from p2pfs.peer.memory_sink import SpareMemory
 from p2pfs.peer.policy.experience import Experience
 from p2pfs.peer.policy.intake import Intake
 from p2pfs.peer.rates.line_rate import LineRate
 from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.room import Room
 from p2pfs.peer.settings import Patience
+from p2pfs.peer.sources.call_backs import CallBacks
+from p2pfs.peer.sources.memory_sink import SpareMemory
+from p2pfs.peer.sources.room import Room
 
 
 @dataclass(frozen=True)

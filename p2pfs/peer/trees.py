@@ -16,7 +16,7 @@ from p2pfs.peer.downloads import Downloads
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.library.library import Library
 from p2pfs.peer.places import Directory, Place
-from p2pfs.peer.sources import SourcePool
+from p2pfs.peer.sources.pool import SourcePool
 from p2pfs.peer.storage.files import explained
 from p2pfs.tasks import detached
 from p2pfs.threads import in_thread

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from p2pfs.peer.policy.picker import Picker, Standing
 from p2pfs.peer.policy.seats import Claim, Rank
 from p2pfs.peer.policy.trial import patience
-from p2pfs.peer.sources import Source
+from p2pfs.peer.sources.pool import Source
 from p2pfs.peer.surroundings import Surroundings
 
 

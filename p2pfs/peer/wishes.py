@@ -10,8 +10,8 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.policy.picker import Picker, PickerSource
 from p2pfs.peer.side_trials import SideTrials
-from p2pfs.peer.source import Answer, SourceConnection
-from p2pfs.peer.sources import Source
+from p2pfs.peer.sources.connection import Answer, SourceConnection
+from p2pfs.peer.sources.pool import Source
 from p2pfs.peer.sourcing import Sourcing
 from p2pfs.peer.surroundings import Surroundings
 

@@ -20,12 +20,12 @@ from p2pfs.peer.downloading import Download
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.library.recorder import DownloadRecorder
 from p2pfs.peer.library.records import Records
-from p2pfs.peer.memory_sink import SpareMemory
 from p2pfs.peer.policy.experience import Experience
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.source import SourceConnection
-from p2pfs.peer.sources import ReadySource
+from p2pfs.peer.sources.connection import SourceConnection
+from p2pfs.peer.sources.memory_sink import SpareMemory
+from p2pfs.peer.sources.pool import ReadySource
 from p2pfs.peer.sourcing import HEARTBEAT
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.part_file import PartFile

@@ -16,8 +16,8 @@ from twisted.internet.address import IPv4Address
 from p2pfs.errors import SourceFailed
 from p2pfs.peer.chunk_sender import PIECE
 from p2pfs.peer.serving import MAX_CONNECTIONS
-from p2pfs.peer.sink import HIGH_WATER
-from p2pfs.peer.source import WrongChunk
+from p2pfs.peer.sources.connection import WrongChunk
+from p2pfs.peer.sources.sink import HIGH_WATER
 from p2pfs.wire import messages as m
 from p2pfs.wire.budget import BUDGET
 from p2pfs.wire.framing import RECEIVE_SIZE

@@ -20,7 +20,8 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
 from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.receive_window import (
+from p2pfs.peer.sources.connection import SourceConnection
+from p2pfs.peer.sources.receive_window import (
     AHEAD,
     EVERY,
     LEAST,
@@ -30,7 +31,6 @@ from p2pfs.peer.receive_window import (
     UNLIMITED,
     receive_window,
 )
-from p2pfs.peer.source import SourceConnection
 from p2pfs.wire import messages as m
 from p2pfs.wire.sockets import TcpPath, set_tcp_options, tcp_path
 from tests.memory_transport import MemoryTransport

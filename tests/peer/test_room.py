@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pfs.peer.room import Room
+from p2pfs.peer.sources.room import Room
 
 
 def test_room_is_had_again_when_it_is_given_back() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import StorageProblem
-from p2pfs.peer.sink import HIGH_WATER, ChunkSink
+from p2pfs.peer.sources.sink import HIGH_WATER, ChunkSink
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.part_file import PartFile
 from p2pfs.testing.inline import InlineReactor

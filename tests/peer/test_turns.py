@@ -11,7 +11,7 @@ import pytest
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.policy.upload_turns import LANES
-from p2pfs.peer.source import PROBE_SECONDS, Answer
+from p2pfs.peer.sources.connection import PROBE_SECONDS, Answer
 from tests.memory_transport import MemoryTransport
 
 from .holdings import content, shared

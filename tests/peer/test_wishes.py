@@ -11,7 +11,7 @@ import pytest
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.downloading import IMPATIENT
 from p2pfs.peer.policy.intake import SOURCES
-from p2pfs.peer.sources import DENIAL_SECONDS
+from p2pfs.peer.sources.pool import DENIAL_SECONDS
 
 from .download_scene import CHUNK, DATA, HASHES, Scene, Scenes, address
 

@@ -10,7 +10,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
 from p2pfs.errors import DownloadFailed, UsageProblem
-from p2pfs.peer.receive_window import receive_window
+from p2pfs.peer.sources.receive_window import receive_window
 from p2pfs.wire.sockets import tcp_path
 from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, until
 

@@ -16,8 +16,8 @@ from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
 from p2pfs.peer.rates.line_rate import LineRate
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.rates.rate_meter import RateMeter
-from p2pfs.peer.receive_window import ReceiveWindow
-from p2pfs.peer.sink import Sink
+from p2pfs.peer.sources.receive_window import ReceiveWindow
+from p2pfs.peer.sources.sink import Sink
 from p2pfs.wire import messages as m
 from p2pfs.wire.long_reply import LineTooLong, LongReply
 from p2pfs.wire.protocol import LongLine

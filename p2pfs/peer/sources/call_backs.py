@@ -17,7 +17,7 @@ from p2pfs.addresses import Address
 from p2pfs.errors import Refused, SourceFailed, TrackerUnavailable
 from p2pfs.peer.announcing.uplink import Uplink
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.source import SourceConnection
+from p2pfs.peer.sources.connection import SourceConnection
 
 TOKEN_SIZE = 16
 """Bytes of a token, which is written in hexadecimal."""
