@@ -18,7 +18,7 @@ from fuzz.script import MAX_STEPS, SEPARATOR, script, steps
 from fuzz.seeds import seeds
 from p2pfs import names
 from p2pfs.chunks import FileInfo
-from p2pfs.peer.serving import ServingProtocol
+from p2pfs.peer.serving.serving import ServingProtocol
 from p2pfs.peer.storage.part_file import PartFile
 from p2pfs.tracker.directory import Directory
 from p2pfs.wire import messages as m

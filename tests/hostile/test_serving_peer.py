@@ -10,8 +10,8 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 
-from p2pfs.peer import serving as serving_module
-from p2pfs.peer.serving import MAX_CONNECTIONS
+from p2pfs.peer.serving import serving as serving_module
+from p2pfs.peer.serving.serving import MAX_CONNECTIONS
 from p2pfs.wire import messages as m
 from tests.hostile.conftest import CHUNK, Honest, LogLines
 from tests.hostile.lines import BAD_NAMES, KINDS, NUMBERS, RUBBISH

@@ -11,7 +11,7 @@ from p2pfs.addresses import Address
 from p2pfs.chunks import FileInfo
 from p2pfs.peer.library.library import Holding, Library
 from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.serving import ServingFactory, ServingHooks
+from p2pfs.peer.serving.serving import ServingFactory, ServingHooks
 from p2pfs.peer.sources.connection import SourceConnection
 from p2pfs.peer.sources.sink import ChunkSink
 from p2pfs.peer.storage.disk import Disk

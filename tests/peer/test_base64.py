@@ -14,8 +14,8 @@ import pytest
 from twisted.internet.address import IPv4Address
 
 from p2pfs.errors import SourceFailed
-from p2pfs.peer.chunk_sender import PIECE
-from p2pfs.peer.serving import MAX_CONNECTIONS
+from p2pfs.peer.serving.chunk_sender import PIECE
+from p2pfs.peer.serving.serving import MAX_CONNECTIONS
 from p2pfs.peer.sources.connection import WrongChunk
 from p2pfs.peer.sources.sink import HIGH_WATER
 from p2pfs.wire import messages as m

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pfs.peer.deliveries import MOST_UNDER_WAY, Deliveries
 from p2pfs.peer.rates.line_rate import GLIMPSE, MEMORY, WINDOW, LineRate
 from p2pfs.peer.rates.rate_limit import RateLimit
+from p2pfs.peer.serving.deliveries import MOST_UNDER_WAY, Deliveries
 
 from .holdings import shared
 from .serving_pair import Serving

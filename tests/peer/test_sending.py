@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from p2pfs.peer.sending import AT_ONCE, SECONDS, WITH_OTHERS, Sending
+from p2pfs.peer.serving.sending import AT_ONCE, SECONDS, WITH_OTHERS, Sending
 
 
 class Scene:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from p2pfs.chunks import HashList
-from p2pfs.peer.chunk_sender import FRAME
 from p2pfs.peer.library.library import Holding
-from p2pfs.peer.serving import IDLE_TIMEOUT, MAX_QUEUE
+from p2pfs.peer.serving.chunk_sender import FRAME
+from p2pfs.peer.serving.serving import IDLE_TIMEOUT, MAX_QUEUE
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.part_file import PartFile
 from p2pfs.wire import messages as m
@@ -241,7 +241,7 @@ def test_a_payload_that_breaks_off_cuts_the_connection(
     serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file cut short after the header went out is not padded and not explained in the payload."""
-    monkeypatch.setattr("p2pfs.peer.chunk_sender.FRAME", 10)
+    monkeypatch.setattr("p2pfs.peer.serving.chunk_sender.FRAME", 10)
     serving.clock.held = True
     other = serving.connect()
     other.say(**asking(0, encoding="raw"))

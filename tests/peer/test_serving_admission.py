@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from p2pfs.peer import serving as serving_module
+from p2pfs.peer.serving import serving as serving_module
 from p2pfs.wire.admission import IDLE
 from tests.memory_transport import MemoryTransport
 

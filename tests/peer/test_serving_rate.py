@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.address import IPv4Address
 
-from p2pfs.peer.serving import EARNED, MESSAGE_BURST, MESSAGE_RATE
+from p2pfs.peer.serving.serving import EARNED, MESSAGE_BURST, MESSAGE_RATE
 from p2pfs.wire import messages as m
 from p2pfs.wire.handling import LINES_PER_TURN, QUANTUM
 from tests.memory_transport import MemoryTransport

@@ -24,7 +24,7 @@ from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError, Refused, SourceFailed
 from p2pfs.peer.library.library import Library
 from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.serving import ServingFactory
+from p2pfs.peer.serving.serving import ServingFactory
 from p2pfs.peer.sources.connection import SourceConnection, SourceFactory, WrongChunk
 from p2pfs.peer.sources.sink import HIGH_WATER, ChunkSink
 from p2pfs.peer.storage.disk import Disk

@@ -72,7 +72,7 @@ async def test_nonsense_is_refused(swarm: Swarm) -> None:
 @ensureDeferred
 async def test_connections_are_bounded(swarm: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
     """One downloader too many is turned away, and served once there is room."""
-    monkeypatch.setattr("p2pfs.peer.serving.MAX_CONNECTIONS", 1)
+    monkeypatch.setattr("p2pfs.peer.serving.serving.MAX_CONNECTIONS", 1)
     source = await swarm.peer("s", upload_rate=64 * 1024)
     fetchers = [await swarm.peer("a"), await swarm.peer("b")]
     path = swarm.file("x.bin", 3 * MIB)

@@ -15,13 +15,13 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import is_loopback
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
-from p2pfs.peer.chunk_sender import ChunkSender
-from p2pfs.peer.deliveries import Deliveries
 from p2pfs.peer.library.library import Holding, Library
-from p2pfs.peer.offers import Offers
 from p2pfs.peer.rates.line_rate import LineRate
 from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.sending import Sending
+from p2pfs.peer.serving.chunk_sender import ChunkSender
+from p2pfs.peer.serving.deliveries import Deliveries
+from p2pfs.peer.serving.offers import Offers
+from p2pfs.peer.serving.sending import Sending
 from p2pfs.peer.sources.call_backs import Expected
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import ChunkReader, FileAway, FileChanged

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address, parse_address
 from p2pfs.errors import InvalidAddress
 from p2pfs.listening import address_endpoint
-from p2pfs.peer.serving import ServingFactory, ServingProtocol
+from p2pfs.peer.serving.serving import ServingFactory, ServingProtocol
 from p2pfs.peer.settings import Patience
 from p2pfs.wire import messages as m
 

@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from p2pfs.errors import StorageProblem
-from p2pfs.peer.file_sender import FileSender, can_send_files
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.rates.rate_limit import RateLimit
+from p2pfs.peer.serving.file_sender import FileSender, can_send_files
 from p2pfs.peer.storage.files import ChunkReader
 from p2pfs.threads import in_thread
 from p2pfs.wire import messages as m
