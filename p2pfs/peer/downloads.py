@@ -21,7 +21,6 @@ from p2pfs.errors import (
     Refused,
     StorageProblem,
 )
-from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.downloading import Download
 from p2pfs.peer.failed_downloads import FailedDownload, FailedDownloads
 from p2pfs.peer.job import Fetched, Job
@@ -31,6 +30,7 @@ from p2pfs.peer.library.records import Records, warn_not_recorded
 from p2pfs.peer.mending import Mending
 from p2pfs.peer.places import Place, place_of
 from p2pfs.peer.rates.pace import Reached
+from p2pfs.peer.sharing.custodian import Custodian
 from p2pfs.peer.sources.pool import SourcePool
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import FileChanged, Stamp, already_exists

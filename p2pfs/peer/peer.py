@@ -21,18 +21,18 @@ from p2pfs.peer.announcing.reachability import reach_warning
 from p2pfs.peer.announcing.tracker_client import Notice
 from p2pfs.peer.announcing.tracker_link import TrackerLink
 from p2pfs.peer.announcing.uplink import Uplink
-from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.downloads import Downloads
 from p2pfs.peer.library.library import Holding, Library
 from p2pfs.peer.library.records import Records
 from p2pfs.peer.machine import Machine
-from p2pfs.peer.publishing import Publisher
 from p2pfs.peer.rates.line_rate import LineRate, Lines
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.serving.callee import Callee
 from p2pfs.peer.serving.deliveries import Deliveries
 from p2pfs.peer.serving.serving import ServingFactory, ServingHooks, ServingProtocol
 from p2pfs.peer.settings import PeerSettings
+from p2pfs.peer.sharing.custodian import Custodian
+from p2pfs.peer.sharing.publishing import Publisher
 from p2pfs.peer.sources.call_backs import CallBacks
 from p2pfs.peer.sources.room import Room
 from p2pfs.peer.surroundings import Surroundings

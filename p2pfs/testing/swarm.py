@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 from p2pfs.daemon.service import Daemon
 from p2pfs.peer.job import Fetched, Job
 from p2pfs.peer.machine import Machine
-from p2pfs.peer.publishing import Published
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings
+from p2pfs.peer.sharing.publishing import Published
 from p2pfs.testing.network import Host, Network
 from p2pfs.tracker.service import TrackerService
 from p2pfs.tracker.settings import TrackerSettings

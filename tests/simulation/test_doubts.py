@@ -10,9 +10,9 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import Cancelled
-from p2pfs.peer.doubts import AGAIN_SECONDS, MOST_WAITING, Doubts
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.service import PeerService
+from p2pfs.peer.sharing.doubts import AGAIN_SECONDS, MOST_WAITING, Doubts
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.tracker.service import TrackerService
 from tests.peer.holdings import content, shared

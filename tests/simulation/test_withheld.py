@@ -15,8 +15,8 @@ from p2pfs.console.peer_commands import peer_commands
 from p2pfs.console.status import status
 from p2pfs.console.why import why
 from p2pfs.errors import DownloadFailed, NotFound, OutOfResources
-from p2pfs.peer import custodian
 from p2pfs.peer.service import PeerService
+from p2pfs.peer.sharing import custodian
 from p2pfs.testing import Network, Swarm, download, publish
 from p2pfs.tracker.service import TrackerService
 from tests.conftest import LoggedFailures

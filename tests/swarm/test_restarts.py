@@ -58,7 +58,7 @@ async def test_a_restarted_peer_shares_again_without_hashing(
             hashed.append(path.name)
             super().__init__(disk, path, smallest_chunk)
 
-    monkeypatch.setattr("p2pfs.peer.publishing.FileHasher", Watched)
+    monkeypatch.setattr("p2pfs.peer.sharing.publishing.FileHasher", Watched)
     peer = await swarm.peer("p")
     await until(lambda: set(swarm.tracker.tracker.directory) == {"same", "changed"})
     assert hashed == ["changed"]
@@ -229,7 +229,7 @@ async def test_an_unfinished_download_given_up_while_it_is_checked(
         given_up.wait(20)
         return salvage(*arguments)
 
-    monkeypatch.setattr("p2pfs.peer.custodian.salvage", check_late)
+    monkeypatch.setattr("p2pfs.peer.sharing.custodian.salvage", check_late)
     fetcher = await swarm.peer("f")
     holding = fetcher.peer.library["x.bin"]
     await run(fetcher, "unpublish x.bin")

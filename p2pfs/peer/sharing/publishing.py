@@ -27,10 +27,10 @@ from p2pfs.errors import (
 )
 from p2pfs.names import check_filename, filename_from_path
 from p2pfs.peer.announcing.uplink import Uplink
-from p2pfs.peer.custodian import Custodian
 from p2pfs.peer.library.library import Holding, Library
 from p2pfs.peer.library.records import Records
 from p2pfs.peer.machine import Machine
+from p2pfs.peer.sharing.custodian import Custodian
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import Stamp, explained
 from p2pfs.peer.storage.hashing import FileHasher
