@@ -18,9 +18,9 @@ from p2pfs.errors import (
     StorageProblem,
     TrackerUnavailable,
 )
-from p2pfs.peer.job import Fetched
+from p2pfs.peer.downloading.job import Fetched
+from p2pfs.peer.downloading.trees import TreeJob
 from p2pfs.peer.service import PeerService
-from p2pfs.peer.trees import TreeJob
 from p2pfs.testing import Host, download, publish
 from soak.checks import FileChecks
 from soak.plan import TREE, Act, Cancel, Fetch, FetchTree, FilePlan, Occupy, Publish, Unpublish

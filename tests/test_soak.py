@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import DownloadFailed
-from p2pfs.peer.downloading import Download
+from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.storage.files import Stamp
@@ -43,7 +43,7 @@ CONTENT = Random(1).randbytes(300_000)
 # A defect for the process that runs a history: wrong chunks are as good as right ones.
 PLANTED = """
 import sys
-from p2pfs.peer.downloading import Download
+from p2pfs.peer.downloading.download import Download
 from soak.__main__ import main
 from soak.running import run_seed
 import soak.__main__

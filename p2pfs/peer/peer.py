@@ -21,7 +21,9 @@ from p2pfs.peer.announcing.reachability import reach_warning
 from p2pfs.peer.announcing.tracker_client import Notice
 from p2pfs.peer.announcing.tracker_link import TrackerLink
 from p2pfs.peer.announcing.uplink import Uplink
-from p2pfs.peer.downloads import Downloads
+from p2pfs.peer.downloading.downloads import Downloads
+from p2pfs.peer.downloading.surroundings import Surroundings
+from p2pfs.peer.downloading.trees import Trees
 from p2pfs.peer.library.library import Holding, Library
 from p2pfs.peer.library.records import Records
 from p2pfs.peer.machine import Machine
@@ -35,8 +37,6 @@ from p2pfs.peer.sharing.custodian import Custodian
 from p2pfs.peer.sharing.publishing import Publisher
 from p2pfs.peer.sources.call_backs import CallBacks
 from p2pfs.peer.sources.room import Room
-from p2pfs.peer.surroundings import Surroundings
-from p2pfs.peer.trees import Trees
 from p2pfs.tasks import end_of
 from p2pfs.wire.messages import NoticeCallBack, NoticeReachable
 

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from p2pfs.daemon.service import Daemon
-from p2pfs.peer.job import Fetched, Job
+from p2pfs.peer.downloading.job import Fetched, Job
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings

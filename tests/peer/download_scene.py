@@ -16,7 +16,9 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address, parse_address
 from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
-from p2pfs.peer.downloading import Download
+from p2pfs.peer.downloading.download import Download
+from p2pfs.peer.downloading.source_set import HEARTBEAT
+from p2pfs.peer.downloading.surroundings import Surroundings
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.library.recorder import DownloadRecorder
 from p2pfs.peer.library.records import Records
@@ -26,10 +28,8 @@ from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources.connection import SourceConnection
 from p2pfs.peer.sources.memory_sink import SpareMemory
 from p2pfs.peer.sources.pool import ReadySource
-from p2pfs.peer.sourcing import HEARTBEAT
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.part_file import PartFile
-from p2pfs.peer.surroundings import Surroundings
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire.messages import ReplyFileLocation
 from tests.memory_transport import MemoryTransport

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pfs.peer.explanation import (
+from p2pfs.peer.downloading.explanation import (
     MAX_GROUPS,
     AskedFacts,
     Explanation,
@@ -17,7 +17,7 @@ from p2pfs.peer.explanation import (
     explain,
     summary,
 )
-from p2pfs.peer.failed_downloads import MOST_KEPT, FailedDownload, FailedDownloads
+from p2pfs.peer.downloading.failed_downloads import MOST_KEPT, FailedDownload, FailedDownloads
 
 
 def facts(*sources: SourceFacts, total: int = 8, **given: Any) -> Facts:

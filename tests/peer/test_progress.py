@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from p2pfs.peer.progress import ProgressClock
+from p2pfs.peer.downloading.progress import ProgressClock
 
 
 def beats(clock: ProgressClock, begin: float, end: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.sourcing import EARLIEST_REFRESH, HEARTBEAT, KNOWN_PER_CONNECTION
+from p2pfs.peer.downloading.source_set import EARLIEST_REFRESH, HEARTBEAT, KNOWN_PER_CONNECTION
 
 from .download_scene import Scenes, address
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.downloading import IMPATIENT
+from p2pfs.peer.downloading.download import IMPATIENT
 from p2pfs.peer.policy.intake import SOURCES
 from p2pfs.peer.sources.pool import DENIAL_SECONDS
 

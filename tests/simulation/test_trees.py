@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from p2pfs.errors import Cancelled, DownloadFailed
-from p2pfs.peer.downloading import Download
-from p2pfs.peer.job import Fetched
+from p2pfs.peer.downloading.download import Download
+from p2pfs.peer.downloading.job import Fetched
+from p2pfs.peer.downloading.trees import FILES_AT_ONCE
 from p2pfs.peer.service import PeerService
-from p2pfs.peer.trees import FILES_AT_ONCE
 from p2pfs.testing import Network, Swarm, publish
 from tests.simulation.parts import outcome_of
 

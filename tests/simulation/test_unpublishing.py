@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import Cancelled
-from p2pfs.peer.job import Fetched
+from p2pfs.peer.downloading.job import Fetched
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.storage.files import FileChanged
 from p2pfs.testing import Network, Swarm, download, publish

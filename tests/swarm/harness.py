@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from p2pfs.peer.job import Fetched
+from p2pfs.peer.downloading.job import Fetched
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import Patience, PeerSettings
 from p2pfs.peer.storage.part_file import is_part_name

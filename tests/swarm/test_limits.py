@@ -90,7 +90,7 @@ async def test_connections_are_bounded(swarm: Swarm, monkeypatch: pytest.MonkeyP
 @ensureDeferred
 async def test_downloads_are_bounded(swarm: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
     """One download too many is refused with a sentence."""
-    monkeypatch.setattr("p2pfs.peer.downloads.MAX_DOWNLOADS", 1)
+    monkeypatch.setattr("p2pfs.peer.downloading.downloads.MAX_DOWNLOADS", 1)
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     for name in ("x", "y"):
         await publish(source, swarm.file(name, MIB))

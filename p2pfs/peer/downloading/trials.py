@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from p2pfs.peer.downloading.surroundings import Surroundings
 from p2pfs.peer.policy.picker import Picker, Standing
 from p2pfs.peer.policy.seats import Claim, Rank
 from p2pfs.peer.policy.trial import patience
 from p2pfs.peer.sources.pool import Source
-from p2pfs.peer.surroundings import Surroundings
 
 
 class Trials:

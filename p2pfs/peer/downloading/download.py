@@ -21,7 +21,7 @@ from p2pfs.errors import (
     SourceFailed,
     StorageProblem,
 )
-from p2pfs.peer.explanation import (
+from p2pfs.peer.downloading.explanation import (
     AskedFacts,
     Explanation,
     Facts,
@@ -30,23 +30,23 @@ from p2pfs.peer.explanation import (
     explain,
     summary,
 )
-from p2pfs.peer.hash_list_fetch import HashListFetch
-from p2pfs.peer.ledger import Ledger
+from p2pfs.peer.downloading.hash_list_fetch import HashListFetch
+from p2pfs.peer.downloading.ledger import Ledger
+from p2pfs.peer.downloading.progress import ProgressClock
+from p2pfs.peer.downloading.reach import CUT_OFF, Reach
+from p2pfs.peer.downloading.side_trials import SideTrials
+from p2pfs.peer.downloading.source_set import HEARTBEAT, Sourcing
+from p2pfs.peer.downloading.stand_ins import StandIns
+from p2pfs.peer.downloading.surroundings import Surroundings
+from p2pfs.peer.downloading.wishes import Wishes
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.library.recorder import DownloadRecorder
 from p2pfs.peer.policy.picker import Picker
-from p2pfs.peer.progress import ProgressClock
 from p2pfs.peer.rates.pace import Pace, Reached
 from p2pfs.peer.rates.rate_meter import RateMeter
-from p2pfs.peer.reach import CUT_OFF, Reach
-from p2pfs.peer.side_trials import SideTrials
 from p2pfs.peer.sources.connection import SourceConnection, WrongChunk
 from p2pfs.peer.sources.pool import Source, SourcePool
 from p2pfs.peer.sources.sink import ChunkSink
-from p2pfs.peer.sourcing import HEARTBEAT, Sourcing
-from p2pfs.peer.stand_ins import StandIns
-from p2pfs.peer.surroundings import Surroundings
-from p2pfs.peer.wishes import Wishes
 from p2pfs.wire.messages import ReplyFileLocation
 
 IMPATIENT = 15.0

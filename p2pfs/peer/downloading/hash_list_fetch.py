@@ -11,15 +11,15 @@ from twisted.python.failure import Failure
 
 from p2pfs.chunks import DIGEST_SIZE, HashList
 from p2pfs.errors import Refused
-from p2pfs.peer.explanation import AskedFacts
+from p2pfs.peer.downloading.explanation import AskedFacts
+from p2pfs.peer.downloading.source_set import Sourcing
+from p2pfs.peer.downloading.surroundings import Surroundings
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.library.recorder import DownloadRecorder
 from p2pfs.peer.policy.seats import Rank
 from p2pfs.peer.policy.trial import Trial
 from p2pfs.peer.sources.connection import SourceConnection
 from p2pfs.peer.sources.pool import Source
-from p2pfs.peer.sourcing import Sourcing
-from p2pfs.peer.surroundings import Surroundings
 
 Blame = Callable[[Failure, Source, SourceConnection], None]
 

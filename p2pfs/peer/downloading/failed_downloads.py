@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2pfs.peer.explanation import Explanation
+from p2pfs.peer.downloading.explanation import Explanation
 
 MOST_KEPT = 64
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from p2pfs.peer.sourcing import Sourcing
-from p2pfs.peer.surroundings import Surroundings
+from p2pfs.peer.downloading.source_set import Sourcing
+from p2pfs.peer.downloading.surroundings import Surroundings
 
 CUT_OFF = "waits for the network: neither a source nor the tracker can be reached"
 """What a person is told meanwhile."""

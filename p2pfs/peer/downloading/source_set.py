@@ -11,7 +11,9 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address, parse_full_name
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidAddress, InvalidFileInfo, P2pfsError, SourceFailed
-from p2pfs.peer.explanation import SourceFacts, seconds_text
+from p2pfs.peer.downloading.explanation import SourceFacts, seconds_text
+from p2pfs.peer.downloading.surroundings import Surroundings
+from p2pfs.peer.downloading.trials import Trials
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.policy.picker import Picker
 from p2pfs.peer.policy.seats import share_out
@@ -19,8 +21,6 @@ from p2pfs.peer.policy.trial import Trial
 from p2pfs.peer.rates.pace import Pace
 from p2pfs.peer.sources.connection import OutOfReach, SourceConnection
 from p2pfs.peer.sources.pool import ReadySource, Source, SourcePool
-from p2pfs.peer.surroundings import Surroundings
-from p2pfs.peer.trials import Trials
 from p2pfs.printable import printable
 from p2pfs.wire.messages import ReplyFileLocation
 from p2pfs.wire.requests import QUIET
