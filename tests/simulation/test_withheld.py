@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, fail
 
-from p2pfs.console.peer_commands import peer_commands
-from p2pfs.console.status import status
-from p2pfs.console.why import why
 from p2pfs.errors import DownloadFailed, NotFound, OutOfResources
+from p2pfs.peer.commands.commands import peer_commands
+from p2pfs.peer.commands.status import status
+from p2pfs.peer.commands.why import why
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.sharing import custodian
 from p2pfs.testing import Network, Swarm, download, publish

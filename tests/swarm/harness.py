@@ -142,7 +142,7 @@ async def download(peer: PeerService, name: str, target: Path, overwrite: bool =
 
 async def run(peer: PeerService, line: str) -> Any:
     """Run a console line and return its answer's data."""
-    from p2pfs.console.peer_commands import peer_commands
+    from p2pfs.peer.commands.commands import peer_commands
 
     commands = peer_commands(peer.peer)
     return (await commands.run(commands.parse_line(line), lambda progress: None)).data

@@ -22,12 +22,12 @@ from p2pfs.console.command import (
 from p2pfs.console.exit_command import exit_command
 from p2pfs.console.listed_files import ListedFiles
 from p2pfs.console.rendering import size_text
-from p2pfs.console.status import status
-from p2pfs.console.why import why
 from p2pfs.errors import UsageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
 from p2pfs.peer.announcing.listing import Listing
+from p2pfs.peer.commands.status import status
+from p2pfs.peer.commands.why import why
 from p2pfs.peer.peer import Peer
 from p2pfs.peer.rates.rate_limit import parse_rate
 from p2pfs.threads import in_thread

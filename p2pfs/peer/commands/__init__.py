@@ -1,0 +1,1 @@
+"""The peer's commands, as its consoles offer them."""
