@@ -5,7 +5,7 @@ FILE ?=
 ARGS ?=
 SEEDS ?= 3000
 
-PACKAGES := p2pfs demo benchmarks soak fuzz chaos daemons
+PACKAGES := p2pfs demo benchmarks tests/soak tests/fuzz tests/chaos tests/daemons
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -60,14 +60,14 @@ bench-tools: $(READY)
 	@$(BIN)/python -m pip -qq --disable-pip-version-check install --editable '.[bench]'
 
 chaos: $(READY)
-	@$(BIN)/python -m chaos $(ARGS)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 soak: $(READY) fuzz-tools
-	@$(BIN)/python -m soak --seeds $(SEEDS)
-	@$(BIN)/python -m fuzz --seconds 20
+	@$(BIN)/python -m tests.soak --seeds $(SEEDS)
+	@$(BIN)/python -m tests.fuzz --seconds 20
 
 fuzz: $(READY) fuzz-tools
-	@$(BIN)/python -m fuzz $(ARGS)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 fuzz-tools: $(READY)
 	@$(BIN)/python -m pip -qq --disable-pip-version-check install --editable '.[soak]'
@@ -96,7 +96,7 @@ $(API): $(READY) $(shell find p2pfs -name '*.py')
 	@$(BIN)/pydoctor --quiet
 
 clean:
-	rm -rf $(VENV) $(OLDEST) build dist *.egg-info twisted/plugins/dropin.cache fuzz/found
+	rm -rf $(VENV) $(OLDEST) build dist *.egg-info twisted/plugins/dropin.cache tests/fuzz/found
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(PACKAGES) twisted tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -23,11 +23,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from daemons.process import MIB, DaemonProcess, sha256
 from p2pfs.cli.progress_display import LineDisplay
 from p2pfs.console.control.messages import ProgressMessage
 from p2pfs.console.rendering import size_text
 from p2pfs.errors import P2pfsError
+from tests.daemons.process import MIB, DaemonProcess, sha256
 
 KILL_AT = 0.3
 """The share of a download at which the publisher is killed."""

@@ -12,12 +12,12 @@ from random import Random
 
 import pytest
 
-from chaos.checks import Copies, alarming_lines, is_sentence, parts_known, strays
-from chaos.disk import CannotMount, SmallDisk, mounted_below
-from chaos.plan import LONG_RUN, TRACKER, Act, Plan, Step, draw
-from chaos.run import left_mounted
-from daemons.process import MIB, sha256
 from p2pfs.peer.storage.part_file import part_name
+from tests.chaos.checks import Copies, alarming_lines, is_sentence, parts_known, strays
+from tests.chaos.disk import CannotMount, SmallDisk, mounted_below
+from tests.chaos.plan import LONG_RUN, TRACKER, Act, Plan, Step, draw
+from tests.chaos.run import left_mounted
+from tests.daemons.process import MIB, sha256
 
 ENDS = {Act.KILL: Act.START, Act.STOP: Act.START, Act.FREEZE: Act.THAW}
 
@@ -132,7 +132,7 @@ def test_the_small_disk(tmp_path: Path) -> None:
 def begin(temporary: Path, *arguments: str) -> subprocess.Popen[str]:
     """A run that makes its directory in ``temporary``."""
     return subprocess.Popen(
-        [sys.executable, "-m", "chaos", *arguments],
+        [sys.executable, "-m", "tests.chaos", *arguments],
         cwd=Path(__file__).parents[1],
         env={**os.environ, "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,

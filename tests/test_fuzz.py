@@ -10,12 +10,6 @@ from typing import get_args
 import pytest
 from twisted.internet.defer import fail
 
-from fuzz import CORPUS, HERE, TARGETS
-from fuzz.faults import Fault, check, no_logged_failures
-from fuzz.mutation import mutate
-from fuzz.replay import corpus, target
-from fuzz.script import MAX_STEPS, SEPARATOR, script, steps
-from fuzz.seeds import seeds
 from p2pfs import names
 from p2pfs.chunks import FileInfo
 from p2pfs.peer.serving.serving import ServingProtocol
@@ -23,6 +17,12 @@ from p2pfs.peer.storage.part_file import PartFile
 from p2pfs.tracker.directory import Directory
 from p2pfs.wire import messages as m
 from p2pfs.wire.requests import Pending
+from tests.fuzz import CORPUS, HERE, TARGETS
+from tests.fuzz.faults import Fault, check, no_logged_failures
+from tests.fuzz.mutation import mutate
+from tests.fuzz.replay import corpus, target
+from tests.fuzz.script import MAX_STEPS, SEPARATOR, script, steps
+from tests.fuzz.seeds import seeds
 
 from .conftest import LoggedFailures
 
@@ -124,7 +124,7 @@ def test_decoding_takes_memory_for_what_came() -> None:
 
 
 def test_the_seeds_are_in_the_corpus() -> None:
-    """`python -m fuzz.seeds` wrote them, and nobody changed the one without the other."""
+    """`python -m tests.fuzz.seeds` wrote them, and nobody changed the one without the other."""
     made = {(name, f"seed-{seed}"): data for name, seed, data in seeds()}
     kept = {
         (name, file.name): file.read_bytes()

@@ -1,4 +1,4 @@
-"""The built wheel, installed elsewhere, shows twistd both daemons and brings the program."""
+"""The built wheel, installed elsewhere, has all modules, both daemons and the program."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+
+
+EACH_MODULE = """
+import importlib, pkgutil, p2pfs
+for module in pkgutil.walk_packages(p2pfs.__path__, "p2pfs."):
+    importlib.import_module(module.name)
+    print(module.name)
+"""
+"""Imports every module of the package, and names it."""
 
 
 def test_the_wheel_brings_plugins_and_program(tmp_path: Path) -> None:
@@ -43,6 +52,11 @@ def test_the_wheel_brings_plugins_and_program(tmp_path: Path) -> None:
             [python, *command], check=True, capture_output=True, text=True, cwd=tmp_path
         ).stdout
 
+    here = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in (ROOT / "p2pfs").rglob("*.py")
+    }
+    assert set(run("-c", EACH_MODULE).split()) == here - {"p2pfs"}
     twistd = "from twisted.scripts.twistd import run; run()"
     where = run("-c", "import p2pfs; print(p2pfs.__file__)")
     assert str(site_packages) in where

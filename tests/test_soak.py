@@ -23,18 +23,18 @@ from p2pfs.peer.storage.part_file import part_name
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.testing.swarm import PEER_PORT
 from p2pfs.wire.protocol import MessageProtocol
-from soak.checks import FileChecks
-from soak.endings import EndChecks
-from soak.false_holder import KINDS
-from soak.listener import Listener
-from soak.plan import Fault, draw
-from soak.report import Writer
-from soak.running import parse_seeds, run_seed
-from soak.scene import Scene
-from soak.standstill import PATIENCE, SHARING, Standstill, longest
-from soak.truth import DOWNLOADS, Truth
-from soak.watch import Watch
-from soak.witness import WINDOW, Attempt, Witness
+from tests.soak.checks import FileChecks
+from tests.soak.endings import EndChecks
+from tests.soak.false_holder import KINDS
+from tests.soak.listener import Listener
+from tests.soak.plan import Fault, draw
+from tests.soak.report import Writer
+from tests.soak.running import parse_seeds, run_seed
+from tests.soak.scene import Scene
+from tests.soak.standstill import PATIENCE, SHARING, Standstill, longest
+from tests.soak.truth import DOWNLOADS, Truth
+from tests.soak.watch import Watch
+from tests.soak.witness import WINDOW, Attempt, Witness
 
 HISTORIES = 150
 PART = part_name(Random(1))
@@ -44,9 +44,9 @@ CONTENT = Random(1).randbytes(300_000)
 PLANTED = """
 import sys
 from p2pfs.peer.downloading.download import Download
-from soak.__main__ import main
-from soak.running import run_seed
-import soak.__main__
+from tests.soak.__main__ import main
+from tests.soak.running import run_seed
+import tests.soak.__main__
 def planted(seed, keep_log):
     Download._is_right = lambda *args: True
     return run_seed(seed, keep_log)
@@ -74,7 +74,7 @@ def run_soak(*words: str, hash_seed: str = "0") -> subprocess.CompletedProcess[s
 @pytest.mark.timeout(300)
 def test_many_histories_go_well() -> None:
     """What was promised holds, whatever happens in whichever order."""
-    done = run_soak("-m", "soak", "--seeds", str(HISTORIES))
+    done = run_soak("-m", "tests.soak", "--seeds", str(HISTORIES))
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{HISTORIES} histories" in done.stdout
 
@@ -86,7 +86,7 @@ def test_a_seed_gives_the_same_history_everywhere() -> None:
     assert len({line.split()[1] for line in here}) == len(seeds)
     for hash_seed in ("1", "2"):
         done = run_soak(
-            "-m", "soak", "--digest", "--seeds", "3:7", "--workers", "1", hash_seed=hash_seed
+            "-m", "tests.soak", "--digest", "--seeds", "3:7", "--workers", "1", hash_seed=hash_seed
         )
         assert done.stdout.splitlines()[:-1] == here, done.stderr
 

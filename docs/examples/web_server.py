@@ -16,7 +16,8 @@ from twisted.web.static import File
 from p2pfs.errors import P2pfsError
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings
-from p2pfs.tracker.service import TrackerService, TrackerSettings
+from p2pfs.tracker.service import TrackerService
+from p2pfs.tracker.settings import TrackerSettings
 
 
 def web_server(

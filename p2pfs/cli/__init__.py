@@ -1,1 +1,4 @@
-"""The program ``p2pfs``: gives commands to a running daemon. It does without Twisted, to start quickly."""
+"""The program ``p2pfs``, which gives commands to a running daemon.
+
+It does without Twisted, to start quickly.
+"""

@@ -1,1 +1,5 @@
-"""The console: each command defined once, and the surfaces that offer them."""
+"""Commands: what one is, how words become calls, and how answers are shown.
+
+It knows no daemon. `p2pfs.peer.commands` and `p2pfs.tracker.commands` define the commands;
+`p2pfs.console.control` and `p2pfs.console.ssh` bring them to people.
+"""

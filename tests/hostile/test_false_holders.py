@@ -13,8 +13,8 @@ import pytest
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.tracker.vouchers import MOST_HOSTS, Vouchers
-from soak.claiming import CLAIM_SECONDS
-from soak.false_holder import KINDS, Lie, start_false_holders
+from tests.soak.claiming import CLAIM_SECONDS
+from tests.soak.false_holder import KINDS, Lie, start_false_holders
 
 CHUNKS = 40
 BULK = 16

@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory
 
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.testing.swarm import PEER_PORT
-from soak.greedy import Greed
+from tests.soak.greedy import Greed
 
 BULK = 64
 CHUNK = (1 << 20) // BULK

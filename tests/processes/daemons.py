@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from daemons.process import MIB, TWISTD, DaemonProcess, sha256
 from p2pfs.cli.client import ControlClient, connect
+from tests.daemons.process import MIB, TWISTD, DaemonProcess, sha256
 
 
 def free_port() -> int:

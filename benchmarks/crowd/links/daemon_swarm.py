@@ -10,9 +10,9 @@ from benchmarks.crowd.links.race import Fetch, OnShare, Scene
 from benchmarks.problems import BenchmarkFailed
 from benchmarks.processes import CHECKOUT, end, terminate_all
 from benchmarks.shares import hashed_share, put_on_record
-from daemons.process import DaemonProcess
 from p2pfs.console.control.messages import ProgressMessage
 from p2pfs.errors import P2pfsError
+from tests.daemons.process import DaemonProcess
 
 NAME = "p2pfs"
 TRACKER_PORT, PEER_PORT = 6880, 6881

@@ -16,7 +16,7 @@ from benchmarks.crowd.links.namespaces import Lab, Link, laboratory
 from benchmarks.crowd.outcome import Outcome
 from benchmarks.problems import BenchmarkFailed
 from benchmarks.processes import time_limit
-from daemons.process import sha256
+from tests.daemons.process import sha256
 
 AROUND = 180.0
 """Seconds for all of a run but the race itself: to start, to check, to end."""
