@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest_twisted
 
-from .toy import Daemon
+from tests.console.toy import Daemon
 
 
 @pytest_twisted.async_yield_fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from p2pfs.wire import messages as m
-from tests.test_messages import EXAMPLES
+from tests.wire.test_messages import EXAMPLES
 
 NUMBERS = {
     "two to the 63": b"%d" % (1 << 63),

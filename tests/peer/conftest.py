@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .download_scene import Scene, Scenes
+from tests.peer.download_scene import Scene, Scenes
 
 
 @pytest.fixture

@@ -33,8 +33,7 @@ from p2pfs.peer.storage.part_file import PartFile
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire.messages import ReplyFileLocation
 from tests.memory_transport import MemoryTransport
-
-from .holdings import content, described
+from tests.peer.holdings import content, described
 
 CHUNK = 1000
 DATA = content(4 * CHUNK)

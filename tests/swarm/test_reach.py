@@ -7,8 +7,7 @@ from pathlib import Path
 from pytest_twisted import ensureDeferred
 
 from p2pfs.peer.service import PeerService
-
-from .harness import MIB, Swarm, download, publish, run, sha256, until
+from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, until
 
 
 async def hidden_peer(swarm: Swarm, name: str) -> PeerService:

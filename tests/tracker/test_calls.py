@@ -10,10 +10,9 @@ import pytest
 from p2pfs.identity import PeerKey
 from p2pfs.tracker.calls import MOST_OF_A_HOST, MOST_TO_A_PEER, WINDOW
 from tests.memory_transport import MemoryTransport
-
-from .test_identities import KEYS, ROUTER, called, joined
-from .test_probing import accept, refuse
-from .tracker_connections import MemoryTracker
+from tests.tracker.test_identities import KEYS, ROUTER, called, joined
+from tests.tracker.test_probing import accept, refuse
+from tests.tracker.tracker_connections import MemoryTracker
 
 OUTSIDE = "192.0.2.9"
 

@@ -14,8 +14,7 @@ from p2pfs.tracker.commands import tracker_commands
 from p2pfs.tracker.crowd import Crowd
 from p2pfs.wire.messages import MOST_RATE
 from tests.memory_transport import MemoryTransport
-
-from .tracker_connections import INFO, MemoryTracker
+from tests.tracker.tracker_connections import INFO, MemoryTracker
 
 
 def location(peer: MemoryTransport, name: str = "f") -> dict[str, Any]:

@@ -13,8 +13,7 @@ from p2pfs.tracker.accounts import HOLDING_BYTES
 from p2pfs.tracker.protocol import TrackerFactory
 from p2pfs.wire.notices import WINDOW
 from tests.memory_transport import MemoryTransport
-
-from .tracker_connections import INFO, OTHER, MemoryTracker
+from tests.tracker.tracker_connections import INFO, OTHER, MemoryTracker
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import pytest
 
 from p2pfs.identity import PeerKey
 from tests.memory_transport import MemoryTransport
-
-from .tracker_connections import MemoryTracker
+from tests.tracker.tracker_connections import MemoryTracker
 
 ROUTER = "192.0.2.7"
 KEYS = [PeerKey.from_seed(bytes([number] * 32)) for number in range(4)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .tracker_connections import INFO, MemoryTracker
+from tests.tracker.tracker_connections import INFO, MemoryTracker
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ from p2pfs.tracker.directory import SELECTION, Directory
 from p2pfs.tracker.holders import Cover, Holders, Roster
 from p2pfs.tracker.host_turns import HostTurns
 from p2pfs.wire import messages as m
-
-from .tracker_connections import INFO, MemoryTracker
+from tests.tracker.tracker_connections import INFO, MemoryTracker
 
 ROOM = 1 << 22
 

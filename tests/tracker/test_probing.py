@@ -10,9 +10,8 @@ from twisted.python.failure import Failure
 from p2pfs.identity import PeerKey
 from p2pfs.tracker.probing import MOST_OF_A_HOST, MOST_PROBES, PROBE_SECONDS
 from tests.memory_transport import MemoryTransport
-
-from .test_identities import KEYS, ROUTER, called, introduce, joined, location
-from .tracker_connections import MemoryTracker
+from tests.tracker.test_identities import KEYS, ROUTER, called, introduce, joined, location
+from tests.tracker.tracker_connections import MemoryTracker
 
 
 def tried(tracker: MemoryTracker) -> list[tuple[str, int]]:

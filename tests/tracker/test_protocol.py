@@ -10,8 +10,7 @@ import pytest
 
 from p2pfs.wire import messages as m
 from tests.memory_transport import MemoryTransport
-
-from .tracker_connections import INFO, OTHER, ROOT, MemoryTracker
+from tests.tracker.tracker_connections import INFO, OTHER, ROOT, MemoryTracker
 
 
 def location(peer: MemoryTransport, name: str = "f") -> dict[str, str]:

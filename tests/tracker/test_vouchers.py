@@ -10,8 +10,7 @@ import pytest
 from p2pfs.tracker.vouchers import MOST_HOSTS, MOST_WORDS, Vouchers
 from p2pfs.wire.messages import MOST_SOURCES
 from tests.memory_transport import MemoryTransport
-
-from .tracker_connections import MemoryTracker
+from tests.tracker.tracker_connections import MemoryTracker
 
 SOURCE, OTHER = "192.0.2.1", "192.0.2.2"
 

@@ -1,0 +1,187 @@
+"""The interactive prompt of the p2pfs program, on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from pytest_twisted import ensureDeferred
+
+from p2pfs.cli.shell import Shell, candidates_among
+from tests.console.toy import Daemon, Program, p2pfs, spawn
+
+
+async def prompt(daemon: Daemon, *role: str) -> Program:
+    program = p2pfs("--state", str(daemon.state), *role, "console", tty=True)
+    await program.expect(f"{role[0] if role else 'peer'}> ")
+    return program
+
+
+@ensureDeferred
+async def test_commands(daemon: Daemon) -> None:
+    """Lines are run with quoting as in a shell; errors are sentences and the prompt stays."""
+    program = await prompt(daemon)
+    assert "'quit'" in program.shown
+    assert "'exit'" in program.shown
+    program.type("echo 'two words'\n")
+    await program.expect("\ntwo words")
+    await program.expect("peer> ")
+    program.type("fail\n")
+    await program.expect("There is no such thing; look elsewhere.")
+    await program.expect("peer> ")
+    program.type("echo 'open\n")
+    await program.expect("check its quotes")
+    await program.expect("peer> ")
+    program.type("\n")
+    await program.expect("peer> ")
+    program.type("quit\n")
+    assert await program.end() == 0
+    assert "Traceback" not in program.out
+
+
+@ensureDeferred
+async def test_end_of_input(daemon: Daemon) -> None:
+    """Ctrl-D leaves the prompt, of the tracker as well."""
+    program = await prompt(daemon, "tracker")
+    program.type("\x04")
+    assert await program.end() == 0
+
+
+@ensureDeferred
+async def test_interrupt(daemon: Daemon) -> None:
+    """Ctrl-C cancels the command that runs and leaves the prompt as it was."""
+    program = await prompt(daemon)
+    program.type("slow\n")
+    await daemon.toy.started.wait()
+    await program.expect("waiting")
+    program.type("\x03")
+    await daemon.toy.cancelled.wait()
+    await program.expect("'slow' was cancelled.")
+    await program.expect("peer> ")
+    program.type("echo on\n")
+    await program.expect("\non")
+    program.type("quit\n")
+    assert await program.end() == 0
+    assert [call["text"] for call in daemon.toy.calls] == ["on"]
+
+
+def test_interrupt_at_prompt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Ctrl-C at the prompt drops the line and asks for another.
+
+    Without a terminal, as Python itself misses a Ctrl-C that comes in the
+    moment in which it shows the prompt.
+    """
+    events: list[type[BaseException]] = [EOFError, KeyboardInterrupt]
+
+    def read(prompt: str) -> str:
+        raise events.pop()
+
+    monkeypatch.setattr("builtins.input", read)
+    Shell(tmp_path, "peer").loop()
+    assert events == []
+    assert capsys.readouterr().out == "\n"
+
+
+@ensureDeferred
+async def test_completion(daemon: Daemon) -> None:
+    """Tab completes the name of a command, also behind help."""
+    program = await prompt(daemon)
+    program.type("ec\tcompleted\n")
+    await program.expect("\ncompleted")
+    await program.expect("peer> ")
+    program.type("help ec\t\n")
+    await program.expect("usage: echo")
+    program.type("quit\n")
+    assert await program.end() == 0
+
+
+@ensureDeferred
+async def test_history(daemon: Daemon) -> None:
+    """The lines of one session can be recalled in the next."""
+    program = await prompt(daemon)
+    program.type("echo remembered\n")
+    await program.expect("\nremembered")
+    await program.expect("peer> ")
+    program.type("\x04")
+    assert await program.end() == 0
+    assert (daemon.state / "console_history").exists()
+    program = await prompt(daemon)
+    program.type("\x1b[A\n")
+    await program.expect("\nremembered")
+    program.type("quit\n")
+    assert await program.end() == 0
+
+
+@ensureDeferred
+async def test_daemon_comes_and_goes(tmp_path: Path) -> None:
+    """The prompt outlives the daemon and talks to the next one."""
+    daemon = Daemon(tmp_path / "state")
+    program = await prompt(daemon)
+    await daemon.service.stopService()
+    program.type("echo x\n")
+    await program.expect("No p2pfs peer answers")
+    await program.expect("peer> ")
+    daemon = Daemon(tmp_path / "state")
+    program.type("echo again\n")
+    await program.expect("\nagain")
+    await program.expect("peer> ")
+    program.type("slow\n")
+    await daemon.toy.started.wait()
+    await daemon.service.stopService()
+    await program.expect("The daemon is shutting down.")
+    program.type("quit\n")
+    assert await program.end() == 0
+
+
+@ensureDeferred
+async def test_exit(daemon: Daemon) -> None:
+    """The daemon's command that shuts it down leaves the prompt as well."""
+    program = await prompt(daemon)
+    program.type("exit\n")
+    await program.expect("Shutting down.")
+    assert await program.end() == 0
+
+
+@ensureDeferred
+async def test_no_daemon(tmp_path: Path) -> None:
+    """Without a daemon there is a sentence instead of a prompt."""
+    program = p2pfs("--state", str(tmp_path), "console", tty=True)
+    await program.expect("No p2pfs peer answers")
+    assert await program.end() == 1
+
+
+@ensureDeferred
+async def test_piped_script(daemon: Daemon) -> None:
+    """A script may be piped in; no prompt or banner gets into its output."""
+    program = p2pfs("--state", str(daemon.state), "console")
+    program.type("echo one\nfail\necho two\n")
+    program.transport.closeStdin()
+    assert await program.end() == 0
+    assert program.out == "one\nThere is no such thing; look elsewhere.\ntwo\n"
+
+
+@ensureDeferred
+async def test_without_readline(daemon: Daemon) -> None:
+    """A Python without readline still gives a prompt."""
+    code = (
+        "import sys; sys.modules['readline'] = None; from p2pfs.cli.main import main; "
+        f"sys.exit(main(['--state', {str(daemon.state)!r}, 'console']))"
+    )
+    program = spawn(sys.executable, "-c", code, tty=True)
+    await program.expect("peer> ")
+    program.type("echo plain\n")
+    await program.expect("\nplain")
+    program.type("quit\n")
+    assert await program.end() == 0
+
+
+def test_candidates() -> None:
+    """Names are offered for the first word and behind help, and nowhere else."""
+    candidates = candidates_among(["download", "help", "publish"])
+    assert candidates("", "") == ["download ", "help ", "publish ", "quit "]
+    assert candidates("p", "  ") == ["publish "]
+    assert candidates("", "help ") == ["download ", "help ", "publish "]
+    assert candidates("d", "publish ") == []

@@ -1,0 +1,302 @@
+"""The downloading side of a connection between peers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.python.failure import Failure
+
+from p2pfs.addresses import Address
+from p2pfs.errors import P2pfsError, Refused, SourceFailed
+from p2pfs.peer.library.library import Library
+from p2pfs.peer.rates.rate_limit import RateLimit
+from p2pfs.peer.serving.serving import ServingFactory
+from p2pfs.peer.sources.connection import SourceConnection, SourceFactory, WrongChunk
+from p2pfs.peer.sources.sink import HIGH_WATER, ChunkSink
+from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.wire import messages as m
+from tests.peer.holdings import content, described, shared
+from tests.peer.serving_pair import Downloader, Serving, join
+
+DATA = content(95)
+INFO, HASHES = described(DATA, 20)
+CHUNKS = [DATA[start : start + 20] for start in range(0, 95, 20)]
+
+
+@pytest.fixture
+def down() -> Iterator[Downloader]:
+    """A downloader of the file."""
+    downloader = Downloader(INFO)
+    yield downloader
+    downloader.close()
+
+
+def outcome(deferred: Deferred[Any]) -> Any:
+    """What a Deferred fired with, or the error it failed with; None while it waits."""
+    results: list[Any] = []
+
+    def failed(failure: Failure) -> None:
+        failure.trap(P2pfsError)
+        results.append(failure.value)
+
+    deferred.addCallbacks(results.append, failed)
+    return results[0] if results else None
+
+
+def line(chunknum: int, /, **fields: Any) -> bytes:
+    """A PEER_REPLY_CHUNK line, right but for what is given."""
+    digest = hashlib.sha256(CHUNKS[chunknum]).hexdigest()
+    message = {"type": "PEER_REPLY_CHUNK", "filename": "f", "chunknum": chunknum, "digest": digest}
+    return json.dumps({**message, **fields}).encode() + b"\n"
+
+
+def in_base64(chunknum: int) -> bytes:
+    """A right reply in base64."""
+    return line(chunknum, data=base64.b64encode(CHUNKS[chunknum]).decode())
+
+
+def in_raw(chunknum: int) -> bytes:
+    """A right reply with its raw payload."""
+    return line(chunknum, length=len(CHUNKS[chunknum])) + CHUNKS[chunknum]
+
+
+def test_the_request_states_content_and_encoding(down: Downloader) -> None:
+    """A peer that holds another content can tell, and one that can sends raw bytes."""
+    other = down.connect()
+    asked = down.fetch(2)
+    assert other.heard() == [
+        {
+            "type": "PEER_REQUEST_CHUNK",
+            "filename": "f",
+            "chunknum": 2,
+            "root": INFO.root,
+            "encoding": "raw",
+        }
+    ]
+    other.hang_up()
+    assert isinstance(outcome(asked), SourceFailed)
+
+
+@given(st.lists(st.booleans(), min_size=5, max_size=5), st.integers(1, 200))
+def test_raw_and_base64_replies_are_taken_in_every_split(kinds: list[bool], step: int) -> None:
+    """Several in flight, of either kind, in segments of any size: every byte in its place."""
+    down = Downloader(INFO)
+    other = down.connect()
+    asked = [down.fetch(number) for number in range(5)]
+    stream = b"".join(in_raw(n) if raw else in_base64(n) for n, raw in enumerate(kinds))
+    for start in range(0, len(stream), step):
+        other.deliver(stream[start : start + step])
+    digests = [hashlib.sha256(chunk).digest() for chunk in CHUNKS]
+    assert [outcome(one) for one in asked] == digests
+    assert [outcome(down.sinks[n].finish()) for n in range(5)] == digests
+    assert down.written() == DATA
+    other.hang_up()
+    assert not down.clock.getDelayedCalls()
+    down.close()
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (line(0, length=19) + CHUNKS[0][:19], "wrong length"),
+        (line(0, length=10**15), "wrong length"),
+        (line(0, length=-1), "wrong length"),
+        (line(0, length=0), "wrong length"),
+        (line(0, data=base64.b64encode(b"x" * 19).decode()), "wrong length"),
+        (line(0, data=base64.b64encode(b"x" * 21).decode()), "wrong length"),
+        (line(0, data="!" * 28), "not base64"),
+        (line(0), "without digest or data"),
+        (line(0, length=20, data="x"), "without digest or data"),
+        (line(0, length=20, digest="xyz") + CHUNKS[0], "without digest or data"),
+        (line(0, length=20, chunknum=1) + CHUNKS[0], "another chunk"),
+        (line(0, length=20, filename="g") + CHUNKS[0], "another chunk"),
+    ],
+)
+def test_a_wrong_reply_is_blamed_and_ends_the_connection(
+    down: Downloader, reply: bytes, words: str
+) -> None:
+    """`WrongChunk` for the one that was wrong, `SourceFailed` for the rest, nothing written."""
+    other = down.connect()
+    first, second = down.fetch(0), down.fetch(1)
+    other.deliver(reply)
+    down.clock.advance(0)
+    error = outcome(first)
+    assert isinstance(error, WrongChunk)
+    assert words in str(error)
+    assert str(error).startswith("192.0.2.9:6881: ")
+    error = outcome(second)
+    assert isinstance(error, SourceFailed)
+    assert not isinstance(error, WrongChunk)
+    assert other.aborted
+    assert down.written() == b""
+    assert not down.clock.getDelayedCalls()
+
+
+def test_the_claimed_digest_is_what_the_sender_said(down: Downloader) -> None:
+    """It is for the caller to compare with the sink's and the hash list's."""
+    other = down.connect()
+    asked = down.fetch(0)
+    other.deliver(line(0, length=20, digest="AB" * 32) + CHUNKS[0])
+    assert outcome(asked) == b"\xab" * 32
+    assert outcome(down.sinks[0].finish()) == HASHES[0]
+
+
+def test_a_base64_line_may_be_as_long_as_its_chunk_needs() -> None:
+    """What is beside the chunk in it has its limit, and so have other lines."""
+    size = 6 << 20
+    info, _ = described(bytes(size), size)
+    down = Downloader(info)
+    other = down.connect()
+    asked = down.fetch(0)
+    data = base64.b64encode(bytes(size)).decode()
+    digest = hashlib.sha256(bytes(size)).hexdigest()
+    other.deliver(m.encode(m.PeerReplyChunk("f", 0, digest, data)))
+    assert outcome(asked) == bytes.fromhex(digest)
+    other.deliver(b"x" * (m.SERVING_LINE_LIMIT + 2))
+    down.clock.advance(0)
+    assert other.lost
+    down.close()
+
+
+def test_a_cancelled_chunk_is_not_written(down: Downloader) -> None:
+    """Bytes of a cancelled request still come and go nowhere; the next chunk is right."""
+    other = down.connect()
+    first, second = down.fetch(0), down.fetch(1)
+    other.deliver(in_raw(0)[:-5])
+    first.addErrback(lambda _: None).cancel()
+    other.deliver(in_raw(0)[-5:] + in_raw(1))
+    assert outcome(second) == HASHES[1]
+    assert down.written()[:40] == bytes(20) + CHUNKS[1]
+    other.hang_up()
+
+
+def test_a_cancelled_chunk_in_base64_is_not_written(down: Downloader) -> None:
+    """The part file may be closed by then, and its descriptor somebody else's."""
+    other = down.connect()
+    down.fetch(0).addErrback(lambda _: None).cancel()
+    other.deliver(in_base64(0))
+    assert down.written() == b""
+
+
+def test_a_slow_disk_pauses_the_connection() -> None:
+    """What waits for the disk is bounded: reading stops, and goes on when there is room."""
+    size = 4 * HIGH_WATER
+    data = content(size)
+    info, _ = described(data, size)
+    down = Downloader(info)
+    other = down.connect()
+    down.clock.held = True
+    asked = down.fetch(0)
+    other.deliver(line(0, length=size))
+    for start in range(0, size, 1 << 18):
+        other.deliver(data[start : start + (1 << 18)])
+    assert other.producerState == "paused"
+    assert outcome(asked) is None
+    down.clock.release()
+    down.clock.advance(0)
+    assert asked.called
+    assert down.written() == data
+    other.hang_up()
+    down.close()
+
+
+def test_a_ping_measures_the_round_trip(down: Downloader) -> None:
+    """From the request to the line that comes back."""
+    other = down.connect()
+    ping = down.source.ping()
+    sent = other.take()
+    down.clock.advance(0.25)
+    other.deliver(sent)
+    assert outcome(ping) == 0.25
+    other.hang_up()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", bytes(32 * 5), bytes(HASHES)[:-32], bytes(HASHES) + bytes(32), bytes(HASHES)[::-1]],
+)
+def test_a_hash_list_is_checked_against_the_root(down: Downloader, data: bytes) -> None:
+    """One that does not match is the sender's fault; the right one is taken."""
+    other = down.connect()
+    asked = down.source.fetch_hash_list("f", INFO)
+    assert other.heard()[0] == {"type": "PEER_REQUEST_DIGESTS", "filename": "f", "root": INFO.root}
+    other.deliver(m.encode(m.PeerReplyDigests("f", str(INFO.root), data)))
+    assert isinstance(outcome(asked), WrongChunk)
+    again = down.source.fetch_hash_list("f", INFO)
+    other.deliver(m.encode(m.PeerReplyDigests("f", str(INFO.root), bytes(HASHES))))
+    assert bytes(outcome(again)) == bytes(HASHES)
+    other.hang_up()
+
+
+# With the serving side
+
+
+def test_a_downloader_and_a_serving_peer_understand_each_other(tmp_path: Path) -> None:
+    """Hash list, ping, chunks and a refusal over one connection, pipelined."""
+    serving = Serving()
+    serving.library.add(shared(tmp_path / "f", DATA, 20))
+    down = Downloader(INFO, serving.clock)
+    ours, theirs = down.connect(), serving.connect()
+    hashes = down.source.fetch_hash_list("f", INFO)
+    ping = down.source.ping()
+    asked = [down.fetch(number) for number in (4, 0, 3)]
+    refused = down.fetch(1, name="unknown")
+    asked += [down.fetch(number) for number in (2, 1)]
+    join(ours, theirs)
+    assert bytes(outcome(hashes)) == bytes(HASHES)
+    assert outcome(ping) == 0
+    assert [outcome(one) for one in asked] == [HASHES[n] for n in (4, 0, 3, 2, 1)]
+    assert isinstance(outcome(refused), Refused)
+    assert down.written() == DATA
+    assert serving.factory.uploaded == len(DATA)
+    ours.hang_up()
+    theirs.hang_up()
+    assert not serving.clock.getDelayedCalls()
+    down.close()
+
+
+@ensureDeferred
+async def test_chunks_over_tcp_with_real_threads(tmp_path: Path) -> None:
+    """Large chunks, all asked for at once, between two real ends."""
+    size, chunksize = 5_000_000, 1_500_000
+    data = content(size)
+    holding = shared(tmp_path / "f", data, chunksize)
+    library = Library()
+    library.add(holding)
+    serving = ServingFactory(reactor, Disk(), library, lambda *_: None, RateLimit(), Random(1))
+    port = reactor.listenTCP(0, serving, interface="127.0.0.1")
+    address = Address("127.0.0.1", port.getHost().port)
+    endpoint = TCP4ClientEndpoint(reactor, address.host, address.port)
+    source = await endpoint.connect(
+        SourceFactory(partial(SourceConnection, reactor, address, 10.0, RateLimit()))
+    )
+    part = PartFile.create(Disk(), tmp_path / "part", size)
+    info, sinks = holding.info, []
+    asked = []
+    for number in range(info.totalchunknum):
+        sinks.append(ChunkSink(reactor, part, info.offset(number), info.length(number)))
+        asked.append(source.fetch("f", info, number, sinks[-1]))
+    assert await gatherResults(asked) == [holding.hashes[n] for n in range(4)]
+    assert await gatherResults([s.finish() for s in sinks]) == [holding.hashes[n] for n in range(4)]
+    assert part.path.read_bytes() == data
+    part.close()
+    source.hang_up()
+    await source.ended()
+    for connection in list(serving.connections):
+        connection.abort()
+    await maybeDeferred(port.stopListening)
