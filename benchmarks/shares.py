@@ -12,11 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList
+from p2pfs.peer.library import Holding
 from p2pfs.peer.library.database import Database, row
-from p2pfs.peer.library.library import Holding
 from p2pfs.peer.peer import STATE_FILE
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import Stamp
+from p2pfs.peer.storage import Disk, Stamp
 
 _BLOCK = 1 << 20
 

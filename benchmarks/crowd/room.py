@@ -10,7 +10,8 @@ from benchmarks.crowd.plan import Crowd
 from benchmarks.problems import Skipped
 from benchmarks.report import mib
 from benchmarks.stage import MARGIN, free_room
-from p2pfs.daemon.descriptors import allow_many, free_descriptors
+from p2pfs.daemon import free_descriptors
+from p2pfs.daemon.descriptors import allow_many
 
 STATE = 256 << 10
 """Bytes of a peer's database and journal, and what it may take on the disk beside its file."""

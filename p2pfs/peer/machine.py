@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage import Disk
 from p2pfs.threads import BackgroundThreads, Threads
 
 

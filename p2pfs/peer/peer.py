@@ -15,28 +15,15 @@ from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE
-from p2pfs.peer.announcing.introduction import Introduction
-from p2pfs.peer.announcing.probes import Probes
-from p2pfs.peer.announcing.reachability import reach_warning
-from p2pfs.peer.announcing.tracker_client import Notice
-from p2pfs.peer.announcing.tracker_link import TrackerLink
-from p2pfs.peer.announcing.uplink import Uplink
-from p2pfs.peer.downloading.downloads import Downloads
-from p2pfs.peer.downloading.surroundings import Surroundings
-from p2pfs.peer.downloading.trees import Trees
-from p2pfs.peer.library.library import Holding, Library
-from p2pfs.peer.library.records import Records
+from p2pfs.peer.announcing import Introduction, Notice, Probes, TrackerLink, Uplink, reach_warning
+from p2pfs.peer.downloading import Downloads, Surroundings, Trees
+from p2pfs.peer.library import Holding, Library, Records
 from p2pfs.peer.machine import Machine
-from p2pfs.peer.rates.line_rate import LineRate, Lines
-from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.serving.callee import Callee
-from p2pfs.peer.serving.deliveries import Deliveries
-from p2pfs.peer.serving.serving import ServingFactory, ServingHooks, ServingProtocol
+from p2pfs.peer.rates import LineRate, Lines, RateLimit
+from p2pfs.peer.serving import Callee, Deliveries, ServingFactory, ServingHooks, ServingProtocol
 from p2pfs.peer.settings import PeerSettings
-from p2pfs.peer.sharing.custodian import Custodian
-from p2pfs.peer.sharing.publishing import Publisher
-from p2pfs.peer.sources.call_backs import CallBacks
-from p2pfs.peer.sources.room import Room
+from p2pfs.peer.sharing import Custodian, Publisher
+from p2pfs.peer.sources import CallBacks, Room
 from p2pfs.tasks import end_of
 from p2pfs.wire.messages import NoticeCallBack, NoticeReachable
 

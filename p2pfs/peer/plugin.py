@@ -7,10 +7,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from p2pfs.daemon.descriptors import Descriptors, free_descriptors
-from p2pfs.daemon.service import Daemon, DaemonOptions, run_under_twistd
+from p2pfs.daemon import Daemon, DaemonOptions, Descriptors, free_descriptors, run_under_twistd
 from p2pfs.paths import default_state_directory
-from p2pfs.peer.rates.rate_limit import parse_rate
+from p2pfs.peer.rates import parse_rate
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import DEFAULT_LISTEN, DEFAULT_TRACKER, PeerSettings
 

@@ -14,11 +14,11 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs.daemon.service import Daemon
+from p2pfs.daemon import Daemon
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE, bound_address, client_endpoint
-from p2pfs.peer.commands.commands import peer_commands
+from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.machine import Machine, this_machine
 from p2pfs.peer.peer import Peer
 from p2pfs.peer.settings import PeerSettings

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from p2pfs.chunks import DEFAULT_CHUNK_SIZE
-from p2pfs.daemon.descriptors import Descriptors
-from p2pfs.wire.delivery_watch import LEAST_RATE
-from p2pfs.wire.keepalive import KeepAlive
+from p2pfs.daemon import Descriptors
+from p2pfs.wire import LEAST_RATE, KeepAlive
 
 DEFAULT_TRACKER = "tcp:127.0.0.1:6880"
 DEFAULT_LISTEN = "tcp:0:interface=127.0.0.1"

@@ -13,7 +13,7 @@ from random import Random
 from types import TracebackType
 from typing import Any, Literal
 
-from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage import Disk
 from p2pfs.testing.timeline import Timeline
 
 SECOND_NS = 1_000_000_000

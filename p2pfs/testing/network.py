@@ -21,7 +21,7 @@ from p2pfs.testing.reactor import HostReactor
 from p2pfs.testing.streams import SEGMENT, SOCKET_BUFFER, WINDOW
 from p2pfs.testing.timeline import Timeline
 from p2pfs.testing.transport import LOOPBACK, Connection, End, address_of
-from p2pfs.wire.keepalive import KeepAlive
+from p2pfs.wire import KeepAlive
 
 _T = TypeVar("_T")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from p2pfs.daemon.service import Daemon
-from p2pfs.peer.downloading.job import Fetched, Job
+from p2pfs.daemon import Daemon
+from p2pfs.peer.downloading import Fetched, Job
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings
-from p2pfs.peer.sharing.publishing import Published
+from p2pfs.peer.sharing import Published
 from p2pfs.testing.network import Host, Network
 from p2pfs.tracker.service import TrackerService
 from p2pfs.tracker.settings import TrackerSettings

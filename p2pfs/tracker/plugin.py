@@ -6,8 +6,7 @@ import os
 from random import Random
 from typing import Any
 
-from p2pfs.daemon.descriptors import Descriptors, free_descriptors
-from p2pfs.daemon.service import Daemon, DaemonOptions, run_under_twistd
+from p2pfs.daemon import Daemon, DaemonOptions, Descriptors, free_descriptors, run_under_twistd
 from p2pfs.paths import default_state_directory
 from p2pfs.tracker.service import TrackerService
 from p2pfs.tracker.settings import DEFAULT_LISTEN, TrackerSettings

@@ -22,8 +22,8 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import parse_address
 from p2pfs.listening import address_endpoint
 from p2pfs.tracker.members import Member
+from p2pfs.wire import MessageProtocol
 from p2pfs.wire import messages as m
-from p2pfs.wire.protocol import MessageProtocol
 
 PROBE_SECONDS = 5.0
 """How long it may take until a peer that was pinged says so."""

@@ -22,11 +22,8 @@ from p2pfs.tracker.members import Member, Members
 from p2pfs.tracker.probing import Prober
 from p2pfs.tracker.quotas import OverQuota, Quotas
 from p2pfs.tracker.vouchers import Vouchers
+from p2pfs.wire import KeepAlive, MessageProtocol, Notices, Reception
 from p2pfs.wire import messages as m
-from p2pfs.wire.keepalive import KeepAlive
-from p2pfs.wire.notices import Notices
-from p2pfs.wire.protocol import MessageProtocol
-from p2pfs.wire.reception import Reception
 
 _REPLY_ROOM = m.CONTROL_LINE_LIMIT - 64 * m.KIB
 """Bytes of a reply's line that its entries may take; the rest is for names and other fields."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IListeningPort
 
-from p2pfs.daemon.service import Daemon
+from p2pfs.daemon import Daemon
 from p2pfs.listening import NONE
 from p2pfs.tracker.commands import tracker_commands
 from p2pfs.tracker.settings import TrackerSettings

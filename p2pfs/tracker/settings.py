@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from p2pfs.daemon.descriptors import Descriptors
+from p2pfs.daemon import Descriptors
 from p2pfs.tracker.quotas import Quotas
-from p2pfs.wire.keepalive import KeepAlive
+from p2pfs.wire import KeepAlive
 
 DEFAULT_LISTEN = "tcp:6880:interface=127.0.0.1"
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from p2pfs.peer.storage.part_file import is_part_name
+from p2pfs.peer.storage import is_part_name
 from tests.daemons.process import sha256
 
 EXPECTED_IN_LOGS: Mapping[str, str] = {}

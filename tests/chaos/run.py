@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from p2pfs.errors import P2pfsError
-from p2pfs.peer.library.recorder import journal_path
+from p2pfs.peer.library import journal_path
 from p2pfs.peer.peer import JOURNALS
 from tests.chaos.checks import (
     Copies,

@@ -9,10 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
-from p2pfs.peer.storage.part_file import part_name
+from p2pfs.peer.storage import part_name
 from tests.chaos.checks import Copies, alarming_lines, is_sentence, parts_known, strays
 from tests.chaos.disk import CannotMount, SmallDisk, mounted_below
 from tests.chaos.plan import LONG_RUN, TRACKER, Act, Plan, Step, draw
@@ -99,7 +100,10 @@ def test_strays() -> None:
     """Only finished files and known part files may lie about."""
     copies = Copies({Path("/d/x"): "0"})
     one, two, three, four = [f"/d/{part_name(Random(seed))}" for seed in range(4)]
-    shares = [{"path": "/d/x", "target": None}, {"path": one, "target": "/d/y"}]
+    shares: list[dict[str, Any]] = [
+        {"path": "/d/x", "target": None},
+        {"path": one, "target": "/d/y"},
+    ]
     transfers = [{"path": "/d/z", "part": two}, {"path": "/d/w", "part": None}]
     status = {"shares": shares, "transfers": transfers}
     cut = Path("/e", Path(four).name)

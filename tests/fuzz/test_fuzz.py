@@ -5,18 +5,18 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections.abc import Iterator, Sequence
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from twisted.internet.defer import fail
 
 from p2pfs import names
 from p2pfs.chunks import FileInfo
-from p2pfs.peer.serving.serving import ServingProtocol
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.serving import ServingProtocol
+from p2pfs.peer.storage import PartFile
 from p2pfs.tracker.directory import Directory
+from p2pfs.wire import Pending
 from p2pfs.wire import messages as m
-from p2pfs.wire.requests import Pending
 from tests.conftest import LoggedFailures
 from tests.fuzz import CORPUS, HERE, TARGETS
 from tests.fuzz.faults import Fault, check, no_logged_failures
@@ -68,7 +68,9 @@ def _echo_at_once(self: ServingProtocol, message: m.Message, line: bytes) -> Non
         self._enqueue(message, len(line))
 
 
-def _shifted(part: PartFile, offset: int, pieces: Sequence[bytes], write=PartFile.write) -> None:
+def _shifted(
+    part: PartFile, offset: int, pieces: Sequence[bytes], write: Any = PartFile.write
+) -> None:
     write(part, offset + 1, pieces)
 
 

@@ -16,7 +16,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.protocol import Factory
 
 from p2pfs.errors import P2pfsError
-from p2pfs.peer.commands.commands import peer_commands
+from p2pfs.peer.commands import peer_commands
 from tests.hostile.conftest import Honest, LogLines
 from tests.hostile.lines import BAD_NAMES, KINDS, NUMBERS, RUBBISH
 from tests.hostile.raw import Lying, LyingConnection, buffered

@@ -16,20 +16,15 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address, parse_address
 from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
+from p2pfs.peer.downloading import Surroundings
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.source_set import HEARTBEAT
-from p2pfs.peer.downloading.surroundings import Surroundings
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.library.recorder import DownloadRecorder
-from p2pfs.peer.library.records import Records
-from p2pfs.peer.policy.experience import Experience
-from p2pfs.peer.rates.rate_limit import RateLimit
+from p2pfs.peer.library import DownloadRecorder, Holding, Records
+from p2pfs.peer.policy import Experience
+from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.sources.connection import SourceConnection
-from p2pfs.peer.sources.memory_sink import SpareMemory
-from p2pfs.peer.sources.pool import ReadySource
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.sources import ReadySource, SourceConnection, SpareMemory
+from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire.messages import ReplyFileLocation
 from tests.memory_transport import MemoryTransport

@@ -8,8 +8,8 @@ from pathlib import Path
 from random import Random
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.storage.files import Stamp
+from p2pfs.peer.library import Holding
+from p2pfs.peer.storage import Stamp
 
 
 def content(size: int, seed: int = 1) -> bytes:

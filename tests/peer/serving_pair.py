@@ -9,14 +9,11 @@ from typing import Any
 
 from p2pfs.addresses import Address
 from p2pfs.chunks import FileInfo
-from p2pfs.peer.library.library import Holding, Library
-from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.serving.serving import ServingFactory, ServingHooks
-from p2pfs.peer.sources.connection import SourceConnection
-from p2pfs.peer.sources.sink import ChunkSink
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import FileChanged
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.rates import RateLimit
+from p2pfs.peer.serving import ServingFactory, ServingHooks
+from p2pfs.peer.sources import ChunkSink, SourceConnection
+from p2pfs.peer.storage import Disk, FileChanged, PartFile
 from p2pfs.testing.inline import InlineReactor
 from tests.memory_transport import MemoryTransport
 

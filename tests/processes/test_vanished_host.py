@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IReactorTCP
 
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.protocol import TrackerFactory
-from p2pfs.wire.keepalive import KeepAlive
+from p2pfs.wire import KeepAlive
 from tests.swarm.harness import until
 
 TRACKER, PEER = "198.18.77.1", "198.18.77.2"

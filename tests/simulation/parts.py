@@ -10,7 +10,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from p2pfs.peer.storage.part_file import is_part_name
+from p2pfs.peer.storage import is_part_name
 from p2pfs.testing import Host, Network
 
 PORT = 7000

@@ -13,8 +13,8 @@ import pytest
 from benchmarks.crowd.bounds import equal_links, unequal_links
 from p2pfs.console.command import Answer, CommandSet
 from p2pfs.peer.announcing.tracker_client import TrackerClient
-from p2pfs.peer.commands.commands import peer_commands
-from p2pfs.peer.downloading.job import Fetched
+from p2pfs.peer.commands import peer_commands
+from p2pfs.peer.downloading import Fetched
 from p2pfs.testing import Network, Swarm, download, publish
 from p2pfs.tracker.commands import tracker_commands
 from p2pfs.tracker.crowds import Crowds

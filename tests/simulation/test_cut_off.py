@@ -12,9 +12,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from p2pfs.addresses import Address
 from p2pfs.errors import DownloadFailed, TrackerUnavailable
 from p2pfs.identity import PeerKey
-from p2pfs.peer.announcing.introduction import Introduction
-from p2pfs.peer.announcing.tracker_link import TrackerLink
-from p2pfs.peer.commands.commands import peer_commands
+from p2pfs.peer.announcing import Introduction, TrackerLink
+from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.commands.why import why
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings

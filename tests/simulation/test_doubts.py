@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import Cancelled
-from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library import Holding
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.sharing.doubts import AGAIN_SECONDS, MOST_WAITING, Doubts
 from p2pfs.testing import Host, Network, Swarm, download, publish

@@ -10,7 +10,7 @@ from twisted.internet.error import TimeoutError as ConnectTimeout
 
 from p2pfs.testing import Connection, Host, Network
 from p2pfs.testing.streams import SOCKET_BUFFER, WINDOW
-from p2pfs.wire.keepalive import KeepAlive
+from p2pfs.wire import KeepAlive
 from tests.simulation.parts import PORT, Notes, Pair, Stuffing, outcome_of
 
 MB = 1_000_000

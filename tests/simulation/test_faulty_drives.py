@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import AlreadyExists, Cancelled, DownloadFailed, Refused, StorageProblem
-from p2pfs.peer.library.recorder import journal_path
+from p2pfs.peer.library import journal_path
 from p2pfs.peer.peer import JOURNALS
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish

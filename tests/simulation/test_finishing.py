@@ -10,7 +10,7 @@ import pytest
 
 from p2pfs.console.command import Progress
 from p2pfs.errors import Cancelled
-from p2pfs.peer.commands.commands import peer_commands
+from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, publish
 

@@ -13,7 +13,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import AlreadyExists, Cancelled, StorageProblem, UsageProblem
-from p2pfs.peer.downloading.job import Job
+from p2pfs.peer.downloading import Job
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, download, publish
 from tests.simulation.parts import outcome_of, part_files

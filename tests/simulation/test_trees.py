@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from p2pfs.errors import Cancelled, DownloadFailed
+from p2pfs.peer.downloading import Fetched
 from p2pfs.peer.downloading.download import Download
-from p2pfs.peer.downloading.job import Fetched
 from p2pfs.peer.downloading.trees import FILES_AT_ONCE
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Network, Swarm, publish

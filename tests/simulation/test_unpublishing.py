@@ -11,9 +11,9 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import Cancelled
-from p2pfs.peer.downloading.job import Fetched
+from p2pfs.peer.downloading import Fetched
 from p2pfs.peer.service import PeerService
-from p2pfs.peer.storage.files import FileChanged
+from p2pfs.peer.storage import FileChanged
 from p2pfs.testing import Network, Swarm, download, publish
 from p2pfs.tracker.service import TrackerService
 from tests.simulation.parts import outcome_of, part_files

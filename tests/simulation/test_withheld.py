@@ -12,7 +12,7 @@ import pytest
 from twisted.internet.defer import Deferred, fail
 
 from p2pfs.errors import DownloadFailed, NotFound, OutOfResources
-from p2pfs.peer.commands.commands import peer_commands
+from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.why import why
 from p2pfs.peer.service import PeerService

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library import Holding
 from p2pfs.peer.service import PeerService
-from p2pfs.peer.storage.part_file import is_part_name
+from p2pfs.peer.storage import is_part_name
 from p2pfs.testing import Host
 from tests.soak.scene import Scene
 from tests.soak.truth import DOWNLOADS

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.library.recorder import journal_path
+from p2pfs.peer.library import Holding, journal_path
 from p2pfs.peer.peer import JOURNALS
 from p2pfs.peer.service import PeerService
-from p2pfs.peer.storage.part_file import is_part_name
+from p2pfs.peer.storage import is_part_name
 from p2pfs.testing import Connection, Host
 from p2pfs.testing.endings import reachable
 from p2pfs.testing.swarm import PEER_PORT

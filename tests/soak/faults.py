@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from random import Random
 
-from p2pfs.peer.storage.part_file import is_part_name
+from p2pfs.peer.storage import is_part_name
 from p2pfs.testing import Connection, Host
 from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
 from tests.soak.plan import Fault

@@ -10,7 +10,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 from p2pfs.errors import P2pfsError
-from p2pfs.peer.downloading.job import Fetched
+from p2pfs.peer.downloading import Fetched
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm
 from tests.soak.checks import FileChecks

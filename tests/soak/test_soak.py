@@ -16,13 +16,12 @@ from twisted.python.failure import Failure
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import DownloadFailed
 from p2pfs.peer.downloading.download import Download
-from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library import Holding
 from p2pfs.peer.service import PeerService
-from p2pfs.peer.storage.files import Stamp
-from p2pfs.peer.storage.part_file import part_name
+from p2pfs.peer.storage import Stamp, part_name
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.testing.swarm import PEER_PORT
-from p2pfs.wire.protocol import MessageProtocol
+from p2pfs.wire import MessageProtocol
 from tests.soak.checks import FileChecks
 from tests.soak.endings import EndChecks
 from tests.soak.false_holder import KINDS
@@ -394,7 +393,7 @@ def banned(stage: Stage, host: Host) -> None:
     """What the log has when a source is banned."""
     text = "Banned for {name}: {error}"
     error = f"{host.address}:6881: it sent a wrong chunk"
-    stage.listener({"log_format": text, "log_source": stage, "name": "f", "error": error})  # type: ignore[typeddict-item]  # events have no type
+    stage.listener({"log_format": text, "log_source": stage, "name": "f", "error": error})
 
 
 def test_who_is_honest_is_not_banned(stage: Stage) -> None:

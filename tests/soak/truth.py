@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from p2pfs.peer.storage.part_file import is_part_name
+from p2pfs.peer.storage import is_part_name
 from p2pfs.testing import Host, Swarm
 
 DOWNLOADS = "got"

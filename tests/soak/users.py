@@ -18,7 +18,7 @@ from p2pfs.errors import (
     StorageProblem,
     TrackerUnavailable,
 )
-from p2pfs.peer.downloading.job import Fetched
+from p2pfs.peer.downloading import Fetched
 from p2pfs.peer.downloading.trees import TreeJob
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, download, publish

@@ -5,8 +5,8 @@ from __future__ import annotations
 from p2pfs.testing import Host
 from p2pfs.testing.swarm import PEER_PORT
 from p2pfs.tracker.service import TrackerService
+from p2pfs.wire import MessageProtocol
 from p2pfs.wire.output import Output
-from p2pfs.wire.protocol import MessageProtocol
 from tests.soak.scene import Scene
 
 GRACE_SECONDS = 10.0

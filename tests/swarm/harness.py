@@ -12,13 +12,13 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from p2pfs.peer.downloading.job import Fetched
+from p2pfs.peer.downloading import Fetched
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import Patience, PeerSettings
-from p2pfs.peer.storage.part_file import is_part_name
+from p2pfs.peer.storage import is_part_name
 from p2pfs.tracker.service import TrackerService
 from p2pfs.tracker.settings import TrackerSettings
-from p2pfs.wire.keepalive import KeepAlive
+from p2pfs.wire import KeepAlive
 
 IMPATIENT = Patience(
     connect=2.0,
@@ -142,7 +142,7 @@ async def download(peer: PeerService, name: str, target: Path, overwrite: bool =
 
 async def run(peer: PeerService, line: str) -> Any:
     """Run a console line and return its answer's data."""
-    from p2pfs.peer.commands.commands import peer_commands
+    from p2pfs.peer.commands import peer_commands
 
     commands = peer_commands(peer.peer)
     return (await commands.run(commands.parse_line(line), lambda progress: None)).data

@@ -18,8 +18,7 @@ from p2pfs.errors import (
     StorageProblem,
 )
 from p2pfs.peer.library.database import Database
-from p2pfs.peer.storage.hashing import copy_chunks
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.storage import PartFile, copy_chunks
 from tests.swarm.harness import (
     MIB,
     Swarm,

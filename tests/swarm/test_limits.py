@@ -11,7 +11,7 @@ from twisted.internet import reactor
 
 from p2pfs.errors import DownloadFailed, UsageProblem
 from p2pfs.peer.sources.receive_window import receive_window
-from p2pfs.wire.sockets import tcp_path
+from p2pfs.wire import tcp_path
 from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, until
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_twisted import ensureDeferred
 
-from p2pfs.peer.commands.commands import peer_commands
+from p2pfs.peer.commands import peer_commands
 from tests.swarm.harness import Swarm, publish, run
 
 

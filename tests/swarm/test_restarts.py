@@ -18,13 +18,11 @@ from p2pfs.errors import (
     NotFound,
     P2pfsError,
 )
+from p2pfs.peer.library import journal_path, salvage
 from p2pfs.peer.library.database import Database, row
-from p2pfs.peer.library.recorder import journal_path
-from p2pfs.peer.library.salvage import Salvaged, salvage
+from p2pfs.peer.library.salvage import Salvaged
 from p2pfs.peer.peer import JOURNALS, STATE_FILE
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.hashing import FileHasher
-from p2pfs.peer.storage.part_file import part_name
+from p2pfs.peer.storage import Disk, FileHasher, part_name
 from tests.swarm.harness import (
     MIB,
     Swarm,

@@ -137,7 +137,7 @@ async def test_status_shows_a_transfer_under_way(swarm: Swarm) -> None:
 @ensureDeferred
 async def test_publishing_reports_progress_and_can_be_cancelled(swarm: Swarm) -> None:
     """A cancelled publish leaves nothing shared."""
-    from p2pfs.peer.commands.commands import peer_commands
+    from p2pfs.peer.commands import peer_commands
 
     peer = await swarm.peer("p")
     path = swarm.file("x.bin", 0)

@@ -9,7 +9,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from p2pfs.errors import Cancelled, DownloadFailed, InvalidName, NotFound
-from p2pfs.peer.commands.commands import peer_commands
+from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.service import PeerService
 from tests.swarm.foreign import ForeignConnection, ForeignSource
 from tests.swarm.harness import MIB, Swarm, part_file, random_bytes, run, until

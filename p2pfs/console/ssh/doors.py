@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from p2pfs.wire.admission import Admission
+from p2pfs.wire import Admission
 
 C = TypeVar("C", bound=Hashable)
 

@@ -29,7 +29,7 @@ from p2pfs.console.command import CommandSet
 from p2pfs.console.ssh.doors import Doorkeeper, Doors
 from p2pfs.console.ssh.keys import AuthorizedKeysFile, host_key
 from p2pfs.console.ssh.session import ConsoleUser
-from p2pfs.wire.notices import Notices
+from p2pfs.wire import Notices
 
 TURNED_AWAY = "was turned away: too many connections to the SSH console have not logged in."
 """What the log says of a host."""

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from p2pfs.errors import P2pfsError
-from p2pfs.peer.library.library import Holding, Library
+from p2pfs.peer.library import Holding, Library
 
 FIRST_PAUSE = 30.0
 """Seconds after which what was refused is offered again; twice as long each time in vain."""

@@ -13,10 +13,8 @@ from p2pfs.addresses import parse_address
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidAddress, P2pfsError, Refused, TrackerUnavailable
 from p2pfs.peer.announcing.introduction import Introduction
+from p2pfs.wire import LEAST_RATE, KeepAlive, Pending, RequestProtocol, said
 from p2pfs.wire import messages as m
-from p2pfs.wire.delivery_watch import LEAST_RATE
-from p2pfs.wire.keepalive import KeepAlive
-from p2pfs.wire.requests import Pending, RequestProtocol, said
 
 Notice: TypeAlias = m.NoticeReachable | m.NoticeCallBack
 """What a tracker says without having been asked, to a peer that has a key."""

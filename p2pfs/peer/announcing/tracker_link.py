@@ -20,8 +20,8 @@ from p2pfs.peer.announcing.introduction import Introduction
 from p2pfs.peer.announcing.tracker_client import Notice, TrackerClient
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.tasks import end_of
+from p2pfs.wire import QUIET
 from p2pfs.wire.messages import NoticeReachable
-from p2pfs.wire.requests import QUIET
 
 STALE = 1.0
 """Seconds after which an attempt to connect is better begun anew than waited for.

@@ -21,8 +21,8 @@ from p2pfs.peer.announcing.refusals import Refusals
 from p2pfs.peer.announcing.tracker_client import Notice, TrackerClient
 from p2pfs.peer.announcing.tracker_link import TrackerLink
 from p2pfs.peer.announcing.witness import Witness
-from p2pfs.peer.library.library import Holding, Library
-from p2pfs.peer.rates.line_rate import Lines
+from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.rates import Lines
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.wire.messages import ReplyFileLocation
 

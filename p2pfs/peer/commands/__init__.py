@@ -1,1 +1,5 @@
 """The peer's commands, as its consoles offer them."""
+
+from p2pfs.peer.commands.commands import peer_commands
+
+__all__ = ["peer_commands"]

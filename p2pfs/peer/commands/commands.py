@@ -25,11 +25,11 @@ from p2pfs.console.rendering import size_text
 from p2pfs.errors import UsageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
-from p2pfs.peer.announcing.listing import Listing
+from p2pfs.peer.announcing import Listing
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.why import why
 from p2pfs.peer.peer import Peer
-from p2pfs.peer.rates.rate_limit import parse_rate
+from p2pfs.peer.rates import parse_rate
 from p2pfs.threads import in_thread
 
 REPORT_SECONDS = 0.2

@@ -6,10 +6,9 @@ from typing import Any
 
 from p2pfs.console.command import Answer
 from p2pfs.console.rendering import size_text, table
-from p2pfs.peer.downloading.explanation import seconds_text
-from p2pfs.peer.downloading.job import Job
+from p2pfs.peer.downloading import Job, seconds_text
 from p2pfs.peer.peer import Peer
-from p2pfs.peer.rates.pace import Reached
+from p2pfs.peer.rates import Reached
 
 
 def status(peer: Peer) -> Answer:

@@ -8,10 +8,15 @@ import msgspec
 
 from p2pfs.console.command import Answer
 from p2pfs.console.rendering import size_text
-from p2pfs.peer.downloading.explanation import Explanation, Group, SourceState, seconds_text
-from p2pfs.peer.downloading.failed_downloads import FailedDownload
-from p2pfs.peer.downloading.job import Job
-from p2pfs.peer.library.library import Holding
+from p2pfs.peer.downloading import (
+    Explanation,
+    FailedDownload,
+    Group,
+    Job,
+    SourceState,
+    seconds_text,
+)
+from p2pfs.peer.library import Holding
 from p2pfs.peer.peer import Peer
 
 

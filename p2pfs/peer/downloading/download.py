@@ -39,14 +39,10 @@ from p2pfs.peer.downloading.source_set import HEARTBEAT, Sourcing
 from p2pfs.peer.downloading.stand_ins import StandIns
 from p2pfs.peer.downloading.surroundings import Surroundings
 from p2pfs.peer.downloading.wishes import Wishes
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.library.recorder import DownloadRecorder
-from p2pfs.peer.policy.picker import Picker
-from p2pfs.peer.rates.pace import Pace, Reached
-from p2pfs.peer.rates.rate_meter import RateMeter
-from p2pfs.peer.sources.connection import SourceConnection, WrongChunk
-from p2pfs.peer.sources.pool import Source, SourcePool
-from p2pfs.peer.sources.sink import ChunkSink
+from p2pfs.peer.library import DownloadRecorder, Holding
+from p2pfs.peer.policy import Picker
+from p2pfs.peer.rates import Pace, RateMeter, Reached
+from p2pfs.peer.sources import ChunkSink, Source, SourceConnection, SourcePool, WrongChunk
 from p2pfs.wire.messages import ReplyFileLocation
 
 IMPATIENT = 15.0

@@ -27,16 +27,21 @@ from p2pfs.peer.downloading.job import Fetched, Job
 from p2pfs.peer.downloading.mending import Mending
 from p2pfs.peer.downloading.places import Place, place_of
 from p2pfs.peer.downloading.surroundings import Surroundings
-from p2pfs.peer.library.library import Holding, Library
-from p2pfs.peer.library.recorder import DownloadRecorder
-from p2pfs.peer.library.records import Records, warn_not_recorded
-from p2pfs.peer.rates.pace import Reached
-from p2pfs.peer.sharing.custodian import Custodian
-from p2pfs.peer.sources.pool import SourcePool
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import FileChanged, Stamp, already_exists
-from p2pfs.peer.storage.hashing import copy_chunks
-from p2pfs.peer.storage.part_file import PartFile, is_same, part_name, remove_part
+from p2pfs.peer.library import DownloadRecorder, Holding, Library, Records, warn_not_recorded
+from p2pfs.peer.rates import Reached
+from p2pfs.peer.sharing import Custodian
+from p2pfs.peer.sources import SourcePool
+from p2pfs.peer.storage import (
+    Disk,
+    FileChanged,
+    PartFile,
+    Stamp,
+    already_exists,
+    copy_chunks,
+    is_same,
+    part_name,
+    remove_part,
+)
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
 from p2pfs.wire.messages import ReplyFileLocation

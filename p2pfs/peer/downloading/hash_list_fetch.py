@@ -14,12 +14,9 @@ from p2pfs.errors import Refused
 from p2pfs.peer.downloading.explanation import AskedFacts
 from p2pfs.peer.downloading.source_set import Sourcing
 from p2pfs.peer.downloading.surroundings import Surroundings
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.library.recorder import DownloadRecorder
-from p2pfs.peer.policy.seats import Rank
-from p2pfs.peer.policy.trial import Trial
-from p2pfs.peer.sources.connection import SourceConnection
-from p2pfs.peer.sources.pool import Source
+from p2pfs.peer.library import DownloadRecorder, Holding
+from p2pfs.peer.policy import Rank, Trial
+from p2pfs.peer.sources import Source, SourceConnection
 
 Blame = Callable[[Failure, Source, SourceConnection], None]
 

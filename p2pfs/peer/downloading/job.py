@@ -10,8 +10,8 @@ from p2pfs.chunks import bytes_in
 from p2pfs.errors import Cancelled
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.places import Place
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.rates.pace import Reached
+from p2pfs.peer.library import Holding
+from p2pfs.peer.rates import Reached
 
 
 @dataclass(frozen=True)

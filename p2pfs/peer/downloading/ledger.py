@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
-from p2pfs.peer.policy.relief import Burden
-from p2pfs.peer.policy.trial import Trial
-from p2pfs.peer.sources.connection import SourceConnection
-from p2pfs.peer.sources.pool import Source
+from p2pfs.peer.policy import Burden, Trial
+from p2pfs.peer.sources import Source, SourceConnection
 
 
 @dataclass

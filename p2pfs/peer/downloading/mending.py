@@ -9,12 +9,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.errors import Cancelled, P2pfsError
-from p2pfs.peer.announcing.uplink import Uplink
+from p2pfs.peer.announcing import Uplink
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.job import Job
-from p2pfs.peer.library.library import Holding, Library
-from p2pfs.peer.library.recorder import DownloadRecorder
-from p2pfs.peer.storage.hashing import right_chunks_of
+from p2pfs.peer.library import DownloadRecorder, Holding, Library
+from p2pfs.peer.storage import right_chunks_of
 from p2pfs.threads import in_thread
 
 AT_LEAST_BETWEEN = 30.0

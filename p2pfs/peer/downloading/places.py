@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from p2pfs.errors import StorageProblem
-from p2pfs.peer.storage.files import explained
+from p2pfs.peer.storage import explained
 
 
 class Directory(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pfs.wire.delivery_watch import GAP
+from p2pfs.wire import GAP
 
 
 class ProgressClock:

@@ -19,12 +19,9 @@ from p2pfs.errors import Refused
 from p2pfs.peer.downloading.ledger import Asked, Ledger
 from p2pfs.peer.downloading.source_set import Sourcing
 from p2pfs.peer.downloading.surroundings import Surroundings
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.policy.picker import Picker, PickerSource
-from p2pfs.peer.policy.trial import Trial
-from p2pfs.peer.sources.connection import SourceConnection, WrongChunk
-from p2pfs.peer.sources.memory_sink import MemorySink
-from p2pfs.peer.sources.pool import Source
+from p2pfs.peer.library import Holding
+from p2pfs.peer.policy import Picker, PickerSource, Trial
+from p2pfs.peer.sources import MemorySink, Source, SourceConnection, WrongChunk
 
 DOUBLING = 0.25
 """Seconds after which it is asked of a first one beside, then of 3, of 7, and so on."""

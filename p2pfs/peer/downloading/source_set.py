@@ -14,16 +14,13 @@ from p2pfs.errors import InvalidAddress, InvalidFileInfo, P2pfsError, SourceFail
 from p2pfs.peer.downloading.explanation import SourceFacts, seconds_text
 from p2pfs.peer.downloading.surroundings import Surroundings
 from p2pfs.peer.downloading.trials import Trials
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.policy.picker import Picker
-from p2pfs.peer.policy.seats import share_out
-from p2pfs.peer.policy.trial import Trial
-from p2pfs.peer.rates.pace import Pace
-from p2pfs.peer.sources.connection import OutOfReach, SourceConnection
-from p2pfs.peer.sources.pool import ReadySource, Source, SourcePool
+from p2pfs.peer.library import Holding
+from p2pfs.peer.policy import Picker, Trial, share_out
+from p2pfs.peer.rates import Pace
+from p2pfs.peer.sources import OutOfReach, ReadySource, Source, SourceConnection, SourcePool
 from p2pfs.printable import printable
+from p2pfs.wire import QUIET
 from p2pfs.wire.messages import ReplyFileLocation
-from p2pfs.wire.requests import QUIET
 
 HEARTBEAT = 0.2
 """Seconds between looks at what no event tells."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from p2pfs.peer.downloading.ledger import Ledger
 from p2pfs.peer.downloading.source_set import Sourcing
-from p2pfs.peer.policy.picker import Picker
-from p2pfs.peer.policy.relief import Burden, to_relieve
+from p2pfs.peer.policy import Burden, Picker, to_relieve
 
 
 class StandIns:

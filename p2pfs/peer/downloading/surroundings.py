@@ -7,15 +7,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from p2pfs.peer.announcing.uplink import Uplink
-from p2pfs.peer.policy.experience import Experience
-from p2pfs.peer.policy.intake import Intake
-from p2pfs.peer.rates.line_rate import LineRate
-from p2pfs.peer.rates.rate_limit import RateLimit
+from p2pfs.peer.announcing import Uplink
+from p2pfs.peer.policy import Experience, Intake
+from p2pfs.peer.rates import LineRate, RateLimit
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.sources.call_backs import CallBacks
-from p2pfs.peer.sources.memory_sink import SpareMemory
-from p2pfs.peer.sources.room import Room
+from p2pfs.peer.sources import CallBacks, Room, SpareMemory
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ from twisted.internet.defer import Deferred, DeferredList, DeferredLock
 
 from p2pfs.chunks import FileInfo
 from p2pfs.errors import Cancelled, DownloadFailed, NotFound, P2pfsError
-from p2pfs.peer.announcing.listing import Listing
-from p2pfs.peer.announcing.uplink import Uplink
+from p2pfs.peer.announcing import Listing, Uplink
 from p2pfs.peer.downloading.downloads import Downloads
 from p2pfs.peer.downloading.job import Fetched, Job
 from p2pfs.peer.downloading.places import Directory, Place
-from p2pfs.peer.library.library import Library
-from p2pfs.peer.sources.pool import SourcePool
-from p2pfs.peer.storage.files import explained
+from p2pfs.peer.library import Library
+from p2pfs.peer.sources import SourcePool
+from p2pfs.peer.storage import explained
 from p2pfs.tasks import detached
 from p2pfs.threads import in_thread
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from p2pfs.peer.downloading.surroundings import Surroundings
-from p2pfs.peer.policy.picker import Picker, Standing
-from p2pfs.peer.policy.seats import Claim, Rank
-from p2pfs.peer.policy.trial import patience
-from p2pfs.peer.sources.pool import Source
+from p2pfs.peer.policy import Claim, Picker, Rank, Standing, patience
+from p2pfs.peer.sources import Source
 
 
 class Trials:

@@ -10,10 +10,9 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.peer.downloading.side_trials import SideTrials
 from p2pfs.peer.downloading.source_set import Sourcing
 from p2pfs.peer.downloading.surroundings import Surroundings
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.policy.picker import Picker, PickerSource
-from p2pfs.peer.sources.connection import Answer, SourceConnection
-from p2pfs.peer.sources.pool import Source
+from p2pfs.peer.library import Holding
+from p2pfs.peer.policy import Picker, PickerSource
+from p2pfs.peer.sources import Answer, Source, SourceConnection
 
 AHEAD = 1
 """Offers beyond a source's window, once it has sent something: an offer waits for the payload that

@@ -17,8 +17,7 @@ from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import InvalidName, P2pfsError, StartupProblem, StorageProblem
 from p2pfs.names import check_filename
 from p2pfs.peer.library.library import Holding
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import Stamp
+from p2pfs.peer.storage import Disk, Stamp
 
 _SCHEMA_VERSION = 2
 _SCHEMA = """

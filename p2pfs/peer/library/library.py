@@ -8,9 +8,8 @@ from pathlib import Path
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import AlreadyExists, NotFound
-from p2pfs.peer.rates.pace import Reached
-from p2pfs.peer.storage.files import Stamp
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.rates import Reached
+from p2pfs.peer.storage import PartFile, Stamp
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,7 @@ from p2pfs.chunks import MIB, ChunkSet, bytes_in
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.library.records import Records, warn_not_recorded
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import remove
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.storage import Disk, PartFile, remove
 from p2pfs.threads import in_thread
 
 SYNC_SECONDS = 2.0

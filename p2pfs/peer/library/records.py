@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.library.database import Database, Row, row
 from p2pfs.peer.library.library import Holding
-from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage import Disk
 from p2pfs.threads import in_thread
 
 _log = Logger()

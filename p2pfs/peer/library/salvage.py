@@ -13,11 +13,15 @@ from typing import NamedTuple
 from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.library.library import Holding
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import Stamp
-from p2pfs.peer.storage.hashing import hash_list, right_chunks
-from p2pfs.peer.storage.journal import Traces, read_journal
-from p2pfs.peer.storage.part_file import identity_at
+from p2pfs.peer.storage import (
+    Disk,
+    Stamp,
+    Traces,
+    hash_list,
+    identity_at,
+    read_journal,
+    right_chunks,
+)
 
 
 class Salvaged(NamedTuple):

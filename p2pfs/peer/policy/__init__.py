@@ -3,3 +3,30 @@
 Which chunk is asked of whom, which source gets a connection, which downloader has its turn. Time
 and randomness are handed in, so each choice can be tried by itself.
 """
+
+from p2pfs.peer.policy.experience import Experience
+from p2pfs.peer.policy.intake import Intake
+from p2pfs.peer.policy.picker import Picker, PickerSource, Standing
+from p2pfs.peer.policy.relief import Burden, to_relieve
+from p2pfs.peer.policy.seats import Claim, Rank, share_out
+from p2pfs.peer.policy.trial import Trial, patience
+from p2pfs.peer.policy.upload_turns import UploadTurns
+from p2pfs.peer.policy.want_lists import MOST_WISHES, Wish
+
+__all__ = [
+    "MOST_WISHES",
+    "Burden",
+    "Claim",
+    "Experience",
+    "Intake",
+    "Picker",
+    "PickerSource",
+    "Rank",
+    "Standing",
+    "Trial",
+    "UploadTurns",
+    "Wish",
+    "patience",
+    "share_out",
+    "to_relieve",
+]

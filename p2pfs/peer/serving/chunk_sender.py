@@ -9,14 +9,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from p2pfs.errors import StorageProblem
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.rates.rate_limit import RateLimit
+from p2pfs.peer.library import Holding
+from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.serving.file_sender import FileSender, can_send_files
-from p2pfs.peer.storage.files import ChunkReader
+from p2pfs.peer.storage import ChunkReader
 from p2pfs.threads import in_thread
+from p2pfs.wire import Budget, MessageProtocol
 from p2pfs.wire import messages as m
-from p2pfs.wire.budget import Budget
-from p2pfs.wire.protocol import MessageProtocol
 
 FRAME = 512 * 1024
 """Bytes of a chunk read from the disk in one go."""

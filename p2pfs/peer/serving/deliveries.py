@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.rates.line_rate import LineRate
+from p2pfs.peer.library import Holding
+from p2pfs.peer.rates import LineRate
 
 MOST_UNDER_WAY = 64
 """Chunks under way to one receiver that are remembered."""

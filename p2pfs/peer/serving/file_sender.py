@@ -11,8 +11,8 @@ from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.storage.files import ChunkReader
+from p2pfs.peer.rates import RateLimit
+from p2pfs.peer.storage import ChunkReader
 from p2pfs.threads import in_thread
 
 PORTION = 1 << 20

@@ -10,9 +10,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Refused
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.policy.upload_turns import UploadTurns
-from p2pfs.peer.policy.want_lists import MOST_WISHES, Wish
+from p2pfs.peer.library import Holding
+from p2pfs.peer.policy import MOST_WISHES, UploadTurns, Wish
 from p2pfs.wire.messages import PeerWant
 
 MOST_AT_A_TIME = 64

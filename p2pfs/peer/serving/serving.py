@@ -15,23 +15,17 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import is_loopback
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
-from p2pfs.peer.library.library import Holding, Library
-from p2pfs.peer.rates.line_rate import LineRate
-from p2pfs.peer.rates.rate_limit import RateLimit
+from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.rates import LineRate, RateLimit
 from p2pfs.peer.serving.chunk_sender import ChunkSender
 from p2pfs.peer.serving.deliveries import Deliveries
 from p2pfs.peer.serving.offers import Offers
 from p2pfs.peer.serving.sending import Sending
-from p2pfs.peer.sources.call_backs import Expected
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import ChunkReader, FileAway, FileChanged
+from p2pfs.peer.sources import Expected
+from p2pfs.peer.storage import ChunkReader, Disk, FileAway, FileChanged
 from p2pfs.threads import in_thread
+from p2pfs.wire import HostRates, MessageProtocol, Notices, Reception, set_tcp_options
 from p2pfs.wire import messages as m
-from p2pfs.wire.host_rates import HostRates
-from p2pfs.wire.notices import Notices
-from p2pfs.wire.protocol import MessageProtocol
-from p2pfs.wire.reception import Reception
-from p2pfs.wire.sockets import set_tcp_options
 
 MAX_QUEUE = 64
 """Requests that wait on one connection before no more are read from it."""

@@ -15,15 +15,26 @@ from twisted.python.failure import Failure
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Cancelled, P2pfsError, StorageProblem
-from p2pfs.peer.announcing.uplink import Uplink
-from p2pfs.peer.library.library import Holding, Library, Withheld
-from p2pfs.peer.library.recorder import journal_path
-from p2pfs.peer.library.records import Records, warn_not_recorded
-from p2pfs.peer.library.salvage import salvage
+from p2pfs.peer.announcing import Uplink
+from p2pfs.peer.library import (
+    Holding,
+    Library,
+    Records,
+    Withheld,
+    journal_path,
+    salvage,
+    warn_not_recorded,
+)
 from p2pfs.peer.sharing.doubts import Doubts
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import ChunkReader, FileAway, FileChanged, FileGone, remove
-from p2pfs.peer.storage.part_file import remove_part
+from p2pfs.peer.storage import (
+    ChunkReader,
+    Disk,
+    FileAway,
+    FileChanged,
+    FileGone,
+    remove,
+    remove_part,
+)
 from p2pfs.tasks import end_of
 from p2pfs.threads import in_thread
 

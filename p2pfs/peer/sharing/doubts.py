@@ -11,10 +11,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.errors import Cancelled, StorageProblem
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import ChunkReader, FileChanged
-from p2pfs.peer.storage.hashing import is_right
+from p2pfs.peer.library import Holding
+from p2pfs.peer.storage import ChunkReader, Disk, FileChanged, is_right
 from p2pfs.tasks import end_of
 from p2pfs.threads import in_thread
 

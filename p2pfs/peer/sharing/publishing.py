@@ -26,15 +26,11 @@ from p2pfs.errors import (
     UsageProblem,
 )
 from p2pfs.names import check_filename, filename_from_path
-from p2pfs.peer.announcing.uplink import Uplink
-from p2pfs.peer.library.library import Holding, Library
-from p2pfs.peer.library.records import Records
+from p2pfs.peer.announcing import Uplink
+from p2pfs.peer.library import Holding, Library, Records
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.sharing.custodian import Custodian
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import Stamp, explained
-from p2pfs.peer.storage.hashing import FileHasher
-from p2pfs.peer.storage.part_file import is_part_name
+from p2pfs.peer.storage import Disk, FileHasher, Stamp, explained, is_part_name
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
 

@@ -1,1 +1,24 @@
 """Connections to sources: opened, kept, asked for chunks; where what comes is put."""
+
+from p2pfs.peer.sources.call_backs import CallBacks, Expected
+from p2pfs.peer.sources.connection import Answer, OutOfReach, SourceConnection, WrongChunk
+from p2pfs.peer.sources.memory_sink import MemorySink, SpareMemory
+from p2pfs.peer.sources.pool import ReadySource, Source, SourcePool
+from p2pfs.peer.sources.room import Room
+from p2pfs.peer.sources.sink import ChunkSink
+
+__all__ = [
+    "Answer",
+    "CallBacks",
+    "ChunkSink",
+    "Expected",
+    "MemorySink",
+    "OutOfReach",
+    "ReadySource",
+    "Room",
+    "Source",
+    "SourceConnection",
+    "SourcePool",
+    "SpareMemory",
+    "WrongChunk",
+]

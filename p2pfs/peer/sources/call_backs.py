@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
 from p2pfs.errors import Refused, SourceFailed, TrackerUnavailable
-from p2pfs.peer.announcing.uplink import Uplink
+from p2pfs.peer.announcing import Uplink
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources.connection import SourceConnection
 

@@ -13,15 +13,11 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address
 from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList, parse_digest
 from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
-from p2pfs.peer.rates.line_rate import LineRate
-from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.rates.rate_meter import RateMeter
+from p2pfs.peer.rates import LineRate, RateLimit, RateMeter
 from p2pfs.peer.sources.receive_window import ReceiveWindow
 from p2pfs.peer.sources.sink import Sink
+from p2pfs.wire import LineTooLong, LongLine, LongReply, Pending, RequestProtocol, said
 from p2pfs.wire import messages as m
-from p2pfs.wire.long_reply import LineTooLong, LongReply
-from p2pfs.wire.protocol import LongLine
-from p2pfs.wire.requests import Pending, RequestProtocol, said
 
 PROBE_SECONDS = 5.0
 """Of silence, after which a source that owes nothing but offers is asked for a sign of life."""

@@ -23,14 +23,13 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address, host_of
 from p2pfs.errors import Refused, SourceFailed
 from p2pfs.listening import address_endpoint
-from p2pfs.peer.policy.trial import Trial
-from p2pfs.peer.rates.line_rate import LineRate
-from p2pfs.peer.rates.rate_limit import RateLimit
+from p2pfs.peer.policy import Trial
+from p2pfs.peer.rates import LineRate, RateLimit
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources.call_backs import CallBacks
 from p2pfs.peer.sources.connection import OutOfReach, SourceConnection, SourceFactory
 from p2pfs.peer.sources.room import Room
-from p2pfs.wire.requests import QUIET
+from p2pfs.wire import QUIET
 
 DENIAL_SECONDS = 10.0
 """How long a source's word that it lacks something outweighs the tracker's that it does not."""

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import ITransport
 
-from p2pfs.peer.rates.line_rate import LineRate
-from p2pfs.wire.sockets import TcpPath, set_tcp_options, tcp_path
+from p2pfs.peer.rates import LineRate
+from p2pfs.wire import TcpPath, set_tcp_options, tcp_path
 
 LEAST = 16 << 10
 """Bytes of the smallest window."""

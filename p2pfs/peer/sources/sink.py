@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.storage import PartFile
 from p2pfs.threads import in_thread
 
 JOB_SIZE = 1 << 20

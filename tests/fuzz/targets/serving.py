@@ -16,12 +16,10 @@ from tempfile import TemporaryDirectory
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidFileInfo, MalformedMessage
-from p2pfs.peer.library.library import Holding, Library
-from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.serving.serving import ServingFactory, ServingProtocol
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import FileChanged, Stamp
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.rates import RateLimit
+from p2pfs.peer.serving import ServingFactory, ServingProtocol
+from p2pfs.peer.storage import Disk, FileChanged, PartFile, Stamp
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire import messages as m
 from tests.fuzz.answers import Conversation, Replies

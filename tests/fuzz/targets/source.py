@@ -21,11 +21,9 @@ from twisted.internet.defer import Deferred
 from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet, HashList, parse_digest
 from p2pfs.errors import MalformedMessage
-from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.sources.connection import Answer, SourceConnection
-from p2pfs.peer.sources.sink import ChunkSink
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.rates import RateLimit
+from p2pfs.peer.sources import Answer, ChunkSink, SourceConnection
+from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire import messages as m
 from tests.fuzz.content import HASHES, INFO

@@ -18,12 +18,11 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidName
 from p2pfs.identity import PeerKey
 from p2pfs.names import check_filename
-from p2pfs.peer.announcing.introduction import Introduction
-from p2pfs.peer.announcing.listing import Listing
+from p2pfs.peer.announcing import Introduction, Listing
 from p2pfs.peer.announcing.tracker_client import TrackerClient
 from p2pfs.testing.inline import InlineReactor
+from p2pfs.wire import KeepAlive
 from p2pfs.wire import messages as m
-from p2pfs.wire.keepalive import KeepAlive
 from tests.fuzz.content import INFO
 from tests.fuzz.faults import Fault, check, no_logged_failures
 from tests.fuzz.promises import Promises

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from p2pfs.chunks import FileInfo
 from p2pfs.errors import Refused, TrackerUnavailable
 from p2pfs.peer.announcing.tracker_client import TrackerClient
-from p2pfs.wire.keepalive import KeepAlive
+from p2pfs.wire import KeepAlive
 from tests.memory_transport import MemoryTransport
 
 

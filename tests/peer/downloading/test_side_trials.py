@@ -7,7 +7,7 @@ from unittest.mock import patch
 from twisted.internet.defer import Deferred
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.sources.sink import ChunkSink
+from p2pfs.peer.sources import ChunkSink
 from tests.peer.download_scene import CHUNK, DATA, Scene, Scenes, address
 
 NAMES = [address(number) for number in range(4)]

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from p2pfs.addresses import Address
-from p2pfs.peer.policy.experience import MOST_CREDIT, REMEMBERED, Experience
-from p2pfs.peer.policy.seats import UNPROVEN_SHARE, Claim, share_out
-from p2pfs.peer.policy.trial import LEAST_PACE, SLOWEST, Trial, patience
+from p2pfs.peer.policy import Claim, Experience, Trial, patience, share_out
+from p2pfs.peer.policy.experience import MOST_CREDIT, REMEMBERED
+from p2pfs.peer.policy.seats import UNPROVEN_SHARE
+from p2pfs.peer.policy.trial import LEAST_PACE, SLOWEST
 
 
 def source(number: int, host: int = 0) -> Address:

@@ -18,8 +18,7 @@ from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import P2pfsError, StartupProblem, StorageProblem
 from p2pfs.peer.library.database import Database, row
 from p2pfs.peer.library.library import Holding
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import Stamp
+from p2pfs.peer.storage import Disk, Stamp
 from tests.peer.holdings import described
 
 INFO, HASHES = described(bytes(range(100)), 30)
@@ -228,7 +227,7 @@ WRITER = """
 import sys, pathlib
 from dataclasses import replace
 from p2pfs.peer.library.database import Database, row
-from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage import Disk
 from tests.peer.library.test_database import SHARE
 database = Database(Disk(), pathlib.Path(sys.argv[1]))
 for number in range(10**6):

@@ -17,7 +17,7 @@ from p2pfs.errors import StorageProblem
 from p2pfs.peer.library.database import Database
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.library.records import Records
-from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage import Disk
 from p2pfs.testing.inline import InlineReactor
 from tests.peer.holdings import shared
 

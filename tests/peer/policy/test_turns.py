@@ -11,7 +11,8 @@ import pytest
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.policy.upload_turns import LANES
-from p2pfs.peer.sources.connection import PROBE_SECONDS, Answer
+from p2pfs.peer.sources import Answer
+from p2pfs.peer.sources.connection import PROBE_SECONDS
 from tests.memory_transport import MemoryTransport
 from tests.peer.holdings import content, shared
 from tests.peer.serving.test_serving import done

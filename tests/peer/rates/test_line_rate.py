@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from p2pfs.peer.rates.line_rate import GLIMPSE, MEMORY, WINDOW, LineRate
 from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.serving.deliveries import MOST_UNDER_WAY, Deliveries
+from p2pfs.peer.serving import Deliveries
+from p2pfs.peer.serving.deliveries import MOST_UNDER_WAY
 from tests.peer.holdings import shared
 from tests.peer.serving_pair import Serving
 

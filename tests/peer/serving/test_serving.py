@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from p2pfs.chunks import HashList
-from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library import Holding
 from p2pfs.peer.serving.chunk_sender import FRAME
 from p2pfs.peer.serving.serving import IDLE_TIMEOUT, MAX_QUEUE
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.wire import messages as m
 from tests.memory_transport import BUFFER_SIZE, MemoryTransport
 from tests.peer.holdings import content, shared

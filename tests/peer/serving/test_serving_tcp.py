@@ -21,10 +21,10 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.library.library import Library
-from p2pfs.peer.rates.rate_limit import RateLimit
+from p2pfs.peer.library import Library
+from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.serving.serving import UNSENT, USUAL_UNSENT, ServingFactory, ServingProtocol
-from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage import Disk
 from p2pfs.wire import messages as m
 from tests.peer.holdings import content, shared
 

@@ -12,14 +12,14 @@ from twisted.internet.testing import MemoryReactorClock
 
 from p2pfs.addresses import Address, parse_full_name
 from p2pfs.errors import InvalidAddress, Refused, SourceFailed
-from p2pfs.peer.library.library import Library
-from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.serving.callee import MOST_ATTEMPTS, MOST_IN_WINDOW, WINDOW, Callee
-from p2pfs.peer.serving.serving import ServingFactory, ServingHooks, ServingProtocol
+from p2pfs.peer.library import Library
+from p2pfs.peer.rates import RateLimit
+from p2pfs.peer.serving import Callee, ServingFactory, ServingHooks, ServingProtocol
+from p2pfs.peer.serving.callee import MOST_ATTEMPTS, MOST_IN_WINDOW, WINDOW
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources.call_backs import CallBacks
 from p2pfs.peer.sources.connection import SourceConnection
-from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage import Disk
 from p2pfs.wire import messages as m
 from tests.memory_transport import MemoryTransport
 

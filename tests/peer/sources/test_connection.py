@@ -22,13 +22,12 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError, Refused, SourceFailed
-from p2pfs.peer.library.library import Library
-from p2pfs.peer.rates.rate_limit import RateLimit
-from p2pfs.peer.serving.serving import ServingFactory
+from p2pfs.peer.library import Library
+from p2pfs.peer.rates import RateLimit
+from p2pfs.peer.serving import ServingFactory
 from p2pfs.peer.sources.connection import SourceConnection, SourceFactory, WrongChunk
 from p2pfs.peer.sources.sink import HIGH_WATER, ChunkSink
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.wire import messages as m
 from tests.peer.holdings import content, described, shared
 from tests.peer.serving_pair import Downloader, Serving, join

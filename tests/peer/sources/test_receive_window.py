@@ -19,7 +19,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
-from p2pfs.peer.rates.rate_limit import RateLimit
+from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.sources.connection import SourceConnection
 from p2pfs.peer.sources.receive_window import (
     AHEAD,
@@ -31,8 +31,8 @@ from p2pfs.peer.sources.receive_window import (
     UNLIMITED,
     receive_window,
 )
+from p2pfs.wire import TcpPath, set_tcp_options, tcp_path
 from p2pfs.wire import messages as m
-from p2pfs.wire.sockets import TcpPath, set_tcp_options, tcp_path
 from tests.memory_transport import MemoryTransport
 from tests.peer.rates.test_line_rate import carry, line
 

@@ -13,8 +13,7 @@ from twisted.internet.defer import Deferred
 
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.sources.sink import HIGH_WATER, ChunkSink
-from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.testing.inline import InlineReactor
 
 

@@ -13,8 +13,7 @@ import pytest
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled
-from p2pfs.peer.library.library import Holding
-from p2pfs.peer.library.salvage import salvage
+from p2pfs.peer.library import Holding, salvage
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.journal import FLUSH_NS, TICK_NS, Traces, read_journal
 from p2pfs.peer.storage.part_file import PartFile, identity_at
