@@ -92,10 +92,10 @@ def test_the_downloader_is_killed(
     fetcher = machines.peer("f")
     result = fetcher.ask("download", "x.bin", str(copy))
     assert sha256(copy) == sha256(path)
-    [salvaged] = re.findall(
+    [rechecked] = re.findall(
         r": (\d+) chunks are there, (\d+) .* (\d+) were", fetcher.log.read_text()
     )
-    right, checked, wrong = map(int, salvaged)
+    right, checked, wrong = map(int, rechecked)
     assert sum(result["sources"].values()) == SIZE - right * MIB
     if tampered:
         assert (right, wrong) == (0, checked)

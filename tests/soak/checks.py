@@ -186,7 +186,7 @@ class FileChecks:
                 parts = (p for p in job.target.parent.iterdir() if is_part_name(p.name))
                 self._scene.truth.left_by_copies.update(set(parts) - known)
 
-    def salvaged(self, path: Path, right: int, wrong: int) -> None:
+    def rechecked(self, path: Path, right: int, wrong: int) -> None:
         """A peer found so much of an unfinished download after its last end."""
         progress = self._progress.pop(path, None)
         if progress is None or not progress.end or not progress.sound:

@@ -37,7 +37,7 @@ class Listener:
         if format.startswith("Banned for "):
             self._banned(event["log_source"], event["error"])
         elif format.startswith("The unfinished "):
-            self._files.salvaged(Path(event["path"]), event["right"], event["wrong"])
+            self._files.rechecked(Path(event["path"]), event["right"], event["wrong"])
         error = str(event.get("error") or "")
         if error.startswith("Cannot remove "):
             self._scene.truth.unremovable.add(

@@ -372,20 +372,20 @@ def test_what_a_crash_undoes_is_seen(
     """After a crash a download has what it had, or what it had seconds before."""
     holding = unfinished(stage)
     stage.files.ends(stage.host, end)
-    stage.files.salvaged(holding.path, right, wrong)
+    stage.files.rechecked(holding.path, right, wrong)
     assert problem in stage.problems
 
 
-def test_a_salvage_that_keeps_all_is_no_problem(stage: Stage) -> None:
+def test_a_recheck_that_keeps_all_is_no_problem(stage: Stage) -> None:
     """Nor is one after the drive was at fault, or somebody wrote into the file."""
     holding = unfinished(stage)
     stage.files.ends(stage.host, "kill")
-    stage.files.salvaged(holding.path, len(holding.chunks), 0)
+    stage.files.rechecked(holding.path, len(holding.chunks), 0)
     holding = replace(holding)
     stage.files.look()
     stage.files.ends(stage.host, "kill")
     stage.truth.scribbled.add(holding.path)
-    stage.files.salvaged(holding.path, 0, 3)
+    stage.files.rechecked(holding.path, 0, 3)
     assert not stage.problems
 
 

@@ -18,9 +18,9 @@ from p2pfs.errors import (
     NotFound,
     P2pfsError,
 )
-from p2pfs.peer.library import journal_path, salvage
+from p2pfs.peer.library import journal_path, recheck
 from p2pfs.peer.library.database import Database, row
-from p2pfs.peer.library.salvage import Salvaged
+from p2pfs.peer.library.rechecking import Rechecked
 from p2pfs.peer.peer import JOURNALS, STATE_FILE
 from p2pfs.peer.storage import Disk, FileHasher, part_name
 from tests.swarm.harness import (
@@ -223,11 +223,11 @@ async def test_an_unfinished_download_given_up_while_it_is_checked(
     os.utime(part_file(swarm.directory))  # so that it is checked
     given_up = Event()
 
-    def check_late(*arguments: Any) -> Salvaged:
+    def check_late(*arguments: Any) -> Rechecked:
         given_up.wait(20)
-        return salvage(*arguments)
+        return recheck(*arguments)
 
-    monkeypatch.setattr("p2pfs.peer.sharing.custodian.salvage", check_late)
+    monkeypatch.setattr("p2pfs.peer.sharing.custodian.recheck", check_late)
     fetcher = await swarm.peer("f")
     holding = fetcher.peer.library["x.bin"]
     await run(fetcher, "unpublish x.bin")

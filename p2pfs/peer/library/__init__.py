@@ -1,9 +1,9 @@
 """What a peer holds, also on the disk: shares, and verified chunks of unfinished downloads."""
 
 from p2pfs.peer.library.library import Holding, Library, Withheld
+from p2pfs.peer.library.rechecking import recheck
 from p2pfs.peer.library.recorder import DownloadRecorder, journal_path
 from p2pfs.peer.library.records import Records, warn_not_recorded
-from p2pfs.peer.library.salvage import salvage
 
 __all__ = [
     "DownloadRecorder",
@@ -12,6 +12,6 @@ __all__ = [
     "Records",
     "Withheld",
     "journal_path",
-    "salvage",
+    "recheck",
     "warn_not_recorded",
 ]

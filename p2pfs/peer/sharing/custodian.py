@@ -22,7 +22,7 @@ from p2pfs.peer.library import (
     Records,
     Withheld,
     journal_path,
-    salvage,
+    recheck,
     warn_not_recorded,
 )
 from p2pfs.peer.sharing.doubts import Doubts
@@ -231,7 +231,7 @@ class Custodian:
         try:
             found = await in_thread(
                 self._reactor,
-                salvage,
+                recheck,
                 self._disk,
                 replace(holding, chunks=on_record),
                 journal,

@@ -13,7 +13,7 @@ import pytest
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled
-from p2pfs.peer.library import Holding, salvage
+from p2pfs.peer.library import Holding, recheck
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.journal import FLUSH_NS, TICK_NS, Traces, read_journal
 from p2pfs.peer.storage.part_file import PartFile, identity_at
@@ -54,9 +54,9 @@ class Crashed:
             self.part.journal.close()
         self.part.close()
 
-    def salvage(self) -> tuple[list[int], int, int]:
+    def recheck(self) -> tuple[list[int], int, int]:
         """The chunks that are right, how many were read again, how many of those wrong."""
-        found = salvage(Disk(), self.holding, self.journal, Event())
+        found = recheck(Disk(), self.holding, self.journal, Event())
         return list(found.chunks), found.checked, found.wrong
 
 
@@ -70,7 +70,7 @@ def crashed(tmp_path: Path) -> Iterator[Crashed]:
 
 def test_only_what_is_not_on_record_is_read_again(crashed: Crashed) -> None:
     """The journal adds two chunks, and explains the state of the part file."""
-    assert crashed.salvage() == ([0, 1, 2, 3, 4, 5], 2, 0)
+    assert crashed.recheck() == ([0, 1, 2, 3, 4, 5], 2, 0)
 
 
 def test_a_changed_byte_has_everything_read_again(crashed: Crashed) -> None:
@@ -78,7 +78,7 @@ def test_a_changed_byte_has_everything_read_again(crashed: Crashed) -> None:
     with crashed.path.open("r+b") as file:
         file.seek(CHUNK)
         file.write(b"!")
-    assert crashed.salvage() == ([0, 2, 3, 4, 5], 6, 1)
+    assert crashed.recheck() == ([0, 2, 3, 4, 5], 6, 1)
 
 
 def test_what_our_own_write_hid_has_everything_read_again(crashed: Crashed) -> None:
@@ -87,7 +87,7 @@ def test_what_our_own_write_hid_has_everything_read_again(crashed: Crashed) -> N
         file.seek(CHUNK)
         file.write(b"!")
     crashed.part.write(6 * CHUNK, [chunk(6)])
-    assert crashed.salvage() == ([0, 2, 3, 4, 5], 6, 1)
+    assert crashed.recheck() == ([0, 2, 3, 4, 5], 6, 1)
 
 
 @pytest.mark.parametrize("how", ["replaced", "linked", "emptied"])
@@ -103,7 +103,7 @@ def test_what_lies_there_is_the_part_file_only_with_proof(
     else:
         moved.rename(crashed.path)
         os.truncate(crashed.path, 0)
-    found = salvage(Disk(), crashed.holding, crashed.journal, Event())
+    found = recheck(Disk(), crashed.holding, crashed.journal, Event())
     assert not found.chunks.bits
     assert found.identity == (crashed.part.identity if how == "emptied" else None)
 
@@ -113,7 +113,7 @@ def test_a_part_file_that_was_copied_is_known_by_what_is_in_it(crashed: Crashed)
     content = crashed.path.read_bytes()
     crashed.path.unlink()
     crashed.path.write_bytes(content)
-    found = salvage(Disk(), crashed.holding, crashed.journal, Event())
+    found = recheck(Disk(), crashed.holding, crashed.journal, Event())
     assert list(found.chunks) == [0, 1, 2, 3, 4, 5]
     assert found.identity == identity_at(Disk(), crashed.path)
 
@@ -124,10 +124,10 @@ def test_an_empty_file_where_none_is_on_record_yet(crashed: Crashed) -> None:
     os.truncate(crashed.path, 0)
     crashed.holding.identity, crashed.holding.chunks = None, ChunkSet(TOTAL)
     assert (
-        salvage(Disk(), crashed.holding, crashed.journal, Event()).identity == crashed.part.identity
+        recheck(Disk(), crashed.holding, crashed.journal, Event()).identity == crashed.part.identity
     )
     crashed.path.write_bytes(b"mine")
-    assert salvage(Disk(), crashed.holding, crashed.journal, Event()).identity is None
+    assert recheck(Disk(), crashed.holding, crashed.journal, Event()).identity is None
 
 
 def test_a_time_set_back_does_not_hide_a_change(crashed: Crashed) -> None:
@@ -136,25 +136,25 @@ def test_a_time_set_back_does_not_hide_a_change(crashed: Crashed) -> None:
     with crashed.path.open("r+b") as file:
         file.write(b"!")
     os.utime(crashed.path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert crashed.salvage() == ([1, 2, 3, 4, 5], 6, 1)
+    assert crashed.recheck() == ([1, 2, 3, 4, 5], 6, 1)
 
 
 def test_a_part_file_cut_short(crashed: Crashed) -> None:
     """What is left of it counts."""
     os.truncate(crashed.path, 3 * CHUNK + 5)
-    assert crashed.salvage() == ([0, 1, 2], 6, 3)
+    assert crashed.recheck() == ([0, 1, 2], 6, 3)
 
 
 def test_a_part_file_that_is_gone(crashed: Crashed) -> None:
     """Nothing is there, nothing is read."""
     crashed.path.unlink()
-    assert crashed.salvage() == ([], 0, 4)
+    assert crashed.recheck() == ([], 0, 4)
 
 
 def test_without_a_journal_nothing_is_taken_on_trust(crashed: Crashed) -> None:
     """Then nobody knows who wrote to the part file last."""
     crashed.journal.unlink()
-    assert crashed.salvage() == ([0, 1, 2, 3], 4, 0)
+    assert crashed.recheck() == ([0, 1, 2, 3], 4, 0)
 
 
 @pytest.mark.parametrize("content", [b"", b"p2pfs-j1", b"x" * 70])
@@ -162,7 +162,7 @@ def test_a_damaged_journal_is_none(crashed: Crashed, content: bytes) -> None:
     """A power failure may have left anything in it."""
     crashed.journal.write_bytes(content)
     assert read_journal(crashed.journal, TOTAL) is None
-    assert crashed.salvage() == ([0, 1, 2, 3], 4, 0)
+    assert crashed.recheck() == ([0, 1, 2, 3], 4, 0)
 
 
 def test_it_can_be_stopped(crashed: Crashed) -> None:
@@ -171,7 +171,7 @@ def test_it_can_be_stopped(crashed: Crashed) -> None:
     stop = Event()
     stop.set()
     with pytest.raises(Cancelled):
-        salvage(Disk(), crashed.holding, crashed.journal, stop)
+        recheck(Disk(), crashed.holding, crashed.journal, stop)
 
 
 def traces(crashed: Crashed, **changes: object) -> Traces:
@@ -214,4 +214,4 @@ def test_a_resumed_download_begins_a_new_journal(crashed: Crashed, tmp_path: Pat
     assert read is not None
     assert list(read.chunks) == [7]
     assert read.explain(crashed.path.stat(), Disk().boot_id())
-    assert salvage(Disk(), again, crashed.journal, Event()).wrong == 1  # chunk 7 was never written
+    assert recheck(Disk(), again, crashed.journal, Event()).wrong == 1  # chunk 7 was never written

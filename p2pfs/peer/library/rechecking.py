@@ -24,7 +24,7 @@ from p2pfs.peer.storage import (
 )
 
 
-class Salvaged(NamedTuple):
+class Rechecked(NamedTuple):
     """The chunks that are right, the stamp of the file, and what it took to know.
 
     ``identity`` is that of the part file, or None when what lies there is not it.
@@ -39,7 +39,7 @@ class Salvaged(NamedTuple):
     finished: HashList | None = None
 
 
-def salvage(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Salvaged:
+def recheck(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Rechecked:
     """Find out which chunks of an unfinished download are right.
 
     ``holding.chunks`` are those on record: they had reached the disk. The journal
@@ -52,7 +52,7 @@ def salvage(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Salvage
     total = holding.info.totalchunknum
     if (finished := _finished(disk, holding, stop)) is not None:
         return finished
-    nothing = Salvaged(ChunkSet(total), None, 0, len(holding.chunks))
+    nothing = Rechecked(ChunkSet(total), None, 0, len(holding.chunks))
     try:
         identity = identity_at(disk, holding.path)
         status = disk.status_of_link(holding.path)
@@ -70,7 +70,7 @@ def salvage(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Salvage
     kept = ChunkSet(total, trusted | right.bits)
     if not (kept.bits or _is_ours(identity, status, holding, traces)):
         return nothing
-    return Salvaged(
+    return Rechecked(
         kept,
         Stamp.of(status, of_change=True),
         len(doubtful),
@@ -91,7 +91,7 @@ def _is_ours(
     return identity in known or (known == {None} and not status.st_size)
 
 
-def _finished(disk: Disk, holding: Holding, stop: Event) -> Salvaged | None:
+def _finished(disk: Disk, holding: Holding, stop: Event) -> Rechecked | None:
     """What is found when the crash came after the file got its final name, else None.
 
     The part file is gone then, or a second name of the same file: it is linked to its
@@ -115,4 +115,4 @@ def _finished(disk: Disk, holding: Holding, stop: Event) -> Salvaged | None:
     except (OSError, StorageProblem):
         return None
     total = holding.info.totalchunknum
-    return Salvaged(ChunkSet.full(total), Stamp.of(status), total, 0, None, hashes)
+    return Rechecked(ChunkSet.full(total), Stamp.of(status), total, 0, None, hashes)
