@@ -20,7 +20,7 @@ export FILE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-oldest bench crowd crowd-links bench-tools soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types lint-docs lint-news docs clean
+.PHONY: help demo test test-oldest bench crowd crowd-links bench-tools soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types lint-imports lint-docs lint-news docs clean
 
 help:
 	@echo "make demo [FILE=path]  a tracker and four peers on this machine, one of them killed midway"
@@ -72,7 +72,7 @@ fuzz: $(READY) fuzz-tools
 fuzz-tools: $(READY)
 	@$(BIN)/python -m pip -qq --disable-pip-version-check install --editable '.[soak]'
 
-lint: lint-style lint-format lint-types lint-docs lint-news
+lint: lint-style lint-format lint-types lint-imports lint-docs lint-news
 
 lint-style: $(READY)
 	@$(BIN)/ruff check .
@@ -82,6 +82,9 @@ lint-format: $(READY)
 
 lint-types: $(READY)
 	@$(BIN)/mypy $(PACKAGES) docs
+
+lint-imports: $(READY)
+	@found=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$found"; false; }
 
 lint-docs: docs
 

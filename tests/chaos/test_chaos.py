@@ -100,12 +100,12 @@ def test_strays() -> None:
     """Only finished files and known part files may lie about."""
     copies = Copies({Path("/d/x"): "0"})
     one, two, three, four = [f"/d/{part_name(Random(seed))}" for seed in range(4)]
-    shares: list[dict[str, Any]] = [
+    shares = [
         {"path": "/d/x", "target": None},
         {"path": one, "target": "/d/y"},
     ]
     transfers = [{"path": "/d/z", "part": two}, {"path": "/d/w", "part": None}]
-    status = {"shares": shares, "transfers": transfers}
+    status: dict[str, Any] = {"shares": shares, "transfers": transfers}
     cut = Path("/e", Path(four).name)
     found = [Path("/d/x"), Path(one), Path(two), Path(three), Path("/d/w"), cut]
     assert strays(found, copies, parts_known(status), [Path("/e")]) == [
