@@ -15,7 +15,14 @@ from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE
-from p2pfs.peer.announcing import Introduction, Notice, Probes, TrackerLink, Uplink, reach_warning
+from p2pfs.peer.announcing import (
+    Announcer,
+    Introduction,
+    Notice,
+    Probes,
+    TrackerLink,
+    reach_warning,
+)
 from p2pfs.peer.downloading import Downloads, Surroundings, Trees
 from p2pfs.peer.library import Holding, Library, Records
 from p2pfs.peer.machine import Machine
@@ -60,7 +67,7 @@ class Peer:
             "download": RateLimit(settings.download_rate),
         }
         lines = Lines(LineRate(self.limits["upload"]), LineRate(self.limits["download"]))
-        self.uplink = Uplink(
+        self.announcer = Announcer(
             reactor,
             random,
             settings,
@@ -72,18 +79,18 @@ class Peer:
             machine.routes,
         )
         self._warned = ""
-        call_backs = CallBacks(reactor, machine.entropy, settings.patience, self.uplink)
+        call_backs = CallBacks(reactor, machine.entropy, settings.patience, self.announcer)
         self._background = machine.background
         journals = settings.state / JOURNALS
         self.custodian = Custodian(
-            reactor, disk, self.library, self.records, self.uplink, journals, self._publish_again
+            reactor, disk, self.library, self.records, self.announcer, journals, self._publish_again
         )
         self.publisher = Publisher(
             reactor,
             machine,
             self.library,
             self.records,
-            self.uplink,
+            self.announcer,
             self.custodian,
             settings.state,
             settings.smallest_chunk,
@@ -95,11 +102,11 @@ class Peer:
             self.custodian.changed,
             self.limits["upload"],
             random,
-            Deliveries(lines.up, self.uplink.delivered),
+            Deliveries(lines.up, self.announcer.delivered),
             ServingHooks(
-                self.uplink.heard,
+                self.announcer.heard,
                 self.custodian.doubts.raise_for,
-                Probes(reactor, self.uplink.reached).seen,
+                Probes(reactor, self.announcer.reached).seen,
                 call_backs.pop,
             ),
             settings.descriptors.connections,
@@ -112,7 +119,7 @@ class Peer:
             # A download leaves some for others, where there are few.
             max(1, min(settings.max_sources, settings.descriptors.sources // 2)),
             self.limits["download"],
-            self.uplink,
+            self.announcer,
             call_backs,
             self.serving.offers.make,
             line=lines.down,
@@ -127,7 +134,7 @@ class Peer:
             journals,
             settings.descriptors.downloads,
         )
-        self.trees = Trees(reactor, self.downloads, self.library, self.uplink)
+        self.trees = Trees(reactor, self.downloads, self.library, self.announcer)
         self._on_record: list[Holding] = []
 
     def introduce(self, key: PeerKey, address: Address) -> None:
@@ -144,7 +151,7 @@ class Peer:
         await self.records.open()
         await self.custodian.restore(self._on_record)
         if self.settings.tracker != NONE:
-            self.uplink.start(self.settings.tracker)
+            self.announcer.start(self.settings.tracker)
         self.custodian.watch(self.settings.watch_interval)
         for path in self.settings.share:
             self._share(path, None)
@@ -155,7 +162,7 @@ class Peer:
         yield self.publisher.stop
         yield self._background.stop
         yield self.custodian.stop
-        yield self.uplink.stop
+        yield self.announcer.stop
         yield self._callee.stop
         for connection in list(self.serving.connections):
             yield partial(_see_off, connection)
@@ -182,8 +189,8 @@ class Peer:
     @property
     def reach_warning(self) -> str:
         """Why others cannot connect to this peer, and what to do; empty if they can."""
-        uplink = self.uplink
-        return reach_warning(self.address, uplink.address, uplink.found_reachable)
+        announcer = self.announcer
+        return reach_warning(self.address, announcer.address, announcer.found_reachable)
 
     def _joined(self, link: TrackerLink) -> None:
         self._warn()

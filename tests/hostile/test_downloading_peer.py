@@ -311,7 +311,7 @@ async def test_every_message_of_a_tracker_in_place_of_an_answer(
     asked = ("REQUEST_FILE_LIST", "REQUEST_FILE_LOCATION", "REQUEST_PUBLISH")
     tracker = lying_tracker(**dict.fromkeys(asked, lie))
     peer = await victim(honest.swarm, tracker)
-    await until(lambda: peer.peer.uplink.joined)
+    await until(lambda: peer.peer.announcer.joined)
     path = honest.swarm.directory / "mine"
     path.write_bytes(b"12345")
     for words in (["list_file"], ["download", "f", str(path) + ".copy"], ["publish", str(path)]):
@@ -358,7 +358,7 @@ async def test_a_tracker_names_what_is_no_holder(
     named["127.0.0.1:2"] = "////"
     reply = line(type="REPLY_FILE_LOCATION", filename=NAME, fileinfo=info, chunkinfo=named)
     peer = await victim(swarm, lying_tracker(REQUEST_FILE_LOCATION=reply), 5.0)
-    await until(lambda: peer.peer.uplink.joined)
+    await until(lambda: peer.peer.announcer.joined)
     copy = swarm.directory / "copy"
     await download(peer, NAME, copy)
     assert copy.read_bytes() == DATA
@@ -379,7 +379,7 @@ async def test_names_of_a_tracker_are_checked_and_shown_safely(
     )
     tracker = lying_tracker(REQUEST_FILE_LIST=reply, REQUEST_PUBLISH=refusal)
     peer = await victim(honest.swarm, tracker)
-    await until(lambda: peer.peer.uplink.joined)
+    await until(lambda: peer.peer.announcer.joined)
     shown = (await outcome(peer, "list_file")).split("\n")
     assert len(shown) == 1 + len(good)
     assert r"invoice\u202efdp.exe" in shown[1]

@@ -65,7 +65,7 @@ class Scene:
             self.patience,
             max_sources,
             RateLimit(),
-            self._uplink(),
+            self._announcer(),
             self._no_call_backs(),
             lambda: self.gains.append(self.holding.chunks.bits),
             experience=self.experience,
@@ -84,7 +84,7 @@ class Scene:
     def _no_call_backs(self) -> Any:
         """Nobody is called: the scene makes all connections."""
 
-    def _uplink(self) -> Any:
+    def _announcer(self) -> Any:
         return SimpleNamespace(
             address="192.0.2.1:1",
             reachable=True,

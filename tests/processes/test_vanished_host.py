@@ -91,7 +91,7 @@ async def test_both_ends_of_every_tracker_connection_are_kept_alive(tmp_path: Pa
     swarm = Swarm(tmp_path)
     tracker = swarm.start_tracker()
     peer = await swarm.peer("p")
-    for end in (next(iter(tracker.tracker.factory.connections)), peer.peer.uplink.client()):
+    for end in (next(iter(tracker.tracker.factory.connections)), peer.peer.announcer.client()):
         handle = end.transport.getHandle()
         assert handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         options = options_of(handle)

@@ -37,7 +37,7 @@ class Trackers:
     def connect(self, host: Host) -> Deferred[None]:
         """What the command does."""
         endpoint = f"tcp:{host.address}:{TRACKER_PORT}"
-        return Deferred.fromCoroutine(self.peer.peer.uplink.switch(endpoint))
+        return Deferred.fromCoroutine(self.peer.peer.announcer.switch(endpoint))
 
     def stop(self) -> None:
         self.network.result_of(self.swarm.stop(self.host), 10)

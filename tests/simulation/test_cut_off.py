@@ -77,7 +77,7 @@ def test_a_download_outlives_a_link_that_is_down(peers: Peers) -> None:
     assert any("waits for the network" in line for line in told.data["explanation"]["general"])
     network.run(45)
     network.heal()
-    assert network.run(3, lambda: peers.peer.peer.uplink.joined)
+    assert network.run(3, lambda: peers.peer.peer.announcer.joined)
     done = job.done
     assert network.run(6, lambda: job.done > done)
     assert "waits" not in job.remark
@@ -128,7 +128,7 @@ def test_a_command_finds_the_tracker_again(peers: Peers) -> None:
     """Without a download nothing is in a hurry; a user is, and waits for the attempt."""
     network = peers.network
     peers.down(200)
-    assert not peers.peer.peer.uplink.reachable
+    assert not peers.peer.peer.announcer.reachable
     began = network.timeline.now
     answer = network.result_of(peers.command("list_file"), 5)
     assert [file["name"] for file in answer.data] == ["f"]
@@ -149,10 +149,10 @@ def test_an_incoming_connection_is_a_sign_of_life(peers: Peers) -> None:
     """Who hears of another host tries its tracker at once."""
     network = peers.network
     peers.down(200)
-    assert not peers.peer.peer.uplink.reachable
+    assert not peers.peer.peer.announcer.reachable
     visitor = TCP4ClientEndpoint(peers.source_host.reactor, peers.host.address, PEER_PORT)
     visitor.connect(Servers(lambda: Notes(network))).addErrback(lambda _: None)
-    assert network.run(2, lambda: peers.peer.peer.uplink.joined)
+    assert network.run(2, lambda: peers.peer.peer.announcer.joined)
 
 
 def test_another_address_is_a_reason_to_try(network: Network) -> None:
@@ -186,7 +186,7 @@ def test_another_address_is_a_reason_to_try(network: Network) -> None:
 def test_without_any_sign_the_tracker_is_joined_again_all_the_same(peers: Peers) -> None:
     """After the longest pause, and the time in which the system asks next."""
     peers.down(200)
-    assert peers.network.run(33, lambda: peers.peer.peer.uplink.joined)
+    assert peers.network.run(33, lambda: peers.peer.peer.announcer.joined)
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,8 @@ class Peers:
 
     def claims(self, peer: PeerService) -> int:
         """How many chunks the tracker thinks that a peer has."""
-        assert peer.peer.uplink.address is not None
-        held = self.tracker.tracker.directory.held_by(peer.peer.uplink.address)
+        assert peer.peer.announcer.address is not None
+        held = self.tracker.tracker.directory.held_by(peer.peer.announcer.address)
         return len(held["f"]) if "f" in held else 0
 
 

@@ -75,7 +75,7 @@ def test_a_class_room_is_in_at_once_and_stays(scene: Scene) -> None:
     pupils = [scene.peer(f"pupil{number}", router) for number in range(30)]
     scene.network.run(60)
     assert joins == len(scene.tracker.tracker.factory.joined) == 31
-    assert all(pupil.peer.uplink.joined for pupil in pupils)
+    assert all(pupil.peer.announcer.joined for pupil in pupils)
     data = scene.publish(source, size=200_000)
     wanted = [download(pupil, "f", scene.host(pupil).directory / "fetched")[1] for pupil in pupils]
     for pupil, fetched in zip(pupils, wanted, strict=True):
@@ -96,8 +96,8 @@ def test_a_source_behind_a_router_serves_who_can_be_reached(scene: Scene) -> Non
     """It is called by way of the tracker, and connects to the downloader."""
     source, outside = scene.peer("source", scene.router("router")), scene.peer("outside")
     scene.network.run(6)
-    assert source.peer.uplink.found_reachable is False
-    assert outside.peer.uplink.found_reachable is True
+    assert source.peer.announcer.found_reachable is False
+    assert outside.peer.announcer.found_reachable is True
     data = scene.publish(source)
     began = scene.network.timeline.now
     assert scene.fetch(outside) == data
@@ -135,7 +135,7 @@ def test_two_that_cannot_be_reached_say_why(scene: Scene) -> None:
     scene.network.run(10)
     assert job.download is not None
     [group] = job.download.explain().groups
-    assert group.holders == [f"{source.peer.uplink.address}#{source.peer.key.fingerprint[:16]}"]
+    assert group.holders == [f"{source.peer.announcer.address}#{source.peer.key.fingerprint[:16]}"]
     assert "cannot be reached by this peer, which cannot be reached itself" in group.error
     with pytest.raises(P2pfsError, match="cannot be reached itself"):
         scene.network.result_of(fetched, 120)
@@ -147,7 +147,7 @@ def test_a_forwarded_port_makes_one_of_several_reachable(scene: Scene) -> None:
     pupils = [scene.peer(f"pupil{number}", router) for number in range(3)]
     router.forward(PEER_PORT, scene.host(pupils[1]))
     scene.network.run(70)
-    assert [pupil.peer.uplink.found_reachable for pupil in pupils] == [False, True, False]
+    assert [pupil.peer.announcer.found_reachable for pupil in pupils] == [False, True, False]
     for number, pupil in enumerate(pupils):
         data = scene.publish(pupil, f"file{number}")
         target = scene.host(outside).directory / f"fetched{number}"
@@ -160,10 +160,10 @@ def test_a_peer_that_is_opened_later_is_found(scene: Scene) -> None:
     router, far = scene.router("here"), scene.peer("far", scene.router("there"))
     source = scene.peer("source", router)
     scene.network.run(6)
-    assert source.peer.uplink.found_reachable is False
+    assert source.peer.announcer.found_reachable is False
     router.forward(PEER_PORT, scene.host(source))
     scene.network.run(60)
-    assert source.peer.uplink.found_reachable is True
+    assert source.peer.announcer.found_reachable is True
     data = scene.publish(source)
     assert scene.fetch(far) == data
 
@@ -185,13 +185,13 @@ def test_what_a_tracker_tells_by_itself_lasts_as_long_as_the_connection(scene: S
     """A peer that has lost its tracker does not know any more whether it can be reached."""
     peer = scene.peer("peer", scene.router("router"))
     scene.network.run(6)
-    assert peer.peer.uplink.found_reachable is False
+    assert peer.peer.announcer.found_reachable is False
     scene.office.kill()
     scene.network.run(1)
-    assert peer.peer.uplink.found_reachable is None
+    assert peer.peer.announcer.found_reachable is None
     scene.swarm.start_tracker(scene.office)
     scene.network.run(30)
-    assert peer.peer.uplink.found_reachable is False
+    assert peer.peer.announcer.found_reachable is False
 
 
 def test_a_probe_may_be_quicker_than_the_answer_to_who_registered(scene: Scene) -> None:
@@ -201,7 +201,7 @@ def test_a_probe_may_be_quicker_than_the_answer_to_who_registered(scene: Scene) 
         lambda member, token: told.append(token)
     )
     peer = scene.peer("peer")
-    peer.peer.uplink.reached("early")
+    peer.peer.announcer.reached("early")
     scene.network.run(1)
     assert told[0] == "early"
 
@@ -217,6 +217,6 @@ def test_a_copied_state_directory_is_told(scene: Scene) -> None:
     scene.network.run(1)
     copy = scene.swarm.start_peer(host, scene.office)
     scene.network.run(0.3)
-    assert copy.peer.uplink.joined
-    assert not original.peer.uplink.joined
-    assert "its state directory was copied" in original.peer.uplink.problem
+    assert copy.peer.announcer.joined
+    assert not original.peer.announcer.joined
+    assert "its state directory was copied" in original.peer.announcer.problem

@@ -120,7 +120,7 @@ def test_who_else_takes_part_is_told(peers: Peers) -> None:
     network.partition([peers.source_host], [peers.host, host, network.hosts["tracker"]])
     _, copied = download(third, "f", host.directory / "f")
     network.run(10)
-    address = peers.peer.peer.uplink.address
+    address = peers.peer.peer.announcer.address
     tracker: Any = peers.swarm.daemons[network.hosts["tracker"]]
     assert held > 2
     assert not job.holding.chunks.bits

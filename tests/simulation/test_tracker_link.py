@@ -44,8 +44,8 @@ def test_who_is_turned_away_tries_less_and_less_often(
     pauses = [after - before for before, after in pairwise(came)]
     assert 15 <= pauses[-1] <= 16.1
     assert len(came) <= 25
-    assert peer.peer.uplink.retry_at is not None
-    assert 0 < peer.peer.uplink.retry_at - network.timeline.now <= 16
+    assert peer.peer.announcer.retry_at is not None
+    assert 0 < peer.peer.announcer.retry_at - network.timeline.now <= 16
 
 
 def test_who_was_in_for_long_is_back_soon(network: Network) -> None:
@@ -55,7 +55,7 @@ def test_who_was_in_for_long_is_back_soon(network: Network) -> None:
     peer = swarm.start_peer(host, tracker)
     for _ in range(10):
         swarm.start_tracker(tracker)
-        assert network.run(4, lambda: peer.peer.uplink.joined)
+        assert network.run(4, lambda: peer.peer.announcer.joined)
         network.run(20)
         tracker.kill()
         network.run(0.2)

@@ -101,7 +101,7 @@ class Pair:
         """Whether the peer shares it; it says the same to everybody."""
         held = self.peer.peer.library.get(self.name)
         assert held is None or held.is_share
-        address = self.peer.peer.uplink.address
+        address = self.peer.peer.announcer.address
         assert address is not None
         listed = self.name in self.tracker.tracker.directory.held_by(address)
         assert listed == (held is not None)

@@ -23,11 +23,11 @@ def test_each_tracker_is_told_from_whom_chunks_came(place: Path) -> None:
         network.result_of(publish(source, path), within=10)
         _, fetched = download(fetcher, "f", network.hosts["fetcher"].directory / "f")
         network.run(3.0)
-        assert tracker.tracker.factory.vouchers.speak_for([source.peer.uplink.address or ""], "")
+        assert tracker.tracker.factory.vouchers.speak_for([source.peer.announcer.address or ""], "")
         host.kill()
         tracker = swarm.start_tracker(host)
         network.run(30.0)
         assert not fetcher.peer.library["f"].chunks.whole
-        assert tracker.tracker.factory.vouchers.speak_for([source.peer.uplink.address or ""], "")
+        assert tracker.tracker.factory.vouchers.speak_for([source.peer.announcer.address or ""], "")
         assert len(tracker.tracker.factory.vouchers) == 1
         network.result_of(fetched, within=100)

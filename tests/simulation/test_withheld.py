@@ -144,8 +144,8 @@ def test_what_is_fetched_to_its_place_is_back(sharing: Sharing) -> None:
     sharing.network.result_of(download(sharing.peer, "a", sharing.disk / "a")[1], 10)
     sharing.network.run(31)
     assert sharing.withheld == []
-    assert sharing.peer.peer.uplink.address is not None
-    assert "a" in sharing.tracker.tracker.directory.held_by(sharing.peer.peer.uplink.address)
+    assert sharing.peer.peer.announcer.address is not None
+    assert "a" in sharing.tracker.tracker.directory.held_by(sharing.peer.peer.announcer.address)
 
 
 def test_what_is_fetched_to_another_place_is_still_away(sharing: Sharing) -> None:
@@ -160,8 +160,8 @@ def test_what_is_fetched_to_another_place_is_still_away(sharing: Sharing) -> Non
     sharing.network.result_of(download(sharing.peer, "a", copy)[1], 10)
     sharing.network.run(5)
     assert sharing.withheld == ["a"]
-    assert sharing.peer.peer.uplink.address is not None
-    assert "a" not in sharing.tracker.tracker.directory.held_by(sharing.peer.peer.uplink.address)
+    assert sharing.peer.peer.announcer.address is not None
+    assert "a" not in sharing.tracker.tracker.directory.held_by(sharing.peer.peer.announcer.address)
 
 
 def test_shares_outlive_a_restart_without_their_disk(sharing: Sharing) -> None:
@@ -184,7 +184,7 @@ def test_a_tracker_that_is_joined_again_hears_nothing_of_them(sharing: Sharing) 
     sharing.network.run(31)
     sharing.tracker_host.kill()
     sharing.tracker = sharing.swarm.start_tracker(sharing.tracker_host)
-    assert sharing.network.run(20, lambda: sharing.peer.peer.uplink.joined)
+    assert sharing.network.run(20, lambda: sharing.peer.peer.announcer.joined)
     sharing.network.run(1)
     assert sharing.listed == []
 

@@ -31,10 +31,10 @@ class EndChecks:
         directory, expected = tracker.tracker.directory, {}
         for host in self._scene.peers:
             peer = self._scene.swarm.daemons.get(host)
-            if not isinstance(peer, PeerService) or peer.peer.uplink.address is None:
+            if not isinstance(peer, PeerService) or peer.peer.announcer.address is None:
                 self._scene.problem(f"{host.name} has not joined again.")
                 continue
-            expected[peer.peer.uplink.address] = {
+            expected[peer.peer.announcer.address] = {
                 held.name: held.chunks
                 for held in peer.peer.library
                 if _is_to_be_listed(held, directory)

@@ -238,7 +238,7 @@ def claim_what_is_gone(stage: Stage) -> None:
 
 def claim_more_than_the_tracker_knows(stage: Stage) -> None:
     stage.fetch()
-    address = stage.peer.peer.uplink.address
+    address = stage.peer.peer.announcer.address
     assert address is not None
     directory(stage).unpublish(address, "f")
 

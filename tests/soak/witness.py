@@ -77,7 +77,7 @@ class Witness:
                 continue
             if self._can_give(other, host):
                 listed = directory[attempt.name].holders if attempt.name in directory else {}
-                known = listed.get(peer.peer.uplink.address or "")
+                known = listed.get(peer.peer.announcer.address or "")
                 sample[other] = held.chunks.bits & (known.bits if known else 0)
         attempt.samples.append(sample)
         self._look_for_standstill(attempt, holding, sample)
@@ -135,7 +135,7 @@ class Witness:
             return False
         whole = {a for a, chunks in tracker.tracker.directory[name].holders.items() if chunks.whole}
         return any(
-            isinstance(peer, PeerService) and peer.peer.uplink.address in whole
+            isinstance(peer, PeerService) and peer.peer.announcer.address in whole
             for peer in self._scene.swarm.daemons.values()
         )
 

@@ -91,7 +91,7 @@ class Swarm:
     async def peer(self, name: str, **settings: Any) -> PeerService:
         """A peer that has joined."""
         peer = self.start_peer(name, **settings)
-        await until(lambda: peer.peer.uplink.joined)
+        await until(lambda: peer.peer.announcer.joined)
         return peer
 
     async def stop(self, service: Any) -> None:

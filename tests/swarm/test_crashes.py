@@ -27,7 +27,7 @@ async def test_a_source_dies_midway(swarm: Swarm) -> None:
     path = swarm.file("x.bin", 96 * MIB)
     await publish(first, path)
     await publish(second, path)
-    address = first.peer.uplink.address
+    address = first.peer.announcer.address
     job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 8 * MIB)
     await swarm.stop(first)
@@ -58,7 +58,7 @@ async def test_the_tracker_dies_midway_and_a_blank_one_becomes_whole(swarm: Swar
     job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.done > 4 * MIB)
     await swarm.stop(swarm.tracker)
-    await until(lambda: not source.peer.uplink.joined and not fetcher.peer.uplink.joined)
+    await until(lambda: not source.peer.announcer.joined and not fetcher.peer.announcer.joined)
     await fetched
     assert sha256(swarm.directory / "copy") == sha256(path)
     with pytest.raises(TrackerUnavailable, match="tried again by itself"):
@@ -100,7 +100,7 @@ async def test_connect_goes_to_another_tracker_at_once(swarm: Swarm) -> None:
     new = swarm.start_tracker()
     with pytest.raises(TrackerUnavailable, match=r"No tracker is reachable at tcp:127\.0\.0\.1:1 "):
         await run(peer, "connect 127.0.0.1 1")
-    assert peer.peer.uplink.joined
+    assert peer.peer.announcer.joined
     assert "x.bin" in old.tracker.directory
     await run(peer, f"connect 127.0.0.1 {swarm.port}")
     await until(lambda: "x.bin" in new.tracker.directory and "x.bin" not in old.tracker.directory)

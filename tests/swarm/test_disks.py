@@ -117,7 +117,7 @@ async def test_chunks_of_a_part_file_that_is_gone_are_withdrawn(swarm: Swarm) ->
     (swarm.directory / "other").write_bytes(b"in the way")
     with pytest.raises(P2pfsError, match="use --overwrite"):
         await download(fetcher, "x.bin", swarm.directory / "other")
-    await until(lambda: holders(swarm, "x.bin") == {source.peer.uplink.address})
+    await until(lambda: holders(swarm, "x.bin") == {source.peer.announcer.address})
 
 
 @ensureDeferred

@@ -16,8 +16,8 @@ async def hidden_peer(swarm: Swarm, name: str) -> PeerService:
     for port in peer.ports:
         await port.stopListening()
     await run(peer, f"connect 127.0.0.1 {swarm.port}")
-    await until(lambda: peer.peer.uplink.found_reachable is not None)
-    assert peer.peer.uplink.found_reachable is False
+    await until(lambda: peer.peer.announcer.found_reachable is not None)
+    assert peer.peer.announcer.found_reachable is False
     return peer
 
 
@@ -25,7 +25,7 @@ async def hidden_peer(swarm: Swarm, name: str) -> PeerService:
 async def test_the_tracker_finds_out_who_can_be_reached(swarm: Swarm) -> None:
     """Both hear of it, and their users can."""
     open_one, hidden = await swarm.peer("open"), await hidden_peer(swarm, "hidden")
-    await until(lambda: open_one.peer.uplink.found_reachable)
+    await until(lambda: open_one.peer.announcer.found_reachable)
     assert (await run(open_one, "status"))["reachable"] is True
     told = await run(hidden, "status")
     assert told["reachable"] is False
@@ -38,7 +38,7 @@ async def test_the_tracker_finds_out_who_can_be_reached(swarm: Swarm) -> None:
 async def test_a_peer_that_cannot_be_reached_serves(swarm: Swarm, tmp_path: Path) -> None:
     """It connects to the downloader, and sends from the page cache as on any connection."""
     hidden, fetcher = await hidden_peer(swarm, "hidden"), await swarm.peer("fetcher")
-    await until(lambda: fetcher.peer.uplink.found_reachable)
+    await until(lambda: fetcher.peer.announcer.found_reachable)
     path = swarm.file("x.bin", 5 * MIB + 17)
     await publish(hidden, path)
     await download(fetcher, "x.bin", tmp_path / "fetched")

@@ -120,7 +120,7 @@ async def test_a_peer_with_nothing_but_its_name_left(swarm: Swarm) -> None:
     """A tracker lets a peer take its own place when its old connection has not ended yet."""
     source = await swarm.peer("s")
     await publish(source, swarm.file("x.bin", 10))
-    address = source.peer.uplink.address
+    address = source.peer.announcer.address
     old = swarm.tracker.tracker.factory.joined[address]
     await run(source, f"connect 127.0.0.1 {swarm.port}")
     assert swarm.tracker.tracker.factory.joined[address] is not old
@@ -235,7 +235,7 @@ async def test_an_unfinished_download_given_up_while_it_is_checked(
     await fetcher.peer.custodian.check_unfinished(holding)
     with pytest.raises(NotFound):
         await run(fetcher, "unpublish x.bin")
-    await until(lambda: holders(swarm, "x.bin") == {source.peer.uplink.address})
+    await until(lambda: holders(swarm, "x.bin") == {source.peer.announcer.address})
     await swarm.stop(fetcher)
     database = Database(Disk(), swarm.directory / "f" / STATE_FILE)
     assert database.load() == []

@@ -22,7 +22,7 @@ async def test_a_published_file_is_listed_and_fetched(swarm: Swarm) -> None:
     target = swarm.directory / "copy.bin"
     fetched = await download(fetcher, "x.bin", target)
     assert target.read_bytes() == path.read_bytes()
-    assert fetched.sources == {str(source.peer.uplink.address): 5 * MIB + 123}
+    assert fetched.sources == {str(source.peer.announcer.address): 5 * MIB + 123}
     assert not has_part_files(swarm.directory)
     assert (await run(fetcher, "list_file"))[0]["have"] == "yes"
 
@@ -48,7 +48,7 @@ async def test_chunks_come_from_all_sources_at_once(swarm: Swarm) -> None:
     for source in sources:
         await publish(source, path)
     fetched = await download(await swarm.peer("f"), "x.bin", swarm.directory / "f.bin")
-    assert set(fetched.sources) == {str(source.peer.uplink.address) for source in sources}
+    assert set(fetched.sources) == {str(source.peer.announcer.address) for source in sources}
     assert all(count >= 4 * MIB for count in fetched.sources.values())
 
 
@@ -59,7 +59,7 @@ async def test_an_empty_file(swarm: Swarm) -> None:
     await publish(source, swarm.file("empty", 0))
     await download(fetcher, "empty", swarm.directory / "copy")
     assert (swarm.directory / "copy").read_bytes() == b""
-    both = {str(source.peer.uplink.address), str(fetcher.peer.uplink.address)}
+    both = {str(source.peer.announcer.address), str(fetcher.peer.announcer.address)}
     await until(lambda: set(swarm.tracker.tracker.directory["empty"].holders) == both)
 
 
@@ -155,7 +155,7 @@ async def test_another_content_under_a_listed_name_is_refused(swarm: Swarm) -> N
         await publish(second, swarm.file("other", 10, seed=2), "x.bin")
     assert second.peer.library.get("x.bin") is None
     assert list(swarm.tracker.tracker.directory["x.bin"].holders) == [
-        str(first.peer.uplink.address)
+        str(first.peer.announcer.address)
     ]
 
 

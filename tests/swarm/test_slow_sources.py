@@ -140,7 +140,7 @@ async def test_a_slow_source_does_not_hold_up_the_end(
     await until(lambda: fetched.called)
     result = await fetched
     assert slow.requests
-    assert result.sources == {quick.peer.uplink.address: len(DATA)}
+    assert result.sources == {quick.peer.announcer.address: len(DATA)}
     assert (swarm.directory / "copy").read_bytes() == DATA
 
 
@@ -155,7 +155,7 @@ async def test_a_source_that_comes_late_stands_in(swarm: Swarm, join: Any, trick
     (swarm.directory / NAME).write_bytes(DATA[: 2 * MIB])
     await publish(quick, swarm.directory / NAME)
     await until(lambda: fetched.called)
-    assert (await fetched).sources == {quick.peer.uplink.address: 2 * MIB}
+    assert (await fetched).sources == {quick.peer.announcer.address: 2 * MIB}
 
 
 @ensureDeferred

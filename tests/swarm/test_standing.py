@@ -58,7 +58,7 @@ async def peer_of_a_tracker_that_says(tmp_path: Path, listen: str, **reply: Any)
     swarm = Swarm(tmp_path)
     swarm.port = port.getHost().port
     peer = swarm.start_peer("p", listen=listen)
-    await until(lambda: peer.peer.uplink.joined or peer.peer.uplink.problem)
+    await until(lambda: peer.peer.announcer.joined or peer.peer.announcer.problem)
 
     async def end() -> None:
         await swarm.stop_all()

@@ -107,7 +107,7 @@ async def test_without_a_tracker(swarm: Swarm) -> None:
     await until(lambda: job.download and job.download.connected_sources)
     await source.leave()
     await swarm.stop(swarm.tracker)
-    await until(lambda: not fetcher.peer.uplink.reachable and fetcher.peer.uplink.retry_at)
+    await until(lambda: not fetcher.peer.announcer.reachable and fetcher.peer.announcer.retry_at)
     data, _ = await answer(fetcher, f"why {NAME}")
     assert "The next attempt is in" in data["tracker"]
     general = data["explanation"]["general"]

@@ -119,13 +119,13 @@ class _PeerConsole:
 
     async def connect(self, call: Call, report: ReportProgress) -> Answer:
         endpoint = tcp_endpoint_string(call["trackerip"], call["trackerport"], for_server=False)
-        uplink = self._peer.uplink
-        await uplink.switch(endpoint)
-        data = {"tracker": uplink.tracker, "address": uplink.address}
-        return Answer(data, [f"Joined the tracker at {uplink.tracker} as {uplink.address}."])
+        announcer = self._peer.announcer
+        await announcer.switch(endpoint)
+        data = {"tracker": announcer.tracker, "address": announcer.address}
+        return Answer(data, [f"Joined the tracker at {announcer.tracker} as {announcer.address}."])
 
     async def publish(self, call: Call, report: ReportProgress) -> Answer:
-        self._peer.uplink.hurry()
+        self._peer.announcer.hurry()
         await self._peer.custodian.restored()
         path = _local_path(call["localfile"])
         publication, published = self._peer.publisher.publish(path, call.get("name"))
@@ -154,9 +154,9 @@ class _PeerConsole:
         return Answer({"unpublished": call["name"]}, [f"'{call['name']}' is shared no more."])
 
     async def list_file(self, call: Call, report: ReportProgress) -> Answer:
-        await self._peer.uplink.needed()
+        await self._peer.announcer.needed()
         prefix, library = call.get("prefix") or "", self._peer.library
-        listing = Listing(self._peer.uplink.client, prefix, call.get("after") or "")
+        listing = Listing(self._peer.announcer.client, prefix, call.get("after") or "")
         shown = ListedFiles()
         while not (listing.ended or shown.full):
             for name, info in (await listing.next_page()).items():
@@ -175,10 +175,10 @@ class _PeerConsole:
         overwrite = "overwrite" in call.flags
         if remote.endswith("/"):
             check_filename(remote[:-1])
-            await self._peer.uplink.needed()
+            await self._peer.announcer.needed()
             return await self._download_tree(remote, target, overwrite, report)
         check_filename(remote)
-        await self._peer.uplink.needed()
+        await self._peer.announcer.needed()
         into = await in_thread(self._peer.reactor, target.is_dir)
         if into or call["local_path"].endswith("/"):
             target = target / PurePosixPath(remote).name

@@ -13,7 +13,7 @@ from p2pfs.peer.rates import Reached
 
 def status(peer: Peer) -> Answer:
     """What the peer does now, for people and for scripts."""
-    uplink = peer.uplink
+    announcer = peer.announcer
     now = peer.reactor.seconds()
     transfers = [_transfer(job, now) for job in peer.downloads.jobs]
     shares = [
@@ -33,12 +33,12 @@ def status(peer: Peer) -> Answer:
         for holding in peer.library
     ]
     data = {
-        "tracker": uplink.tracker,
-        "joined_as": uplink.address,
-        "problem": uplink.problem,
+        "tracker": announcer.tracker,
+        "joined_as": announcer.address,
+        "problem": announcer.problem,
         "listening": str(peer.address),
         "fingerprint": peer.key.fingerprint,
-        "reachable": uplink.found_reachable,
+        "reachable": announcer.found_reachable,
         "warning": peer.reach_warning,
         "uploaded": peer.serving.uploaded,
         "shares": shares,

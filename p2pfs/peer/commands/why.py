@@ -98,16 +98,16 @@ def _not_running(
 
 def _tracker(peer: Peer) -> str:
     """Whether there is a tracker to ask, in words."""
-    uplink = peer.uplink
-    if uplink.tracker is None:
+    announcer = peer.announcer
+    if announcer.tracker is None:
         return "none; 'connect' joins one"
-    if uplink.joined:
-        return f"{uplink.tracker} is reachable"
-    text = uplink.problem or f"{uplink.tracker}, not joined yet"
-    if uplink.reachable:
-        return f"{uplink.tracker} answers, but refused this peer: {text}"
-    if uplink.retry_at is not None:
-        left = max(0.0, uplink.retry_at - peer.reactor.seconds())
+    if announcer.joined:
+        return f"{announcer.tracker} is reachable"
+    text = announcer.problem or f"{announcer.tracker}, not joined yet"
+    if announcer.reachable:
+        return f"{announcer.tracker} answers, but refused this peer: {text}"
+    if announcer.retry_at is not None:
+        left = max(0.0, announcer.retry_at - peer.reactor.seconds())
         text += f" The next attempt is in {seconds_text(left)}."
     return text
 

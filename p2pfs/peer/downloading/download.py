@@ -259,7 +259,7 @@ class Download:
         self._sides.kept(chunknum)
         if self._recorder is not None:
             self._recorder.kept(chunknum)
-        self._around.uplink.register_chunk(self._holding, chunknum, source.address)
+        self._around.announcer.register_chunk(self._holding, chunknum, source.address)
         self._around.gained()
 
     def _reroute(

@@ -78,7 +78,7 @@ class Downloads:
         self._disk = disk
         self._custodian = custodian
         self._reactor = around.reactor
-        self._uplink = around.uplink
+        self._announcer = around.announcer
         self._library = library
         self._records = records
         self._running: dict[Job, Deferred[None]] = {}
@@ -184,7 +184,7 @@ class Downloads:
             job.check()
             if recorder is not None:
                 await recorder.start()
-                self._uplink.announce(holding).addErrback(_tracker_lost)
+                self._announcer.announce(holding).addErrback(_tracker_lost)
             job.check()
             stamp, received, reached = await self._fetch_chunks(
                 job, (pool, fresh), holding, recorder, location
@@ -216,13 +216,13 @@ class Downloads:
 
     async def _put_on_record(self, share: Holding, recorder: DownloadRecorder) -> None:
         """See to what is left to do for a download that has just become a share."""
-        self._uplink.flush()
+        self._announcer.flush()
         # Without this record a restart finds the whole file, and makes up for it.
         await self._records.save(share).addErrback(warn_not_recorded)
         await recorder.forget()
         if self._holds(share) and not share.info.totalchunknum:
             # Without chunks to register, only publishing makes a holder of it.
-            self._uplink.announce(share).addErrback(_tracker_lost)
+            self._announcer.announce(share).addErrback(_tracker_lost)
 
     def _holds(self, holding: Holding) -> bool:
         return self._library.get(holding.name) is holding
@@ -252,7 +252,7 @@ class Downloads:
         pool, fresh = pools
         part = holding.part
         assert part is not None
-        mending = Mending(self._reactor, self._uplink, self._library, job, holding, recorder)
+        mending = Mending(self._reactor, self._announcer, self._library, job, holding, recorder)
         received: Counter[Address] = Counter()
         ends = 0
         while ends < MOST_ENDS:
@@ -315,7 +315,7 @@ class Downloads:
 
     async def _locate(self, job: Job) -> ReplyFileLocation:
         try:
-            return await self._uplink.locate(job.name)
+            return await self._announcer.locate(job.name)
         except Refused:
             raise NotFound(
                 f"Nobody offers '{job.name}'; 'list_file' shows what is offered."

@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.errors import Cancelled, P2pfsError
-from p2pfs.peer.announcing import Uplink
+from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.job import Job
 from p2pfs.peer.library import DownloadRecorder, Holding, Library
@@ -32,7 +32,7 @@ class Mending:
     def __init__(
         self,
         reactor: Any,
-        uplink: Uplink,
+        announcer: Announcer,
         library: Library,
         job: Job,
         holding: Holding,
@@ -41,7 +41,7 @@ class Mending:
         """``recorder`` keeps the record of the download, if there is one."""
         assert holding.part is not None
         self._reactor = reactor
-        self._uplink = uplink
+        self._announcer = announcer
         self._library = library
         self._job = job
         self._holding = holding
@@ -96,12 +96,12 @@ class Mending:
         )
         if self._recorder is not None:
             if wrong:
-                self._uplink.withdraw(holding).addCallback(self._announce).addErrback(_lost)
+                self._announcer.withdraw(holding).addCallback(self._announce).addErrback(_lost)
             await self._recorder.begin_anew()
 
     def _announce(self, _: None) -> Deferred[None]:
         held = self._library.get(self._holding.name) is self._holding
-        return self._uplink.announce(self._holding) if held else succeed(None)
+        return self._announcer.announce(self._holding) if held else succeed(None)
 
 
 def _lost(failure: Failure) -> None:

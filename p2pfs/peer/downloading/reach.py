@@ -17,7 +17,7 @@ class Reach:
     """
 
     def __init__(self, around: Surroundings, sourcing: Sourcing) -> None:
-        self._uplink = around.uplink
+        self._announcer = around.announcer
         self._sourcing = sourcing
         self._pause = around.patience.refresh
         self._next_try = 0.0
@@ -26,12 +26,12 @@ class Reach:
 
     def look(self, now: float) -> bool:
         """See how it stands, to be called at regular intervals; the same as `cut_off` then."""
-        was, self.cut_off = self.cut_off, not (self._uplink.answers or self._sourcing.answers)
+        was, self.cut_off = self.cut_off, not (self._announcer.answers or self._sourcing.answers)
         if self.cut_off:
             if now >= self._next_try:
                 self._next_try = now + self._pause
-                self._uplink.hurry()
+                self._announcer.hurry()
         elif was:
             self._sourcing.absolve()
-            self._uplink.hurry()
+            self._announcer.hurry()
         return self.cut_off

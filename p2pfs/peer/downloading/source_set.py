@@ -129,9 +129,9 @@ class Sourcing:
 
     def outlook(self, now: float) -> str:
         """What is to be expected of the tracker."""
-        uplink = self._around.uplink
-        if not uplink.reachable:
-            at = uplink.retry_at
+        announcer = self._around.announcer
+        if not announcer.reachable:
+            at = announcer.retry_at
             again = f", tried again in {seconds_text(max(0.0, at - now))}" if at else ""
             return f"no tracker is reachable{again}"
         if self._locating:
@@ -299,7 +299,7 @@ class Sourcing:
             return named  # another content has taken the name
         total = self._holding.info.totalchunknum
         for text, bitfield in (*location.chunkinfo.items(), *location.waiting.items()):
-            if text != self._around.uplink.address:
+            if text != self._around.announcer.address:
                 try:
                     named[parse_full_name(text)] = ChunkSet.from_bitfield(total, bitfield).bits
                 except (InvalidAddress, InvalidFileInfo):
@@ -309,7 +309,7 @@ class Sourcing:
     def _refresh(self) -> None:
         self._locating = True
         self._asked_at = self._reactor.seconds()
-        located = self._around.uplink.locate(self._holding.name)
+        located = self._around.announcer.locate(self._holding.name)
         located.addCallback(self._refreshed).addErrback(self._not_refreshed)
         located.addErrback(self._crashed)
 

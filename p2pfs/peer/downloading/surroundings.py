@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from p2pfs.peer.announcing import Uplink
+from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.policy import Experience, Intake
 from p2pfs.peer.rates import LineRate, RateLimit
 from p2pfs.peer.settings import Patience
@@ -23,7 +23,7 @@ class Surroundings:
     patience: Patience
     max_sources: int
     limit: RateLimit
-    uplink: Uplink
+    announcer: Announcer
     call_backs: CallBacks
     gained: Callable[[], None] = lambda: None
     """Called when there is one more chunk to serve."""

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, DeferredList, DeferredLock
 
 from p2pfs.chunks import FileInfo
 from p2pfs.errors import Cancelled, DownloadFailed, NotFound, P2pfsError
-from p2pfs.peer.announcing import Listing, Uplink
+from p2pfs.peer.announcing import Announcer, Listing
 from p2pfs.peer.downloading.downloads import Downloads
 from p2pfs.peer.downloading.job import Fetched, Job
 from p2pfs.peer.downloading.places import Directory, Place
@@ -112,12 +112,12 @@ class Trees:
     """Downloads whole directories, some files at a time, over shared connections."""
 
     def __init__(
-        self, reactor: object, downloads: Downloads, library: Library, uplink: Uplink
+        self, reactor: object, downloads: Downloads, library: Library, announcer: Announcer
     ) -> None:
         self._reactor = reactor
         self._downloads = downloads
         self._library = library
-        self._uplink = uplink
+        self._announcer = announcer
 
     def start(
         self,
@@ -173,7 +173,7 @@ class Trees:
 
         A list of one page is kept.
         """
-        listing, only = Listing(self._uplink.client, tree.prefix), dict[str, FileInfo]()
+        listing, only = Listing(self._announcer.client, tree.prefix), dict[str, FileInfo]()
         while not listing.ended:
             page = await listing.next_page()
             only = page if listing.ended and not tree.files else {}
@@ -182,7 +182,7 @@ class Trees:
             tree.check()
         tree.counted = True
         if not only:
-            listing = Listing(self._uplink.client, tree.prefix)
+            listing = Listing(self._announcer.client, tree.prefix)
         return _Files(only, listing)
 
     async def _lane(

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Cancelled, P2pfsError, StorageProblem
-from p2pfs.peer.announcing import Uplink
+from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.library import (
     Holding,
     Library,
@@ -61,7 +61,7 @@ class Custodian:
         disk: Disk,
         library: Library,
         records: Records,
-        uplink: Uplink,
+        announcer: Announcer,
         journals: Path,
         publish_again: Callable[[Holding], None],
     ) -> None:
@@ -71,7 +71,7 @@ class Custodian:
         self._disk = disk
         self._library = library
         self._records = records
-        self._uplink = uplink
+        self._announcer = announcer
         self._publish_again = publish_again
         self.doubts = Doubts(reactor, disk, self.changed)
         """To be told of chunks that others found wrong."""
@@ -152,7 +152,7 @@ class Custodian:
         """
         if not self._library.discard(holding):
             return
-        withdrawn = self._uplink.withdraw(holding)
+        withdrawn = self._announcer.withdraw(holding)
         if not holding.is_share:
             await in_thread(self._reactor, remove_part, self._disk, holding.path, holding.identity)
             # It is still there when the download could not be put on record in the end.
@@ -187,7 +187,7 @@ class Custodian:
         """Claim these shares no more until they are back as they were."""
         for holding, reason in away:
             holding.withheld = Withheld(str(reason), self._reactor.seconds())
-            self._uplink.withdraw(holding)
+            self._announcer.withdraw(holding)
         for holding, reason in away[:MOST_TOLD]:
             self.log.warn(
                 "Withheld '{name}': {reason} It is offered again once it is back as it was; "
@@ -202,7 +202,7 @@ class Custodian:
         """These shares are as they were before they were withheld."""
         for holding in back:
             holding.withheld = None
-            self._uplink.announce(holding).addErrback(_announced_later)
+            self._announcer.announce(holding).addErrback(_announced_later)
         for holding in back[:MOST_TOLD]:
             self.log.info(
                 "Offered '{name}' again: {path} is back as it was.",
@@ -226,7 +226,7 @@ class Custodian:
         It becomes a share when it is found whole under its final name.
         """
         on_record, holding.chunks = holding.chunks, ChunkSet(holding.info.totalchunknum)
-        await self._uplink.withdraw(holding)
+        await self._announcer.withdraw(holding)
         journal = journal_path(self._journals, holding.name)
         try:
             found = await in_thread(
@@ -266,7 +266,7 @@ class Custodian:
         if self._library.get(holding.name) is not holding:
             return
         try:
-            await self._uplink.announce(holding)
+            await self._announcer.announce(holding)
         except P2pfsError:
             return  # without a tracker; joining one announces everything
 

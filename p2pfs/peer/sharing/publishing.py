@@ -26,7 +26,7 @@ from p2pfs.errors import (
     UsageProblem,
 )
 from p2pfs.names import check_filename, filename_from_path
-from p2pfs.peer.announcing import Uplink
+from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.library import Holding, Library, Records
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.sharing.custodian import Custodian
@@ -84,7 +84,7 @@ class Publisher:
         machine: Machine,
         library: Library,
         records: Records,
-        uplink: Uplink,
+        announcer: Announcer,
         custodian: Custodian,
         private: Path,
         smallest_chunk: int,
@@ -101,7 +101,7 @@ class Publisher:
         self._reactor = reactor
         self._library = library
         self._records = records
-        self._uplink = uplink
+        self._announcer = announcer
         self._running: dict[Publication, Deferred[None]] = {}
 
     def publish(
@@ -194,14 +194,14 @@ class Publisher:
         if known is None or elsewhere or known.stamp != stamp:
             holding = await self._hash(path, name, publication)
             if known is not None and self._library.discard(known):
-                await self._uplink.withdraw(known)
+                await self._announcer.withdraw(known)
             self._library.add(holding)
             try:
                 await self._records.save(holding)
             except StorageProblem:
                 # A share that a restart would forget is none; the user may try again.
                 if self._library.discard(holding):
-                    await self._uplink.withdraw(holding)
+                    await self._announcer.withdraw(holding)
                 raise
             if self._library.get(name) is not holding:
                 raise Refused(f"'{name}' was not published: it was unpublished meanwhile.")
@@ -210,7 +210,7 @@ class Publisher:
             holding.withheld = None
             publication.hashed(stamp.size)
         try:
-            await self._uplink.announce(holding)
+            await self._announcer.announce(holding)
         except TrackerUnavailable:
             return Published(name, False)
         except Refused as refusal:

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
 from p2pfs.errors import Refused, SourceFailed, TrackerUnavailable
-from p2pfs.peer.announcing import Uplink
+from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources.connection import SourceConnection
 
@@ -36,13 +36,17 @@ class CallBacks:
     """The connections that this peer has called for."""
 
     def __init__(
-        self, reactor: Any, entropy: Callable[[int], bytes], patience: Patience, uplink: Uplink
+        self,
+        reactor: Any,
+        entropy: Callable[[int], bytes],
+        patience: Patience,
+        announcer: Announcer,
     ) -> None:
         """``entropy`` makes so many bytes that nobody can foresee."""
         self._reactor = reactor
         self._entropy = entropy
         self._patience = patience
-        self._uplink = uplink
+        self._announcer = announcer
         self._expected: dict[str, Expected] = {}
 
     def get(
@@ -61,7 +65,7 @@ class CallBacks:
         return self._expected.pop(token, None)
 
     async def _get(self, peer: Address, expected: Expected) -> SourceConnection:
-        if self._uplink.found_reachable is False:
+        if self._announcer.found_reachable is False:
             raise SourceFailed(
                 f"{peer}: it cannot be reached by this peer, which cannot be reached itself"
             )
@@ -69,7 +73,7 @@ class CallBacks:
         self._expected[token] = expected
         expected.arrived.addTimeout(self._patience.call_back, self._reactor)
         try:
-            await self._uplink.client().call_back(str(peer), token)
+            await self._announcer.client().call_back(str(peer), token)
             return await expected.arrived
         except TimedOut:
             raise SourceFailed(

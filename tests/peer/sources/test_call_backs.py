@@ -34,8 +34,8 @@ class Downloader:
         self.called: list[tuple[str, str]] = []
         self.answers: list[Deferred[None]] = []
         self.found_reachable: bool | None = True
-        uplink: Any = self  # all that is asked of it is here
-        self.call_backs = CallBacks(self.clock, Random(1).randbytes, Patience(), uplink)
+        announcer: Any = self  # all that is asked of it is here
+        self.call_backs = CallBacks(self.clock, Random(1).randbytes, Patience(), announcer)
         self.serving = ServingFactory(
             self.clock,
             Disk(),

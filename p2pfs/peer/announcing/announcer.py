@@ -48,7 +48,7 @@ _MORE = 1.05
 """By how much it must be more."""
 
 
-class Uplink:
+class Announcer:
     """Tells the tracker what the library holds, again each time the tracker is (re)joined."""
 
     log = Logger()
