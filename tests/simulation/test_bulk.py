@@ -71,7 +71,7 @@ def test_a_window_holds_what_bulk_stands_for(place: Path) -> None:
 
 
 def test_buffers_hold_what_bulk_stands_for(place: Path) -> None:
-    """A producer is paused as early as one of the true size, or lanes would seem shorter."""
+    """A producer is paused as early as one of the true size, or slots would seem shorter."""
     written = []
     for bulk in (1, BULK):
         with network_of(place, bulk) as network:

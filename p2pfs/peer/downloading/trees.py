@@ -146,11 +146,11 @@ class Trees:
             )
         pool = self._downloads.new_pool()
         try:
-            lanes = [
-                Deferred.fromCoroutine(self._lane(tree, files, overwrite, pool, each))
+            slots = [
+                Deferred.fromCoroutine(self._slot(tree, files, overwrite, pool, each))
                 for _ in range(min(FILES_AT_ONCE, self._downloads.most))
             ]
-            for _, outcome in await DeferredList(lanes, consumeErrors=True):
+            for _, outcome in await DeferredList(slots, consumeErrors=True):
                 if outcome is not None:
                     outcome.raiseException()
         finally:
@@ -185,7 +185,7 @@ class Trees:
             listing = Listing(self._announcer.client, tree.prefix)
         return _Files(only, listing)
 
-    async def _lane(
+    async def _slot(
         self,
         tree: TreeJob,
         files: _Files,

@@ -10,7 +10,7 @@ from p2pfs.peer.policy.picker import Picker, PickerSource, Standing
 from p2pfs.peer.policy.relief import Burden, to_relieve
 from p2pfs.peer.policy.seats import Claim, Rank, share_out
 from p2pfs.peer.policy.trial import Trial, patience
-from p2pfs.peer.policy.upload_turns import UploadTurns
+from p2pfs.peer.policy.upload_slots import UploadSlots
 from p2pfs.peer.policy.want_lists import MOST_WISHES, Wish
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "Rank",
     "Standing",
     "Trial",
-    "UploadTurns",
+    "UploadSlots",
     "Wish",
     "patience",
     "share_out",

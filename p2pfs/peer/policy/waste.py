@@ -11,7 +11,7 @@ ALLOWANCE = 16
 from elsewhere, 13 were seen."""
 
 IGNORED = 17
-"""For how many of these an offer counts that kept a lane from others: it was not answered in time,
+"""For how many of these an offer counts that kept a slot from others: it was not answered in time,
 or what was asked for was never said to be there."""
 
 FIRST_REST = 0.25

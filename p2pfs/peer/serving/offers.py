@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Refused
 from p2pfs.peer.library import Holding
-from p2pfs.peer.policy import MOST_WISHES, UploadTurns, Wish
+from p2pfs.peer.policy import MOST_WISHES, UploadSlots, Wish
 from p2pfs.wire.messages import PeerWant
 
 MOST_AT_A_TIME = 64
@@ -44,7 +44,7 @@ class Offers:
         """
         self._reactor = reactor
         self._holding = holding
-        self._turns: UploadTurns[Receiver] = UploadTurns(random, lambda receiver: receiver.host)
+        self._turns: UploadSlots[Receiver] = UploadSlots(random, lambda receiver: receiver.host)
         self._next_look: IDelayedCall | None = None
 
     # What downloaders say

@@ -160,16 +160,16 @@ class Publisher:
         publication.total = sum(candidate.stamp.size for candidate in candidates)
         waiting = list(reversed(candidates))
         published: list[Published] = []
-        lanes = [
-            Deferred.fromCoroutine(self._lane(waiting, published, publication))
+        slots = [
+            Deferred.fromCoroutine(self._slot(waiting, published, publication))
             for _ in range(min(FILES_AT_ONCE, len(candidates)))
         ]
-        for _, outcome in await DeferredList(lanes, consumeErrors=True):
+        for _, outcome in await DeferredList(slots, consumeErrors=True):
             if isinstance(outcome, Failure):
                 outcome.raiseException()
         return sorted(published)
 
-    async def _lane(
+    async def _slot(
         self, waiting: list[Candidate], published: list[Published], publication: Publication
     ) -> None:
         """Publish one file after the other until none is left."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from p2pfs.peer.policy.intake import NEARLY, SOURCES, Intake
-from p2pfs.peer.policy.lanes import LATE, LONGEST, SOONEST_LATE
+from p2pfs.peer.policy.slots import LATE, LONGEST, SOONEST_LATE
 
 
 class Scene:

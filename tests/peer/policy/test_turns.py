@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.policy.upload_turns import LANES
+from p2pfs.peer.policy.upload_slots import SLOTS
 from p2pfs.peer.sources import Answer
 from p2pfs.peer.sources.connection import PROBE_SECONDS
 from tests.memory_transport import MemoryTransport
@@ -84,10 +84,10 @@ def test_a_wish_is_answered_with_offers_and_a_hint_with_the_next(serving: Servin
 
 
 def test_a_crowd_is_served_a_few_at_a_time(serving: Serving) -> None:
-    """The connections of a peer share its lanes, and one that ends leaves its own."""
-    others = [serving.connect() for _ in range(LANES + 2)]
+    """The connections of a peer share its slots, and one that ends leaves its own."""
+    others = [serving.connect() for _ in range(SLOTS + 2)]
     offered = [other for other in others if other.ask(**wish(0, 1, 2, 3, 4))]
-    assert len(offered) == LANES
+    assert len(offered) == SLOTS
     offered[0].hang_up()
     rest = [other for other in others if other not in offered]
     assert sum(bool(other.heard()) for other in rest) == 1
@@ -110,7 +110,7 @@ def test_who_has_enough_on_its_way_is_offered_more_when_it_is_ready(serving: Ser
 
 def test_a_chunk_that_has_gone_out_makes_room(serving: Serving) -> None:
     """Others need not wait until its receiver has said that it has it."""
-    others = [serving.connect() for _ in range(LANES + 1)]
+    others = [serving.connect() for _ in range(SLOTS + 1)]
     offers = [other.ask(**wish(0, 1, 2, 3, 4)) for other in others]
     assert offers[-1] == []
     request = {"type": "PEER_REQUEST_CHUNK", "filename": "f"}
@@ -144,9 +144,9 @@ def test_an_offer_goes_out_before_what_waits(serving: Serving) -> None:
     done(serving, other)
 
 
-def test_an_offer_that_cannot_be_kept_leaves_its_lane(serving: Serving) -> None:
+def test_an_offer_that_cannot_be_kept_leaves_its_slot(serving: Serving) -> None:
     """The file is gone: the answer is an error, and it is somebody else's turn."""
-    others = [serving.connect() for _ in range(LANES + 1)]
+    others = [serving.connect() for _ in range(SLOTS + 1)]
     offers = [other.ask(**wish(0, 1, 2, 3, 4)) for other in others]
     assert offers[-1] == []
     serving.library["f"].path.unlink()

@@ -23,20 +23,20 @@ def line(limit: int | None = None) -> LineRate:
     return LineRate(RateLimit(limit))
 
 
-def carry(line: LineRate, seconds: float, lanes: int = 1, start: float = 100.0) -> float:
+def carry(line: LineRate, seconds: float, slots: int = 1, start: float = 100.0) -> float:
     """Let it carry so many chunks at a time, which share it; the rate is 10 kB/s."""
-    took = lanes / 10
+    took = slots / 10
     for turn in range(round(seconds / took)):
-        for _ in range(lanes):
+        for _ in range(slots):
             line.count(CHUNK, start + turn * took, start + (turn + 1) * took)
     return start + seconds
 
 
-@pytest.mark.parametrize("lanes", [1, 3, 10])
-def test_a_busy_line_is_measured(lanes: int) -> None:
+@pytest.mark.parametrize("slots", [1, 3, 10])
+def test_a_busy_line_is_measured(slots: int) -> None:
     """However many chunks come at the same time."""
     measured = line()
-    carry(measured, 8, lanes)
+    carry(measured, 8, slots)
     assert measured.highest == pytest.approx(10 * CHUNK, rel=0.06)
 
 

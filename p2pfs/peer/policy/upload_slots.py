@@ -1,14 +1,14 @@
 """Whose turn it is to be sent a chunk, and which one: a few at a time. Pure.
 
 A chunk can be passed on only when it is there whole, so a peer that sends to all who
-ask at the same time holds a crowd up. This one has a few *lanes*, each to another
+ask at the same time holds a crowd up. This one has a few *slots*, each to another
 receiver. A chunk takes one from being offered until the receiver says that it has it.
 A chunk is offered that was offered least often, and that most others want: so a source
 gives everything away once before it repeats itself. A receiver that has enough on its
 way says so, and then others are offered something.
 
 Turns are hosts', however many connections they have: while another waits, a host has
-one lane, and who makes nothing of its turns gets fewer and later ones (`waste`).
+one slot, and who makes nothing of its turns gets fewer and later ones (`waste`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Generic, TypeVar
 
-from p2pfs.peer.policy.lanes import Lanes
+from p2pfs.peer.policy.slots import Slots
 from p2pfs.peer.policy.want_lists import Chance, WantLists, Wish
 from p2pfs.peer.policy.waste import IGNORED, Waste
 
-LANES = 3
+SLOTS = 3
 """Receivers at a time: fewer leave the line idle while one of them makes up its mind."""
 
-MOST_LANES = 2 * LANES
+MOST_SLOTS = 2 * SLOTS
 """Receivers at a time, with those to whom all of a chunk has been sent, but who lack the end."""
 
 DEPTH = 2
@@ -51,7 +51,7 @@ class Turn(Generic[R]):
     """True when the line has nothing else to do."""
 
 
-class UploadTurns(Generic[R]):
+class UploadSlots(Generic[R]):
     """All that receivers want, and what was offered to them. Times are in seconds."""
 
     def __init__(self, random: Random, host_of: Callable[[R], str]) -> None:
@@ -61,7 +61,7 @@ class UploadTurns(Generic[R]):
         self._wants: WantLists[R] = WantLists(host_of)
         self._waste = Waste()
         # From the offer until the receiver has the chunk, even when all of it has been sent.
-        self._lanes: Lanes[R, tuple[str, int]] = Lanes(LAPSE)
+        self._slots: Slots[R, tuple[str, int]] = Slots(LAPSE)
         # Whether the last call of `next` made an offer.
         self._offering = False
 
@@ -81,7 +81,7 @@ class UploadTurns(Generic[R]):
         wish = self._wants.get_or_add(receiver, filename, root)
         if wish is None:
             return False
-        for name, chunknum in self._lanes.chunks(receiver):
+        for name, chunknum in self._slots.chunks(receiver):
             if name == filename:
                 chunks &= ~(1 << chunknum)
         wish.root, wish.chunks, wish.room = root, chunks, room
@@ -90,29 +90,29 @@ class UploadTurns(Generic[R]):
 
     def _free(self, receiver: R, filename: str, now: float) -> None:
         """A receiver will not say of anything of a file any more that it has it."""
-        for name, chunknum in self._lanes.chunks(receiver):
+        for name, chunknum in self._slots.chunks(receiver):
             if name == filename:
-                if not self._lanes.is_at_work(receiver, (name, chunknum)):
+                if not self._slots.is_at_work(receiver, (name, chunknum)):
                     self._waste.wasted(self._host_of(receiver), 1, now)
-                self._lanes.drop(receiver, (name, chunknum))
+                self._slots.drop(receiver, (name, chunknum))
         self._wants.may_hope(receiver)
 
     def asked(self, receiver: R, filename: str, chunknum: int) -> None:
         """A receiver asks for a chunk, perhaps for one that was offered."""
-        self._lanes.at_work(receiver, (filename, chunknum))
+        self._slots.at_work(receiver, (filename, chunknum))
 
     def sent(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
         """All of a chunk is out of this peer's hands; False if that makes no difference."""
         self._wants.may_hope(receiver)
-        return self._lanes.sent(receiver, (filename, chunknum), now)
+        return self._slots.sent(receiver, (filename, chunknum), now)
 
     def has(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
-        """A receiver says that it has a chunk, or does not want it; True if that frees a lane."""
+        """A receiver says that it has a chunk, or does not want it; True if that frees a slot."""
         wish = self._wants.get(receiver, filename)
         if wish is not None and 0 <= chunknum < wish.chunks.bit_length():
             wish.chunks &= ~(1 << chunknum)
-        asked_for = self._lanes.is_at_work(receiver, (filename, chunknum))
-        if not self._lanes.leave(receiver, (filename, chunknum), now):
+        asked_for = self._slots.is_at_work(receiver, (filename, chunknum))
+        if not self._slots.leave(receiver, (filename, chunknum), now):
             return False
         if asked_for:
             self._waste.used(self._host_of(receiver))
@@ -124,8 +124,8 @@ class UploadTurns(Generic[R]):
         return True
 
     def busy(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
-        """A receiver has no room for a chunk that was offered; True if that frees a lane."""
-        if not self._lanes.drop(receiver, (filename, chunknum)):
+        """A receiver has no room for a chunk that was offered; True if that frees a slot."""
+        if not self._slots.drop(receiver, (filename, chunknum)):
             return False
         self._waste.wasted(self._host_of(receiver), 1, now)
         wish = self._wants.get(receiver, filename)
@@ -146,7 +146,7 @@ class UploadTurns(Generic[R]):
 
     def failed(self, receiver: R, filename: str, chunknum: int) -> None:
         """A chunk could not be sent."""
-        self._lanes.drop(receiver, (filename, chunknum))
+        self._slots.drop(receiver, (filename, chunknum))
         self._wants.may_hope(receiver)
 
     def more(self) -> None:
@@ -156,12 +156,12 @@ class UploadTurns(Generic[R]):
     def forget(self, receiver: R) -> None:
         """A receiver is gone."""
         self._wants.forget(receiver)
-        self._lanes.drop_all(receiver)
+        self._slots.drop_all(receiver)
 
     def waits(self, receiver: R, held: Callable[[Wish[R]], int]) -> bool:
         """Whether a receiver wants something that there is, or has been offered something."""
         wishes = self._wants.of(receiver)
-        return receiver in self._lanes.ends or any(wish.chunks & held(wish) for wish in wishes)
+        return receiver in self._slots.ends or any(wish.chunks & held(wish) for wish in wishes)
 
     @property
     def idle(self) -> bool:
@@ -185,7 +185,7 @@ class UploadTurns(Generic[R]):
         ``held`` tells which chunks (bits) there are of a wish's file.
         """
         goes_on, self._offering = self._offering, False
-        for receiver, _ in self._lanes.expire(now):
+        for receiver, _ in self._slots.expire(now):
             self._waste.wasted(self._host_of(receiver), IGNORED, now)
         line = self._line(now)
         if line.is_full:
@@ -196,7 +196,7 @@ class UploadTurns(Generic[R]):
             chances = [
                 (wish, chunks)
                 for wish, chunks in further
-                if (goes_on or wish.room - self._lanes.count(wish.receiver) >= wish.room // AT_ONCE)
+                if (goes_on or wish.room - self._slots.count(wish.receiver) >= wish.room // AT_ONCE)
                 and not self._waste.comes_last(self._host_of(wish.receiver), now)
             ]
         else:
@@ -212,22 +212,22 @@ class UploadTurns(Generic[R]):
         spare = line.taken <= {wish.receiver}
         self._wants.note_offer(wish, chunknum)
         self._waste.offered(self._host_of(wish.receiver), now)
-        self._lanes.take(wish.receiver, (wish.filename, chunknum), now)
+        self._slots.take(wish.receiver, (wish.filename, chunknum), now)
         return Turn(wish, chunknum, spare)
 
     def next_look(self, now: float) -> float | None:
         """Seconds until it may be somebody's turn although nothing happens; None if never."""
         waits = [self._waste.rest(host, now) for host in self._wants.hosts]
-        late = self._lanes.next_late(now)
+        late = self._slots.next_late(now)
         return min((wait for wait in [*waits, late] if wait), default=None)
 
     def _line(self, now: float) -> _Line[R]:
         line: _Line[R] = _Line()
-        for receiver, chunk in self._lanes.in_time(now):
+        for receiver, chunk in self._slots.in_time(now):
             host = self._host_of(receiver)
             line.taken.add(receiver)
             line.hosts.setdefault(host, set()).add(receiver)
-            if not self._lanes.is_sent(receiver, chunk):
+            if not self._slots.is_sent(receiver, chunk):
                 line.served.add(receiver)
                 line.served_hosts.add(host)
         return line
@@ -238,7 +238,7 @@ class UploadTurns(Generic[R]):
         """The chances of those to whom nothing is under way, and of those who may have more."""
 
         def chunks_for(wish: Wish[R]) -> int:
-            room = self._lanes.count(wish.receiver) < wish.room
+            room = self._slots.count(wish.receiver) < wish.room
             return wish.chunks & held(wish) if room else 0
 
         fresh: list[Chance[R]] = []
@@ -246,21 +246,21 @@ class UploadTurns(Generic[R]):
         for host in self._wants.hosts:
             if not self._waste.rest(host, now):
                 for chance in self._wants.chances(host, chunks_for):
-                    under_way = self._lanes.count(chance[0].receiver)
+                    under_way = self._slots.count(chance[0].receiver)
                     (further if under_way else fresh).append(chance)
         return fresh, further
 
     def _may_go_on(self, wish: Wish[R], now: float) -> bool:
         """Whether one of several receivers may be offered its next chunk."""
-        lanes = self._lanes.chunks(wish.receiver)
+        slots = self._slots.chunks(wish.receiver)
         on_trial = self._waste.is_troubled(now) and not self._waste.is_proven(
             self._host_of(wish.receiver)
         )
         return (
             not wish.busy
             and not on_trial
-            and len(lanes) < DEPTH
-            and all(self._lanes.is_sent(wish.receiver, chunk) for chunk in lanes)
+            and len(slots) < DEPTH
+            and all(self._slots.is_sent(wish.receiver, chunk) for chunk in slots)
         )
 
     def _fair(self, chances: list[Chance[R]], line: _Line[R], now: float) -> list[Chance[R]]:
@@ -270,7 +270,7 @@ class UploadTurns(Generic[R]):
             by_host.setdefault(self._host_of(chance[0].receiver), []).append(chance)
         if len(by_host.keys() | line.hosts.keys()) < 2:
             return [] if line.is_crowded else chances
-        fair = {host: own for host, some in by_host.items() if (own := _one_lane(some, line, host))}
+        fair = {host: own for host, some in by_host.items() if (own := _one_slot(some, line, host))}
         if fair and self._waste.is_troubled(now):
             hosts = self._first(list(fair), line, now)
             return [chance for host in hosts for chance in fair[host]]
@@ -281,12 +281,12 @@ class UploadTurns(Generic[R]):
         waste = self._waste
         proven = [host for host in hosts if waste.is_proven(host)]
         willing = [host for host in hosts if not waste.comes_last(host, now)]
-        if proven and sum(map(waste.is_proven, line.served_hosts)) < LANES - 1:
+        if proven and sum(map(waste.is_proven, line.served_hosts)) < SLOTS - 1:
             hosts = proven
         elif willing:
             hosts = willing
         elif any(waste.comes_last(host, now) for host in line.served_hosts):
-            return []  # lest they have all lanes when somebody else comes
+            return []  # lest they have all slots when somebody else comes
         longest_ago = min(map(waste.offered_at, hosts))
         return [host for host in hosts if waste.offered_at(host) == longest_ago]
 
@@ -317,17 +317,17 @@ class _Line(Generic[R]):
     @property
     def is_full(self) -> bool:
         """Whether there is room for no host: enough are sent something, or lack only the end."""
-        enough = len(self.served_hosts) >= LANES or len(self.hosts) >= MOST_LANES
+        enough = len(self.served_hosts) >= SLOTS or len(self.hosts) >= MOST_SLOTS
         return len(self.taken) > 1 and enough
 
     @property
     def is_crowded(self) -> bool:
         """Whether there is room only for a host that has nothing."""
-        enough = len(self.served) >= LANES or len(self.taken) >= MOST_LANES
+        enough = len(self.served) >= SLOTS or len(self.taken) >= MOST_SLOTS
         return len(self.taken) > 1 and enough
 
 
-def _one_lane(chances: list[Chance[R]], line: _Line[R], host: str) -> list[Chance[R]]:
-    """Of a host's chances those with which it takes no more than a lane: one receiver's."""
+def _one_slot(chances: list[Chance[R]], line: _Line[R], host: str) -> list[Chance[R]]:
+    """Of a host's chances those with which it takes no more than a slot: one receiver's."""
     taken = line.hosts.get(host) or {chances[0][0].receiver}
     return [chance for chance in chances if taken <= {chance[0].receiver}]

@@ -7,15 +7,15 @@ from random import Random
 
 import pytest
 
-from p2pfs.peer.policy.lanes import LATE, SOONEST_LATE
-from p2pfs.peer.policy.upload_turns import (
+from p2pfs.peer.policy.slots import LATE, SOONEST_LATE
+from p2pfs.peer.policy.upload_slots import (
     AT_ONCE,
     DEPTH,
-    LANES,
     LAPSE,
-    MOST_LANES,
+    MOST_SLOTS,
+    SLOTS,
     Turn,
-    UploadTurns,
+    UploadSlots,
 )
 from p2pfs.peer.policy.want_lists import MOST_WISHES, ROOM, WISHES_OF_HOST, Wish
 from p2pfs.peer.policy.waste import ALLOWANCE, FIRST_REST
@@ -28,7 +28,7 @@ class Scene:
 
     def __init__(self, receivers: int, room: int = 3, chunks: int = ALL) -> None:
         # The host of a receiver is its name up to a dot.
-        self.turns: UploadTurns[str] = UploadTurns(Random(1), lambda name: name.partition(".")[0])
+        self.turns: UploadSlots[str] = UploadSlots(Random(1), lambda name: name.partition(".")[0])
         self.now = 0.0
         self.held = ALL
         self.names = [chr(ord("a") + number) for number in range(receivers)]
@@ -64,7 +64,7 @@ def test_a_few_at_a_time_each_to_another() -> None:
     """All who ask are not served at the same time; a chunk that is there makes room for one."""
     scene = Scene(12)
     first = scene.offers()
-    assert len(first) == LANES == len({name for name, _ in first})
+    assert len(first) == SLOTS == len({name for name, _ in first})
     assert scene.offers() == []
     scene.has(*first[0])
     assert len(scene.offers()) == 1
@@ -97,7 +97,7 @@ def test_those_who_come_and_go_get_something_else_each() -> None:
 
 def test_what_most_want_comes_first() -> None:
     """That is what the fewest have, as far as this peer can know."""
-    scene = Scene(LANES, chunks=0b11110)
+    scene = Scene(SLOTS, chunks=0b11110)
     scene.want("a", 0b11111)
     scene.want("z", 0b00011)
     for name in scene.names:
@@ -108,9 +108,9 @@ def test_what_most_want_comes_first() -> None:
 
 
 def test_who_is_alone_has_all_its_room() -> None:
-    """Lanes are there to take turns; with nobody to take them with, the line must be full."""
-    scene = Scene(1, room=LANES + 4)
-    assert len(scene.offers()) == LANES + 4
+    """Slots are there to take turns; with nobody to take them with, the line must be full."""
+    scene = Scene(1, room=SLOTS + 4)
+    assert len(scene.offers()) == SLOTS + 4
 
 
 def test_who_is_alone_is_offered_several_at_once() -> None:
@@ -135,7 +135,7 @@ def test_only_what_is_held_is_offered_and_more_once_there_is_more() -> None:
 
 
 def test_a_declined_offer_goes_to_another() -> None:
-    """Who has the chunk from elsewhere gives the lane back at once, and is not offered it again."""
+    """Who has the chunk from elsewhere gives the slot back at once, and is not offered it again."""
     scene = Scene(2, chunks=0b1)
     offered = scene.offers()
     assert len(offered) == 2
@@ -154,20 +154,20 @@ def test_a_chunk_that_is_wanted_again_is_offered_again() -> None:
     assert scene.offers() == [("a", 0)]
 
 
-def test_receivers_that_never_say_what_they_have_do_not_hold_the_lanes() -> None:
+def test_receivers_that_never_say_what_they_have_do_not_hold_the_slots() -> None:
     """Hostile, or slow: others have their turn after a while, and they have no second one."""
-    scene = Scene(LANES)
+    scene = Scene(SLOTS)
     held_up = {name for name, _ in scene.offers()}
     scene.want("z")
     assert scene.offers() == []
     scene.now = LAPSE + 0.1
     assert {name for name, _ in scene.offers()} == {"z"}
-    assert len(held_up) == LANES
+    assert len(held_up) == SLOTS
 
 
-def test_a_lane_much_later_than_usual_is_not_waited_for() -> None:
+def test_a_slot_much_later_than_usual_is_not_waited_for() -> None:
     """Its receiver is the bottleneck; this peer's line would be idle."""
-    scene = Scene(LANES + 2)
+    scene = Scene(SLOTS + 2)
     first = scene.offers()
     for name, chunknum in first:
         scene.turns.asked(name, "f", chunknum)
@@ -183,7 +183,7 @@ def test_a_lane_much_later_than_usual_is_not_waited_for() -> None:
 
 def test_the_line_goes_on_when_all_of_a_chunk_has_been_sent() -> None:
     """Its receiver says that it has it one way later; until then others are served."""
-    scene = Scene(LANES + 2)
+    scene = Scene(SLOTS + 2)
     first = scene.offers()
     scene.turns.asked(first[0][0], "f", first[0][1])
     assert scene.turns.sent(first[0][0], "f", first[0][1], 0.0)
@@ -194,13 +194,13 @@ def test_the_line_goes_on_when_all_of_a_chunk_has_been_sent() -> None:
 
 def test_what_was_sent_is_not_waited_for_without_end() -> None:
     """However much the system takes at once: only so many receivers lack the end of a chunk."""
-    scene = Scene(4 * LANES)
+    scene = Scene(4 * SLOTS)
     lacking = set()
-    for _ in range(4 * LANES):
+    for _ in range(4 * SLOTS):
         for name, chunknum in scene.offers():
             scene.turns.sent(name, "f", chunknum, 0.0)
             lacking.add(name)
-    assert len(lacking) == MOST_LANES
+    assert len(lacking) == MOST_SLOTS
 
 
 def test_the_next_chunk_is_agreed_on_while_the_last_one_comes() -> None:
@@ -220,7 +220,7 @@ def test_the_next_chunk_is_agreed_on_while_the_last_one_comes() -> None:
 
 def test_who_has_enough_on_its_way_is_left_in_peace() -> None:
     """The chunk goes to another, is wanted as before, and counts as never offered."""
-    scene = Scene(LANES + 1, chunks=0b1)
+    scene = Scene(SLOTS + 1, chunks=0b1)
     (name, chunknum), *others = scene.offers()
     assert scene.turns.busy(name, "f", chunknum, 0.0)
     assert not scene.turns.busy(name, "f", chunknum, 0.0), "that was no offer any more"
@@ -261,9 +261,9 @@ def test_a_chunk_that_is_there_makes_its_receiver_willing() -> None:
     assert [willing for willing, _ in scene.offers()] == [name]
 
 
-def test_a_lane_that_was_given_back_is_a_new_one_the_next_time() -> None:
+def test_a_slot_that_was_given_back_is_a_new_one_the_next_time() -> None:
     """Whatever a receiver says of a chunk that went out: sent again, it takes the line again."""
-    scene = Scene(LANES + 1, chunks=0b1)
+    scene = Scene(SLOTS + 1, chunks=0b1)
     first = scene.offers()
     name, chunknum = first[0]
     scene.turns.sent(name, "f", chunknum, 0.0)
@@ -275,7 +275,7 @@ def test_a_lane_that_was_given_back_is_a_new_one_the_next_time() -> None:
     assert scene.offers() == [(name, 0)]
     scene.want("x", 0b10)
     scene.want("y", 0b10)
-    assert len(scene.offers()) == LANES - len(others) - 1
+    assert len(scene.offers()) == SLOTS - len(others) - 1
 
 
 def test_an_offer_that_was_put_off_was_none() -> None:
@@ -285,7 +285,7 @@ def test_an_offer_that_was_put_off_was_none() -> None:
     assert sorted(scene.offers()) == [("a", 0), ("b", 1)]
     scene.turns.busy("a", "f", 0, 0.0)
     scene.has("b", 1)
-    for number in range(LANES):
+    for number in range(SLOTS):
         scene.want(f"wants the other one {number}", 0b10, room=0)
     scene.want("c", 0b11, room=1)
     scene.want("d", 0b10, room=0)
@@ -294,9 +294,9 @@ def test_an_offer_that_was_put_off_was_none() -> None:
     assert ("c", 0) in scene.offers()
 
 
-def test_a_receiver_that_is_gone_leaves_its_lanes() -> None:
+def test_a_receiver_that_is_gone_leaves_its_slots() -> None:
     """A connection that ends holds nothing up, and nothing of it is kept."""
-    scene = Scene(LANES)
+    scene = Scene(SLOTS)
     scene.offers()
     scene.want("z")
     assert scene.offers() == []
@@ -334,7 +334,7 @@ def test_a_download_that_is_begun_again_has_its_room() -> None:
 
 def test_offers_to_who_wants_nothing_any_more_go_to_others() -> None:
     """At once, and not when they would have been late."""
-    scene = Scene(LANES)
+    scene = Scene(SLOTS)
     scene.offers()
     scene.want("z")
     assert scene.offers() == []
@@ -365,13 +365,13 @@ def test_a_hint_outside_the_file_means_nothing(chunknum: int) -> None:
 # Turns are hosts'
 
 
-def test_a_host_has_one_lane_while_another_waits() -> None:
-    """However many its connections are; those of a host that is alone have all lanes."""
+def test_a_host_has_one_slot_while_another_waits() -> None:
+    """However many its connections are; those of a host that is alone have all slots."""
     scene = Scene(0)
     for number in range(20):
         scene.want(f"many.{number}")
     alone = scene.offers()
-    assert len(alone) == LANES
+    assert len(alone) == SLOTS
     scene.want("other")
     assert [name for name, _ in scene.offers()] == ["other"], "it is not kept out by these"
     for offer in alone:
@@ -388,8 +388,8 @@ def test_a_host_of_which_another_was_offered_something_is_not_offered_more() -> 
 
 
 def test_an_offer_that_is_not_answered_lapses_soon() -> None:
-    """It is only an offer; and who made nothing of it rests, so another has the lane."""
-    scene = Scene(LANES)
+    """It is only an offer; and who made nothing of it rests, so another has the slot."""
+    scene = Scene(SLOTS)
     ignored = scene.offers()
     scene.want("z")
     scene.now = LAPSE - 0.01
@@ -445,7 +445,7 @@ def test_offers_in_a_loop_come_to_an_end(how: str) -> None:
 
 
 @pytest.mark.parametrize("greedy", [50, 200])
-def test_those_who_delivered_have_their_lanes_while_others_waste_theirs(greedy: int) -> None:
+def test_those_who_delivered_have_their_slots_while_others_waste_theirs(greedy: int) -> None:
     """It takes them no longer, however many these are, and whatever they say that they lack."""
     scene = Scene(1)
     got = scene.offers()
@@ -478,7 +478,7 @@ def test_a_host_that_rests_is_looked_at_in_time() -> None:
 
 def test_one_receiver_may_not_fill_the_memory() -> None:
     """Wishes are kept for so many files of one receiver, and no more."""
-    turns: UploadTurns[str] = UploadTurns(Random(1), host_of=str)
+    turns: UploadSlots[str] = UploadSlots(Random(1), host_of=str)
     told = [turns.want("a", f"f{number}", None, 1, 1, 0.0) for number in range(MOST_WISHES + 1)]
     assert told == [True] * MOST_WISHES + [False]
     assert turns.want("b", "f", None, 1, 1, 0.0)
@@ -488,7 +488,7 @@ def test_one_receiver_may_not_fill_the_memory() -> None:
 
 def test_one_host_may_not_fill_the_memory() -> None:
     """It may want much as long as there is room; others want theirs all the same."""
-    turns: UploadTurns[int] = UploadTurns(Random(1), lambda number: str(number % 2))
+    turns: UploadSlots[int] = UploadSlots(Random(1), lambda number: str(number % 2))
 
     def want_all(receiver: int) -> int:
         return sum(turns.want(receiver, f"f{n}", None, 1, 1, 0.0) for n in range(MOST_WISHES))
