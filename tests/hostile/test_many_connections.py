@@ -102,7 +102,7 @@ def test_connections_that_do_nothing_keep_nobody_out(
     assert crowded.fetch(within=3) < 2
 
 
-def test_wishes_of_many_connections_keep_nobody_waiting(crowded: Crowded) -> None:
+def test_want_lists_of_many_connections_keep_nobody_waiting(crowded: Crowded) -> None:
     """Twenty times the rate of a host, from 50 of its connections, while another fetches."""
     crowded.crowd(1, 50)
     want = m.encode(m.PeerWant(NAME, b"\0", 0))

@@ -38,7 +38,7 @@ from p2pfs.peer.downloading.side_trials import SideTrials
 from p2pfs.peer.downloading.source_set import HEARTBEAT, Sourcing
 from p2pfs.peer.downloading.stand_ins import StandIns
 from p2pfs.peer.downloading.surroundings import Surroundings
-from p2pfs.peer.downloading.wishes import Wishes
+from p2pfs.peer.downloading.want_list_sender import WantListSender
 from p2pfs.peer.library import DownloadRecorder, Holding
 from p2pfs.peer.policy import Picker
 from p2pfs.peer.rates import Pace, RateMeter, Reached
@@ -92,7 +92,7 @@ class Download:
             self._blame,
             self._make_way,
         )
-        self._wishes = Wishes(
+        self._want_lists = WantListSender(
             around, holding, self._picker, self._sourcing, self._sides, self._may_ask, self._fetch
         )
         self._stand_ins = StandIns(
@@ -255,7 +255,7 @@ class Download:
         self._progress.progressed(now)
         self._holding.hashes[chunknum] = digest
         self._holding.chunks.add(chunknum)
-        self._wishes.kept(asked.connection, chunknum)
+        self._want_lists.kept(asked.connection, chunknum)
         self._sides.kept(chunknum)
         if self._recorder is not None:
             self._recorder.kept(chunknum)
@@ -325,7 +325,7 @@ class Download:
             self._sides.ask(impatient)
             # What is offered while there is no room is declined, and wanted again later.
             if self._may_ask():
-                self._wishes.tell()
+                self._want_lists.tell()
 
     @property
     def _is_impatient(self) -> bool:
@@ -352,7 +352,7 @@ class Download:
         if self._progress.waited(now) >= self._patience.no_source:
             self._stop(Failure(self._starved()))
             return
-        self._wishes.probe()
+        self._want_lists.probe()
         self._fill()
         for let_go in (self._stand_ins.end_trials, self._stand_ins.relieve):
             if not self._stopping and self._may_ask():
@@ -428,7 +428,7 @@ class Download:
         self._stopping = True
         self._outcome = outcome
         self._sourcing.stop()
-        self._wishes.stop()
+        self._want_lists.stop()
         self._sides.stop()
         if self._heart.running:
             self._heart.stop()

@@ -11,10 +11,10 @@ from p2pfs.peer.policy.relief import Burden, to_relieve
 from p2pfs.peer.policy.seats import Claim, Rank, share_out
 from p2pfs.peer.policy.trial import Trial, patience
 from p2pfs.peer.policy.upload_slots import UploadSlots
-from p2pfs.peer.policy.want_lists import MOST_WISHES, Wish
+from p2pfs.peer.policy.want_lists import MOST_WANT_LISTS, WantList
 
 __all__ = [
-    "MOST_WISHES",
+    "MOST_WANT_LISTS",
     "Burden",
     "Claim",
     "Experience",
@@ -25,7 +25,7 @@ __all__ = [
     "Standing",
     "Trial",
     "UploadSlots",
-    "Wish",
+    "WantList",
     "patience",
     "share_out",
     "to_relieve",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 LATE = 3.0
-"""After so many times the usual time, a chunk on a slot is late: the other end is the bottleneck."""
+"""After that many times the usual time, a slot is late: its end is the bottleneck."""
 
 SOONEST_LATE = 1.0
 """Seconds after which that may be at the soonest."""

@@ -19,7 +19,7 @@ from random import Random
 from typing import Generic, TypeVar
 
 from p2pfs.peer.policy.slots import Slots
-from p2pfs.peer.policy.want_lists import Chance, WantLists, Wish
+from p2pfs.peer.policy.want_lists import Chance, WantList, WantLists
 from p2pfs.peer.policy.waste import IGNORED, Waste
 
 SLOTS = 3
@@ -43,9 +43,9 @@ R = TypeVar("R", bound=Hashable)
 
 @dataclass(frozen=True)
 class Turn(Generic[R]):
-    """An offer to be made: it is this wish's turn, for this chunk."""
+    """An offer to be made: it is this want list's turn, for this chunk."""
 
-    wish: Wish[R]
+    want_list: WantList[R]
     chunknum: int
     spare: bool
     """True when the line has nothing else to do."""
@@ -78,13 +78,13 @@ class UploadSlots(Generic[R]):
             self._wants.remove(receiver, filename)
             self._free(receiver, filename, now)
             return True
-        wish = self._wants.get_or_add(receiver, filename, root)
-        if wish is None:
+        want_list = self._wants.get_or_add(receiver, filename, root)
+        if want_list is None:
             return False
         for name, chunknum in self._slots.chunks(receiver):
             if name == filename:
                 chunks &= ~(1 << chunknum)
-        wish.root, wish.chunks, wish.room = root, chunks, room
+        want_list.root, want_list.chunks, want_list.room = root, chunks, room
         self._wants.may_hope(receiver)
         return True
 
@@ -108,9 +108,9 @@ class UploadSlots(Generic[R]):
 
     def has(self, receiver: R, filename: str, chunknum: int, now: float) -> bool:
         """A receiver says that it has a chunk, or does not want it; True if that frees a slot."""
-        wish = self._wants.get(receiver, filename)
-        if wish is not None and 0 <= chunknum < wish.chunks.bit_length():
-            wish.chunks &= ~(1 << chunknum)
+        want_list = self._wants.get(receiver, filename)
+        if want_list is not None and 0 <= chunknum < want_list.chunks.bit_length():
+            want_list.chunks &= ~(1 << chunknum)
         asked_for = self._slots.is_at_work(receiver, (filename, chunknum))
         if not self._slots.leave(receiver, (filename, chunknum), now):
             return False
@@ -118,8 +118,8 @@ class UploadSlots(Generic[R]):
             self._waste.used(self._host_of(receiver))
         else:
             self._waste.wasted(self._host_of(receiver), 1, now)
-        if wish is not None:
-            wish.busy = False
+        if want_list is not None:
+            want_list.busy = False
         self._wants.may_hope(receiver)
         return True
 
@@ -128,20 +128,20 @@ class UploadSlots(Generic[R]):
         if not self._slots.drop(receiver, (filename, chunknum)):
             return False
         self._waste.wasted(self._host_of(receiver), 1, now)
-        wish = self._wants.get(receiver, filename)
-        if wish is not None:
-            wish.chunks |= 1 << chunknum
-            wish.busy = True
+        want_list = self._wants.get(receiver, filename)
+        if want_list is not None:
+            want_list.chunks |= 1 << chunknum
+            want_list.busy = True
         self._wants.take_back_offer(filename, chunknum)
         self._wants.may_hope(receiver)
         return True
 
     def ready(self, receiver: R, filename: str) -> bool:
         """A receiver that was busy has room again; False if it was not."""
-        wish = self._wants.get(receiver, filename)
-        if wish is None or not wish.busy:
+        want_list = self._wants.get(receiver, filename)
+        if want_list is None or not want_list.busy:
             return False
-        wish.busy = False
+        want_list.busy = False
         return True
 
     def failed(self, receiver: R, filename: str, chunknum: int) -> None:
@@ -158,10 +158,12 @@ class UploadSlots(Generic[R]):
         self._wants.forget(receiver)
         self._slots.drop_all(receiver)
 
-    def waits(self, receiver: R, held: Callable[[Wish[R]], int]) -> bool:
+    def waits(self, receiver: R, held: Callable[[WantList[R]], int]) -> bool:
         """Whether a receiver wants something that there is, or has been offered something."""
-        wishes = self._wants.of(receiver)
-        return receiver in self._slots.ends or any(wish.chunks & held(wish) for wish in wishes)
+        want_lists = self._wants.of(receiver)
+        return receiver in self._slots.ends or any(
+            want_list.chunks & held(want_list) for want_list in want_lists
+        )
 
     @property
     def idle(self) -> bool:
@@ -179,10 +181,10 @@ class UploadSlots(Generic[R]):
 
     # Whose turn it is
 
-    def next(self, held: Callable[[Wish[R]], int], now: float) -> Turn[R] | None:
+    def next(self, held: Callable[[WantList[R]], int], now: float) -> Turn[R] | None:
         """The next offer, now made; None if there is none to make.
 
-        ``held`` tells which chunks (bits) there are of a wish's file.
+        ``held`` tells which chunks (bits) there are of a want list's file.
         """
         goes_on, self._offering = self._offering, False
         for receiver, _ in self._slots.expire(now):
@@ -194,10 +196,14 @@ class UploadSlots(Generic[R]):
         if not fresh and len(line.taken) <= 1:
             # Nobody else is there: offers go out several at a time, which costs both sides less.
             chances = [
-                (wish, chunks)
-                for wish, chunks in further
-                if (goes_on or wish.room - self._slots.count(wish.receiver) >= wish.room // AT_ONCE)
-                and not self._waste.comes_last(self._host_of(wish.receiver), now)
+                (want_list, chunks)
+                for want_list, chunks in further
+                if (
+                    goes_on
+                    or want_list.room - self._slots.count(want_list.receiver)
+                    >= want_list.room // AT_ONCE
+                )
+                and not self._waste.comes_last(self._host_of(want_list.receiver), now)
             ]
         else:
             chances = [chance for chance in fresh if not chance[0].busy]
@@ -208,12 +214,12 @@ class UploadSlots(Generic[R]):
         if not chances:
             return None
         self._offering = True
-        wish, chunknum = self._choose(chances)
-        spare = line.taken <= {wish.receiver}
-        self._wants.note_offer(wish, chunknum)
-        self._waste.offered(self._host_of(wish.receiver), now)
-        self._slots.take(wish.receiver, (wish.filename, chunknum), now)
-        return Turn(wish, chunknum, spare)
+        want_list, chunknum = self._choose(chances)
+        spare = line.taken <= {want_list.receiver}
+        self._wants.note_offer(want_list, chunknum)
+        self._waste.offered(self._host_of(want_list.receiver), now)
+        self._slots.take(want_list.receiver, (want_list.filename, chunknum), now)
+        return Turn(want_list, chunknum, spare)
 
     def next_look(self, now: float) -> float | None:
         """Seconds until it may be somebody's turn although nothing happens; None if never."""
@@ -233,13 +239,13 @@ class UploadSlots(Generic[R]):
         return line
 
     def _chances(
-        self, held: Callable[[Wish[R]], int], now: float
+        self, held: Callable[[WantList[R]], int], now: float
     ) -> tuple[list[Chance[R]], list[Chance[R]]]:
         """The chances of those to whom nothing is under way, and of those who may have more."""
 
-        def chunks_for(wish: Wish[R]) -> int:
-            room = self._slots.count(wish.receiver) < wish.room
-            return wish.chunks & held(wish) if room else 0
+        def chunks_for(want_list: WantList[R]) -> int:
+            room = self._slots.count(want_list.receiver) < want_list.room
+            return want_list.chunks & held(want_list) if room else 0
 
         fresh: list[Chance[R]] = []
         further: list[Chance[R]] = []
@@ -250,17 +256,17 @@ class UploadSlots(Generic[R]):
                     (further if under_way else fresh).append(chance)
         return fresh, further
 
-    def _may_go_on(self, wish: Wish[R], now: float) -> bool:
+    def _may_go_on(self, want_list: WantList[R], now: float) -> bool:
         """Whether one of several receivers may be offered its next chunk."""
-        slots = self._slots.chunks(wish.receiver)
+        slots = self._slots.chunks(want_list.receiver)
         on_trial = self._waste.is_troubled(now) and not self._waste.is_proven(
-            self._host_of(wish.receiver)
+            self._host_of(want_list.receiver)
         )
         return (
-            not wish.busy
+            not want_list.busy
             and not on_trial
             and len(slots) < DEPTH
-            and all(self._slots.is_sent(wish.receiver, chunk) for chunk in slots)
+            and all(self._slots.is_sent(want_list.receiver, chunk) for chunk in slots)
         )
 
     def _fair(self, chances: list[Chance[R]], line: _Line[R], now: float) -> list[Chance[R]]:
@@ -290,18 +296,20 @@ class UploadSlots(Generic[R]):
         longest_ago = min(map(waste.offered_at, hosts))
         return [host for host in hosts if waste.offered_at(host) == longest_ago]
 
-    def _choose(self, chances: list[Chance[R]]) -> tuple[Wish[R], int]:
+    def _choose(self, chances: list[Chance[R]]) -> tuple[WantList[R], int]:
         name = self._random.choice(chances)[0].filename
-        of_file = [(wish, chunks) for wish, chunks in chances if wish.filename == name]
+        of_file = [
+            (want_list, chunks) for want_list, chunks in chances if want_list.filename == name
+        ]
         candidates = 0
         for _, chunks in of_file:
             candidates |= chunks
         chunknum = self._wants.choose(name, candidates, self._random)
-        able = [wish for wish, chunks in of_file if chunks >> chunknum & 1]
+        able = [want_list for want_list, chunks in of_file if chunks >> chunknum & 1]
         # Of two, who lacks more. Were it the one of all, all sources would turn to the same.
         some = self._random.sample(able, min(2, len(able)))
-        wish = max(some, key=lambda wish: wish.chunks.bit_count())
-        return wish, chunknum
+        want_list = max(some, key=lambda want_list: want_list.chunks.bit_count())
+        return want_list, chunknum
 
 
 @dataclass(eq=False)

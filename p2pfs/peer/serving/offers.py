@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Refused
 from p2pfs.peer.library import Holding
-from p2pfs.peer.policy import MOST_WISHES, UploadSlots, Wish
+from p2pfs.peer.policy import MOST_WANT_LISTS, UploadSlots, WantList
 from p2pfs.wire.messages import PeerWant
 
 MOST_AT_A_TIME = 64
@@ -59,7 +59,7 @@ class Offers:
         room = min(message.room, MOST_AT_A_TIME)
         now = self._reactor.seconds()
         if not self._turns.want(receiver, message.filename, message.root, chunks, room, now):
-            raise Refused(f"One connection may want chunks of {MOST_WISHES} files at a time.")
+            raise Refused(f"One connection may want chunks of {MOST_WANT_LISTS} files at a time.")
         rest = self._turns.rest(receiver, now)
         if rest:
             self._look_in(rest)  # whatever it wants until then, and however often
@@ -120,7 +120,7 @@ class Offers:
     def _make(self) -> None:
         now = self._reactor.seconds()
         while (turn := self._turns.next(self._held, now)) is not None:
-            turn.wish.receiver.offer(turn.wish.filename, turn.chunknum, turn.spare)
+            turn.want_list.receiver.offer(turn.want_list.filename, turn.chunknum, turn.spare)
         wait = None if self._turns.idle else self._turns.next_look(now)
         if wait is not None:
             self._look_in(wait)
@@ -140,8 +140,8 @@ class Offers:
         self._next_look = None
         self.make()
 
-    def _held(self, wish: Wish[Receiver]) -> int:
+    def _held(self, want_list: WantList[Receiver]) -> int:
         try:
-            return self._holding(wish.filename, wish.root).chunks.bits
+            return self._holding(want_list.filename, want_list.root).chunks.bits
         except Refused:
             return 0

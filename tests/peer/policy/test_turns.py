@@ -37,8 +37,8 @@ def down(serving: Serving) -> Iterator[Downloader]:
     down.close()
 
 
-def wish(*chunknums: int, **fields: Any) -> dict[str, Any]:
-    """A downloader's wish."""
+def want_list(*chunknums: int, **fields: Any) -> dict[str, Any]:
+    """A downloader's want list."""
     chunks = base64.b64encode(ChunkSet.of(5, chunknums).to_bitfield()).decode()
     return {"type": "PEER_WANT", "filename": "f", "chunks": chunks, "room": 1, **fields}
 
@@ -70,10 +70,10 @@ def test_only_who_says_so_is_told_of_turns(serving: Serving) -> None:
     done(serving, other)
 
 
-def test_a_wish_is_answered_with_offers_and_a_hint_with_the_next(serving: Serving) -> None:
+def test_a_want_list_is_answered_with_offers_and_a_hint_with_the_next(serving: Serving) -> None:
     """One at a time if there is room for one; a chunk that is there makes room."""
     other = serving.connect()
-    (first,) = other.ask(**wish(1, 3))
+    (first,) = other.ask(**want_list(1, 3))
     assert first in (spare(1), spare(3))
     request = {"type": "PEER_REQUEST_CHUNK", "filename": "f", "chunknum": first["chunknum"]}
     assert other.ask(**request)[0]["type"] == "PEER_REPLY_CHUNK"
@@ -86,7 +86,7 @@ def test_a_wish_is_answered_with_offers_and_a_hint_with_the_next(serving: Servin
 def test_a_crowd_is_served_a_few_at_a_time(serving: Serving) -> None:
     """The connections of a peer share its slots, and one that ends leaves its own."""
     others = [serving.connect() for _ in range(SLOTS + 2)]
-    offered = [other for other in others if other.ask(**wish(0, 1, 2, 3, 4))]
+    offered = [other for other in others if other.ask(**want_list(0, 1, 2, 3, 4))]
     assert len(offered) == SLOTS
     offered[0].hang_up()
     rest = [other for other in others if other not in offered]
@@ -97,8 +97,8 @@ def test_a_crowd_is_served_a_few_at_a_time(serving: Serving) -> None:
 def test_who_has_enough_on_its_way_is_offered_more_when_it_is_ready(serving: Serving) -> None:
     """Or when the line has nothing else to do, and then it is told so."""
     one, other = serving.connect(), serving.connect()
-    (first,) = one.ask(**wish(1))
-    (second,) = other.ask(**wish(2))
+    (first,) = one.ask(**want_list(1))
+    (second,) = other.ask(**want_list(2))
     assert (first, second) == (spare(1), offer(2))
     assert other.ask(type="PEER_BUSY", filename="f", chunknum=2) == []
     assert other.ask(type="PEER_READY", filename="f") == [offer(2)]
@@ -111,7 +111,7 @@ def test_who_has_enough_on_its_way_is_offered_more_when_it_is_ready(serving: Ser
 def test_a_chunk_that_has_gone_out_makes_room(serving: Serving) -> None:
     """Others need not wait until its receiver has said that it has it."""
     others = [serving.connect() for _ in range(SLOTS + 1)]
-    offers = [other.ask(**wish(0, 1, 2, 3, 4)) for other in others]
+    offers = [other.ask(**want_list(0, 1, 2, 3, 4)) for other in others]
     assert offers[-1] == []
     request = {"type": "PEER_REQUEST_CHUNK", "filename": "f"}
     assert others[0].ask(**request, chunknum=offers[0][0]["chunknum"])
@@ -124,7 +124,7 @@ def test_a_chunk_that_is_gained_is_offered(serving: Serving) -> None:
     held = serving.library["f"]
     held.chunks.bits = 0
     other = serving.connect()
-    assert other.ask(**wish(2)) == []
+    assert other.ask(**want_list(2)) == []
     held.chunks.add(2)
     serving.factory.offers.make()
     assert other.heard() == [spare(2)]
@@ -137,7 +137,7 @@ def test_an_offer_goes_out_before_what_waits(serving: Serving) -> None:
     serving.clock.held = True
     for chunknum in (0, 1):
         other.say(type="PEER_REQUEST_CHUNK", filename="f", chunknum=chunknum)
-    other.say(**wish(2))
+    other.say(**want_list(2))
     serving.clock.release()
     kinds = [(message["type"], message["chunknum"]) for message in other.heard()]
     assert kinds == [("PEER_REPLY_CHUNK", 0), ("PEER_OFFER", 2), ("PEER_REPLY_CHUNK", 1)]
@@ -147,7 +147,7 @@ def test_an_offer_goes_out_before_what_waits(serving: Serving) -> None:
 def test_an_offer_that_cannot_be_kept_leaves_its_slot(serving: Serving) -> None:
     """The file is gone: the answer is an error, and it is somebody else's turn."""
     others = [serving.connect() for _ in range(SLOTS + 1)]
-    offers = [other.ask(**wish(0, 1, 2, 3, 4)) for other in others]
+    offers = [other.ask(**want_list(0, 1, 2, 3, 4)) for other in others]
     assert offers[-1] == []
     serving.library["f"].path.unlink()
     chunknum = offers[0][0]["chunknum"]
@@ -162,26 +162,26 @@ def test_an_offer_that_cannot_be_kept_leaves_its_slot(serving: Serving) -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        wish(0, filename="other"),
-        wish(0, root="ab" * 32),
-        wish(0, chunks="AAAA"),
-        wish(0, chunks="/w=="),
+        want_list(0, filename="other"),
+        want_list(0, root="ab" * 32),
+        want_list(0, chunks="AAAA"),
+        want_list(0, chunks="/w=="),
     ],
 )
-def test_a_wish_that_makes_no_sense_is_an_error(serving: Serving, bad: dict[str, Any]) -> None:
+def test_a_want_list_that_makes_no_sense_is_an_error(serving: Serving, bad: dict[str, Any]) -> None:
     """Another file or content, a bitfield of the wrong length, a spare bit."""
     other = serving.connect()
     (error,) = other.ask(**bad)
     assert (error["type"], error["request"]) == ("ERROR", "PEER_WANT")
     assert error["filename"] == bad["filename"]
-    assert other.ask(**wish(1)) == [spare(1)]
+    assert other.ask(**want_list(1)) == [spare(1)]
     done(serving, other)
 
 
 def test_hints_of_every_kind_do_no_harm(serving: Serving) -> None:
     """Chunks outside the file, files that are not shared, a flood of hints: none is answered."""
     other = serving.connect()
-    assert other.ask(**wish(4)) == [spare(4)]
+    assert other.ask(**want_list(4)) == [spare(4)]
     for chunknum in [-1, 5, 1 << 62, *range(3)] * 50:
         other.say(**have(chunknum))
         other.say(**have(chunknum, "other"))
@@ -216,7 +216,7 @@ def test_an_offer_is_taken_or_declined(down: Downloader) -> None:
         return answers[chunknum]
 
     down.source.want("f", down.info, ChunkSet.full(5), 2, take, lambda _: None)
-    assert far.heard() == [wish(0, 1, 2, 3, 4, room=2, root=down.info.root)]
+    assert far.heard() == [want_list(0, 1, 2, 3, 4, room=2, root=down.info.root)]
     far.say(**offer(1))
     assert far.heard() == []
     far.say(**offer(2))
@@ -227,7 +227,7 @@ def test_an_offer_is_taken_or_declined(down: Downloader) -> None:
     down.source.ready("f")
     assert far.heard() == [{"type": "PEER_READY", "filename": "f"}]
     down.source.want_nothing("f", down.info)
-    assert far.heard() == [wish(room=0, root=down.info.root)]
+    assert far.heard() == [want_list(room=0, root=down.info.root)]
     far.say(**offer(3))
     assert (far.heard(), taken) == ([have(3)], [(1, False), (2, False)])
     far.hang_up()
@@ -241,7 +241,7 @@ def test_an_offer_of_a_source_that_knows_no_turns_is_a_complaint(down: Downloade
     far.hang_up()
 
 
-def test_a_refused_wish_ends_no_connection(down: Downloader) -> None:
+def test_a_refused_want_list_ends_no_connection(down: Downloader) -> None:
     """Other files may come over it."""
     far = connected(down, turns=True)
     refused: list[str] = []

@@ -17,7 +17,7 @@ from p2pfs.peer.policy.upload_slots import (
     Turn,
     UploadSlots,
 )
-from p2pfs.peer.policy.want_lists import MOST_WISHES, ROOM, WISHES_OF_HOST, Wish
+from p2pfs.peer.policy.want_lists import MOST_WANT_LISTS, ROOM, WISHES_OF_HOST, WantList
 from p2pfs.peer.policy.waste import ALLOWANCE, FIRST_REST
 
 ALL = (1 << 40) - 1
@@ -41,7 +41,7 @@ class Scene:
 
     def offers(self) -> list[tuple[str, int]]:
         """All offers that can be made now."""
-        return [(str(turn.wish.receiver), turn.chunknum) for turn in self.made()]
+        return [(str(turn.want_list.receiver), turn.chunknum) for turn in self.made()]
 
     def made(self) -> list[Turn[str]]:
         """The same, with all that is told."""
@@ -50,7 +50,7 @@ class Scene:
             made.append(turn)
         return made
 
-    def _held(self, wish: Wish[str]) -> int:
+    def _held(self, want_list: WantList[str]) -> int:
         return self.held
 
     def has(self, name: str, chunknum: int, asked: bool = True) -> None:
@@ -125,7 +125,7 @@ def test_who_is_alone_is_offered_several_at_once() -> None:
 
 
 def test_only_what_is_held_is_offered_and_more_once_there_is_more() -> None:
-    """A wish stands until it is fulfilled, whatever this peer has when it comes."""
+    """A want list stands until it is fulfilled, whatever this peer has when it comes."""
     scene = Scene(2)
     scene.held = 0
     assert scene.offers() == []
@@ -144,7 +144,7 @@ def test_a_declined_offer_goes_to_another() -> None:
 
 
 def test_a_chunk_that_is_wanted_again_is_offered_again() -> None:
-    """A wish that is told anew replaces the old one, but for what is under way."""
+    """A want list that is told anew replaces the old one, but for what is under way."""
     scene = Scene(1, chunks=0b1)
     assert scene.offers() == [("a", 0)]
     scene.want("a", 0b1)
@@ -244,7 +244,7 @@ def test_a_line_with_nothing_to_do_says_so_to_those_who_have_enough() -> None:
     scene.turns.ready("b", "f")
     (other,) = scene.made()
     assert not other.spare
-    assert other.wish.receiver != turn.wish.receiver
+    assert other.want_list.receiver != turn.want_list.receiver
 
 
 def test_a_chunk_that_is_there_makes_its_receiver_willing() -> None:
@@ -342,7 +342,7 @@ def test_offers_to_who_wants_nothing_any_more_go_to_others() -> None:
     assert [name for name, _ in scene.offers()] == ["z"]
 
 
-def test_who_ends_wishes_in_a_loop_has_to_rest() -> None:
+def test_who_ends_want_lists_in_a_loop_has_to_rest() -> None:
     """An offer that is not wanted any more counts like one that is declined."""
     scene = Scene(1, room=1)
     made = 0
@@ -477,10 +477,10 @@ def test_a_host_that_rests_is_looked_at_in_time() -> None:
 
 
 def test_one_receiver_may_not_fill_the_memory() -> None:
-    """Wishes are kept for so many files of one receiver, and no more."""
+    """WantListSender are kept for so many files of one receiver, and no more."""
     turns: UploadSlots[str] = UploadSlots(Random(1), host_of=str)
-    told = [turns.want("a", f"f{number}", None, 1, 1, 0.0) for number in range(MOST_WISHES + 1)]
-    assert told == [True] * MOST_WISHES + [False]
+    told = [turns.want("a", f"f{number}", None, 1, 1, 0.0) for number in range(MOST_WANT_LISTS + 1)]
+    assert told == [True] * MOST_WANT_LISTS + [False]
     assert turns.want("b", "f", None, 1, 1, 0.0)
     assert turns.want("a", "f0", None, 0, 0, 0.0)
     assert turns.want("a", "f", None, 1, 1, 0.0)
@@ -491,11 +491,12 @@ def test_one_host_may_not_fill_the_memory() -> None:
     turns: UploadSlots[int] = UploadSlots(Random(1), lambda number: str(number % 2))
 
     def want_all(receiver: int) -> int:
-        return sum(turns.want(receiver, f"f{n}", None, 1, 1, 0.0) for n in range(MOST_WISHES))
+        return sum(turns.want(receiver, f"f{n}", None, 1, 1, 0.0) for n in range(MOST_WANT_LISTS))
 
     hosts = [sum(want_all(receiver) for receiver in range(0, 400, 2))]
     assert hosts == [ROOM]
-    assert want_all(401) == MOST_WISHES
+    assert want_all(401) == MOST_WANT_LISTS
     assert (
-        sum(want_all(receiver) for receiver in range(403, 500, 2)) == WISHES_OF_HOST - MOST_WISHES
+        sum(want_all(receiver) for receiver in range(403, 500, 2))
+        == WISHES_OF_HOST - MOST_WANT_LISTS
     )

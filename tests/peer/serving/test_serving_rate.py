@@ -35,7 +35,7 @@ def connect(serving: Serving, host: str) -> MemoryTransport:
 
 
 def count_wants(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hosts of those whose wishes are handled from now on."""
+    """The hosts of those whose want lists are handled from now on."""
     handled: list[str] = []
     offers = serving.factory.offers
     want = offers.want
@@ -48,7 +48,9 @@ def count_wants(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return handled
 
 
-def test_wishes_without_end_have_a_rate(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_want_lists_without_end_have_a_rate(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """250 connections of a host are handled as often as one; another host is not kept waiting."""
     handled = count_wants(serving, monkeypatch)
     greedy = [connect(serving, GREEDY) for _ in range(250)]

@@ -29,7 +29,7 @@ class _Told:
     """True when it was told that there is no room now."""
 
 
-class Wishes:
+class WantListSender:
     """What the sources of one download that take turns were told.
 
     Nothing is in flight before such a source has offered it and is asked for it, so a source

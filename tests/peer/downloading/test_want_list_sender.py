@@ -16,7 +16,7 @@ from tests.peer.download_scene import CHUNK, DATA, HASHES, Scene, Scenes, addres
 
 
 def said(scene: Scene, name: str, kind: str) -> list[Any]:
-    """What a source was told of that kind: chunks of wishes, numbers otherwise."""
+    """What a source was told of that kind: chunks of want lists, numbers otherwise."""
     told = []
     for message in scene.sources[name].heard():
         if message["type"] == "PEER_WANT" == kind:
