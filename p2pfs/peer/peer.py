@@ -26,7 +26,7 @@ from p2pfs.peer.announcing import (
 from p2pfs.peer.downloading import Downloads, Surroundings, Trees
 from p2pfs.peer.library import Holding, Library, Records
 from p2pfs.peer.machine import Machine
-from p2pfs.peer.rates import LineRate, Lines, RateLimit
+from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
 from p2pfs.peer.serving import Callee, Deliveries, ServingFactory, ServingHooks, ServingProtocol
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.sharing import Custodian, Publisher
@@ -66,13 +66,15 @@ class Peer:
             "upload": RateLimit(settings.upload_rate),
             "download": RateLimit(settings.download_rate),
         }
-        lines = Lines(LineRate(self.limits["upload"]), LineRate(self.limits["download"]))
+        bandwidths = Bandwidths(
+            Bandwidth(self.limits["upload"]), Bandwidth(self.limits["download"])
+        )
         self.announcer = Announcer(
             reactor,
             random,
             settings,
             self.library,
-            lines,
+            bandwidths,
             lambda: Introduction(self.address, self.key),
             self._joined,
             self._noticed,
@@ -102,7 +104,7 @@ class Peer:
             self.custodian.changed,
             self.limits["upload"],
             random,
-            Deliveries(lines.up, self.announcer.delivered),
+            Deliveries(bandwidths.up, self.announcer.delivered),
             ServingHooks(
                 self.announcer.heard,
                 self.custodian.doubts.raise_for,
@@ -122,7 +124,7 @@ class Peer:
             self.announcer,
             call_backs,
             self.serving.offers.make,
-            line=lines.down,
+            bandwidth=bandwidths.down,
             room=Room(settings.descriptors.sources),
         )
         self.downloads = Downloads(

@@ -22,7 +22,7 @@ from p2pfs.peer.announcing.tracker_client import Notice, TrackerClient
 from p2pfs.peer.announcing.tracker_link import TrackerLink
 from p2pfs.peer.announcing.witness import Witness
 from p2pfs.peer.library import Holding, Library
-from p2pfs.peer.rates import Lines
+from p2pfs.peer.rates import Bandwidths
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.wire.messages import ReplyFileLocation
 
@@ -59,13 +59,13 @@ class Announcer:
         random: Random,
         settings: PeerSettings,
         library: Library,
-        lines: Lines,
+        bandwidths: Bandwidths,
         introduction: Callable[[], Introduction],
         joined: Callable[[TrackerLink], None],
         noticed: Callable[[Notice], None],
         routes: Callable[[], bytes] | None = None,
     ) -> None:
-        """``lines`` are what the tracker is told of this peer's line, for what it shows.
+        """``bandwidths`` are what the tracker is told of this peer's line, for what it shows.
 
         ``introduction`` says who this peer is; ``joined`` is called after each joining, and
         ``noticed`` with what the tracker says by itself. ``routes`` is that of `Machine`.
@@ -74,7 +74,7 @@ class Announcer:
         self._random = random
         self._settings = settings
         self._library = library
-        self._lines = lines
+        self._bandwidths = bandwidths
         self._introduction = introduction
         self._on_joined = joined
         self._routes = routes
@@ -259,7 +259,7 @@ class Announcer:
 
     def delivered(self, name: str) -> None:
         """A chunk of a file was sent: now and then, say how fast that goes."""
-        now, up, link = self._reactor.seconds(), self._lines.up.highest, self._link
+        now, up, link = self._reactor.seconds(), self._bandwidths.up.highest, self._link
         if up is None:
             return
         at, told = self._told.get(name, (-TELL_SECONDS, up))
@@ -300,7 +300,7 @@ class Announcer:
         for name, chunks in batches.items():
             holding = self._library.get(name)
             if holding is not None:
-                up, down = self._lines.up.highest, self._lines.down.highest
+                up, down = self._bandwidths.up.highest, self._bandwidths.down.highest
                 sources = self._witness.news(name, self._reactor.seconds())
                 link.client.register_chunks(name, holding.info, chunks, up, down, sources)
                 if up is not None:

@@ -96,7 +96,7 @@ class Downloads:
             self._reactor,
             around.patience,
             around.limit,
-            around.line,
+            around.bandwidth,
             lambda: around.intake.several,
             around.call_backs,
             around.room,

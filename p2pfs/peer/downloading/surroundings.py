@@ -9,7 +9,7 @@ from typing import Any
 
 from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.policy import Experience, Intake
-from p2pfs.peer.rates import LineRate, RateLimit
+from p2pfs.peer.rates import Bandwidth, RateLimit
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources import CallBacks, Room, SpareMemory
 
@@ -35,5 +35,5 @@ class Surroundings:
     """What came of asking sources so far."""
     spare: SpareMemory = field(default_factory=SpareMemory)
     """For chunks that are asked of several sources, as only one is needed."""
-    line: LineRate = field(default_factory=lambda: LineRate(RateLimit()))
+    bandwidth: Bandwidth = field(default_factory=lambda: Bandwidth(RateLimit()))
     """How fast all downloads together were seen to receive."""

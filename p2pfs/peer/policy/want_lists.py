@@ -69,7 +69,7 @@ class WantLists(Generic[R]):
         self._files: dict[str, _File[R]] = {}
         self._count = 0
 
-    # WantListSender
+    # Want lists
 
     def get(self, receiver: R, filename: str) -> WantList[R] | None:
         """What a receiver wants of a file, if it wants something."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2pfs.peer.rates.line_rate import LineRate
+from p2pfs.peer.rates.bandwidth import Bandwidth
 from p2pfs.wire.messages import ReplyFileLocation, plausible_rate
 
 MOST_CROWD = 1_000_000
@@ -32,11 +32,11 @@ class Reached:
 class Pace:
     """What one download could have had so far. Times are in seconds, rates in bytes a second."""
 
-    def __init__(self, line: LineRate, now: float) -> None:
-        """``line`` is the one it comes over: the crowd may be able to give more than it takes."""
+    def __init__(self, bandwidth: Bandwidth, now: float) -> None:
+        """``bandwidth`` is that of the line it comes over: the crowd may give more than it takes."""
         self.crowd = 0
         """How many fetch the file with it, itself included: the most there were."""
-        self._line = line
+        self._bandwidth = bandwidth
         self._began = self._at = now
         self._rate: int | None = None
         # What there could have been, in how much time of which that is known.
@@ -73,4 +73,4 @@ class Pace:
         self._at = now
 
     def _at_most(self, rate: float) -> float:
-        return min(rate, self._line.highest or rate)
+        return min(rate, self._bandwidth.highest or rate)

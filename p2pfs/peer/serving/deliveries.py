@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from p2pfs.peer.library import Holding
-from p2pfs.peer.rates import LineRate
+from p2pfs.peer.rates import Bandwidth
 
 MOST_UNDER_WAY = 64
 """Chunks under way to one receiver that are remembered."""
@@ -14,9 +14,9 @@ MOST_UNDER_WAY = 64
 class Deliveries:
     """Chunks that are sent, each until its receiver says that it has it: then it counts."""
 
-    def __init__(self, line: LineRate, delivered: Callable[[str], None]) -> None:
+    def __init__(self, bandwidth: Bandwidth, delivered: Callable[[str], None]) -> None:
         """``delivered`` is called with the name of the file of each chunk."""
-        self._line = line
+        self._bandwidth = bandwidth
         self._delivered = delivered
         # For each receiver: the chunks' lengths, and when they began to be sent.
         self._under_way: dict[Hashable, dict[tuple[str, int], tuple[int, float]]] = {}
@@ -32,7 +32,7 @@ class Deliveries:
         """A receiver says that it has a chunk, perhaps one that was sent to it."""
         sent = self._under_way.get(receiver, {}).pop((name, chunknum), None)
         if sent is not None:
-            self._line.count(*sent, now)
+            self._bandwidth.count(*sent, now)
             self._delivered(name)
 
     def found_wrong(self, receiver: Hashable, name: str, chunknum: int) -> bool:

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import is_loopback
 from p2pfs.errors import P2pfsError, Refused, StorageProblem
 from p2pfs.peer.library import Holding, Library
-from p2pfs.peer.rates import LineRate, RateLimit
+from p2pfs.peer.rates import Bandwidth, RateLimit
 from p2pfs.peer.serving.chunk_sender import ChunkSender
 from p2pfs.peer.serving.deliveries import Deliveries
 from p2pfs.peer.serving.offers import Offers
@@ -345,7 +345,7 @@ class ServingFactory(Reception[ServingProtocol]):
         self._library = library
         self.offers = Offers(reactor, random, self.holding)
         self.sending: Sending[ServingProtocol] = Sending(reactor)
-        self.deliveries = deliveries or Deliveries(LineRate(limit), lambda name: None)
+        self.deliveries = deliveries or Deliveries(Bandwidth(limit), lambda name: None)
 
     def receive(self, host: str) -> ServingProtocol:
         if not is_loopback(host):

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address
 from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList, parse_digest
 from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
-from p2pfs.peer.rates import LineRate, RateLimit, RateMeter
+from p2pfs.peer.rates import Bandwidth, RateLimit, RateMeter
 from p2pfs.peer.sources.receive_window import ReceiveWindow
 from p2pfs.peer.sources.sink import Sink
 from p2pfs.wire import LineTooLong, LongLine, LongReply, Pending, RequestProtocol, said
@@ -66,12 +66,12 @@ class SourceConnection(RequestProtocol):
         silence_timeout: float,
         limit: RateLimit,
         least_rate: float = 0.0,
-        line: LineRate | None = None,
+        bandwidth: Bandwidth | None = None,
         several: Callable[[], bool] = lambda: False,
     ) -> None:
         """``silence_timeout`` in seconds and ``least_rate`` in bytes a second: `RequestProtocol`.
 
-        ``limit`` is on what comes, ``line`` is told of each chunk, and ``several`` tells
+        ``limit`` is on what comes, ``bandwidth`` is told of each chunk, and ``several`` tells
         whether other sources send too.
         """
         super().__init__(reactor, silence_timeout, least_rate)
@@ -86,8 +86,8 @@ class SourceConnection(RequestProtocol):
         self._heard_at = reactor.seconds()
         self._meter = RateMeter()
         self._limit = limit
-        self._line = line or LineRate(limit)
-        self._window = ReceiveWindow(self._line, several)
+        self._bandwidth = bandwidth or Bandwidth(limit)
+        self._window = ReceiveWindow(self._bandwidth, several)
         self._waiting_turn: IDelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
@@ -286,7 +286,7 @@ class SourceConnection(RequestProtocol):
             except MalformedMessage:
                 self._reject(pending, "it sent a chunk that is not base64")
             if last and not self.closing_down:
-                self._line.count(pending.taken, began, self.reactor.seconds())
+                self._bandwidth.count(pending.taken, began, self.reactor.seconds())
                 self._long_line_ended(pending, bytes(reply.rest))
 
         return received
@@ -321,7 +321,7 @@ class SourceConnection(RequestProtocol):
                 sink.write(data)
             left -= len(data)
             if not left:
-                self._line.count(sink.length, began, self.reactor.seconds())
+                self._bandwidth.count(sink.length, began, self.reactor.seconds())
                 self.still_arriving(None)
                 pending.succeed(digest)
 

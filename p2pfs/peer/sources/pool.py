@@ -24,7 +24,7 @@ from p2pfs.addresses import Address, host_of
 from p2pfs.errors import Refused, SourceFailed
 from p2pfs.listening import address_endpoint
 from p2pfs.peer.policy import Trial
-from p2pfs.peer.rates import LineRate, RateLimit
+from p2pfs.peer.rates import Bandwidth, RateLimit
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources.call_backs import CallBacks
 from p2pfs.peer.sources.connection import OutOfReach, SourceConnection, SourceFactory
@@ -171,12 +171,12 @@ class SourcePool:
         reactor: Any,
         patience: Patience,
         limit: RateLimit,
-        line: LineRate,
+        bandwidth: Bandwidth,
         several: Callable[[], bool],
         call_backs: CallBacks,
         room: Room | None = None,
     ) -> None:
-        """``limit`` is on what all of them send together, and ``line`` is told of each chunk.
+        """``limit`` is on what all of them send together, and ``bandwidth`` is told of each chunk.
 
         ``room`` is what they share with other pools.
 
@@ -186,7 +186,7 @@ class SourcePool:
         self._call_backs = call_backs
         self._room = room or Room()
         self._limit = limit
-        self._line = line
+        self._bandwidth = bandwidth
         self._several = several
         self._reactor = reactor
         self._patience = patience
@@ -245,7 +245,7 @@ class SourcePool:
             patience.silence,
             self._limit,
             patience.least_rate,
-            self._line,
+            self._bandwidth,
             self._several,
         )
         try:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import ITransport
 
-from p2pfs.peer.rates import LineRate
+from p2pfs.peer.rates import Bandwidth
 from p2pfs.wire import TcpPath, set_tcp_options, tcp_path
 
 LEAST = 16 << 10
@@ -51,9 +51,9 @@ def receive_window(rate: int | None, path: TcpPath) -> int:
 class ReceiveWindow:
     """The receive window of one connection to a source; left to the system while it sends alone."""
 
-    def __init__(self, line: LineRate, several: Callable[[], bool]) -> None:
-        """``line`` is what comes over; ``several`` tells whether more than one source sends."""
-        self._line = line
+    def __init__(self, bandwidth: Bandwidth, several: Callable[[], bool]) -> None:
+        """``bandwidth`` is of what comes; ``several`` tells whether more than one source sends."""
+        self._bandwidth = bandwidth
         self._several = several
         self._limited = False
         self._next = 0.0
@@ -76,4 +76,4 @@ class ReceiveWindow:
         if not self._limited:
             return UNLIMITED if was_limited else None
         known = tcp_path(transport)
-        return None if known is None else receive_window(self._line.estimate, known)
+        return None if known is None else receive_window(self._bandwidth.estimate, known)

@@ -477,7 +477,7 @@ def test_a_host_that_rests_is_looked_at_in_time() -> None:
 
 
 def test_one_receiver_may_not_fill_the_memory() -> None:
-    """WantListSender are kept for so many files of one receiver, and no more."""
+    """Want lists are kept for so many files of one receiver, and no more."""
     turns: UploadSlots[str] = UploadSlots(Random(1), host_of=str)
     told = [turns.want("a", f"f{number}", None, 1, 1, 0.0) for number in range(MOST_WANT_LISTS + 1)]
     assert told == [True] * MOST_WANT_LISTS + [False]

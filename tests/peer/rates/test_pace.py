@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from p2pfs.chunks import FileInfo
-from p2pfs.peer.rates.line_rate import LineRate
+from p2pfs.peer.rates.bandwidth import Bandwidth
 from p2pfs.peer.rates.pace import MOST_CROWD, Pace, Reached
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.wire.messages import MOST_RATE, ReplyFileLocation
@@ -13,9 +13,9 @@ from p2pfs.wire.messages import MOST_RATE, ReplyFileLocation
 INFO = FileInfo(1000, 10, 100)
 
 
-def line(rate: int | None = None) -> LineRate:
+def line(rate: int | None = None) -> Bandwidth:
     """A line over which so many bytes a second came, if any."""
-    seen = LineRate(RateLimit())
+    seen = Bandwidth(RateLimit())
     for number in range(0 if rate is None else 100):
         seen.count((rate or 0) // 10, number / 10, (number + 1) / 10)
     return seen

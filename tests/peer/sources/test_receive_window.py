@@ -34,7 +34,7 @@ from p2pfs.peer.sources.receive_window import (
 from p2pfs.wire import TcpPath, set_tcp_options, tcp_path
 from p2pfs.wire import messages as m
 from tests.memory_transport import MemoryTransport
-from tests.peer.rates.test_line_rate import carry, line
+from tests.peer.rates.test_bandwidth import carry, line
 
 RATE = 5_000_000
 
@@ -99,7 +99,7 @@ class Scene:
             Address("127.0.0.1", 1),
             5.0,
             RateLimit(),
-            line=self.line,
+            bandwidth=self.line,
             several=lambda: self.several,
         )
 

@@ -31,7 +31,7 @@ _KEPT = 1200
 """Grains that are remembered: a chunk that takes longer counts for the last minute only."""
 
 
-class LineRate:
+class Bandwidth:
     """The highest rate at which the line carried chunks. Times are in seconds."""
 
     def __init__(self, limit: RateLimit) -> None:
@@ -118,8 +118,8 @@ def _highest(counts: list[float], seconds: float) -> float:
 
 
 @dataclass(frozen=True)
-class Lines:
+class Bandwidths:
     """A peer's line, in both directions."""
 
-    up: LineRate
-    down: LineRate
+    up: Bandwidth
+    down: Bandwidth

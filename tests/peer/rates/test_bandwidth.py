@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pfs.peer.rates.line_rate import GLIMPSE, MEMORY, WINDOW, LineRate
+from p2pfs.peer.rates.bandwidth import GLIMPSE, MEMORY, WINDOW, Bandwidth
 from p2pfs.peer.rates.rate_limit import RateLimit
 from p2pfs.peer.serving import Deliveries
 from p2pfs.peer.serving.deliveries import MOST_UNDER_WAY
@@ -18,12 +18,12 @@ from tests.peer.serving_pair import Serving
 CHUNK = 1000
 
 
-def line(limit: int | None = None) -> LineRate:
+def line(limit: int | None = None) -> Bandwidth:
     """A line that has carried nothing."""
-    return LineRate(RateLimit(limit))
+    return Bandwidth(RateLimit(limit))
 
 
-def carry(line: LineRate, seconds: float, slots: int = 1, start: float = 100.0) -> float:
+def carry(line: Bandwidth, seconds: float, slots: int = 1, start: float = 100.0) -> float:
     """Let it carry so many chunks at a time, which share it; the rate is 10 kB/s."""
     took = slots / 10
     for turn in range(round(seconds / took)):
@@ -99,7 +99,7 @@ def test_the_highest_rate_counts_and_is_forgotten_in_time() -> None:
 def test_a_limit_counts_at_once() -> None:
     """What is set is known, and need not be measured."""
     limit = RateLimit(None)
-    measured = LineRate(limit)
+    measured = Bandwidth(limit)
     carry(measured, 2 * GLIMPSE)
     limit.rate = 5000
     assert measured.estimate == 5000
@@ -121,7 +121,7 @@ def test_it_is_never_more_than_all_that_came(chunks: list[tuple[float, float, in
     assert len(measured._grains) == 1200
 
 
-def deliveries() -> tuple[LineRate, Deliveries, list[str]]:
+def deliveries() -> tuple[Bandwidth, Deliveries, list[str]]:
     """What is sent, on a line that has carried nothing, and whoever is told."""
     told: list[str] = []
     measured = line()
