@@ -24,7 +24,7 @@ from p2pfs.peer.announcing import (
     reach_warning,
 )
 from p2pfs.peer.downloading import Downloads, Surroundings, Trees
-from p2pfs.peer.library import Holding, Library, Records
+from p2pfs.peer.library import Holding, Library, LibraryStore
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
 from p2pfs.peer.serving import Callee, Deliveries, ServingFactory, ServingHooks, ServingProtocol
@@ -61,7 +61,7 @@ class Peer:
         self.key: PeerKey
         self.library = Library()
         disk = machine.disk
-        self.records = Records(reactor, disk, settings.state / STATE_FILE)
+        self.store = LibraryStore(reactor, disk, settings.state / STATE_FILE)
         self.limits = {
             "upload": RateLimit(settings.upload_rate),
             "download": RateLimit(settings.download_rate),
@@ -85,13 +85,13 @@ class Peer:
         self._background = machine.background
         journals = settings.state / JOURNALS
         self.custodian = Custodian(
-            reactor, disk, self.library, self.records, self.announcer, journals, self._publish_again
+            reactor, disk, self.library, self.store, self.announcer, journals, self._publish_again
         )
         self.publisher = Publisher(
             reactor,
             machine,
             self.library,
-            self.records,
+            self.store,
             self.announcer,
             self.custodian,
             settings.state,
@@ -131,7 +131,7 @@ class Peer:
             around,
             disk,
             self.library,
-            self.records,
+            self.store,
             self.custodian,
             journals,
             settings.descriptors.downloads,
@@ -145,12 +145,12 @@ class Peer:
 
     def load(self) -> None:
         """Read from the disk what it held; raises `StartupProblem`."""
-        self._on_record = self.records.load()
+        self._on_record = self.store.load()
 
     async def begin(self) -> None:
         """Look after what it held, join the tracker, and share what its settings say."""
         self._background.start()
-        await self.records.open()
+        await self.store.open()
         await self.custodian.restore(self._on_record)
         if self.settings.tracker != NONE:
             self.announcer.start(self.settings.tracker)

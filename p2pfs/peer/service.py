@@ -77,7 +77,7 @@ class PeerService(Daemon):
             yield partial(self.stop_listening, self._port)
         yield from self.peer.steps_of_stop()
         yield from super().steps_of_stop()
-        yield self.peer.records.close
+        yield self.peer.store.close
 
     def _start(self) -> None:
         self._begun = Deferred.fromCoroutine(self.peer.begin()).addErrback(self._not_begun)

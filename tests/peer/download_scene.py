@@ -19,7 +19,7 @@ from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
 from p2pfs.peer.downloading import Surroundings
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.source_set import HEARTBEAT
-from p2pfs.peer.library import DownloadRecorder, Holding, Records
+from p2pfs.peer.library import Checkpointer, Holding, LibraryStore
 from p2pfs.peer.policy import Experience
 from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.settings import Patience
@@ -72,14 +72,14 @@ class Scene:
             spare=self.spare,
         )
         pool: Any = SimpleNamespace(get=self._get)
-        recorder = None if records is None else self._recorder(records, part)
-        self.download = Download(around, pool, self.holding, recorder)
+        checkpointer = None if records is None else self._checkpointer(records, part)
+        self.download = Download(around, pool, self.holding, checkpointer)
         self.outcome: list[Any] = []
         self.download.finished.addBoth(self.outcome.append)
 
-    def _recorder(self, directory: Path, part: PartFile) -> DownloadRecorder:
-        records = Records(self.clock, Disk(), directory / "db")
-        return DownloadRecorder(self.clock, Disk(), records, directory, self.holding, part)
+    def _checkpointer(self, directory: Path, part: PartFile) -> Checkpointer:
+        records = LibraryStore(self.clock, Disk(), directory / "db")
+        return Checkpointer(self.clock, Disk(), records, directory, self.holding, part)
 
     def _no_call_backs(self) -> Any:
         """Nobody is called: the scene makes all connections."""

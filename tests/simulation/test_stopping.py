@@ -24,7 +24,7 @@ PARTS_OF_PEER: dict[str, Callable[[PeerService], tuple[Any, str]]] = {
     "the port": lambda peer: (peer.ports[0], "stopListening"),
     "a connection": lambda peer: (next(iter(peer.peer.serving.connections)), "abort"),
     "a console": lambda peer: (peer.services[0], "stopService"),
-    "the record": lambda peer: (peer.peer.records, "close"),
+    "the record": lambda peer: (peer.peer.store, "close"),
 }
 
 PARTS_OF_TRACKER: dict[str, Callable[[TrackerService], tuple[Any, str]]] = {

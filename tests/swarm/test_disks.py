@@ -89,7 +89,7 @@ async def test_a_record_that_cannot_be_kept_ends_the_download(
 
     Whether it was to be recorded because of the bytes that came, or of the time.
     """
-    monkeypatch.setattr("p2pfs.peer.library.recorder.SYNC_SECONDS", seconds)
+    monkeypatch.setattr("p2pfs.peer.library.checkpointer.SYNC_SECONDS", seconds)
     source, fetcher = await swarm.peer("s"), await swarm.peer("f")
     await publish(source, swarm.file("x.bin", 96 * MIB))
 

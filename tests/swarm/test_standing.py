@@ -33,7 +33,7 @@ def log_lines() -> Iterator[list[str]]:
 
 
 class ForeignTracker(JsonLines):
-    """Records every peer at an address of its choosing, or refuses it."""
+    """LibraryStore every peer at an address of its choosing, or refuses it."""
 
     reply: dict[str, Any]
 

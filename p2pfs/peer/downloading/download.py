@@ -31,7 +31,7 @@ from p2pfs.peer.downloading.explanation import (
     summary,
 )
 from p2pfs.peer.downloading.hash_list_fetch import HashListFetch
-from p2pfs.peer.downloading.ledger import Ledger
+from p2pfs.peer.downloading.in_flight import InFlight
 from p2pfs.peer.downloading.progress import ProgressClock
 from p2pfs.peer.downloading.reach import CUT_OFF, Reach
 from p2pfs.peer.downloading.side_trials import SideTrials
@@ -39,7 +39,7 @@ from p2pfs.peer.downloading.source_set import HEARTBEAT, Sourcing
 from p2pfs.peer.downloading.stand_ins import StandIns
 from p2pfs.peer.downloading.surroundings import Surroundings
 from p2pfs.peer.downloading.want_list_sender import WantListSender
-from p2pfs.peer.library import DownloadRecorder, Holding
+from p2pfs.peer.library import Checkpointer, Holding
 from p2pfs.peer.policy import Picker
 from p2pfs.peer.rates import Pace, RateMeter, Reached
 from p2pfs.peer.sources import ChunkSink, Source, SourceConnection, SourcePool, WrongChunk
@@ -68,24 +68,24 @@ class Download:
         around: Surroundings,
         pool: SourcePool,
         holding: Holding,
-        recorder: DownloadRecorder | None,
+        checkpointer: Checkpointer | None,
     ) -> None:
-        """``recorder`` keeps the record of it, if it is to go on after a crash."""
+        """``checkpointer`` keeps the record of it, if it is to go on after a crash."""
         assert holding.part is not None
-        self._recorder = recorder
+        self._checkpointer = checkpointer
         self._reactor = around.reactor
         self._patience = around.patience
         self._around = around
         self._holding = holding
         self._part = holding.part
         self._picker = Picker(holding.chunks, around.random)
-        self._ledger = Ledger()
+        self._in_flight = InFlight()
         self._sourcing = Sourcing(around, pool, holding, self._picker, self._fill, self._crashed)
         self._sides = SideTrials(
             around,
             holding,
             self._picker,
-            self._ledger,
+            self._in_flight,
             self._sourcing,
             self._is_right,
             self._track,
@@ -96,9 +96,9 @@ class Download:
             around, holding, self._picker, self._sourcing, self._sides, self._may_ask, self._fetch
         )
         self._stand_ins = StandIns(
-            self._picker, self._ledger, self._sourcing, around.patience.silence
+            self._picker, self._in_flight, self._sourcing, around.patience.silence
         )
-        self._hash_list = HashListFetch(around, self._sourcing, holding, recorder, self._blame)
+        self._hash_list = HashListFetch(around, self._sourcing, holding, checkpointer, self._blame)
         self._progress = ProgressClock(around.reactor.seconds(), HEARTBEAT)
         self._reach = Reach(around, self._sourcing)
         # In the order in which they began: a set's would differ from run to run.
@@ -115,9 +115,9 @@ class Download:
 
     def start(self, location: ReplyFileLocation) -> None:
         """Begin, with the tracker's first word on where the chunks are."""
-        if self._recorder is not None:
-            self._recorder.has_room = self._fill
-            self._recorder.broken = self._crashed
+        if self._checkpointer is not None:
+            self._checkpointer.has_room = self._fill
+            self._checkpointer.broken = self._crashed
         self._heart.start(HEARTBEAT, now=False).addErrback(self._crashed)
         self._sourcing.located(location)
 
@@ -169,7 +169,7 @@ class Download:
         assert connection is not None
         sink = self._sink(chunknum)
         request = connection.fetch(self._holding.name, self._holding.info, chunknum, sink)
-        self._ledger.asked(
+        self._in_flight.asked(
             chunknum, source, connection, sink.length, request, self._reactor.seconds()
         )
         self._follow(chunknum, sink)
@@ -180,7 +180,7 @@ class Download:
 
     def _follow(self, chunknum: int, sink: ChunkSink) -> None:
         """See a chunk to its end that was asked for, and goes to ``sink``."""
-        asked = self._ledger.in_flight[chunknum]
+        asked = self._in_flight.chunks[chunknum]
         source, connection = asked.source, asked.connection
         chunk = self._holding.name, chunknum
         self._around.intake.begin(connection, chunk, lambda: sink.missing, asked.at)
@@ -192,7 +192,7 @@ class Download:
 
     def _make_way(self, chunknum: int) -> None:
         """A chunk has come from one that was asked beside: let go of who holds it up."""
-        asked = self._ledger.in_flight.get(chunknum)
+        asked = self._in_flight.chunks.get(chunknum)
         if asked is None:
             self._bring(chunknum)
         elif not asked.arrived:
@@ -207,7 +207,7 @@ class Download:
         if not self._picker.bring(str(side.source.address), chunknum):
             return
         sink, now = self._sink(chunknum), self._reactor.seconds()
-        self._ledger.asked(
+        self._in_flight.asked(
             chunknum,
             side.source,
             side.connection,
@@ -231,7 +231,7 @@ class Download:
                 raise WrongChunk(f"{connection.address}: it sent a wrong chunk {chunknum}")
             return digest
 
-        self._ledger.arrived(chunknum)
+        self._in_flight.arrived(chunknum)
         return sink.finish().addCallback(compare)
 
     def _is_right(self, chunknum: int, digest: bytes) -> bool:
@@ -244,7 +244,7 @@ class Download:
 
     def _keep(self, digest: bytes, source: Source, chunknum: int) -> None:
         now = self._reactor.seconds()
-        asked = self._ledger.kept(chunknum, now)
+        asked = self._in_flight.kept(chunknum, now)
         self._around.intake.end(asked.connection, (self._holding.name, chunknum), now)
         self._picker.succeeded(chunknum, now - max(asked.at, source.last_delivery))
         length = self._holding.info.length(chunknum)
@@ -257,8 +257,8 @@ class Download:
         self._holding.chunks.add(chunknum)
         self._want_lists.kept(asked.connection, chunknum)
         self._sides.kept(chunknum)
-        if self._recorder is not None:
-            self._recorder.kept(chunknum)
+        if self._checkpointer is not None:
+            self._checkpointer.kept(chunknum)
         self._around.announcer.register_chunk(self._holding, chunknum, source.address)
         self._around.gained()
 
@@ -276,7 +276,7 @@ class Download:
             self._picker.failed(chunknum)
             self._around.intake.drop(connection, (self._holding.name, chunknum))
             whose = f"{source.address}: " if failure.check(Refused) else ""
-            self._ledger.failed(chunknum, f"{whose}{failure.value}", self._reactor.seconds())
+            self._in_flight.failed(chunknum, f"{whose}{failure.value}", self._reactor.seconds())
             self._bring(chunknum)
             if failure.check(Refused):
                 self._sourcing.denied(source, chunknum, str(failure.value))
@@ -335,12 +335,12 @@ class Download:
 
     @property
     def _waits_for_disk(self) -> bool:
-        return self._recorder is not None and self._recorder.syncing
+        return self._checkpointer is not None and self._checkpointer.syncing
 
     def _may_ask(self) -> bool:
         """False while too much is written that is not on record yet."""
         under_way = self._picker.in_flight * self._holding.info.chunksize
-        return self._recorder is None or self._recorder.room(under_way)
+        return self._checkpointer is None or self._checkpointer.room(under_way)
 
     def _beat(self) -> None:
         now = self._reactor.seconds()
@@ -363,7 +363,7 @@ class Download:
         for at in (self._sourcing.flowed_at, self._hash_list.came_at):
             if at is not None:
                 self._progress.progressed(at)
-        if self._ledger.ours_to_finish or self._waits_for_disk or self._hash_list.recording:
+        if self._in_flight.ours_to_finish or self._waits_for_disk or self._hash_list.recording:
             self._progress.progressed(now)
 
     # Why it is where it is
@@ -374,18 +374,18 @@ class Download:
 
     def _facts(self) -> Facts:
         now = self._reactor.seconds()
-        ledger = self._ledger
+        in_flight = self._in_flight
         return Facts(
             total=self._holding.info.totalchunknum,
             missing=self._picker.unfinished,
             sources=self._sourcing.facts(now),
             asked={
                 chunknum: AskedFacts(str(a.source.address), now - a.at, a.arrived)
-                for chunknum, a in ledger.in_flight.items()
+                for chunknum, a in in_flight.chunks.items()
             },
             troubles={
                 chunknum: TroubleFacts(t.error, now - t.at, t.attempts)
-                for chunknum, t in ledger.troubles.items()
+                for chunknum, t in in_flight.troubles.items()
             },
             waited=self._progress.waited(now),
             patience=self._patience.no_source,

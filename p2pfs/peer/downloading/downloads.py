@@ -27,7 +27,7 @@ from p2pfs.peer.downloading.job import Fetched, Job
 from p2pfs.peer.downloading.mending import Mending
 from p2pfs.peer.downloading.places import Place, place_of
 from p2pfs.peer.downloading.surroundings import Surroundings
-from p2pfs.peer.library import DownloadRecorder, Holding, Library, Records, warn_not_recorded
+from p2pfs.peer.library import Checkpointer, Holding, Library, LibraryStore, warn_not_recorded
 from p2pfs.peer.rates import Reached
 from p2pfs.peer.sharing import Custodian
 from p2pfs.peer.sources import SourcePool
@@ -63,7 +63,7 @@ class Downloads:
         around: Surroundings,
         disk: Disk,
         library: Library,
-        records: Records,
+        store: LibraryStore,
         custodian: Custodian,
         journals: Path,
         possible: int = MAX_DOWNLOADS,
@@ -80,7 +80,7 @@ class Downloads:
         self._reactor = around.reactor
         self._announcer = around.announcer
         self._library = library
-        self._records = records
+        self._store = store
         self._running: dict[Job, Deferred[None]] = {}
         self.failed = FailedDownloads()
 
@@ -177,32 +177,32 @@ class Downloads:
         holding = await self._prepare(job, location.fileinfo)
         part = holding.part
         assert part is not None
-        recorder = None if job.is_copy else self._recorder(holding, part)
+        checkpointer = None if job.is_copy else self._checkpointer(holding, part)
         fresh = self.new_pool()
         finished = False
         try:
             job.check()
-            if recorder is not None:
-                await recorder.start()
+            if checkpointer is not None:
+                await checkpointer.start()
                 self._announcer.announce(holding).addErrback(_tracker_lost)
             job.check()
             stamp, received, reached = await self._fetch_chunks(
-                job, (pool, fresh), holding, recorder, location
+                job, (pool, fresh), holding, checkpointer, location
             )
             holding.became_share(stamp)
             holding.reached = reached
             finished = True
         finally:
             await fresh.close()
-            if recorder is not None:
-                await recorder.stop()
+            if checkpointer is not None:
+                await checkpointer.stop()
             if not finished:
-                await self._leave(holding, part, recorder)
+                await self._leave(holding, part, checkpointer)
             holding.left()
             part.close()
-        if recorder is not None:
+        if checkpointer is not None:
             job.phase = "putting it on record"
-            await self._put_on_record(holding, recorder)
+            await self._put_on_record(holding, checkpointer)
         else:
             self._replaced_share(job, holding)
         return Fetched(
@@ -214,12 +214,12 @@ class Downloads:
             reached,
         )
 
-    async def _put_on_record(self, share: Holding, recorder: DownloadRecorder) -> None:
+    async def _put_on_record(self, share: Holding, checkpointer: Checkpointer) -> None:
         """See to what is left to do for a download that has just become a share."""
         self._announcer.flush()
         # Without this record a restart finds the whole file, and makes up for it.
-        await self._records.save(share).addErrback(warn_not_recorded)
-        await recorder.forget()
+        await self._store.save(share).addErrback(warn_not_recorded)
+        await checkpointer.forget()
         if self._holds(share) and not share.info.totalchunknum:
             # Without chunks to register, only publishing makes a holder of it.
             self._announcer.announce(share).addErrback(_tracker_lost)
@@ -240,7 +240,7 @@ class Downloads:
         job: Job,
         pools: tuple[SourcePool, SourcePool],
         holding: Holding,
-        recorder: DownloadRecorder | None,
+        checkpointer: Checkpointer | None,
         location: ReplyFileLocation,
     ) -> tuple[Stamp, Counter[Address], Reached | None]:
         """Fetch all that is missing, and give the file its final name.
@@ -252,16 +252,16 @@ class Downloads:
         pool, fresh = pools
         part = holding.part
         assert part is not None
-        mending = Mending(self._reactor, self._announcer, self._library, job, holding, recorder)
+        mending = Mending(self._reactor, self._announcer, self._library, job, holding, checkpointer)
         received: Counter[Address] = Counter()
         ends = 0
         while ends < MOST_ENDS:
             if part.touched:
                 await mending.mend()
-            if recorder is None:
+            if checkpointer is None:
                 await self._copy(job, holding)
                 job.check()
-            download = job.download = Download(self._around, pool, holding, recorder)
+            download = job.download = Download(self._around, pool, holding, checkpointer)
             mending.watch(download)
             download.start(location)
             try:
@@ -285,33 +285,31 @@ class Downloads:
         )
 
     async def _leave(
-        self, holding: Holding, part: PartFile, recorder: DownloadRecorder | None
+        self, holding: Holding, part: PartFile, checkpointer: Checkpointer | None
     ) -> None:
         """Leave what came to be gone on with, or nothing if nothing came."""
         try:
-            if recorder is None:
+            if checkpointer is None:
                 # Nobody would know whose it is, and copying it again is quick.
                 await in_thread(
                     self._reactor, remove_part, self._disk, holding.path, holding.identity
                 )
             elif holding.chunks.bits:
-                await recorder.settle()
+                await checkpointer.settle()
                 holding.left()
                 if part.touched:
                     reason = FileChanged(f"{holding.path} was changed.")
                     self._custodian.changed(holding, reason)
             else:
-                await recorder.forget()
+                await checkpointer.forget()
                 holding.left()
                 await self._custodian.give_up(holding)
         except StorageProblem as error:
             # What the download ended for is to be told, not this.
             self.log.warn("{error}", error=str(error))
 
-    def _recorder(self, holding: Holding, part: PartFile) -> DownloadRecorder:
-        return DownloadRecorder(
-            self._reactor, self._disk, self._records, self._journals, holding, part
-        )
+    def _checkpointer(self, holding: Holding, part: PartFile) -> Checkpointer:
+        return Checkpointer(self._reactor, self._disk, self._store, self._journals, holding, part)
 
     async def _locate(self, job: Job) -> ReplyFileLocation:
         try:
@@ -366,7 +364,7 @@ class Downloads:
         holding.downloading = True
         try:
             assert holding.identity is not None
-            await self._records.save(replace(holding, stamp=None))
+            await self._store.save(replace(holding, stamp=None))
             part = await in_thread(
                 self._reactor,
                 PartFile.reopen,
@@ -401,7 +399,7 @@ class Downloads:
             # On record first: a part file is never there without it being known whose it is.
             self._library.add(holding)
             try:
-                await self._records.save(holding)
+                await self._store.save(holding)
             except StorageProblem:
                 self._library.discard(holding)
                 raise
@@ -445,7 +443,7 @@ class Downloads:
         share = self._library.get(job.name)
         if share is not None and (share.path, share.info) == (job.target, copy.info):
             share.stamp = copy.stamp
-            self._records.save(share).addErrback(warn_not_recorded)
+            self._store.save(share).addErrback(warn_not_recorded)
 
 
 def _check_target(job: Job) -> None:

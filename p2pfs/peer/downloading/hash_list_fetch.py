@@ -14,7 +14,7 @@ from p2pfs.errors import Refused
 from p2pfs.peer.downloading.explanation import AskedFacts
 from p2pfs.peer.downloading.source_set import Sourcing
 from p2pfs.peer.downloading.surroundings import Surroundings
-from p2pfs.peer.library import DownloadRecorder, Holding
+from p2pfs.peer.library import Checkpointer, Holding
 from p2pfs.peer.policy import Rank, Trial
 from p2pfs.peer.sources import Source, SourceConnection
 
@@ -47,14 +47,14 @@ class HashListFetch:
         around: Surroundings,
         sourcing: Sourcing,
         holding: Holding,
-        recorder: DownloadRecorder | None,
+        checkpointer: Checkpointer | None,
         blame: Blame,
     ) -> None:
         """``blame`` is called when a source fails at it."""
         self._around = around
         self._sourcing = sourcing
         self._holding = holding
-        self._recorder = recorder
+        self._checkpointer = checkpointer
         self._blame = blame
         info = holding.info
         self.needed = (
@@ -135,7 +135,7 @@ class HashListFetch:
         self._holding.hashes = hashes
         for asked in list(self._open.values()):
             asked.asking.cancel()
-        recorded = self._recorder.hash_list_known() if self._recorder else succeed(None)
+        recorded = self._checkpointer.hash_list_known() if self._checkpointer else succeed(None)
         return recorded.addCallback(self._recorded)
 
     def _recorded(self, _: None) -> None:

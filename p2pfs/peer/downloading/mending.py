@@ -12,7 +12,7 @@ from p2pfs.errors import Cancelled, P2pfsError
 from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.job import Job
-from p2pfs.peer.library import DownloadRecorder, Holding, Library
+from p2pfs.peer.library import Checkpointer, Holding, Library
 from p2pfs.peer.storage import right_chunks_of
 from p2pfs.threads import in_thread
 
@@ -36,9 +36,9 @@ class Mending:
         library: Library,
         job: Job,
         holding: Holding,
-        recorder: DownloadRecorder | None,
+        checkpointer: Checkpointer | None,
     ) -> None:
-        """``recorder`` keeps the record of the download, if there is one."""
+        """``checkpointer`` keeps the record of the download, if there is one."""
         assert holding.part is not None
         self._reactor = reactor
         self._announcer = announcer
@@ -46,7 +46,7 @@ class Mending:
         self._job = job
         self._holding = holding
         self._part = holding.part
-        self._recorder = recorder
+        self._checkpointer = checkpointer
         self._checked_at: float | None = None
 
     def watch(self, download: Download) -> None:
@@ -67,8 +67,8 @@ class Mending:
         """
         holding, part = self._holding, self._part
         self._job.phase = "checking what is there, as somebody else wrote to it"
-        if self._recorder is not None:
-            await self._recorder.stop()
+        if self._checkpointer is not None:
+            await self._checkpointer.stop()
         changes = await in_thread(self._reactor, part.repair)
         held = holding.chunks
         try:
@@ -94,10 +94,10 @@ class Mending:
             held=len(held),
             wrong=wrong,
         )
-        if self._recorder is not None:
+        if self._checkpointer is not None:
             if wrong:
                 self._announcer.withdraw(holding).addCallback(self._announce).addErrback(_lost)
-            await self._recorder.begin_anew()
+            await self._checkpointer.begin_anew()
 
     def _announce(self, _: None) -> Deferred[None]:
         held = self._library.get(self._holding.name) is self._holding

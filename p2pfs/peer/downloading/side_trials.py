@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from p2pfs.errors import Refused
-from p2pfs.peer.downloading.ledger import Asked, Ledger
+from p2pfs.peer.downloading.in_flight import Asked, InFlight
 from p2pfs.peer.downloading.source_set import Sourcing
 from p2pfs.peer.downloading.surroundings import Surroundings
 from p2pfs.peer.library import Holding
@@ -62,7 +62,7 @@ class SideTrials:
         around: Surroundings,
         holding: Holding,
         picker: Picker,
-        ledger: Ledger,
+        in_flight: InFlight,
         sourcing: Sourcing,
         is_right: Callable[[int, bytes], bool],
         track: Callable[[Deferred[None]], None],
@@ -77,7 +77,7 @@ class SideTrials:
         self._around = around
         self._holding = holding
         self._picker = picker
-        self._ledger = ledger
+        self._in_flight = in_flight
         self._sourcing = sourcing
         self._is_right = is_right
         self._track = track
@@ -125,7 +125,7 @@ class SideTrials:
         """What is in flight at sources that never delivered, and at no other could be."""
         asked = [
             (chunknum, asked)
-            for chunknum, asked in self._ledger.in_flight.items()
+            for chunknum, asked in self._in_flight.chunks.items()
             if not asked.arrived
             and chunknum not in self._won
             and not self._sourcing.trials.is_proven(asked.source)
@@ -143,8 +143,8 @@ class SideTrials:
         if self._holding.info.length(chunknum) > self._around.spare.most:
             return False
         asked: list[Asked | Side] = list(self._open.get(chunknum, {}).values())
-        if chunknum in self._ledger.in_flight:
-            asked.append(self._ledger.in_flight[chunknum])
+        if chunknum in self._in_flight.chunks:
+            asked.append(self._in_flight.chunks[chunknum])
         trials = self._sourcing.trials
         asked = [each for each in asked if not trials.in_vain(each.source, now)]
         sending = [each for each in asked if each.trial.sends(each.connection.brought)]

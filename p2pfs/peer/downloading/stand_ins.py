@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pfs.peer.downloading.ledger import Ledger
+from p2pfs.peer.downloading.in_flight import InFlight
 from p2pfs.peer.downloading.source_set import Sourcing
 from p2pfs.peer.policy import Burden, Picker, to_relieve
 
@@ -13,17 +13,19 @@ class StandIns:
     What comes late goes nowhere: their connections are given up.
     """
 
-    def __init__(self, picker: Picker, ledger: Ledger, sourcing: Sourcing, silence: float) -> None:
+    def __init__(
+        self, picker: Picker, in_flight: InFlight, sourcing: Sourcing, silence: float
+    ) -> None:
         """A source that was silent for ``silence`` seconds stands in for nobody."""
         self._picker = picker
-        self._ledger = ledger
+        self._in_flight = in_flight
         self._sourcing = sourcing
         self._silence = silence
 
     def end_trials(self, now: float) -> None:
         """Take back what sources on trial do not send, as soon as others have nothing to do."""
         taken, trials, connected = 0, self._sourcing.trials, self._sourcing.connected
-        for chunknum, asked in list(self._ledger.in_flight.items()):
+        for chunknum, asked in list(self._in_flight.chunks.items()):
             source, waits = asked.source, asked.connection is asked.source.connection
             if not waits or asked.arrived or not trials.in_vain(source, now):
                 continue
@@ -34,7 +36,7 @@ class StandIns:
 
     def relieve(self, now: float) -> None:
         """Take chunks from a source that holds up the end, if others would soon have them."""
-        burdens = dict(self._ledger.burdens(now))
+        burdens = dict(self._in_flight.burdens(now))
         overdue = {burden.source for burden in burdens if burden.busy > self._silence}
         helpers = self._sourcing.helpers() - overdue
 

@@ -1,15 +1,15 @@
 """What a peer holds, also on the disk: shares, and verified chunks of unfinished downloads."""
 
+from p2pfs.peer.library.checkpointer import Checkpointer, journal_path
 from p2pfs.peer.library.library import Holding, Library, Withheld
 from p2pfs.peer.library.rechecking import recheck
-from p2pfs.peer.library.recorder import DownloadRecorder, journal_path
-from p2pfs.peer.library.records import Records, warn_not_recorded
+from p2pfs.peer.library.store import LibraryStore, warn_not_recorded
 
 __all__ = [
-    "DownloadRecorder",
+    "Checkpointer",
     "Holding",
     "Library",
-    "Records",
+    "LibraryStore",
     "Withheld",
     "journal_path",
     "recheck",

@@ -42,7 +42,7 @@ class Waste:
 
     def __init__(self) -> None:
         # The one to which something happened last is the last.
-        self._records: OrderedDict[str, _Record] = OrderedDict()
+        self._store: OrderedDict[str, _Record] = OrderedDict()
         self._troubled_until = 0.0
 
     def offered(self, host: str, now: float) -> None:
@@ -65,24 +65,24 @@ class Waste:
 
     def rest(self, host: str, now: float) -> float:
         """Seconds until a host may be offered something; 0 if it may be now."""
-        record = self._records.get(host)
+        record = self._store.get(host)
         return 0.0 if record is None else max(0.0, record.until - now)
 
     def comes_last(self, host: str, now: float) -> bool:
         """Whether those who make something of their turns have theirs before this host."""
-        record = self._records.get(host)
+        record = self._store.get(host)
         if record is None or record.wasted <= ALLOWANCE:
             return False
         return now < record.until + LONGEST_REST
 
     def offered_at(self, host: str) -> float:
         """When a host last had a turn."""
-        record = self._records.get(host)
+        record = self._store.get(host)
         return -inf if record is None else record.offered_at
 
     def is_proven(self, host: str) -> bool:
         """Whether a host has got a chunk by its turns, and has not wasted too many since."""
-        record = self._records.get(host)
+        record = self._store.get(host)
         return record is not None and record.delivered and record.wasted <= ALLOWANCE
 
     def is_troubled(self, now: float) -> bool:
@@ -90,8 +90,8 @@ class Waste:
         return now < self._troubled_until
 
     def _record(self, host: str) -> _Record:
-        record = self._records.setdefault(host, _Record())
-        self._records.move_to_end(host)
-        if len(self._records) > MOST_HOSTS:
-            self._records.popitem(last=False)
+        record = self._store.setdefault(host, _Record())
+        self._store.move_to_end(host)
+        if len(self._store) > MOST_HOSTS:
+            self._store.popitem(last=False)
         return record

@@ -33,7 +33,7 @@ class Pace:
     """What one download could have had so far. Times are in seconds, rates in bytes a second."""
 
     def __init__(self, bandwidth: Bandwidth, now: float) -> None:
-        """``bandwidth`` is that of the line it comes over: the crowd may give more than it takes."""
+        """``bandwidth`` is that of the line it comes over: a crowd may give more than it takes."""
         self.crowd = 0
         """How many fetch the file with it, itself included: the most there were."""
         self._bandwidth = bandwidth

@@ -19,7 +19,7 @@ from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.library import (
     Holding,
     Library,
-    Records,
+    LibraryStore,
     Withheld,
     journal_path,
     recheck,
@@ -60,7 +60,7 @@ class Custodian:
         reactor: Any,
         disk: Disk,
         library: Library,
-        records: Records,
+        store: LibraryStore,
         announcer: Announcer,
         journals: Path,
         publish_again: Callable[[Holding], None],
@@ -70,7 +70,7 @@ class Custodian:
         self._reactor = reactor
         self._disk = disk
         self._library = library
-        self._records = records
+        self._store = store
         self._announcer = announcer
         self._publish_again = publish_again
         self.doubts = Doubts(reactor, disk, self.changed)
@@ -160,7 +160,7 @@ class Custodian:
             await in_thread(self._reactor, remove, self._disk, journal)
         await withdrawn
         if self._library.get(holding.name) is None:  # or else it is held anew, and on record
-            await self._records.delete(holding.name)
+            await self._store.delete(holding.name)
 
     def is_checking(self, holding: Holding) -> bool:
         """True while it is being found out which chunks of an unfinished download are right."""
@@ -179,7 +179,7 @@ class Custodian:
 
     def _share_differs(self, holding: Holding) -> None:
         """Nobody watched while the peer was down."""
-        self._records.delete(holding.name).addErrback(warn_not_recorded)
+        self._store.delete(holding.name).addErrback(warn_not_recorded)
         self.log.info("{path} was changed; it is hashed again.", path=holding.path)
         self._publish_again(holding)
 
@@ -258,7 +258,7 @@ class Custodian:
         )
         holding.chunks, holding.stamp, holding.identity = found.chunks, found.stamp, found.identity
         try:
-            await self._records.save(holding)
+            await self._store.save(holding)
         except StorageProblem as error:
             self.log.warn("{error}", error=str(error))
         else:

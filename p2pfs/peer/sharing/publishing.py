@@ -27,7 +27,7 @@ from p2pfs.errors import (
 )
 from p2pfs.names import check_filename, filename_from_path
 from p2pfs.peer.announcing import Announcer
-from p2pfs.peer.library import Holding, Library, Records
+from p2pfs.peer.library import Holding, Library, LibraryStore
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.sharing.custodian import Custodian
 from p2pfs.peer.storage import Disk, FileHasher, Stamp, explained, is_part_name
@@ -83,7 +83,7 @@ class Publisher:
         reactor: Any,
         machine: Machine,
         library: Library,
-        records: Records,
+        store: LibraryStore,
         announcer: Announcer,
         custodian: Custodian,
         private: Path,
@@ -100,7 +100,7 @@ class Publisher:
         self._custodian = custodian
         self._reactor = reactor
         self._library = library
-        self._records = records
+        self._store = store
         self._announcer = announcer
         self._running: dict[Publication, Deferred[None]] = {}
 
@@ -197,7 +197,7 @@ class Publisher:
                 await self._announcer.withdraw(known)
             self._library.add(holding)
             try:
-                await self._records.save(holding)
+                await self._store.save(holding)
             except StorageProblem:
                 # A share that a restart would forget is none; the user may try again.
                 if self._library.discard(holding):
@@ -215,7 +215,7 @@ class Publisher:
             return Published(name, False)
         except Refused as refusal:
             if self._library.discard(holding):
-                await self._records.delete(name)
+                await self._store.delete(name)
             raise Refused(f"'{name}' was not published: {refusal}") from None
         return Published(name, True)
 

@@ -99,10 +99,10 @@ def test_the_end_is_the_same_each_time(scene: Scenes) -> None:
         one = scene()
         one.reachable = {address(n) for n in range(4)}
         one.start(*map(address, range(4)))
-        begun = list(one.download._ledger.in_flight)
+        begun = list(one.download._in_flight.chunks)
         assert len(begun) == 4
         one.download.cancel()
-        assert list(one.download._ledger.troubles) == begun
+        assert list(one.download._in_flight.troubles) == begun
 
 
 def test_who_failed_is_no_helper_until_it_delivers(scene: Scenes) -> None:

@@ -38,7 +38,7 @@ def held_up(scene: Scenes) -> tuple[Scene, str, list[str]]:
     first, *others = asked(one)
     assert one.sources[first].aborted
     assert not any(one.sources[name].aborted for name in others)
-    main = str(one.download._ledger.in_flight[2].source.address)
+    main = str(one.download._in_flight.chunks[2].source.address)
     others.remove(main)
     one.send(main, 2, length=10, wrong=True)
     return one, main, others
@@ -79,7 +79,7 @@ def test_the_one_asked_first_may_still_be_first(scene: Scenes) -> None:
     """Those beside it are let go then, and what they sent is thrown away."""
     one = begin(scene)
     one.run(lambda: len(asked(one)) == len(NAMES))
-    main = str(one.download._ledger.in_flight[2].source.address)
+    main = str(one.download._in_flight.chunks[2].source.address)
     others = [name for name in asked(one)[1:] if name != main]
     one.send(others[0], 2, length=700)
     assert one.spare.taken == 700

@@ -130,7 +130,7 @@ def test_an_offer_beyond_the_room_on_record_is_declined(
     scene: Scenes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a crash no more is read again than is promised, whoever chose the chunks."""
-    monkeypatch.setattr("p2pfs.peer.library.recorder.UNSYNCED_LIMIT", 2 * CHUNK)
+    monkeypatch.setattr("p2pfs.peer.library.checkpointer.UNSYNCED_LIMIT", 2 * CHUNK)
     one = scene(records=tmp_path)
     one.proven(address(1))
     (a,) = in_turns(one, 1)

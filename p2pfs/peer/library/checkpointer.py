@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from p2pfs.chunks import MIB, ChunkSet, bytes_in
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.library.library import Holding
-from p2pfs.peer.library.records import Records, warn_not_recorded
+from p2pfs.peer.library.store import LibraryStore, warn_not_recorded
 from p2pfs.peer.storage import Disk, PartFile, remove
 from p2pfs.threads import in_thread
 
@@ -35,7 +35,7 @@ def journal_path(directory: Path, name: str) -> Path:
     return directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.journal"
 
 
-class DownloadRecorder:
+class Checkpointer:
     """Keeps the record of a running download.
 
     A record says which chunks are right, and is written only after these have
@@ -49,7 +49,7 @@ class DownloadRecorder:
         self,
         reactor: Any,
         disk: Disk,
-        records: Records,
+        store: LibraryStore,
         journals: Path,
         holding: Holding,
         part: PartFile,
@@ -57,7 +57,7 @@ class DownloadRecorder:
         """``journals`` is the directory for journals."""
         self._reactor = reactor
         self._disk = disk
-        self._records = records
+        self._store = store
         self._path = journal_path(journals, holding.name)
         self._holding = holding
         self._part = part
@@ -80,7 +80,7 @@ class DownloadRecorder:
 
     def hash_list_known(self) -> Deferred[None]:
         """Put the hash list on record: without it no chunk could be checked after a crash."""
-        return self._records.save(replace(self._holding, chunks=self._synced))
+        return self._store.save(replace(self._holding, chunks=self._synced))
 
     def kept(self, chunknum: int) -> None:
         """Note that a chunk is in the part file, and right."""
@@ -120,7 +120,7 @@ class DownloadRecorder:
         self._part.end_journal()
         await in_thread(self._reactor, self._part.sync)
         self._synced = self._holding.chunks.copy()
-        await self._records.save(self._holding)
+        await self._store.save(self._holding)
         await self.start()
 
     async def settle(self) -> None:
@@ -131,7 +131,7 @@ class DownloadRecorder:
         """
         try:
             self._holding.stamp = await in_thread(self._reactor, self._part.sync)
-            await self._records.save(self._holding)
+            await self._store.save(self._holding)
         except StorageProblem as error:
             self.log.warn("{error}", error=str(error))
         else:
@@ -154,7 +154,7 @@ class DownloadRecorder:
     async def _write_record(self) -> None:
         written = self._holding.chunks.copy()
         await in_thread(self._reactor, self._part.sync)
-        await self._records.save(replace(self._holding, chunks=written))
+        await self._store.save(replace(self._holding, chunks=written))
         self._synced = written
 
     def _end_sync(self, result: Any) -> Any:

@@ -16,7 +16,7 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.library.database import Database
 from p2pfs.peer.library.library import Holding
-from p2pfs.peer.library.records import Records
+from p2pfs.peer.library.store import LibraryStore
 from p2pfs.peer.storage import Disk
 from p2pfs.testing.inline import InlineReactor
 from tests.peer.holdings import shared
@@ -37,9 +37,9 @@ def names(path: Path) -> list[str]:
         database.close()
 
 
-def opened(clock: InlineReactor, path: Path) -> Records:
-    """Records ready to write, whose threads wait until told to run."""
-    records = Records(clock, Disk(), path)
+def opened(clock: InlineReactor, path: Path) -> LibraryStore:
+    """LibraryStore ready to write, whose threads wait until told to run."""
+    records = LibraryStore(clock, Disk(), path)
     Deferred.fromCoroutine(records.open())
     clock.held = True
     return records
@@ -63,7 +63,7 @@ async def test_a_change_is_durable_when_its_deferred_fires(
     tmp_path: Path, holding: Holding
 ) -> None:
     """With real threads: saved, seen by another connection; deleted, gone."""
-    records = Records(reactor, Disk(), tmp_path / "db")
+    records = LibraryStore(reactor, Disk(), tmp_path / "db")
     assert records.load() == []
     await records.open()
     await records.save(holding)
@@ -118,7 +118,7 @@ def test_a_snapshot_is_taken_at_once(tmp_path: Path, holding: Holding) -> None:
     records.save(holding)
     holding.chunks.add(2)
     clock.release()
-    (loaded,) = Records(clock, Disk(), tmp_path / "db").load()
+    (loaded,) = LibraryStore(clock, Disk(), tmp_path / "db").load()
     assert list(loaded.chunks) == [1]
     Deferred.fromCoroutine(records.close())
 
@@ -164,7 +164,7 @@ async def test_many_changes_take_few_commits(
 ) -> None:
     """Publishing a directory of a thousand files does not sync a thousand times."""
     commits = counted(monkeypatch)
-    records = Records(reactor, Disk(), tmp_path / "db")
+    records = LibraryStore(reactor, Disk(), tmp_path / "db")
     await records.open()
     await gatherResults([records.save(replace(holding, name=f"{n}")) for n in range(1000)])
     assert len(commits) == 2

@@ -18,7 +18,7 @@ from p2pfs.threads import in_thread
 _log = Logger()
 
 
-class Records:
+class LibraryStore:
     """Saves and forgets holdings in the order asked for; each Deferred fires once that is durable.
 
     While one commit is written, further changes gather for the next.

@@ -35,11 +35,11 @@ class Trouble:
     attempts: int
 
 
-class Ledger:
+class InFlight:
     """The chunks in flight, and the troubles of those that are missing. Times are in seconds."""
 
     def __init__(self) -> None:
-        self.in_flight: dict[int, Asked] = {}
+        self.chunks: dict[int, Asked] = {}
         self.troubles: dict[int, Trouble] = {}
 
     def asked(
@@ -55,24 +55,24 @@ class Ledger:
         """A chunk of that many bytes is asked for, or was ``since`` then."""
         trial, brought = source.trial, connection.brought
         trial.asked(length, now, brought)
-        self.in_flight[chunknum] = Asked(
+        self.chunks[chunknum] = Asked(
             source, connection, trial, now if since is None else since, length, brought, request
         )
 
     def arrived(self, chunknum: int) -> None:
         """All its bytes are here."""
-        self.in_flight[chunknum].arrived = True
+        self.chunks[chunknum].arrived = True
 
     def kept(self, chunknum: int, now: float) -> Asked:
         """It is here and right: nothing more needs to be known of it."""
         self.troubles.pop(chunknum, None)
-        asked = self.in_flight.pop(chunknum)
+        asked = self.chunks.pop(chunknum)
         asked.trial.came(asked.length, now, asked.connection.brought)
         return asked
 
     def failed(self, chunknum: int, error: str, now: float) -> None:
         """It did not come."""
-        asked = self.in_flight.pop(chunknum)
+        asked = self.chunks.pop(chunknum)
         asked.trial.refused(asked.length, now, asked.connection.brought)
         before = self.troubles.get(chunknum)
         self.troubles[chunknum] = Trouble(error, now, 1 + (before.attempts if before else 0))
@@ -85,13 +85,13 @@ class Ledger:
         """
         return any(
             asked.arrived or (asked.connection.input_held and not asked.source.denied)
-            for asked in self.in_flight.values()
+            for asked in self.chunks.values()
         )
 
     def burdens(self, now: float) -> list[tuple[Burden, SourceConnection]]:
         """What is in flight on each connection that serves this download alone just now."""
         by_connection: dict[SourceConnection, list[int]] = {}
-        for chunknum, asked in self.in_flight.items():
+        for chunknum, asked in self.chunks.items():
             if not asked.arrived:
                 by_connection.setdefault(asked.connection, []).append(chunknum)
         return [
@@ -102,12 +102,12 @@ class Ledger:
 
     def _burden(self, chunknums: list[int], now: float) -> Burden:
         # Chunks are asked for, and so noted here, one after the other.
-        first = self.in_flight[chunknums[0]]
+        first = self.chunks[chunknums[0]]
         source = first.source
         return Burden(
             str(source.address),
             tuple(chunknums),
             now - max(first.at, source.last_delivery),
             first.connection.brought - max(first.received, source.brought_then),
-            sum(self.in_flight[chunknum].length for chunknum in chunknums),
+            sum(self.chunks[chunknum].length for chunknum in chunknums),
         )
