@@ -29,7 +29,7 @@ from p2pfs.peer.machine import Machine
 from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
 from p2pfs.peer.serving import Callee, Deliveries, ServingFactory, ServingHooks, ServingProtocol
 from p2pfs.peer.settings import PeerSettings
-from p2pfs.peer.sharing import Custodian, Publisher
+from p2pfs.peer.sharing import Publisher, ShareWatcher
 from p2pfs.peer.sources import CallBacks, Room
 from p2pfs.tasks import end_of
 from p2pfs.wire.messages import NoticeCallBack, NoticeReachable
@@ -84,7 +84,7 @@ class Peer:
         call_backs = CallBacks(reactor, machine.entropy, settings.patience, self.announcer)
         self._background = machine.background
         journals = settings.state / JOURNALS
-        self.custodian = Custodian(
+        self.share_watcher = ShareWatcher(
             reactor, disk, self.library, self.store, self.announcer, journals, self._publish_again
         )
         self.publisher = Publisher(
@@ -93,7 +93,7 @@ class Peer:
             self.library,
             self.store,
             self.announcer,
-            self.custodian,
+            self.share_watcher,
             settings.state,
             settings.smallest_chunk,
         )
@@ -101,13 +101,13 @@ class Peer:
             reactor,
             disk,
             self.library,
-            self.custodian.changed,
+            self.share_watcher.changed,
             self.limits["upload"],
             random,
             Deliveries(bandwidths.up, self.announcer.delivered),
             ServingHooks(
                 self.announcer.heard,
-                self.custodian.doubts.raise_for,
+                self.share_watcher.doubts.raise_for,
                 Probes(reactor, self.announcer.reached).seen,
                 call_backs.pop,
             ),
@@ -132,7 +132,7 @@ class Peer:
             disk,
             self.library,
             self.store,
-            self.custodian,
+            self.share_watcher,
             journals,
             settings.descriptors.downloads,
         )
@@ -151,10 +151,10 @@ class Peer:
         """Look after what it held, join the tracker, and share what its settings say."""
         self._background.start()
         await self.store.open()
-        await self.custodian.restore(self._on_record)
+        await self.share_watcher.restore(self._on_record)
         if self.settings.tracker != NONE:
             self.announcer.start(self.settings.tracker)
-        self.custodian.watch(self.settings.watch_interval)
+        self.share_watcher.watch(self.settings.watch_interval)
         for path in self.settings.share:
             self._share(path, None)
 
@@ -163,7 +163,7 @@ class Peer:
         yield self.downloads.stop
         yield self.publisher.stop
         yield self._background.stop
-        yield self.custodian.stop
+        yield self.share_watcher.stop
         yield self.announcer.stop
         yield self._callee.stop
         for connection in list(self.serving.connections):

@@ -69,10 +69,10 @@ def test_whom_the_user_names_before_the_peer_is_restored_is_kept(
     trackers.restart()
     network, peer = trackers.network, trackers.peer
     joined = trackers.connect(trackers.hosts[1])
-    assert not peer.peer.custodian.restored().called
+    assert not peer.peer.share_watcher.restored().called
     network.result_of(joined, 20)
     network.run(20)
-    assert peer.peer.custodian.restored().called
+    assert peer.peer.share_watcher.restored().called
     assert trackers.listing == [False, True, False]
     assert trackers.connections == [0, 1, 0]
     trackers.stop()

@@ -97,7 +97,7 @@ def test_an_unfinished_download_withdraws_only_what_is_wrong(peers: Peers) -> No
     # A part file's stamp has the time of change, which nobody can put back; a defect of the
     # disk leaves it as it is.
     change(holding.path, wrong * CHUNK)
-    peer.peer.custodian.doubts.raise_for(holding, wrong)
+    peer.peer.share_watcher.doubts.raise_for(holding, wrong)
     peers.network.run(2)
     assert wrong not in holding.chunks
     assert peers.claims(peer) == before - 1
@@ -116,7 +116,7 @@ def test_a_running_download_fetches_anew_what_is_wrong(peers: Peers) -> None:
     change(holding.path, wrong * CHUNK)
     with holding.part._lock:
         holding.part._leave(host.disk.time_ns())  # no time of the file tells of that write
-    peer.peer.custodian.doubts.raise_for(holding, wrong)
+    peer.peer.share_watcher.doubts.raise_for(holding, wrong)
     peers.network.result_of(fetched, 60)
     assert (host.directory / "g").read_bytes() == CONTENT
 

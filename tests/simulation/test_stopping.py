@@ -18,7 +18,7 @@ PARTS_OF_PEER: dict[str, Callable[[PeerService], tuple[Any, str]]] = {
     "downloads": lambda peer: (peer.peer.downloads, "stop"),
     "publishing": lambda peer: (peer.peer.publisher, "stop"),
     "threads": lambda peer: (peer.peer._background, "stop"),
-    "the watch": lambda peer: (peer.peer.custodian, "stop"),
+    "the watch": lambda peer: (peer.peer.share_watcher, "stop"),
     "the tracker": lambda peer: (peer.peer.announcer, "stop"),
     "connections made": lambda peer: (peer.peer._callee, "stop"),
     "the port": lambda peer: (peer.ports[0], "stopListening"),

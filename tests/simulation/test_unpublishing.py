@@ -190,7 +190,7 @@ def test_what_is_changed_as_soon_as_it_is_there_does_not_stay_on_record(pair: Pa
         held = pair.peer.peer.library["long"]
         waited += held.downloading
         pair.target.write_bytes(b"something else")
-        pair.peer.peer.custodian.changed(held, FileChanged("It was changed."))
+        pair.peer.peer.share_watcher.changed(held, FileChanged("It was changed."))
         pair.network.result_of(outcome, 20)
         pair.host.drive.disorder = 0.0
         pair.network.run(40)
@@ -204,9 +204,9 @@ def test_what_was_given_up_is_nobody_elses_name(pair: Pair) -> None:
     pair.unfinished()
     held = pair.peer.peer.library["f"]
     path = pair.source.directory / "f"
-    pair.network.result_of(Deferred.fromCoroutine(pair.peer.peer.custodian.give_up(held)), 10)
+    pair.network.result_of(Deferred.fromCoroutine(pair.peer.peer.share_watcher.give_up(held)), 10)
     pair.network.result_of(publish(pair.peer, path), 10)
     assert pair.shared
-    pair.network.result_of(Deferred.fromCoroutine(pair.peer.peer.custodian.give_up(held)), 10)
+    pair.network.result_of(Deferred.fromCoroutine(pair.peer.peer.share_watcher.give_up(held)), 10)
     pair.network.run(1)
     assert pair.shared

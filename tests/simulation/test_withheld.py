@@ -16,7 +16,7 @@ from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.why import why
 from p2pfs.peer.service import PeerService
-from p2pfs.peer.sharing import custodian
+from p2pfs.peer.sharing import share_watcher
 from p2pfs.testing import Network, Swarm, download, publish
 from p2pfs.tracker.service import TrackerService
 from tests.conftest import LoggedFailures
@@ -266,7 +266,7 @@ def test_a_look_that_fails_is_not_the_last(
     logged: int,
 ) -> None:
     """Whatever it failed for; a defect is logged as one."""
-    monkeypatch.setattr(custodian, "in_thread", lambda *work: fail(error))
+    monkeypatch.setattr(share_watcher, "in_thread", lambda *work: fail(error))
     sharing.network.run(31)
     assert len(logged_failures.flush()) == logged
     monkeypatch.undo()

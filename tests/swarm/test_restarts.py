@@ -227,12 +227,12 @@ async def test_an_unfinished_download_given_up_while_it_is_checked(
         given_up.wait(20)
         return recheck(*arguments)
 
-    monkeypatch.setattr("p2pfs.peer.sharing.custodian.recheck", check_late)
+    monkeypatch.setattr("p2pfs.peer.sharing.share_watcher.recheck", check_late)
     fetcher = await swarm.peer("f")
     holding = fetcher.peer.library["x.bin"]
     await run(fetcher, "unpublish x.bin")
     given_up.set()
-    await fetcher.peer.custodian.check_unfinished(holding)
+    await fetcher.peer.share_watcher.check_unfinished(holding)
     with pytest.raises(NotFound):
         await run(fetcher, "unpublish x.bin")
     await until(lambda: holders(swarm, "x.bin") == {source.peer.announcer.address})

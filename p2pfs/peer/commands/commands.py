@@ -126,7 +126,7 @@ class _PeerConsole:
 
     async def publish(self, call: Call, report: ReportProgress) -> Answer:
         self._peer.announcer.hurry()
-        await self._peer.custodian.restored()
+        await self._peer.share_watcher.restored()
         path = _local_path(call["localfile"])
         publication, published = self._peer.publisher.publish(path, call.get("name"))
         files = await self._watched(
@@ -149,7 +149,7 @@ class _PeerConsole:
         return Answer(data, [*lines, *publication.skipped, *warning])
 
     async def unpublish(self, call: Call, report: ReportProgress) -> Answer:
-        await self._peer.custodian.restored()
+        await self._peer.share_watcher.restored()
         await self._peer.publisher.unpublish(call["name"])
         return Answer({"unpublished": call["name"]}, [f"'{call['name']}' is shared no more."])
 

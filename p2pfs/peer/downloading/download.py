@@ -354,7 +354,7 @@ class Download:
             return
         self._want_lists.probe()
         self._fill()
-        for let_go in (self._stand_ins.end_trials, self._stand_ins.relieve):
+        for let_go in (self._stand_ins.end_trials, self._stand_ins.for_stragglers):
             if not self._stopping and self._may_ask():
                 let_go(now)
 

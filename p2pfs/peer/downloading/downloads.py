@@ -29,7 +29,7 @@ from p2pfs.peer.downloading.places import Place, place_of
 from p2pfs.peer.downloading.surroundings import Surroundings
 from p2pfs.peer.library import Checkpointer, Holding, Library, LibraryStore, warn_not_recorded
 from p2pfs.peer.rates import Reached
-from p2pfs.peer.sharing import Custodian
+from p2pfs.peer.sharing import ShareWatcher
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import (
     Disk,
@@ -64,7 +64,7 @@ class Downloads:
         disk: Disk,
         library: Library,
         store: LibraryStore,
-        custodian: Custodian,
+        share_watcher: ShareWatcher,
         journals: Path,
         possible: int = MAX_DOWNLOADS,
     ) -> None:
@@ -76,7 +76,7 @@ class Downloads:
         self._journals = journals
         self._around = around
         self._disk = disk
-        self._custodian = custodian
+        self._share_watcher = share_watcher
         self._reactor = around.reactor
         self._announcer = around.announcer
         self._library = library
@@ -171,7 +171,7 @@ class Downloads:
         return fetched
 
     async def _fetch(self, job: Job, pool: SourcePool) -> Fetched:
-        await self._custodian.restored()
+        await self._share_watcher.restored()
         location = await self._locate(job)
         job.check()
         holding = await self._prepare(job, location.fileinfo)
@@ -299,11 +299,11 @@ class Downloads:
                 holding.left()
                 if part.touched:
                     reason = FileChanged(f"{holding.path} was changed.")
-                    self._custodian.changed(holding, reason)
+                    self._share_watcher.changed(holding, reason)
             else:
                 await checkpointer.forget()
                 holding.left()
-                await self._custodian.give_up(holding)
+                await self._share_watcher.give_up(holding)
         except StorageProblem as error:
             # What the download ended for is to be told, not this.
             self.log.warn("{error}", error=str(error))
@@ -330,19 +330,19 @@ class Downloads:
                 raise AlreadyExists(
                     f"This peer shares another content as '{job.name}'; unpublish it first."
                 )
-            await self._custodian.give_up(known)
+            await self._share_watcher.give_up(known)
             return await self._prepare(job, info)
         unfinished = known is not None and not known.is_share
         if known is not None and unfinished:
             job.phase = "checking what was there before"
-            await self._custodian.check_unfinished(known)
+            await self._share_watcher.check_unfinished(known)
             job.check()
             if known.is_share or not self._holds(known):
                 return await self._prepare(job, info)
             if not await in_thread(
                 self._reactor, is_same, self._disk, known.path, known.identity
             ):  # it is gone, or something else lies there, which stays
-                await self._custodian.give_up(known)
+                await self._share_watcher.give_up(known)
                 return await self._prepare(job, info)
             if known.target != job.target:
                 raise AlreadyExists(
@@ -354,7 +354,7 @@ class Downloads:
             return await self._prepare(job, info)
         if known is None or not unfinished:
             return await self._begin(job, info, known)
-        if known.is_share or self._custodian.is_checking(known):
+        if known.is_share or self._share_watcher.is_checking(known):
             return await self._prepare(job, info)
         return await self._go_on(job, known)
 
@@ -379,7 +379,7 @@ class Downloads:
             raise
         if part is None:
             holding.left()
-            await self._custodian.give_up(holding)
+            await self._share_watcher.give_up(holding)
             return await self._prepare(job, holding.info)
         holding.opened(part)
         job.holding = holding
@@ -408,7 +408,7 @@ class Downloads:
             holding.identity = part.identity
         except StorageProblem:
             if share is None:
-                await self._custodian.give_up(holding)
+                await self._share_watcher.give_up(holding)
             raise
         holding.opened(part)
         job.holding = holding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from p2pfs.peer.downloading.in_flight import InFlight
 from p2pfs.peer.downloading.source_set import Sourcing
-from p2pfs.peer.policy import Burden, Picker, to_relieve
+from p2pfs.peer.policy import Burden, Picker, straggler
 
 
 class StandIns:
@@ -34,15 +34,15 @@ class StandIns:
                 taken += 1
                 self._sourcing.dismiss(source, now)
 
-    def relieve(self, now: float) -> None:
+    def for_stragglers(self, now: float) -> None:
         """Take chunks from a source that holds up the end, if others would soon have them."""
         burdens = dict(self._in_flight.burdens(now))
         overdue = {burden.source for burden in burdens if burden.busy > self._silence}
         helpers = self._sourcing.helpers() - overdue
 
-        def relief(burden: Burden) -> float | None:
-            return self._picker.relief(burden.chunknums, helpers, self._silence)
+        def elsewhere(burden: Burden) -> float | None:
+            return self._picker.seconds_elsewhere(burden.chunknums, helpers, self._silence)
 
-        slow = to_relieve(burdens, relief)
+        slow = straggler(burdens, elsewhere)
         if slow is not None:
             burdens[slow].give_up(f"it was much slower than others after {slow.busy:.0f} s")

@@ -7,8 +7,8 @@ and randomness are handed in, so each choice can be tried by itself.
 from p2pfs.peer.policy.experience import Experience
 from p2pfs.peer.policy.intake import Intake
 from p2pfs.peer.policy.picker import Picker, PickerSource, Standing
-from p2pfs.peer.policy.relief import Burden, to_relieve
 from p2pfs.peer.policy.seats import Claim, Rank, share_out
+from p2pfs.peer.policy.stragglers import Burden, straggler
 from p2pfs.peer.policy.trial import Trial, patience
 from p2pfs.peer.policy.upload_slots import UploadSlots
 from p2pfs.peer.policy.want_lists import MOST_WANT_LISTS, WantList
@@ -28,5 +28,5 @@ __all__ = [
     "WantList",
     "patience",
     "share_out",
-    "to_relieve",
+    "straggler",
 ]

@@ -222,7 +222,7 @@ class Picker:
             return
         self._lost_on_trial |= 1 << chunknum
 
-    def relief(
+    def seconds_elsewhere(
         self, chunknums: Sequence[int], helpers: Collection[str], unproven: float
     ) -> float | None:
         """Seconds in which other sources would have these chunks, in flight at one source.

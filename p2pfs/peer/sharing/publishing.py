@@ -29,7 +29,7 @@ from p2pfs.names import check_filename, filename_from_path
 from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.library import Holding, Library, LibraryStore
 from p2pfs.peer.machine import Machine
-from p2pfs.peer.sharing.custodian import Custodian
+from p2pfs.peer.sharing.share_watcher import ShareWatcher
 from p2pfs.peer.storage import Disk, FileHasher, Stamp, explained, is_part_name
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
@@ -85,7 +85,7 @@ class Publisher:
         library: Library,
         store: LibraryStore,
         announcer: Announcer,
-        custodian: Custodian,
+        share_watcher: ShareWatcher,
         private: Path,
         smallest_chunk: int,
     ) -> None:
@@ -97,7 +97,7 @@ class Publisher:
         self._background = machine.background
         self._smallest_chunk = smallest_chunk
         self._private = private.resolve()
-        self._custodian = custodian
+        self._share_watcher = share_watcher
         self._reactor = reactor
         self._library = library
         self._store = store
@@ -124,12 +124,12 @@ class Publisher:
         """Share a file no more; of an unfinished download, discard the part file too.
 
         Raises `NotFound`, `AlreadyExists` while it is being downloaded, and `StorageProblem` as
-        `Custodian.give_up` does.
+        `ShareWatcher.give_up` does.
         """
         holding = self._library[name]
         if holding.downloading:
             raise AlreadyExists(f"'{name}' is being downloaded just now; cancel that first.")
-        await self._custodian.give_up(holding)
+        await self._share_watcher.give_up(holding)
 
     async def stop(self) -> None:
         """Cancel what is under way and wait for its end."""

@@ -8,7 +8,7 @@ import pytest
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.policy.picker import Picker
-from p2pfs.peer.policy.relief import GAIN, MARGIN, Burden, to_relieve
+from p2pfs.peer.policy.stragglers import GAIN, MARGIN, Burden, straggler
 
 MIB = 1 << 20
 
@@ -18,9 +18,9 @@ def burden(source: str = "slow", busy: float = 10.0, came: int = 1000, due: int 
     return Burden(source, (0,), busy, came, due)
 
 
-def test_a_much_slower_source_is_relieved() -> None:
+def test_a_much_slower_source_is_a_straggler() -> None:
     """It has taken long and would take much longer than others."""
-    assert to_relieve([burden()], lambda _: 1.0) == burden()
+    assert straggler([burden()], lambda _: 1.0) == burden()
 
 
 @pytest.mark.parametrize(
@@ -34,24 +34,24 @@ def test_a_much_slower_source_is_relieved() -> None:
 )
 def test_small_gains_are_not_worth_it(unchanged: Burden) -> None:
     """Neither one that was asked just now, nor one that will soon be through, is given up."""
-    assert to_relieve([unchanged], lambda _: 1.0) is None
+    assert straggler([unchanged], lambda _: 1.0) is None
 
 
 def test_being_nearly_there_is_no_excuse_for_ever() -> None:
     """What has come may be padding, and never make a chunk."""
     padded = burden(busy=1000.0, came=2 * MIB)
-    assert to_relieve([padded], lambda _: 1.0) is padded
+    assert straggler([padded], lambda _: 1.0) is padded
 
 
-def test_nobody_is_relieved_without_others() -> None:
+def test_nobody_has_stand_ins_without_others() -> None:
     """A source that alone has the chunks is left in peace, however slow it is."""
-    assert to_relieve([burden(came=0)], lambda _: None) is None
+    assert straggler([burden(came=0)], lambda _: None) is None
 
 
 def test_the_slowest_comes_first() -> None:
     """One at a time, so that the others' windows can be looked at again in between."""
     slower = burden("slower", came=10)
-    assert to_relieve([burden(), slower, burden()], lambda _: 1.0) is slower
+    assert straggler([burden(), slower, burden()], lambda _: 1.0) is slower
 
 
 def picker_with_slow_and_quick(quick_chunks: int = 0b11) -> tuple[Picker, list[int]]:
@@ -65,18 +65,18 @@ def picker_with_slow_and_quick(quick_chunks: int = 0b11) -> tuple[Picker, list[i
     return made, [pick[1] for pick in picks if pick is not None]
 
 
-def test_relief_comes_from_who_holds_all() -> None:
+def test_elsewhere_comes_from_who_holds_all() -> None:
     """In the time of a source not tried yet; None when a chunk is nobody else's."""
     made, chunknums = picker_with_slow_and_quick()
-    assert made.relief(chunknums, {"slow", "quick"}, 10.0) == 10.0
-    assert made.relief(chunknums, {"slow"}, 10.0) is None
+    assert made.seconds_elsewhere(chunknums, {"slow", "quick"}, 10.0) == 10.0
+    assert made.seconds_elsewhere(chunknums, {"slow"}, 10.0) is None
     made.set_away("quick")
-    assert made.relief(chunknums, {"quick"}, 10.0) is None
+    assert made.seconds_elsewhere(chunknums, {"quick"}, 10.0) is None
     made, chunknums = picker_with_slow_and_quick(0b01)
-    assert made.relief(chunknums, {"quick"}, 10.0) is None
+    assert made.seconds_elsewhere(chunknums, {"quick"}, 10.0) is None
 
 
-def test_relief_counts_what_the_helper_has_to_do() -> None:
+def test_elsewhere_counts_what_the_helper_has_to_do() -> None:
     """Its round trip, its time for a chunk, and what is in flight at it already."""
     made = Picker(ChunkSet(3), Random(1))
     made.set_chunks("quick", 0b100)
@@ -88,7 +88,7 @@ def test_relief_counts_what_the_helper_has_to_do() -> None:
     assert made.pick() is not None
     assert made.pick() is not None
     made.set_chunks("quick", 0b111)
-    assert made.relief([0, 1], {"quick"}, 10.0) == 0.5 + 2 * 2.0
+    assert made.seconds_elsewhere([0, 1], {"quick"}, 10.0) == 0.5 + 2 * 2.0
 
 
 def test_a_helper_without_room_is_none() -> None:
@@ -101,4 +101,4 @@ def test_a_helper_without_room_is_none() -> None:
     while made.pick() is not None:
         pass
     made.set_chunks("quick", 0b1111)
-    assert made.relief([0, 1], {"quick"}, 10.0) is None
+    assert made.seconds_elsewhere([0, 1], {"quick"}, 10.0) is None

@@ -42,7 +42,7 @@ MOST_TOLD = 10
 """Shares that the log names when many are withheld, or offered again, at the same time."""
 
 
-class Custodian:
+class ShareWatcher:
     """Restores the library after a restart, withdraws what changed on disk, and what is given up.
 
     A share whose file changed is unpublished; after a restart it is handed to

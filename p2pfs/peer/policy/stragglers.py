@@ -1,6 +1,6 @@
 """When the end of a download is held up by a slow source that others could stand in for.
 
-Pure: `Picker.relief` says how soon others would have the chunks, this module
+Pure: `Picker.seconds_elsewhere` says how soon others would have the chunks, this module
 whether that is worth it. The slow source's connection is then given up, because a
 reply under way cannot be stopped in any other way, and a chunk must never come
 from two sources at once.
@@ -49,17 +49,17 @@ class Burden:
         return self.busy > threshold and self.remaining > threshold
 
 
-def to_relieve(
-    burdens: Iterable[Burden], relief: Callable[[Burden], float | None]
+def straggler(
+    burdens: Iterable[Burden], elsewhere: Callable[[Burden], float | None]
 ) -> Burden | None:
     """The source whose chunks should be asked of others, the slowest if there are several.
 
-    ``relief`` tells in how many seconds others would have them, None if they would
+    ``elsewhere`` tells in how many seconds others would have them, None if they would
     not at all.
     """
     slow = []
     for burden in burdens:
-        seconds = relief(burden)
+        seconds = elsewhere(burden)
         if seconds is not None and burden.outlasts(seconds):
             slow.append(burden)
     return max(slow, key=lambda burden: burden.remaining, default=None)
