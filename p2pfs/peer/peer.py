@@ -23,7 +23,7 @@ from p2pfs.peer.announcing import (
     TrackerLink,
     reach_warning,
 )
-from p2pfs.peer.downloading import Downloads, Surroundings, Trees
+from p2pfs.peer.downloading import DownloadContext, Downloads, Trees
 from p2pfs.peer.library import Holding, Library, LibraryStore
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
@@ -114,7 +114,7 @@ class Peer:
             settings.descriptors.connections,
         )
         self._callee = Callee(reactor, settings.patience, self.serving)
-        around = Surroundings(
+        context = DownloadContext(
             reactor,
             random,
             settings.patience,
@@ -128,7 +128,7 @@ class Peer:
             room=Room(settings.descriptors.sources),
         )
         self.downloads = Downloads(
-            around,
+            context,
             disk,
             self.library,
             self.store,

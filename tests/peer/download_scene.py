@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address, parse_address
 from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
-from p2pfs.peer.downloading import Surroundings
+from p2pfs.peer.downloading import DownloadContext
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.source_set import HEARTBEAT
 from p2pfs.peer.library import Checkpointer, Holding, LibraryStore
@@ -59,7 +59,7 @@ class Scene:
         self.holding = Holding(
             "x", INFO, HashList(4, bytes(HASHES)), ChunkSet(4), Path("x.part"), part=part
         )
-        around = Surroundings(
+        context = DownloadContext(
             self.clock,
             Random(1),
             self.patience,
@@ -73,7 +73,7 @@ class Scene:
         )
         pool: Any = SimpleNamespace(get=self._get)
         checkpointer = None if records is None else self._checkpointer(records, part)
-        self.download = Download(around, pool, self.holding, checkpointer)
+        self.download = Download(context, pool, self.holding, checkpointer)
         self.outcome: list[Any] = []
         self.download.finished.addBoth(self.outcome.append)
 

@@ -44,13 +44,13 @@ class Listener:
                 Path(error[len("Cannot remove ") :].rpartition(": ")[0])
             )
 
-    def _banned(self, sourcing: object, error: str) -> None:
+    def _banned(self, source_set: object, error: str) -> None:
         """Liars are banned once, but for what is in flight to them; others never."""
         source = error.partition(": ")[0]
         host = self._hosts[source.rpartition(":")[0]]
         if host.name in self._liars:
-            self._bans[sourcing, source] += 1
-            if self._bans[sourcing, source] == MIN_WINDOW + 1:
+            self._bans[source_set, source] += 1
+            if self._bans[source_set, source] == MIN_WINDOW + 1:
                 self._scene.writer.problem(f"{host.name} was asked again after it was banned.")
         elif not self._scene.truth.flipped:
             self._scene.writer.problem(f"{host.name} was banned, and is honest: {error}")

@@ -1,13 +1,14 @@
 """Downloads, from the request to the final name: of single files, and of directories."""
 
+from p2pfs.peer.downloading.context import DownloadContext
 from p2pfs.peer.downloading.downloads import Downloads
 from p2pfs.peer.downloading.explanation import Explanation, Group, SourceState, seconds_text
 from p2pfs.peer.downloading.failed_downloads import FailedDownload
 from p2pfs.peer.downloading.job import Fetched, Job
-from p2pfs.peer.downloading.surroundings import Surroundings
 from p2pfs.peer.downloading.trees import Trees
 
 __all__ = [
+    "DownloadContext",
     "Downloads",
     "Explanation",
     "FailedDownload",
@@ -15,7 +16,6 @@ __all__ = [
     "Group",
     "Job",
     "SourceState",
-    "Surroundings",
     "Trees",
     "seconds_text",
 ]

@@ -21,6 +21,7 @@ from p2pfs.errors import (
     SourceFailed,
     StorageProblem,
 )
+from p2pfs.peer.downloading.context import DownloadContext
 from p2pfs.peer.downloading.explanation import (
     AskedFacts,
     Explanation,
@@ -35,9 +36,8 @@ from p2pfs.peer.downloading.in_flight import InFlight
 from p2pfs.peer.downloading.progress import ProgressClock
 from p2pfs.peer.downloading.reach import CUT_OFF, Reach
 from p2pfs.peer.downloading.side_trials import SideTrials
-from p2pfs.peer.downloading.source_set import HEARTBEAT, Sourcing
+from p2pfs.peer.downloading.source_set import HEARTBEAT, SourceSet
 from p2pfs.peer.downloading.stand_ins import StandIns
-from p2pfs.peer.downloading.surroundings import Surroundings
 from p2pfs.peer.downloading.want_list_sender import WantListSender
 from p2pfs.peer.library import Checkpointer, Holding
 from p2pfs.peer.policy import Picker
@@ -65,7 +65,7 @@ class Download:
 
     def __init__(
         self,
-        around: Surroundings,
+        context: DownloadContext,
         pool: SourcePool,
         holding: Holding,
         checkpointer: Checkpointer | None,
@@ -73,38 +73,48 @@ class Download:
         """``checkpointer`` keeps the record of it, if it is to go on after a crash."""
         assert holding.part is not None
         self._checkpointer = checkpointer
-        self._reactor = around.reactor
-        self._patience = around.patience
-        self._around = around
+        self._reactor = context.reactor
+        self._patience = context.patience
+        self._context = context
         self._holding = holding
         self._part = holding.part
-        self._picker = Picker(holding.chunks, around.random)
+        self._picker = Picker(holding.chunks, context.random)
         self._in_flight = InFlight()
-        self._sourcing = Sourcing(around, pool, holding, self._picker, self._fill, self._crashed)
+        self._source_set = SourceSet(
+            context, pool, holding, self._picker, self._fill, self._crashed
+        )
         self._sides = SideTrials(
-            around,
+            context,
             holding,
             self._picker,
             self._in_flight,
-            self._sourcing,
+            self._source_set,
             self._is_right,
             self._track,
             self._blame,
             self._make_way,
         )
         self._want_lists = WantListSender(
-            around, holding, self._picker, self._sourcing, self._sides, self._may_ask, self._fetch
+            context,
+            holding,
+            self._picker,
+            self._source_set,
+            self._sides,
+            self._may_ask,
+            self._fetch,
         )
         self._stand_ins = StandIns(
-            self._picker, self._in_flight, self._sourcing, around.patience.silence
+            self._picker, self._in_flight, self._source_set, context.patience.silence
         )
-        self._hash_list = HashListFetch(around, self._sourcing, holding, checkpointer, self._blame)
-        self._progress = ProgressClock(around.reactor.seconds(), HEARTBEAT)
-        self._reach = Reach(around, self._sourcing)
+        self._hash_list = HashListFetch(
+            context, self._source_set, holding, checkpointer, self._blame
+        )
+        self._progress = ProgressClock(context.reactor.seconds(), HEARTBEAT)
+        self._reach = Reach(context, self._source_set)
         # In the order in which they began: a set's would differ from run to run.
         self._chains: dict[Deferred[None], None] = {}
         self._heart = LoopingCall(self._beat)
-        self._heart.clock = around.reactor
+        self._heart.clock = context.reactor
         self._outcome: Failure | None = None
         self._stopping = False
         self.last_state: Explanation | None = None
@@ -119,7 +129,7 @@ class Download:
             self._checkpointer.has_room = self._fill
             self._checkpointer.broken = self._crashed
         self._heart.start(HEARTBEAT, now=False).addErrback(self._crashed)
-        self._sourcing.located(location)
+        self._source_set.located(location)
 
     def cancel(self) -> None:
         """Stop; ``finished`` then fails with CancelledError."""
@@ -128,7 +138,7 @@ class Download:
     @property
     def connected_sources(self) -> int:
         """How many sources there is a connection to."""
-        return len(self._sourcing.connected)
+        return len(self._source_set.connected)
 
     def rate(self, now: float) -> float:
         """Verified bytes a second, averaged over the last few seconds."""
@@ -137,7 +147,7 @@ class Download:
     @property
     def pace(self) -> Pace:
         """What is possible for it."""
-        return self._sourcing.pace
+        return self._source_set.pace
 
     @property
     def reached(self) -> Reached | None:
@@ -183,7 +193,7 @@ class Download:
         asked = self._in_flight.chunks[chunknum]
         source, connection = asked.source, asked.connection
         chunk = self._holding.name, chunknum
-        self._around.intake.begin(connection, chunk, lambda: sink.missing, asked.at)
+        self._context.intake.begin(connection, chunk, lambda: sink.missing, asked.at)
         self._track(
             asked.request.addCallback(self._check, sink, connection, chunknum)
             .addCallback(self._keep, source, chunknum)
@@ -245,11 +255,11 @@ class Download:
     def _keep(self, digest: bytes, source: Source, chunknum: int) -> None:
         now = self._reactor.seconds()
         asked = self._in_flight.kept(chunknum, now)
-        self._around.intake.end(asked.connection, (self._holding.name, chunknum), now)
+        self._context.intake.end(asked.connection, (self._holding.name, chunknum), now)
         self._picker.succeeded(chunknum, now - max(asked.at, source.last_delivery))
         length = self._holding.info.length(chunknum)
         source.delivered(now)
-        self._around.experience.delivered(source.address)
+        self._context.experience.delivered(source.address)
         self.received[source.address] = self.received.get(source.address, 0) + length
         self._meter.count(length, now)
         self._progress.progressed(now)
@@ -259,8 +269,8 @@ class Download:
         self._sides.kept(chunknum)
         if self._checkpointer is not None:
             self._checkpointer.kept(chunknum)
-        self._around.announcer.register_chunk(self._holding, chunknum, source.address)
-        self._around.gained()
+        self._context.announcer.register_chunk(self._holding, chunknum, source.address)
+        self._context.gained()
 
     def _reroute(
         self,
@@ -274,12 +284,12 @@ class Download:
 
         def settled(_: None) -> None:
             self._picker.failed(chunknum)
-            self._around.intake.drop(connection, (self._holding.name, chunknum))
+            self._context.intake.drop(connection, (self._holding.name, chunknum))
             whose = f"{source.address}: " if failure.check(Refused) else ""
             self._in_flight.failed(chunknum, f"{whose}{failure.value}", self._reactor.seconds())
             self._bring(chunknum)
             if failure.check(Refused):
-                self._sourcing.denied(source, chunknum, str(failure.value))
+                self._source_set.denied(source, chunknum, str(failure.value))
             else:
                 self._blame(failure, source, connection)
 
@@ -291,9 +301,9 @@ class Download:
             return  # this download did it: it ends, or another source was first
         failure.trap(SourceFailed)
         if failure.check(WrongChunk):
-            self._sourcing.ban(source, str(failure.value))
+            self._source_set.ban(source, str(failure.value))
         else:
-            self._sourcing.lost(source, connection, str(failure.value))
+            self._source_set.lost(source, connection, str(failure.value))
 
     # Moving on
 
@@ -321,7 +331,7 @@ class Download:
             impatient = self._is_impatient
             while self._may_ask() and (choice := self._picker.pick(impatient)) is not None:
                 name, chunknum = choice
-                self._fetch(self._sourcing[name], chunknum)
+                self._fetch(self._source_set[name], chunknum)
             self._sides.ask(impatient)
             # What is offered while there is no room is declined, and wanted again later.
             if self._may_ask():
@@ -345,10 +355,10 @@ class Download:
     def _beat(self) -> None:
         now = self._reactor.seconds()
         if self._progress.beat(now, self._reach.look(now)):
-            self._sourcing.forgive()
+            self._source_set.forgive()
         self._note_progress(now)
         self._sides.look(now)
-        self._sourcing.look_after(now)
+        self._source_set.look_after(now)
         if self._progress.waited(now) >= self._patience.no_source:
             self._stop(Failure(self._starved()))
             return
@@ -360,7 +370,7 @@ class Download:
 
     def _note_progress(self, now: float) -> None:
         """Besides whole chunks: bytes that keep coming, and what this side is to be waited for."""
-        for at in (self._sourcing.flowed_at, self._hash_list.came_at):
+        for at in (self._source_set.flowed_at, self._hash_list.came_at):
             if at is not None:
                 self._progress.progressed(at)
         if self._in_flight.ours_to_finish or self._waits_for_disk or self._hash_list.recording:
@@ -378,7 +388,7 @@ class Download:
         return Facts(
             total=self._holding.info.totalchunknum,
             missing=self._picker.unfinished,
-            sources=self._sourcing.facts(now),
+            sources=self._source_set.facts(now),
             asked={
                 chunknum: AskedFacts(str(a.source.address), now - a.at, a.arrived)
                 for chunknum, a in in_flight.chunks.items()
@@ -392,8 +402,8 @@ class Download:
             needs_hash_list=self._hash_list.needed,
             hash_list_asked=self._hash_list.asked(now),
             waits_for_disk=self._waits_for_disk or not self._may_ask(),
-            may_connect=self._sourcing.may_connect,
-            tracker=self._sourcing.outlook(now),
+            may_connect=self._source_set.may_connect,
+            tracker=self._source_set.outlook(now),
             cut_off=self._reach.cut_off,
         )
 
@@ -427,7 +437,7 @@ class Download:
             self.last_state = self.explain()
         self._stopping = True
         self._outcome = outcome
-        self._sourcing.stop()
+        self._source_set.stop()
         self._want_lists.stop()
         self._sides.stop()
         if self._heart.running:

@@ -21,12 +21,12 @@ from p2pfs.errors import (
     Refused,
     StorageProblem,
 )
+from p2pfs.peer.downloading.context import DownloadContext
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.failed_downloads import FailedDownload, FailedDownloads
 from p2pfs.peer.downloading.job import Fetched, Job
 from p2pfs.peer.downloading.mending import Mending
 from p2pfs.peer.downloading.places import Place, place_of
-from p2pfs.peer.downloading.surroundings import Surroundings
 from p2pfs.peer.library import Checkpointer, Holding, Library, LibraryStore, warn_not_recorded
 from p2pfs.peer.rates import Reached
 from p2pfs.peer.sharing import ShareWatcher
@@ -60,7 +60,7 @@ class Downloads:
 
     def __init__(
         self,
-        around: Surroundings,
+        context: DownloadContext,
         disk: Disk,
         library: Library,
         store: LibraryStore,
@@ -74,11 +74,11 @@ class Downloads:
         """
         self.most = min(MAX_DOWNLOADS, possible)
         self._journals = journals
-        self._around = around
+        self._context = context
         self._disk = disk
         self._share_watcher = share_watcher
-        self._reactor = around.reactor
-        self._announcer = around.announcer
+        self._reactor = context.reactor
+        self._announcer = context.announcer
         self._library = library
         self._store = store
         self._running: dict[Job, Deferred[None]] = {}
@@ -91,15 +91,15 @@ class Downloads:
 
     def new_pool(self) -> SourcePool:
         """Connections to sources, to be shared by the files of one command, which closes them."""
-        around = self._around
+        context = self._context
         return SourcePool(
             self._reactor,
-            around.patience,
-            around.limit,
-            around.bandwidth,
-            lambda: around.intake.several,
-            around.call_backs,
-            around.room,
+            context.patience,
+            context.limit,
+            context.bandwidth,
+            lambda: context.intake.several,
+            context.call_backs,
+            context.room,
         )
 
     def start(
@@ -261,7 +261,7 @@ class Downloads:
             if checkpointer is None:
                 await self._copy(job, holding)
                 job.check()
-            download = job.download = Download(self._around, pool, holding, checkpointer)
+            download = job.download = Download(self._context, pool, holding, checkpointer)
             mending.watch(download)
             download.start(location)
             try:
@@ -390,7 +390,7 @@ class Downloads:
         job.phase = "preparing the part file"
         total = info.totalchunknum
         hashes = HashList(total) if share is None else HashList(total, bytes(share.hashes))
-        path = job.target.with_name(part_name(self._around.random))
+        path = job.target.with_name(part_name(self._context.random))
         holding = Holding(
             job.name, info, hashes, ChunkSet(total), path, target=job.target, downloading=True
         )

@@ -11,9 +11,9 @@ from twisted.python.failure import Failure
 
 from p2pfs.chunks import DIGEST_SIZE, HashList
 from p2pfs.errors import Refused
+from p2pfs.peer.downloading.context import DownloadContext
 from p2pfs.peer.downloading.explanation import AskedFacts
-from p2pfs.peer.downloading.source_set import Sourcing
-from p2pfs.peer.downloading.surroundings import Surroundings
+from p2pfs.peer.downloading.source_set import SourceSet
 from p2pfs.peer.library import Checkpointer, Holding
 from p2pfs.peer.policy import Rank, Trial
 from p2pfs.peer.sources import Source, SourceConnection
@@ -44,15 +44,15 @@ class HashListFetch:
 
     def __init__(
         self,
-        around: Surroundings,
-        sourcing: Sourcing,
+        context: DownloadContext,
+        source_set: SourceSet,
         holding: Holding,
         checkpointer: Checkpointer | None,
         blame: Blame,
     ) -> None:
         """``blame`` is called when a source fails at it."""
-        self._around = around
-        self._sourcing = sourcing
+        self._context = context
+        self._source_set = source_set
         self._holding = holding
         self._checkpointer = checkpointer
         self._blame = blame
@@ -77,7 +77,7 @@ class HashListFetch:
 
         The Deferred fails with what is nobody's fault.
         """
-        now = self._around.reactor.seconds()
+        now = self._context.reactor.seconds()
         able = self._able(now)
         if self.recording or not able or len(self._open) >= self._wanted(now):
             return None
@@ -88,7 +88,7 @@ class HashListFetch:
 
         def precedence(source: Source) -> tuple[Rank, int, int, bool]:
             word = source.vouched_for
-            return self._sourcing.trials.rank(source), hosts[source.host], words[word], not word
+            return self._source_set.trials.rank(source), hosts[source.host], words[word], not word
 
         source = min(able, key=precedence)
         connection = source.connection
@@ -111,10 +111,10 @@ class HashListFetch:
     def _able(self, now: float) -> list[Source]:
         able = [
             source
-            for source in self._sourcing.connected
+            for source in self._source_set.connected
             if now >= source.no_hash_list_until and source.connection not in self._open
         ]
-        self._around.random.shuffle(able)
+        self._context.random.shuffle(able)
         return able
 
     def _wanted(self, now: float) -> int:
@@ -122,7 +122,7 @@ class HashListFetch:
         if not self._open:
             return 1
         idle = sum(
-            self._sourcing.trials.in_vain(asked.source, now) for asked in self._open.values()
+            self._source_set.trials.in_vain(asked.source, now) for asked in self._open.values()
         )
         most = idle + max(2, AT_ONCE // self._size)
         return min(most, 1 << min(16, int((now - self._begun) / DOUBLING)))
@@ -130,7 +130,7 @@ class HashListFetch:
     def _came(
         self, hashes: HashList, _source: Source, connection: SourceConnection
     ) -> Deferred[None]:
-        self.came_at = now = self._around.reactor.seconds()
+        self.came_at = now = self._context.reactor.seconds()
         self._open.pop(connection).trial.came(self._size, now, connection.brought)
         self._holding.hashes = hashes
         for asked in list(self._open.values()):
@@ -142,7 +142,7 @@ class HashListFetch:
         self.needed = False
 
     def _failed(self, failure: Failure, source: Source, connection: SourceConnection) -> None:
-        trial, now = self._open.pop(connection).trial, self._around.reactor.seconds()
+        trial, now = self._open.pop(connection).trial, self._context.reactor.seconds()
         if failure.check(CancelledError) and self.recording:
             return trial.came(self._size, now, connection.brought)  # another one was first
         trial.refused(self._size, now, connection.brought)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from p2pfs.peer.downloading.source_set import Sourcing
-from p2pfs.peer.downloading.surroundings import Surroundings
+from p2pfs.peer.downloading.context import DownloadContext
+from p2pfs.peer.downloading.source_set import SourceSet
 
 CUT_OFF = "waits for the network: neither a source nor the tracker can be reached"
 """What a person is told meanwhile."""
@@ -16,22 +16,22 @@ class Reach:
     would deliver, so nobody is to be blamed, and it is tried again more often.
     """
 
-    def __init__(self, around: Surroundings, sourcing: Sourcing) -> None:
-        self._announcer = around.announcer
-        self._sourcing = sourcing
-        self._pause = around.patience.refresh
+    def __init__(self, context: DownloadContext, source_set: SourceSet) -> None:
+        self._announcer = context.announcer
+        self._source_set = source_set
+        self._pause = context.patience.refresh
         self._next_try = 0.0
         self.cut_off = False
         """True while nobody is reached, as of the last look."""
 
     def look(self, now: float) -> bool:
         """See how it stands, to be called at regular intervals; the same as `cut_off` then."""
-        was, self.cut_off = self.cut_off, not (self._announcer.answers or self._sourcing.answers)
+        was, self.cut_off = self.cut_off, not (self._announcer.answers or self._source_set.answers)
         if self.cut_off:
             if now >= self._next_try:
                 self._next_try = now + self._pause
                 self._announcer.hurry()
         elif was:
-            self._sourcing.absolve()
+            self._source_set.absolve()
             self._announcer.hurry()
         return self.cut_off

@@ -16,9 +16,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from p2pfs.errors import Refused
+from p2pfs.peer.downloading.context import DownloadContext
 from p2pfs.peer.downloading.in_flight import Asked, InFlight
-from p2pfs.peer.downloading.source_set import Sourcing
-from p2pfs.peer.downloading.surroundings import Surroundings
+from p2pfs.peer.downloading.source_set import SourceSet
 from p2pfs.peer.library import Holding
 from p2pfs.peer.policy import Picker, PickerSource, Trial
 from p2pfs.peer.sources import MemorySink, Source, SourceConnection, WrongChunk
@@ -59,11 +59,11 @@ class SideTrials:
 
     def __init__(
         self,
-        around: Surroundings,
+        context: DownloadContext,
         holding: Holding,
         picker: Picker,
         in_flight: InFlight,
-        sourcing: Sourcing,
+        source_set: SourceSet,
         is_right: Callable[[int, bytes], bool],
         track: Callable[[Deferred[None]], None],
         blame: Callable[[Failure, Source, SourceConnection], None],
@@ -74,11 +74,11 @@ class SideTrials:
         ``blame`` is called when a source fails, and ``won`` when the right bytes of a chunk
         can be taken with `take_won`.
         """
-        self._around = around
+        self._context = context
         self._holding = holding
         self._picker = picker
         self._in_flight = in_flight
-        self._sourcing = sourcing
+        self._source_set = source_set
         self._is_right = is_right
         self._track = track
         self._blame = blame
@@ -93,7 +93,8 @@ class SideTrials:
     def look(self, now: float) -> None:
         """See whether something is held up; to be called every heartbeat."""
         if self._since is None and any(
-            self._sourcing.trials.in_vain(asked.source, now) for _, asked in self._at_unproven(now)
+            self._source_set.trials.in_vain(asked.source, now)
+            for _, asked in self._at_unproven(now)
         ):
             self._since = now
 
@@ -118,7 +119,7 @@ class SideTrials:
 
     def is_fit(self, source: Source, view: PickerSource) -> bool:
         """Whether a source may be asked: it has not delivered anything, and has nothing to do."""
-        proven = view.proven or self._sourcing.trials.is_proven(source)
+        proven = view.proven or self._source_set.trials.is_proven(source)
         return view.ready and not view.in_flight and not proven
 
     def _at_unproven(self, now: float) -> list[tuple[int, Asked]]:
@@ -128,24 +129,24 @@ class SideTrials:
             for chunknum, asked in self._in_flight.chunks.items()
             if not asked.arrived
             and chunknum not in self._won
-            and not self._sourcing.trials.is_proven(asked.source)
+            and not self._source_set.trials.is_proven(asked.source)
         ]
         if not asked:
             return []
-        others, trials = 0, self._sourcing.trials
-        for source in self._sourcing.connected:
+        others, trials = 0, self._source_set.trials
+        for source in self._source_set.connected:
             if trials.is_proven(source) and not trials.in_vain(source, now):
                 others |= source.usable_chunks
         return [(chunknum, each) for chunknum, each in asked if not others >> chunknum & 1]
 
     def _has_room(self, chunknum: int, now: float) -> bool:
         assert self._since is not None
-        if self._holding.info.length(chunknum) > self._around.spare.most:
+        if self._holding.info.length(chunknum) > self._context.spare.most:
             return False
         asked: list[Asked | Side] = list(self._open.get(chunknum, {}).values())
         if chunknum in self._in_flight.chunks:
             asked.append(self._in_flight.chunks[chunknum])
-        trials = self._sourcing.trials
+        trials = self._source_set.trials
         asked = [each for each in asked if not trials.in_vain(each.source, now)]
         sending = [each for each in asked if each.trial.sends(each.connection.brought)]
         if sum(_is_quick(each, now) for each in sending) >= ENOUGH or len(sending) >= MOST_SENDING:
@@ -157,18 +158,18 @@ class SideTrials:
 
     def ask(self, impatient: bool) -> None:
         """Ask as many as may be, of those that do not choose themselves unless ``impatient``."""
-        now = self._around.reactor.seconds()
+        now = self._context.reactor.seconds()
         chunks = self.with_room(now)
         if not chunks:
             return
         hosts = Counter(
             side.source.host for sides in self._open.values() for side in sides.values()
         )
-        able = [source for source in self._sourcing.connected if self._can(source, impatient)]
-        self._around.random.shuffle(able)
+        able = [source for source in self._source_set.connected if self._can(source, impatient)]
+        self._context.random.shuffle(able)
         while chunks and (useful := [each for each in able if each.usable_chunks & chunks]):
             source = min(
-                useful, key=lambda each: (self._sourcing.trials.rank(each), hosts[each.host])
+                useful, key=lambda each: (self._source_set.trials.rank(each), hosts[each.host])
             )
             able.remove(source)
             hosts[source.host] += 1
@@ -177,7 +178,7 @@ class SideTrials:
 
     def take(self, source: Source, chunknum: int) -> bool:
         """A source offers a chunk: ask for it, if it may be asked beside others."""
-        now = self._around.reactor.seconds()
+        now = self._context.reactor.seconds()
         view = self._picker.standing(str(source.address))
         if view is None or not self.is_fit(source, view):
             return False
@@ -201,7 +202,7 @@ class SideTrials:
         assert connection is not None
         length, brought = info.length(chunknum), connection.brought
         side = Side(source, connection, source.trial, chunknum, now, length, brought)
-        side.sink = MemorySink(length, self._around.spare, lambda: self.give_up(side))
+        side.sink = MemorySink(length, self._context.spare, lambda: self.give_up(side))
         side.trial.asked(length, now, brought)
         self._picker.ask_beside(str(source.address), chunknum)
         self._open.setdefault(chunknum, {})[connection] = side
@@ -215,7 +216,7 @@ class SideTrials:
             side.connection.found_wrong(self._holding.name, side.chunknum)
             raise WrongChunk(f"{side.source.address}: it sent a wrong chunk {side.chunknum}")
         self._end(side)
-        now = self._around.reactor.seconds()
+        now = self._context.reactor.seconds()
         side.trial.came(side.length, now, side.connection.brought)
         self._won[side.chunknum] = side
         self._give_up_all(side.chunknum)
@@ -224,13 +225,13 @@ class SideTrials:
     def _failed(self, failure: Failure, side: Side) -> None:
         self._end(side)
         side.sink.release()
-        trial, now = side.trial, self._around.reactor.seconds()
+        trial, now = side.trial, self._context.reactor.seconds()
         if failure.check(CancelledError):
             trial.came(side.length, now, side.connection.brought)  # another one was first
             return
         trial.refused(side.length, now, side.connection.brought)
         if failure.check(Refused):
-            self._sourcing.denied(side.source, side.chunknum, str(failure.value))
+            self._source_set.denied(side.source, side.chunknum, str(failure.value))
         else:
             self._blame(failure, side.source, side.connection)
 
@@ -263,12 +264,12 @@ class SideTrials:
 
     def give_up(self, asked: Asked | Side) -> None:
         """Have nothing more come of a request: who serves it alone, or in vain, is let go."""
-        now, source = self._around.reactor.seconds(), asked.source
+        now, source = self._context.reactor.seconds(), asked.source
         alone = asked.connection.open_requests <= 1
         if source.connection is asked.connection and (
-            alone or self._sourcing.trials.in_vain(source, now)
+            alone or self._source_set.trials.in_vain(source, now)
         ):
-            self._sourcing.dismiss(source, now)
+            self._source_set.dismiss(source, now)
         if not asked.request.called:  # else it ends by itself
             asked.request.cancel()
 

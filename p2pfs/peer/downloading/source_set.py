@@ -11,8 +11,8 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address, parse_full_name
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidAddress, InvalidFileInfo, P2pfsError, SourceFailed
+from p2pfs.peer.downloading.context import DownloadContext
 from p2pfs.peer.downloading.explanation import SourceFacts, seconds_text
-from p2pfs.peer.downloading.surroundings import Surroundings
 from p2pfs.peer.downloading.trials import Trials
 from p2pfs.peer.library import Holding
 from p2pfs.peer.policy import Picker, Trial, share_out
@@ -41,7 +41,7 @@ KNOWN_PER_CONNECTION = 4
 """Sources that are remembered from selections of holders, for each connection there may be."""
 
 
-class Sourcing:
+class SourceSet:
     """The sources of one download, and what its picker is told of them.
 
     To be called with `look_after` every `HEARTBEAT`, until `stop`.
@@ -51,7 +51,7 @@ class Sourcing:
 
     def __init__(
         self,
-        around: Surroundings,
+        context: DownloadContext,
         pool: SourcePool,
         holding: Holding,
         picker: Picker,
@@ -59,19 +59,19 @@ class Sourcing:
         crashed: Callable[[Failure], None],
     ) -> None:
         """``changed`` is called when there may be more to ask, ``crashed`` upon a defect."""
-        self._around = around
-        self._reactor = around.reactor
-        self._patience = around.patience
+        self._context = context
+        self._reactor = context.reactor
+        self._patience = context.patience
         self._pool = pool
         self._holding = holding
         self._picker = picker
         self._changed = changed
         self._crashed = crashed
-        self.trials = Trials(around, picker)
+        self.trials = Trials(context, picker)
         self._sources: dict[Address, Source] = {}
         self._locating = False
-        self._begun = self._next_refresh = self._asked_at = around.reactor.seconds()
-        self.pace = Pace(around.bandwidth, self._begun)
+        self._begun = self._next_refresh = self._asked_at = context.reactor.seconds()
+        self.pace = Pace(context.bandwidth, self._begun)
         self._stopped = False
         # The ends of connections that are waited for.
         self._ends: dict[Deferred[None], None] = {}
@@ -121,7 +121,7 @@ class Sourcing:
     def may_connect(self) -> bool:
         """True while there may be further connections."""
         at_work = sum(source.at_work for source in self._sources.values())
-        return at_work < self._around.max_sources
+        return at_work < self._context.max_sources
 
     def facts(self, now: float) -> list[SourceFacts]:
         """How it stands with every source."""
@@ -129,7 +129,7 @@ class Sourcing:
 
     def outlook(self, now: float) -> str:
         """What is to be expected of the tracker."""
-        announcer = self._around.announcer
+        announcer = self._context.announcer
         if not announcer.reachable:
             at = announcer.retry_at
             again = f", tried again in {seconds_text(max(0.0, at - now))}" if at else ""
@@ -191,7 +191,7 @@ class Sourcing:
         reason = "it made room for others"
         if self.trials.in_vain(source, now):
             reason = "it brought nothing while it was on trial, others are tried first"
-            self._around.experience.set_back(source.address, now)
+            self._context.experience.set_back(source.address, now)
         connection, attempt = source.connection, source.attempt
         source.dismissed(f"{source.address}: {reason}", now, self._patience)
         self._picker.set_away(str(source.address))
@@ -206,7 +206,7 @@ class Sourcing:
             name = printable(self._holding.name)
             self.log.warn("Banned for {name}: {error}", name=name, error=error)
         source.ban(error, self._reactor.seconds())
-        self._around.experience.was_wrong(source.address, self._reactor.seconds())
+        self._context.experience.was_wrong(source.address, self._reactor.seconds())
         self._picker.forget(str(source.address))
 
     def lost(self, source: Source, connection: SourceConnection, error: str) -> None:
@@ -219,7 +219,7 @@ class Sourcing:
     def _failed(self, source: Source, error: str) -> None:
         now = self._reactor.seconds()
         source.failed(error, now, self._patience)
-        self._around.experience.set_back(source.address, now)
+        self._context.experience.set_back(source.address, now)
         self._hurry_refresh()
 
     def stop(self) -> None:
@@ -250,7 +250,7 @@ class Sourcing:
 
     @property
     def _most_known(self) -> int:
-        return KNOWN_PER_CONNECTION * self._around.max_sources
+        return KNOWN_PER_CONNECTION * self._context.max_sources
 
     def _forget(self, named: dict[Address, int], most: int | None) -> None:
         """Forget sources that the tracker did not name: all, or those beyond ``most``.
@@ -273,7 +273,7 @@ class Sourcing:
             self._picker.forget(str(source.address))
 
     def _worth_remembering(self, source: Source) -> tuple[bool, bool, float]:
-        failed = source.failures or self._around.experience.setbacks(source.address)
+        failed = source.failures or self._context.experience.setbacks(source.address)
         return source.banned, not failed, source.named_at
 
     def _want_more(self, now: float) -> None:
@@ -281,7 +281,7 @@ class Sourcing:
         if not self._picker.missing().bits:
             return
         usable = sum(self._is_promising(source, now) for source in self._sources.values())
-        if usable < self._around.max_sources:
+        if usable < self._context.max_sources:
             self._hurry_refresh()
 
     def _is_promising(self, source: Source, now: float) -> bool:
@@ -290,7 +290,7 @@ class Sourcing:
             return self._delivered_lately(now) or not self.trials.in_vain(source, now)
         if not source.may_connect(now) or not self._picker.wants_from(source.usable_chunks):
             return False
-        return not self._around.experience.setbacks(source.address)
+        return not self._context.experience.setbacks(source.address)
 
     def _named_in(self, location: ReplyFileLocation) -> dict[Address, int]:
         """The chunks (as bits) of each holder but this very peer."""
@@ -299,7 +299,7 @@ class Sourcing:
             return named  # another content has taken the name
         total = self._holding.info.totalchunknum
         for text, bitfield in (*location.chunkinfo.items(), *location.waiting.items()):
-            if text != self._around.announcer.address:
+            if text != self._context.announcer.address:
                 try:
                     named[parse_full_name(text)] = ChunkSet.from_bitfield(total, bitfield).bits
                 except (InvalidAddress, InvalidFileInfo):
@@ -309,7 +309,7 @@ class Sourcing:
     def _refresh(self) -> None:
         self._locating = True
         self._asked_at = self._reactor.seconds()
-        located = self._around.announcer.locate(self._holding.name)
+        located = self._context.announcer.locate(self._holding.name)
         located.addCallback(self._refreshed).addErrback(self._not_refreshed)
         located.addErrback(self._crashed)
 
@@ -348,12 +348,12 @@ class Sourcing:
             if self._picker.wants_from(source.usable_chunks)
             or (not source.failures and source.usable_chunks & unfinished)
         ]
-        room = self._around.max_sources - sum(source.at_work for source in self._sources.values())
+        room = self._context.max_sources - sum(source.at_work for source in self._sources.values())
         newcomers: list[Source] = []
         if self._may_get_acquainted():
             newcomers = [source for source in idle if not source.chunks and not source.failures]
-            self._around.random.shuffle(newcomers)
-            spared = self._around.max_sources // KEPT_SHARE + len(useful)
+            self._context.random.shuffle(newcomers)
+            spared = self._context.max_sources // KEPT_SHARE + len(useful)
             newcomers = newcomers[: max(0, room - spared)]
         if useful:
             self._connect_to_useful(useful, now)
@@ -362,12 +362,12 @@ class Sourcing:
 
     def _connect_to_useful(self, useful: list[Source], now: float) -> None:
         """Give them places, as far as there are any, or some are used worse."""
-        self._around.random.shuffle(useful)
+        self._context.random.shuffle(useful)
         placed = [source for source in self._sources.values() if source.at_work]
         gets, loses = share_out(
             [self.trials.claim(source) for source in useful],
             [self.trials.claim(source, now) for source in placed],
-            self._around.max_sources,
+            self._context.max_sources,
         )
         for address in loses:
             self.dismiss(self._sources[address], now)
@@ -395,7 +395,7 @@ class Sourcing:
             str(source.address),
             ready.round_trip,
             ready.connection.takes_turns,
-            self._around.experience.credit(source.address),
+            self._context.experience.credit(source.address),
             source.host,
         )
         self._picker.set_standing(

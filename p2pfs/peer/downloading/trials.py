@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from p2pfs.peer.downloading.surroundings import Surroundings
+from p2pfs.peer.downloading.context import DownloadContext
 from p2pfs.peer.policy import Claim, Picker, Rank, Standing, patience
 from p2pfs.peer.sources import Source
 
@@ -12,10 +12,10 @@ from p2pfs.peer.sources import Source
 class Trials:
     """Judges sources by this peer's experience, and by what they bring. Times are in seconds."""
 
-    def __init__(self, around: Surroundings, picker: Picker) -> None:
+    def __init__(self, context: DownloadContext, picker: Picker) -> None:
         """``picker`` knows their paths."""
-        self._experience = around.experience
-        self._longest = around.patience.silence
+        self._experience = context.experience
+        self._longest = context.patience.silence
         self._picker = picker
 
     def rank(self, source: Source) -> Rank:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from p2pfs.chunks import ChunkSet
+from p2pfs.peer.downloading.context import DownloadContext
 from p2pfs.peer.downloading.side_trials import SideTrials
-from p2pfs.peer.downloading.source_set import Sourcing
-from p2pfs.peer.downloading.surroundings import Surroundings
+from p2pfs.peer.downloading.source_set import SourceSet
 from p2pfs.peer.library import Holding
 from p2pfs.peer.policy import Picker, PickerSource
 from p2pfs.peer.sources import Answer, Source, SourceConnection
@@ -38,10 +38,10 @@ class WantListSender:
 
     def __init__(
         self,
-        around: Surroundings,
+        context: DownloadContext,
         holding: Holding,
         picker: Picker,
-        sourcing: Sourcing,
+        source_set: SourceSet,
         sides: SideTrials,
         may_ask: Callable[[], bool],
         fetch: Callable[[Source, int], None],
@@ -50,21 +50,21 @@ class WantListSender:
 
         ``fetch`` is called with a source and a chunk that it offered, in flight by then.
         """
-        self._around = around
+        self._context = context
         self._may_ask = may_ask
         self._holding = holding
         self._picker = picker
-        self._sourcing = sourcing
+        self._source_set = source_set
         self._sides = sides
         self._fetch = fetch
         self._told: dict[SourceConnection, _Told] = {}
 
     def tell(self) -> None:
         """Tell all that do not know it what is wanted, and one that was put off to go on."""
-        now = self._around.reactor.seconds()
+        now = self._context.reactor.seconds()
         beside = self._sides.chunks(now)
         with_room = self._sides.with_room(now) if beside else 0
-        for source in self._sourcing.connected:
+        for source in self._source_set.connected:
             connection, view = source.connection, self._picker.standing(str(source.address))
             if connection is not None and view is not None and view.ready and view.chooses:
                 wanted = self._picker.wanted_of(view)
@@ -83,7 +83,7 @@ class WantListSender:
         """It is on trial while it could offer something."""
         told = self._told.get(connection)
         if told is not None and not told.busy and wanted & source.chunks:
-            source.trial.begin(self._around.reactor.seconds(), connection.brought)
+            source.trial.begin(self._context.reactor.seconds(), connection.brought)
         else:
             source.trial.suspend()
 
@@ -120,8 +120,8 @@ class WantListSender:
     def _invite(self) -> None:
         """Let one of those that were put off make an offer, if there is room."""
         put_off = [(connection, told) for connection, told in self._told.items() if told.busy]
-        if put_off and self._around.intake.has_room(self._around.reactor.seconds()):
-            connection, told = self._around.random.choice(put_off)
+        if put_off and self._context.intake.has_room(self._context.reactor.seconds()):
+            connection, told = self._context.random.choice(put_off)
             told.busy = False
             connection.ready(self._holding.name)
 
@@ -157,9 +157,9 @@ class WantListSender:
             return Answer.DECLINED
         if source.denied & bit or view.in_flight >= told.room:
             return Answer.DECLINED
-        now = self._around.reactor.seconds()
+        now = self._context.reactor.seconds()
         wanted = bool(self._picker.missing().bits & bit)
-        if wanted and not spare and not self._around.intake.has_room(now, connection):
+        if wanted and not spare and not self._context.intake.has_room(now, connection):
             told.chunks |= bit
             told.busy = True
             return Answer.BUSY
@@ -175,7 +175,7 @@ class WantListSender:
     def _refused(self, source: Source, connection: SourceConnection, error: str) -> None:
         self._told.pop(connection, None)
         if source.connection is connection:
-            self._sourcing.denied_all(source, error)
+            self._source_set.denied_all(source, error)
 
     def _forget_closed(self) -> None:
         for connection in [each for each in self._told if each.closed]:

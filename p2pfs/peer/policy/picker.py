@@ -17,7 +17,7 @@ from enum import IntEnum
 from random import Random
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.policy.bit_columns import count, fewest, random_bit
+from p2pfs.peer.policy.availability import count, fewest, random_bit
 
 MIN_WINDOW = 2
 """Requests in flight to a source that has delivered: one being sent, one waiting, so that it is

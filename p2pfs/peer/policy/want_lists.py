@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Generic, TypeVar
 
-from p2pfs.peer.policy.bit_columns import count, most, random_bit
+from p2pfs.peer.policy.availability import count, most, random_bit
 
 MOST_WANT_LISTS = 64
 """Files of which one receiver may want something."""

@@ -110,7 +110,7 @@ def test_who_failed_is_no_helper_until_it_delivers(scene: Scenes) -> None:
     one = scene()
     one.reachable = {address(1), address(2)}
     one.start(address(1), address(2))
-    helpers = one.download._sourcing.helpers
+    helpers = one.download._source_set.helpers
     assert helpers() == {address(1), address(2)}
 
     def drip() -> bool:
@@ -120,5 +120,5 @@ def test_who_failed_is_no_helper_until_it_delivers(scene: Scenes) -> None:
         return one.clock.seconds() > 12.0
 
     one.run(drip)
-    assert len(one.download._sourcing.connected) == 2
+    assert len(one.download._source_set.connected) == 2
     assert helpers() == {address(2)}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.policy.bit_columns import count
+from p2pfs.peer.policy.availability import count
 from p2pfs.peer.policy.picker import MAX_WINDOW, MIN_WINDOW, Picker, Standing
 
 

@@ -15,7 +15,7 @@ from p2pfs.peer.sources import CallBacks, Room, SpareMemory
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class DownloadContext:
     """What every download of a peer works with."""
 
     reactor: Any
