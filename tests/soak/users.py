@@ -78,7 +78,7 @@ class Users:
         for attempt in self.attempts:
             attempt.died |= attempt.host is host and attempt.outcome is None
 
-    # Wishes
+    # What they want
 
     def _publish(self, host: Host, peer: PeerService, file: FilePlan) -> None:
         path = host.directory / SHARES / f"{file.content}" / file.name

@@ -117,7 +117,7 @@ async def test_sources_that_send_together_have_short_windows(swarm: Swarm) -> No
     assert job.download is not None
     transports = [
         source.connection.transport
-        for source in job.download._sourcing.connected
+        for source in job.download._source_set.connected
         if source.connection is not None
     ]
     await until(
