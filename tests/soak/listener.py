@@ -27,7 +27,8 @@ class Listener:
         """Set when the daemons are stopped: what that breaks off may fail."""
 
     def __call__(self, event: LogEvent) -> None:
-        text = eventAsText(event, includeTimestamp=False)
+        # Not which module says so: that may move without anything else being done.
+        text = eventAsText(event, includeTimestamp=False, includeSystem=False)
         self._scene.writer.say(text)
         if self.over:
             return
