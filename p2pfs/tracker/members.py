@@ -57,8 +57,8 @@ class Members:
         self._by_full_name: dict[str, Member] = {}
         self._by_key: dict[str, Member] = {}
         self._places: dict[str, _Place] = {}
-        # By name, those to whom their name is not the way, or not for everybody. They are few,
-        # or what is asked for most often would not be answered by looking at these alone.
+        # By name, those to whom their name is not the way, or not for everybody: where none of
+        # these is among the holders of a file, nobody has to be looked up.
         self._elsewhere: dict[str, Member] = {}
 
     def __getitem__(self, name: str) -> Member:

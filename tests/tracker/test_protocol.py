@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -273,3 +274,10 @@ def test_pipelined_requests_are_answered_in_order() -> None:
         ("REPLY_PUBLISH", None),
         ("ERROR", "REQUEST_FILE_LOCATION"),
     ]
+
+
+def test_a_connection_takes_little_memory() -> None:
+    """All share one table of their attributes' names, as long as these are not too many."""
+    tracker = MemoryTracker()
+    connections = [tracker.join(port=number + 1).protocol for number in range(3)]
+    assert all(sys.getsizeof(vars(connection)) < 512 for connection in connections)
