@@ -151,6 +151,15 @@ def test_a_resume_while_a_line_is_handled_handles_none_within() -> None:
     assert depths == [1, 1, 1]
 
 
+def test_a_segment_of_a_payload_is_not_copied() -> None:
+    """It is passed on as the object it came as."""
+    protocol, _ = framed()
+    protocol.dataReceived(b"1000\n")
+    segment = bytes(700)
+    protocol.dataReceived(segment)
+    assert protocol.got[-1][1] is segment
+
+
 class Lenient(Framed):
     """Takes long lines."""
 

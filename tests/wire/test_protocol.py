@@ -13,8 +13,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
+from p2pfs.wire import MessageProtocol
 from p2pfs.wire import messages as m
-from p2pfs.wire.protocol import MessageProtocol
+from p2pfs.wire.framing import RECEIVE_SIZE
 from tests.memory_transport import BUFFER_SIZE, MemoryTransport
 
 LIMIT = 100
@@ -286,3 +287,14 @@ def test_no_payload_is_passed_on_after_close() -> None:
     protocol.close()
     transport.deliver(b"def")
     assert protocol.received == [b"abc"]
+
+
+def test_nothing_is_kept_of_a_segment_after_close() -> None:
+    """What came behind the payload that led to the end; nor does the transport stop for it."""
+    protocol, transport, _ = connection(stuck=True)
+    protocol.on_message = lambda: protocol.receive_raw(3, lambda data: protocol.close())
+    transport.deliver(named("a"))
+    transport.deliver(b"bcd" + named("e" * 50) * (RECEIVE_SIZE // 50))
+    assert protocol.received == ["a"]
+    assert not protocol._buffer
+    assert transport.producerState == "producing"
