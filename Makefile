@@ -14,7 +14,8 @@ OLDEST := .venv-oldest
 API := build/docs/api/index.html
 
 # What the caller's own Python projects set must not reach into the environment made here.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# Nor may it keep Python from keeping what it compiled: each process would compile all anew.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 # The recipe of demo reads it from the environment: no quoting problem, whatever the path.
 export FILE
 

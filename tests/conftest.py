@@ -32,14 +32,28 @@ class LoggedFailures:
         events, self.events = self.events, []
         return events
 
+    @property
+    def texts(self) -> str:
+        """What they say, one after the other."""
+        return "\n".join(str(e.get("log_failure") or e.get("log_format")) for e in self.events)
+
 
 @pytest.fixture(scope="session", autouse=True)
-def _reactor_runs() -> None:
-    """Have the reactor's own readers there before the first test's are counted."""
+def _reactor_runs() -> Iterator[None]:
+    """Have the reactor's own readers there before the first test's are counted.
+
+    At the end, look once through all that outlived the tests.
+    """
     pytest_twisted.blockon(deferLater(reactor, 0))
-    # What was imported is not garbage: looking through it after every test takes minutes.
-    gc.collect()
-    gc.freeze()
+    yield
+    observer = LoggedFailures()
+    globalLogPublisher.addObserver(observer)
+    try:
+        gc.unfreeze()
+        gc.collect()
+    finally:
+        globalLogPublisher.removeObserver(observer)
+    assert not observer.events, f"logged failures: {observer.texts}"
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +64,10 @@ def logged_failures() -> Iterator[LoggedFailures]:
     observer = LoggedFailures()
     globalLogPublisher.addObserver(observer)
     try:
+        # The fixtures of the test before are given up only now. What is left is kept for good:
+        # looking through it after every test takes minutes.
+        gc.collect()
+        gc.freeze()
         yield observer
         # An aborted connection is gone at the reactor's next turn.
         pytest_twisted.blockon(deferLater(reactor, 0))
@@ -58,10 +76,9 @@ def logged_failures() -> Iterator[LoggedFailures]:
         globalLogPublisher.removeObserver(observer)
     left_timers = [c for c in reactor.getDelayedCalls() if c not in timers and c.active()]
     left_readers = [r for r in reactor.getReaders() if r not in readers]
-    failures = [str(e.get("log_failure") or e.get("log_format")) for e in observer.events]
     for call in left_timers:
         call.cancel()
-    assert not failures, "logged failures: " + "\n".join(failures)
+    assert not observer.events, f"logged failures: {observer.texts}"
     assert not left_timers, f"pending timers: {left_timers}"
     assert not left_readers, f"open ports or connections: {left_readers}"
 
