@@ -11,7 +11,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import LogEvent, globalLogBeginner, globalLogPublisher
 
 from tests.swarm.foreign import ForeignSource
 from tests.swarm.harness import Swarm
@@ -44,6 +44,8 @@ def _reactor_runs() -> Iterator[None]:
 
     At the end, look once through all that outlived the tests.
     """
+    # Before its beginning a log keeps what is said, and with it all that said something.
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
     pytest_twisted.blockon(deferLater(reactor, 0))
     yield
     observer = LoggedFailures()
