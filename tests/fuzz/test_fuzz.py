@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import pytest
@@ -28,16 +28,6 @@ from tests.fuzz.seeds import seeds
 MIB = 1 << 20
 
 
-@pytest.fixture
-def _small_collections() -> Iterator[None]:
-    """Each run of a target ends with a collection; the tests' own objects need none."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.mark.usefixtures("_small_collections")
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_corpus_breaks_no_promise(name: str) -> None:
     """What fuzzing found is not found again, in any target."""
@@ -52,7 +42,6 @@ def test_the_corpus_breaks_no_promise(name: str) -> None:
             raise
 
 
-@pytest.mark.usefixtures("_small_collections")
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_bytes_can_be_run(name: str) -> None:
     """A fuzzer's input needs no form: neither emptiness nor noise is an error of the target."""
@@ -74,7 +63,6 @@ def _shifted(
     write(part, offset + 1, pieces)
 
 
-@pytest.mark.usefixtures("_small_collections")
 @pytest.mark.parametrize(
     ("name", "place", "attribute", "planted"),
     [

@@ -10,7 +10,7 @@ import pytest
 from p2pfs.errors import P2pfsError
 from tests.processes.daemons import MIB, Daemon, Machines, random_file, sha256, until
 
-SIZE = 384 * MIB
+SIZE = 256 * MIB
 
 
 def underway(peer: Daemon, share: float) -> None:
@@ -76,7 +76,7 @@ def test_the_downloader_is_killed(
     source.ask("publish", str(path))
     copy = machines.directory / "copy"
     fetched = background.submit(fetcher.ask, "download", "x.bin", str(copy))
-    underway(fetcher, 0.5)
+    underway(fetcher, 0.25)
     fetcher.kill()
     with pytest.raises(P2pfsError, match="went away"):
         fetched.result(60)
@@ -101,16 +101,16 @@ def test_the_downloader_is_killed(
         assert (right, wrong) == (0, checked)
     else:
         assert wrong == 0
-        assert right * MIB >= SIZE / 2
+        assert right * MIB >= SIZE / 4
         assert checked <= 64
     until(lambda: [file["whole_copies"] for file in tracker.ask("list_files")] == [2])
 
 
-def test_a_gibibyte_goes_to_three_at_once(
+def test_a_large_file_goes_to_three_at_once(
     machines: Machines, background: ThreadPoolExecutor
 ) -> None:
     """One source, three downloaders at the same time, four times the same SHA-256."""
-    path = random_file(machines.directory / "x.bin", 1024 * MIB)
+    path = random_file(machines.directory / "x.bin", SIZE)
     machines.tracker()
     source = machines.peer("s")
     source.ask("publish", str(path))

@@ -83,13 +83,6 @@ def test_many_histories_go_well(first: int) -> None:
         assert not report.problems, f"make soak SEEDS={seed}:{seed + 1} repeats it"
 
 
-def test_the_command_runs_them_and_says_so() -> None:
-    """In processes of its own, as many as it is told."""
-    done = run_soak("-m", "tests.soak", "--seeds", "5", "--workers", "2")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("5 histories, ")
-
-
 def test_a_seed_gives_the_same_history_everywhere() -> None:
     """Event for event, in this process and in those that hash otherwise: a seed is a repeat."""
     seeds = [3, 4, 5, 6]
@@ -99,7 +92,10 @@ def test_a_seed_gives_the_same_history_everywhere() -> None:
         done = run_soak(
             "-m", "tests.soak", "--digest", "--seeds", "3:7", "--workers", "1", hash_seed=hash_seed
         )
-        assert done.stdout.splitlines()[:-1] == here, done.stderr
+        *there, last = done.stdout.splitlines()
+        assert there == here, done.stderr
+        assert last.startswith("4 histories, ")
+        assert done.returncode == 0
 
 
 def test_a_plan_is_drawn_from_its_seed_alone() -> None:
@@ -487,7 +483,7 @@ def test_a_chunk_may_take_longer_on_a_slow_line() -> None:
 def test_a_hanging_download_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that neither ends nor fails is found at the end of its history."""
     monkeypatch.setattr(Download, "_stop", lambda self, outcome: None)
-    assert any("hangs." in problem for problem in run_seed(4).problems)
+    assert any("hangs." in problem for problem in run_seed(19).problems)
 
 
 def test_a_stamp_is_of_the_simulated_clock(stage: Stage) -> None:
