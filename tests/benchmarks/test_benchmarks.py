@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+import benchmarks.__main__
+from benchmarks.__main__ import BENCHMARKS
 from benchmarks.problems import BenchmarkFailed, Skipped
 from benchmarks.processes import CHECKOUT, cpu_seconds, memory, time_limit
 from benchmarks.report import GIB, Report, Verdict, comparison, table
@@ -155,14 +159,15 @@ def test_without_room_nothing_is_begun(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_all_benchmarks_run_and_leave_nothing_behind(tmp_path: Path):
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_runs_and_leaves_nothing_behind(name: str, tmp_path: Path):
     result = tmp_path / "result.json"
     # Not in tmp_path: there are control sockets below it, and their paths have to be short.
     with TemporaryDirectory(prefix="bench-") as place:
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "benchmarks", "--runs=1", "--size-mib=3", "--files=20"),
-                "--peers=20",
+                *(sys.executable, "-m", "benchmarks", name),
+                *("--runs=1", "--size-mib=3", "--files=20", "--peers=20"),
                 *(f"--dir={place}", f"--json={result}"),
             ],
             cwd=CHECKOUT,
@@ -172,9 +177,24 @@ def test_all_benchmarks_run_and_leave_nothing_behind(tmp_path: Path):
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert not list(Path(place).iterdir())
-    benchmarks = json.loads(result.read_text())["benchmarks"]
-    assert len(benchmarks) == 9
-    for name, report in benchmarks.items():
-        assert report["samples"], name
-        assert report["peak_memory_bytes"], name
-        assert f"{name}: " in done.stdout
+    [(found, report)] = json.loads(result.read_text())["benchmarks"].items()
+    assert found == name
+    assert report["samples"]
+    assert report["peak_memory_bytes"]
+    assert f"{name}: " in done.stdout
+
+
+def test_without_a_name_all_benchmarks_are_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    ran: list[str] = []
+
+    def only_noted(name: str) -> Callable[[Settings], Report]:
+        return lambda settings: ran.append(name) or Report(name, [], [])
+
+    monkeypatch.setattr(
+        benchmarks.__main__, "BENCHMARKS", {name: only_noted(name) for name in BENCHMARKS}
+    )
+    monkeypatch.setattr(sys, "argv", ["benchmarks", f"--dir={tmp_path}"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert benchmarks.__main__.main() == 0
+    assert ran == list(BENCHMARKS)
+    assert len(ran) == 9

@@ -109,7 +109,7 @@ def test_the_slow_do_not_count_but_are_there(tmp_path: Path) -> None:
 
 def test_the_dying_die_and_the_rest_finish(tmp_path: Path) -> None:
     """A killed peer gets no further, and holds nobody up for long."""
-    plan = plan_of("dying-tenth", replace(CROWD, peers=20))
+    plan = plan_of("dying-tenth", replace(CROWD, peers=20, chunks=20))
     outcome = simulate(plan, tmp_path, 1)
     assert [what.split(" with ")[0] for _, what in outcome.events] == ["a peer was killed"] * 2
     assert len(outcome.ends) == 18
