@@ -73,7 +73,7 @@ class Drive:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def worked(self, size: int = 0) -> None:
-        """A call has moved so many bytes: it takes its time."""
+        """A call has moved that many bytes: it takes its time."""
         self._pending += self.seek + (size / self.rate if self.rate is not None else 0.0)
 
     def take_time(self, now: float) -> float:

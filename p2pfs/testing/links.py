@@ -1,4 +1,4 @@
-"""A host's way onto the network: so many bytes a second, shared fairly among its connections."""
+"""A host's way onto the network: that many bytes a second, shared fairly among its connections."""
 
 from __future__ import annotations
 

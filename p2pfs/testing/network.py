@@ -204,7 +204,7 @@ class Network:
         says after what time a connection with keep-alive notices a vanished host.
         ``segment`` is the most that passes a link in one turn, ``socket_buffer``
         what the system takes from a program, both in bytes. With ``bulk`` each byte
-        of a chunk's payload stands for so many, on links as in windows and buffers.
+        of a chunk's payload stands for that many, on links as in windows and buffers.
         """
         for name, least in (("window", window), ("segment", segment), ("bulk", bulk)):
             if least < 1:

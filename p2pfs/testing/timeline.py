@@ -36,7 +36,7 @@ class Timeline:
         heappush(self._events, (time, next(self._number), call, args))
 
     def after(self, seconds: float, call: Callable[..., None], *args: Any) -> None:
-        """Have ``call`` called so many seconds from now, which are none or more."""
+        """Have ``call`` called that many seconds from now, which are none or more."""
         heappush(self._events, (self.now + seconds, next(self._number), call, args))
 
     def run(self, seconds: float, stop: Callable[[], bool] | None = None) -> bool:

@@ -25,7 +25,7 @@ class _Account:
         self.peers = 0
 
     def charge(self, names: int, cost: int) -> None:
-        """Add so many names and bytes, or take them off."""
+        """Add that many names and bytes, or take them off."""
         self.names += names
         self.bytes += cost
 

@@ -135,7 +135,7 @@ class Crowd:
     # What is heard
 
     def asked(self, peer: str, held: int, now: float) -> None:
-        """A peer that has so many bytes, and not all, asks where the rest is."""
+        """A peer that has that many bytes, but not all, asks where the rest is."""
         self._advance(now)
         member = self._downloaders.pop(peer, None)
         if member is None:
@@ -148,7 +148,7 @@ class Crowd:
         self._mark()
 
     def told(self, peer: str, held: int, up: int | None, down: int | None, now: float) -> None:
-        """A peer says that it has more, so many bytes by now, or how fast its line was seen."""
+        """A peer says that it has more, that many bytes by now, or how fast its line was seen."""
         self._advance(now)
         member = self._downloaders.get(peer)
         if member is None:
@@ -237,7 +237,7 @@ class Crowd:
         return max(min(together, most), self._reached)
 
     def _together(self, count: int, sources: int, up: int) -> float | None:
-        """The same for so many with these sources, apart from what they can take in."""
+        """The same for that many with these sources, apart from what they can take in."""
         if not count or not sources:
             return None
         # Nobody is there for the only one to send to.

@@ -64,7 +64,7 @@ class HostTurns:
         return drawn
 
     def _one_each(self, count: int, random: Random) -> list[str]:
-        """A peer each of so many hosts."""
+        """A peer each of that many hosts."""
         chance = random.random
         return [
             peers[0] if len(peers) == 1 else peers[int(chance() * len(peers))]
@@ -72,7 +72,7 @@ class HostTurns:
         ]
 
     def _some(self, count: int, random: Random) -> list[list[str]]:
-        """The peers of so many hosts."""
+        """The peers of that many hosts."""
         total, chance = len(self._peers), random.random
         if total >= MANY * count:
             places: dict[int, None] = {}

@@ -73,7 +73,7 @@ class Prober:
         entropy: Callable[[int], bytes],
         concluded: Callable[[str, Member | None], None],
     ) -> None:
-        """``entropy`` makes so many bytes that nobody can foresee.
+        """``entropy`` makes that many bytes that nobody can foresee.
 
         ``concluded`` is told of each address that was tried, and which member is there.
         """

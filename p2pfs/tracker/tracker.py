@@ -25,7 +25,7 @@ class Tracker:
     ) -> None:
         """``random`` chooses which holders are named when there are many.
 
-        ``entropy`` makes so many bytes that nobody can foresee. ``wall_clock`` tells the time
+        ``entropy`` makes that many bytes that nobody can foresee. ``wall_clock`` tells the time
         of day, in seconds since 1970, which is only shown: time-outs go by ``reactor``.
         """
         self.reactor = reactor

@@ -40,12 +40,12 @@ class Budget:
         return self.room(host) >= LEAST
 
     def keep(self, host: str, count: int) -> None:
-        """Note that so many bytes more are kept for a host."""
+        """Note that a host has that many bytes more kept."""
         self.kept += count
         self._by_host[host] = self._by_host.get(host, 0) + count
 
     def drop(self, host: str, count: int) -> None:
-        """Note that so many bytes are kept no more; who waited for room of that host is told."""
+        """Note that they are kept no more; who waited for room of that host is told."""
         self.kept -= count
         self._by_host[host] -= count
         if not self._by_host[host]:
@@ -73,7 +73,7 @@ class Kept:
         """Bytes that are accounted."""
 
     def add(self, count: int) -> None:
-        """Note that so many bytes more are kept."""
+        """Note that it has that many bytes more kept."""
         if self._budget is not None:
             self.count += count
             self._budget.keep(self._host, count)

@@ -13,16 +13,16 @@ RECEIVE_SIZE = 256 * 1024
 
 
 class LineFraming(LineReceiver):
-    """Twisted's `LineReceiver`, with a buffer fit for many lines, for long ones, and for bulk.
+    """Twisted's ``LineReceiver``, with a buffer fit for many lines, for long ones, and for bulk.
 
     A subclass answers `lineReceived`, `lineLengthExceeded` and `rawDataReceived`, changes modes
     by `setRawMode` and `setLineMode`, and pauses by `pauseProducing` and `resumeProducing`, all
     as Twisted's documentation has it. Only how bytes wait is done anew, all of it here:
 
-    `LineReceiver` copies its whole buffer for each line that it takes out, for each segment
+    ``LineReceiver`` copies its whole buffer for each line that it takes out, for each segment
     of a line that is not finished, and for each payload that it is given back the rest of. That
     is quadratic: a line of 1 MiB that comes in packets takes it 80 times as long, 256 KiB of
-    short lines 4 times (docs/performance.md). Here the buffer is a `bytearray`, which is searched
+    short lines 4 times (docs/performance.md). Here the buffer is a ``bytearray``, which is searched
     once and gives up its front without moving the rest, and payloads pass by it. And while
     paused, it goes on reading until much has come.
     """

@@ -33,7 +33,7 @@ class HostRates:
         self._even_at[host] = max(even_at or now, now) + self._each
 
     def earn(self, host: str, count: int) -> None:
-        """Have so many messages of a host not count."""
+        """Have that many messages of a host not count."""
         if host in self._even_at:
             self._even_at[host] -= count * self._each
 

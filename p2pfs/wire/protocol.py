@@ -60,7 +60,7 @@ class MessageProtocol(LineFraming):
     pipelined requests never pile up; `writable` tells a sender of bulk data when
     to go on. A side that reads nothing for ``stall_timeout`` seconds is cut off.
 
-    Fairness: lines are handled when `p2pfs.wire.handling` says so, by default so many at a time,
+    Fairness: lines are handled when `p2pfs.wire.handling` says so, by default a few at a time,
     and the rest in the reactor's next turns. So no flood of tiny lines holds up others.
     What the other side has this process keep is accounted to its host, if there is a ``budget``.
     """
@@ -107,7 +107,7 @@ class MessageProtocol(LineFraming):
         self.send(Error(error.request, str(error)))
 
     def long_line_begun(self) -> LongLine | None:
-        """What takes a line over `longest_line` as it comes; None to have it refused."""
+        """What takes a line over ``MAX_LENGTH`` as it comes; None to have it refused."""
         return None
 
     def refuse(self, error: Error) -> None:

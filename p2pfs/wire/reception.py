@@ -1,4 +1,4 @@
-"""A listening side with room for so many connections, and what hosts share of it."""
+"""A listening side with room for a number of connections, and what hosts share of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a swarm says of how good it goes, beside what is known of its links."""
+"""What a swarm says of how well it goes, beside what is known of its links."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def peer_commands(peer: Peer) -> CommandSet:
             ),
             Command(
                 "status",
-                "Show tracker, shares, transfers under way, and how good they go for their crowd.",
+                "Show tracker, shares, transfers under way, and how well they go for their crowd.",
                 console.status,
             ),
             Command(

@@ -151,7 +151,7 @@ class Download:
 
     @property
     def reached(self) -> Reached | None:
-        """How good it went so far, for what it fetched."""
+        """How well it went so far, for what it fetched."""
         return self.pace.reached(sum(self.received.values()), self._reactor.seconds())
 
     @property

@@ -247,7 +247,7 @@ class Downloads:
 
         What somebody else wrote to the part file is fetched anew before that, over
         connections of the second of ``pools``, which is this download's alone. Returns the
-        stamp of the file, the bytes that came from each source, and how good that is.
+        stamp of the file, the bytes that came from each source, and how well that went.
         """
         pool, fresh = pools
         part = holding.part

@@ -24,7 +24,7 @@ class Fetched:
     seconds: float
     sources: dict[str, int]
     reached: Reached | None = None
-    """How good that is for its crowd, if enough is known."""
+    """How well that went for its crowd, if enough is known."""
 
 
 @dataclass(eq=False)

@@ -35,7 +35,7 @@ EARLIEST_REFRESH = 1.0
 """Seconds between questions to the tracker when sources just failed, or are too few."""
 
 KEPT_SHARE = 4
-"""One in so many connections is not for newcomers."""
+"""One connection in that many is not for newcomers."""
 
 KNOWN_PER_CONNECTION = 4
 """Sources that are remembered from selections of holders, for each connection there may be."""

@@ -49,7 +49,7 @@ class Holding:
     withheld: Withheld | None = None
     """Set while the file of a share is away: then nothing of it is offered or claimed."""
     reached: Reached | None = None
-    """How good its download went, if that was since the start of this process."""
+    """How well its download went, if that was since the start of this process."""
 
     def opened(self, part: PartFile) -> None:
         """Its download has the part file open: what stamp it was left with says no more."""

@@ -21,7 +21,7 @@ from p2pfs.addresses import Address
 Rank: TypeAlias = tuple[bool, int, int]
 
 UNPROVEN_SHARE = 4
-"""One place in so many is left to those that are not proven, whoever else could use it."""
+"""One place in that many is left to those that are not proven, whoever else could use it."""
 
 
 @dataclass(frozen=True)

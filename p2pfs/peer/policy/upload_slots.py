@@ -32,7 +32,7 @@ DEPTH = 2
 """Chunks at most under way to one of several receivers: the one that is coming, and the next."""
 
 AT_ONCE = 4
-"""A receiver that is alone is offered something again when one in so many of its places is free."""
+"""A receiver that is alone is offered more when one in that many of its places is free."""
 
 LAPSE = 0.5
 """Seconds after which an offer that was not answered keeps nobody waiting any more. In a crowd over

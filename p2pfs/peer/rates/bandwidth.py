@@ -104,7 +104,7 @@ def _grains(seconds: float) -> int:
 
 
 def _highest(counts: list[float], seconds: float) -> float:
-    """The highest rate over so many seconds in which the line was busy; 0.0 if there were none."""
+    """The highest rate over that many seconds in which the line was busy, or 0.0."""
     length = _grains(seconds)
     sums = [0.0, *accumulate(counts)]
     busy = [0, *accumulate(count > 0 for count in counts)]

@@ -19,7 +19,7 @@ LEAST_KNOWN = 0.25
 
 @dataclass(frozen=True)
 class Reached:
-    """How long a download took, in units of the least time for a crowd of so many."""
+    """How long a download took, in units of the least time for a crowd of that size."""
 
     times: float
     crowd: int
@@ -56,7 +56,7 @@ class Pace:
         return None if self._rate is None else round(self._at_most(self._rate))
 
     def reached(self, fetched: int, now: float) -> Reached | None:
-        """How long it took to fetch so many bytes; None if too little is known of the lines."""
+        """How long it took to fetch that many bytes; None if too little is known of the lines."""
         self._pass(now)
         took = now - self._began
         if self._known <= LEAST_KNOWN * took:

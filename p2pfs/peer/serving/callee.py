@@ -21,7 +21,7 @@ MOST_ATTEMPTS = 32
 
 WINDOW = 10.0
 MOST_IN_WINDOW = 64
-"""Connections that are opened in so many seconds, whatever a tracker says."""
+"""Connections that are opened in that many seconds, whatever a tracker says."""
 
 
 class Callee:
@@ -30,7 +30,7 @@ class Callee:
     log = Logger()
 
     def __init__(self, reactor: Any, patience: Patience, serving: ServingFactory) -> None:
-        """``serving`` makes the protocols of these connections, and has room for so many."""
+        """``serving`` makes the protocols of these connections, as many as it has room for."""
         self._reactor = reactor
         self._patience = patience
         self._serving = serving

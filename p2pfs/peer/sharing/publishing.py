@@ -66,7 +66,7 @@ class Publication:
     stop: Event = field(default_factory=Event)
 
     def hashed(self, count: int) -> None:
-        """Told from any thread that so many more bytes are hashed."""
+        """Told from any thread how many more bytes are hashed."""
         with self._lock:
             self.done += count
 

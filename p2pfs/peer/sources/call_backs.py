@@ -42,7 +42,7 @@ class CallBacks:
         patience: Patience,
         announcer: Announcer,
     ) -> None:
-        """``entropy`` makes so many bytes that nobody can foresee."""
+        """``entropy`` makes that many bytes that nobody can foresee."""
         self._reactor = reactor
         self._entropy = entropy
         self._patience = patience

@@ -17,7 +17,7 @@ class SpareMemory:
         self.taken = 0
 
     def take(self, count: int) -> bool:
-        """Use so many bytes more; False when there is no room for them."""
+        """Use that many bytes more; False when there is no room for them."""
         if self.taken + count > self.most:
             return False
         self.taken += count

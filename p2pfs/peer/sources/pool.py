@@ -35,7 +35,7 @@ DENIAL_SECONDS = 10.0
 """How long a source's word that it lacks something outweighs the tracker's that it does not."""
 
 FAILURES_IN_A_ROW = 4
-"""After so many, bytes from a source do not count as progress until they make a whole chunk."""
+"""After that many failures, bytes count as progress only once they make a whole chunk."""
 
 
 @dataclass
