@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from p2pfs.peer.library.database import Database
+from p2pfs.peer.storage import Disk
 from p2pfs.testing import Host, Network
 from p2pfs.threads import in_thread
 
@@ -273,3 +275,12 @@ def test_a_dead_process_has_no_disk_any_more(host: Host) -> None:
             call()
     assert disk.open_files == []
     assert path.read_bytes() == b"1"
+
+
+def test_only_a_real_disk_makes_commits_wait(host: Host) -> None:
+    """What is synced on a simulated drive is safe already; a peer's real state file is synced."""
+    for disk, synchronous in ((Disk(), 2), (host.disk, 0)):
+        database = Database(disk, host.directory / f"state {synchronous}")
+        set_to = database._connection.execute("PRAGMA synchronous").fetchone()
+        database.close()
+        assert set_to == (synchronous,)

@@ -57,7 +57,6 @@ class Database:
                 self._connection.close()
                 raise _not_ours(path, version)
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
         except (sqlite3.Error, OSError) as error:
             raise StartupProblem(
                 f"The state file {path} cannot be used ({error}); mend its permissions, or move "
