@@ -42,10 +42,15 @@ def reachable(roots: Iterable[object], beyond: Iterable[object]) -> list[object]
     start = list(roots)
     seen = {id(thing): thing for thing in beyond}
     reached: list[object] = []
+    # Millions of things are of a few hundred types.
+    foreign: dict[type, bool] = {}
     waiting: list[Any] = [start]
     while waiting:
         thing = waiting.pop()
-        if id(thing) in seen or isinstance(thing, _FOREIGN):
+        kind = type(thing)
+        if kind not in foreign:
+            foreign[kind] = issubclass(kind, _FOREIGN)
+        if foreign[kind] or id(thing) in seen:
             continue
         seen[id(thing)] = thing
         reached.append(thing)

@@ -35,7 +35,7 @@ from tests.soak.truth import DOWNLOADS, Truth
 from tests.soak.watch import Watch
 from tests.soak.witness import WINDOW, Attempt, Witness
 
-HISTORIES = 90
+HISTORIES = 45
 """How many of those that `make soak` runs are run here, from seed 0 on."""
 
 TOGETHER = 3
