@@ -59,7 +59,7 @@ class Here:
     def __enter__(self): return self
     def __exit__(self, *args): pass
     def map(self, call, *values, chunksize): return map(planted, *values)
-soak.__main__.ProcessPoolExecutor = Here
+tests.soak.__main__.ProcessPoolExecutor = Here
 sys.exit(main())
 """
 
