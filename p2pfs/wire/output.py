@@ -14,6 +14,7 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
+from p2pfs.waiters import Waiters
 from p2pfs.wire.budget import Kept
 
 STALL_TIMEOUT = 60.0
@@ -51,7 +52,7 @@ class Output:
         self._kept = kept
         self._transport: ITransport | None = None
         self._latest_write = 0
-        self._waiting: list[Deferred[None]] = []
+        self._waiting: Waiters[None] = Waiters()
         self._deadline: IDelayedCall | None = None
         self.sent = 0
         """Bytes that were written so far."""
@@ -80,9 +81,7 @@ class Output:
         """Fires when the transport can take more; at once if it can now, or if it is gone."""
         if not self.blocked:
             return succeed(None)
-        waiting: Deferred[None] = Deferred()
-        self._waiting.append(waiting)
-        return waiting
+        return self._waiting.wait()
 
     def give_up(self) -> None:
         """Let somebody else be the transport's producer, until `take_up`."""
@@ -126,11 +125,9 @@ class Output:
         """The transport's buffer is empty again (or the connection is gone)."""
         if self.blocked:
             self.blocked = False
-            waiting, self._waiting = self._waiting, []
             self._stop_deadline()
             self._kept.set(0)
-            for deferred in waiting:
-                deferred.callback(None)
+            self._waiting.fire(None)
             self._sender.output_unblocked()
 
     def stopProducing(self) -> None:

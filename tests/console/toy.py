@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ProcessDone
 from twisted.internet.protocol import ProcessProtocol, connectionDone
 from twisted.python.failure import Failure
@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from p2pfs.console.command import Answer, Call, Command, CommandSet, Flag, Parameter, Progress
 from p2pfs.console.control.service import ControlService
 from p2pfs.errors import NotFound
+from p2pfs.waiters import Waiters
 
 TIMEOUT = 30
 PROJECT = Path(__file__).parents[2]
@@ -27,24 +28,18 @@ class Event:
 
     def __init__(self) -> None:
         self.count = 0
-        self._waiting: list[Deferred[None]] = []
+        self._waiting: Waiters[None] = Waiters()
 
     def happen(self) -> None:
         """It happened: wake those who wait."""
         self.count += 1
-        waiting, self._waiting = self._waiting, []
-        for deferred in waiting:
-            deferred.callback(None)
+        self._waiting.fire(None)
 
     def wait(self) -> Deferred[None]:
         """Fires when it happens, at once if it did already."""
-        deferred: Deferred[None] = Deferred()
         if self.count:
-            deferred.callback(None)
-        else:
-            self._waiting.append(deferred)
-            deferred.addTimeout(TIMEOUT, reactor)
-        return deferred
+            return succeed(None)
+        return self._waiting.wait().addTimeout(TIMEOUT, reactor)
 
 
 class Toy:

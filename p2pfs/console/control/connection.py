@@ -34,6 +34,7 @@ from p2pfs.console.control.messages import (
 from p2pfs.console.problems import Problem, problem_of
 from p2pfs.console.throttle import ThrottledReport
 from p2pfs.errors import Cancelled, MalformedMessage
+from p2pfs.waiters import Waiters
 
 PROGRESS_INTERVAL = 0.2
 # Seconds a client has to read its last lines once the daemon stops.
@@ -82,7 +83,7 @@ class ControlConnection(LineReceiver):
         self._stopping = False
         self._shutdown = False
         self._abort: IDelayedCall | None = None
-        self._ended: list[Deferred[None]] = []
+        self._ended: Waiters[None] = Waiters()
 
     @property
     def _wire(self) -> ITCPTransport:
@@ -91,9 +92,7 @@ class ControlConnection(LineReceiver):
 
     def when_ended(self) -> Deferred[None]:
         """Fires once the connection is closed and its command is over."""
-        ended: Deferred[None] = Deferred()
-        self._ended.append(ended)
-        return ended
+        return self._ended.wait()
 
     def stop(self) -> Deferred[None]:
         """Cancel the command that runs and close; fires like `when_ended`."""
@@ -245,6 +244,4 @@ class ControlConnection(LineReceiver):
             self._abort = self._reactor.callLater(GRACE, self._wire.abortConnection)
 
     def _end(self) -> None:
-        ended, self._ended = self._ended, []
-        for deferred in ended:
-            deferred.callback(None)
+        self._ended.fire(None)

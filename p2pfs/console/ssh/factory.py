@@ -29,6 +29,7 @@ from p2pfs.console.command import CommandSet
 from p2pfs.console.ssh.doors import Doorkeeper, Doors
 from p2pfs.console.ssh.keys import AuthorizedKeysFile, host_key
 from p2pfs.console.ssh.session import ConsoleUser
+from p2pfs.waiters import Waiters
 from p2pfs.wire import Notices
 
 TURNED_AWAY = "was turned away: too many connections to the SSH console have not logged in."
@@ -134,7 +135,7 @@ class ConsoleSSHFactory(SSHFactory):
         self.doors = doors
         self.keeper: Doorkeeper[_Transport] = Doorkeeper(doors)
         self._offences = Notices(reactor, self.log.warn)
-        self._closed: list[Deferred[None]] = []
+        self._closed: Waiters[None] = Waiters()
 
     def buildProtocol(self, addr: IAddress | None) -> _Transport | None:  # type: ignore[override]  # conch never turns anybody away
         host = host_of(addr)
@@ -161,8 +162,7 @@ class ConsoleSSHFactory(SSHFactory):
 
     def all_closed(self) -> Deferred[None]:
         """Fires when no connection is open any more."""
-        closed: Deferred[None] = Deferred()
-        self._closed.append(closed)
+        closed = self._closed.wait()
         self._tell_if_closed()
         return closed
 
@@ -174,9 +174,7 @@ class ConsoleSSHFactory(SSHFactory):
 
     def _tell_if_closed(self) -> None:
         if not self.connections:
-            waiting, self._closed = self._closed, []
-            for closed in waiting:
-                closed.callback(None)
+            self._closed.fire(None)
 
     def _user_auth(self) -> SSHUserAuthServer:
         server = SSHUserAuthServer()

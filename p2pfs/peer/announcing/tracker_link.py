@@ -20,6 +20,7 @@ from p2pfs.peer.announcing.introduction import Introduction
 from p2pfs.peer.announcing.tracker_client import Notice, TrackerClient
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.tasks import end_of
+from p2pfs.waiters import Waiters
 from p2pfs.wire import QUIET
 from p2pfs.wire.messages import NoticeReachable
 
@@ -75,7 +76,7 @@ class TrackerLink(Factory):
         self._introduction = introduction
         self._joined = joined
         self._on_notice = noticed
-        self._waiting: list[Deferred[None]] = []
+        self._waiting: Waiters[None] = Waiters()
         self._connection: TrackerClient | None = None
         patience = settings.patience
         self._pauses = backoffPolicy(
@@ -102,8 +103,7 @@ class TrackerLink(Factory):
         The Deferred fires once the tracker has answered, and fails with
         `TrackerUnavailable` if the first attempt does; attempts go on all the same.
         """
-        answered: Deferred[None] = Deferred()
-        self._waiting.append(answered)
+        answered = self._waiting.wait()
         self._keeping = Deferred.fromCoroutine(self._keep()).addErrback(self._defect)
         if self._routes is not None:
             self._known_routes = self._routes()
@@ -115,7 +115,7 @@ class TrackerLink(Factory):
         self._stopped = True
         if self._route_watch.running:
             self._route_watch.stop()
-        self._tell_waiting(TrackerUnavailable(f"This peer has left the tracker at {self.tracker}."))
+        self._waiting.fail(TrackerUnavailable(f"This peer has left the tracker at {self.tracker}."))
         for waiting in (self._connecting, self._pausing):
             if waiting is not None:
                 waiting.cancel()
@@ -143,8 +143,7 @@ class TrackerLink(Factory):
         """Try at once, unless the tracker can be asked; fires, or fails, as `start` says."""
         if self.client is not None:
             return succeed(None)
-        answered: Deferred[None] = Deferred()
-        self._waiting.append(answered)
+        answered = self._waiting.wait()
         self.hurry()
         return answered
 
@@ -241,7 +240,7 @@ class TrackerLink(Factory):
         self._registered_at = self._reactor.seconds()
         self.log.info("Joined the tracker at {tracker} as {me}", tracker=self.tracker, me=address)
         self._joined(self)
-        self._tell_waiting(None)
+        self._waiting.fire(None)
 
     def _noticed(self, notice: Notice) -> None:
         if isinstance(notice, NoticeReachable):
@@ -255,7 +254,7 @@ class TrackerLink(Factory):
             # Others cannot fetch from this peer, but it can still list and download.
             self.client = client
             self.log.warn("The tracker refused this peer: {reason}", reason=self.problem)
-        self._tell_waiting(failure.value)
+        self._waiting.fail(failure)
 
     def _disconnected(self, _: None, client: TrackerClient) -> None:
         if self._connection is client:
@@ -277,12 +276,4 @@ class TrackerLink(Factory):
             f"No tracker is reachable at {self.tracker} ({reason}); check that it runs, and the "
             "address."
         )
-        self._tell_waiting(TrackerUnavailable(self.problem))
-
-    def _tell_waiting(self, error: BaseException | None) -> None:
-        waiting, self._waiting = self._waiting, []
-        for deferred in waiting:
-            if error is None:
-                deferred.callback(None)
-            else:
-                deferred.errback(error)
+        self._waiting.fail(TrackerUnavailable(self.problem))

@@ -19,6 +19,7 @@ from p2pfs.peer.library.library import Holding
 from p2pfs.peer.library.store import LibraryStore, warn_not_recorded
 from p2pfs.peer.storage import Disk, PartFile, remove
 from p2pfs.threads import in_thread
+from p2pfs.waiters import Waiters
 
 SYNC_SECONDS = 2.0
 """How often a running download is put on record; also the most a power failure can undo."""
@@ -65,7 +66,7 @@ class Checkpointer:
         self._syncing = False
         self._timer = LoopingCall(self._sync)
         self._timer.clock = reactor
-        self._idle: list[Deferred[None]] = []
+        self._idle: Waiters[None] = Waiters()
         self.has_room: Callable[[], None] = _nobody_waits
         """Called when more may be written after `room` said no."""
         self.broken: Callable[[Failure], None] = warn_not_recorded
@@ -111,9 +112,7 @@ class Checkpointer:
             self._timer.stop()
         # Not for the timer's own Deferred: it may be its failure that leads here.
         if self._syncing:
-            idle: Deferred[None] = Deferred()
-            self._idle.append(idle)
-            await idle
+            await self._idle.wait()
 
     async def begin_anew(self) -> None:
         """Go on recording after `stop`, now that the chunks of the holding were checked."""
@@ -159,10 +158,9 @@ class Checkpointer:
 
     def _end_sync(self, result: Any) -> Any:
         self._syncing = False
-        idle, self._idle = self._idle, []
-        for deferred in idle:
-            deferred.callback(None)
-        if not idle:
+        if self._idle:
+            self._idle.fire(None)
+        else:
             self.has_room()
         return result
 

@@ -14,6 +14,7 @@ from p2pfs.peer.library.database import Database, Row, row
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage import Disk
 from p2pfs.threads import in_thread
+from p2pfs.waiters import Waiters
 
 _log = Logger()
 
@@ -30,9 +31,9 @@ class LibraryStore:
         self._path = path
         self._database: Database | None = None
         self._changes: dict[str, Row | None] = {}
-        self._waiting: list[Deferred[None]] = []
+        self._waiting: Waiters[None] = Waiters()
         self._writing = False
-        self._idle: list[Deferred[None]] = []
+        self._idle: Waiters[None] = Waiters()
 
     def load(self) -> list[Holding]:
         """What is on record; blocks, and is for the time before the reactor runs.
@@ -62,17 +63,14 @@ class LibraryStore:
     async def close(self) -> None:
         """Finish what is being written, and close the state file."""
         if self._writing:
-            idle: Deferred[None] = Deferred()
-            self._idle.append(idle)
-            await idle
+            await self._idle.wait()
         if self._database is not None:
             self._database.close()
             self._database = None
 
     def _change(self, name: str, record: Row | None) -> Deferred[None]:
-        done: Deferred[None] = Deferred()
         self._changes[name] = record
-        self._waiting.append(done)
+        done = self._waiting.wait()
         if not self._writing:
             self._write()
         return done
@@ -80,7 +78,7 @@ class LibraryStore:
     def _write(self) -> None:
         self._writing = True
         changes, self._changes = self._changes, {}
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, Waiters()
         job = in_thread(self._reactor, self._commit, changes)
         job.addBoth(self._written, waiting)
 
@@ -93,19 +91,16 @@ class LibraryStore:
             [name for name, record in changes.items() if record is None],
         )
 
-    def _written(self, result: Failure | None, waiting: list[Deferred[None]]) -> None:
+    def _written(self, result: Failure | None, waiting: Waiters[None]) -> None:
         self._writing = False
         if self._changes:
             self._write()
-        for done in waiting:
-            if isinstance(result, Failure):
-                done.errback(result)
-            else:
-                done.callback(None)
+        if isinstance(result, Failure):
+            waiting.fail(result)
+        else:
+            waiting.fire(None)
         if not self._writing:
-            idle, self._idle = self._idle, []
-            for deferred in idle:
-                deferred.callback(None)
+            self._idle.fire(None)
 
 
 def warn_not_recorded(failure: Failure) -> None:

@@ -37,6 +37,7 @@ from p2pfs.peer.storage import (
 )
 from p2pfs.tasks import end_of
 from p2pfs.threads import in_thread
+from p2pfs.waiters import Waiters
 
 MOST_TOLD = 10
 """Shares that the log names when many are withheld, or offered again, at the same time."""
@@ -78,7 +79,7 @@ class ShareWatcher:
         self._checks: dict[str, Deferred[None]] = {}
         self._stop = Event()
         self._is_restored = False
-        self._awaiting_restore: list[Deferred[None]] = []
+        self._awaiting_restore: Waiters[None] = Waiters()
         self._watch = LoopingCall(self._look_once)
         self._watch.clock = reactor
         self._watching: Deferred[Any] = succeed(None)
@@ -98,17 +99,13 @@ class ShareWatcher:
                 self._start_check(holding)
         self._withhold(away)
         self._is_restored = True
-        waiting, self._awaiting_restore = self._awaiting_restore, []
-        for deferred in waiting:
-            deferred.callback(None)
+        self._awaiting_restore.fire(None)
 
     def restored(self) -> Deferred[None]:
         """Fires when the library is what it was before the restart."""
         if self._is_restored:
             return succeed(None)
-        waiting: Deferred[None] = Deferred()
-        self._awaiting_restore.append(waiting)
-        return waiting
+        return self._awaiting_restore.wait()
 
     def watch(self, interval: float) -> None:
         """Look every ``interval`` seconds whether the shared files are what they were."""

@@ -29,6 +29,7 @@ from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources.call_backs import CallBacks
 from p2pfs.peer.sources.connection import OutOfReach, SourceConnection, SourceFactory
 from p2pfs.peer.sources.room import Room
+from p2pfs.waiters import Waiters
 from p2pfs.wire import QUIET
 
 DENIAL_SECONDS = 10.0
@@ -192,7 +193,7 @@ class SourcePool:
         self._patience = patience
         self._ready: dict[Address, ReadySource] = {}
         self._attempts: dict[Address, Deferred[Any]] = {}
-        self._waiters: dict[Address, list[Deferred[ReadySource]]] = {}
+        self._waiters: dict[Address, Waiters[ReadySource]] = {}
 
     def get(self, address: Address) -> Deferred[ReadySource]:
         """A connection to that address, opened and pinged if there is none yet.
@@ -202,8 +203,9 @@ class SourcePool:
         ready = self._ready.get(address)
         if ready is not None and not ready.connection.closed:
             return succeed(ready)
-        waiter: Deferred[ReadySource] = Deferred(partial(self._not_waited_for, address))
-        self._waiters.setdefault(address, []).append(waiter)
+        if address not in self._waiters:
+            self._waiters[address] = Waiters(partial(self._not_waited_for, address))
+        waiter = self._waiters[address].wait()
         if address not in self._attempts:
             attempt = Deferred.fromCoroutine(self._open(address))
             # Noted first: it may have failed at once, as for a host name that cannot be one.
@@ -268,22 +270,18 @@ class SourcePool:
             connection.abort()
             raise
 
-    def _not_waited_for(self, address: Address, waiter: Deferred[ReadySource]) -> None:
-        waiters = self._waiters.get(address, [])
-        if waiter in waiters:
-            waiters.remove(waiter)
-            if not waiters:
-                self._attempts[address].cancel()
+    def _not_waited_for(self, address: Address) -> None:
+        self._attempts[address].cancel()
 
     def _opened(self, result: ReadySource | Failure, address: Address) -> None:
         del self._attempts[address]
         if isinstance(result, ReadySource):
             self._ready[address] = result
-        for waiter in self._waiters.pop(address, []):
-            if isinstance(result, Failure):
-                waiter.errback(result)
-            else:
-                waiter.callback(result)
+        waiters = self._waiters.pop(address)
+        if isinstance(result, Failure):
+            waiters.fail(result)
+        else:
+            waiters.fire(result)
 
 
 def _unreachable(address: Address, error: Exception, patience: float) -> SourceFailed:

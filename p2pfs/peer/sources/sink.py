@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.peer.storage import PartFile
 from p2pfs.threads import in_thread
+from p2pfs.waiters import Waiters
 
 JOB_SIZE = 1 << 20
 """Bytes handed to a thread at a time; smaller jobs cost more in hand-overs than they gain."""
@@ -59,7 +60,7 @@ class ChunkSink:
         self._resumed: Callable[[], None] = _nothing
         self._busy = False
         self._failure: Failure | None = None
-        self._idle: list[Deferred[None]] = []
+        self._idle: Waiters[None] = Waiters()
 
     def attach(self, paused: Callable[[], None], resumed: Callable[[], None]) -> None:
         """Say whom to tell when to pause and when to resume sending."""
@@ -90,9 +91,7 @@ class ChunkSink:
         """Fires when nothing is being written any more."""
         if not self._busy:
             return succeed(None)
-        idle: Deferred[None] = Deferred()
-        self._idle.append(idle)
-        return idle
+        return self._idle.wait()
 
     def finish(self) -> Deferred[bytes]:
         """Fires with the 32-byte SHA-256 of what was written, or fails with `StorageProblem`."""
@@ -130,9 +129,7 @@ class ChunkSink:
             self._congested = False
             self._resumed()
         if not self._busy:
-            waiters, self._idle = self._idle, []
-            for waiter in waiters:
-                waiter.callback(None)
+            self._idle.fire(None)
 
 
 def _nothing() -> None:
