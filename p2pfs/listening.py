@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
@@ -18,7 +16,6 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IListeningPort,
     IProtocolFactory,
-    IReactorCore,
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
@@ -26,6 +23,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address, parse_port
 from p2pfs.errors import StartupProblem, UsageProblem
+from p2pfs.reactor import Reactor
 
 NONE = "none"
 """What an endpoint option says for "not yet, the console will tell"."""
@@ -37,7 +35,7 @@ _UNBINDABLE = (CannotListenError, OSError, OverflowError)
 
 
 def listen(
-    reactor: IReactorCore, description: str, factory: IProtocolFactory
+    reactor: Reactor, description: str, factory: IProtocolFactory
 ) -> Deferred[IListeningPort]:
     """Listen at a server endpoint such as ``tcp:6880``.
 
@@ -67,7 +65,7 @@ def listen(
     return listening.addErrback(explain)
 
 
-def client_endpoint(reactor: IReactorCore, description: str) -> IStreamClientEndpoint:
+def client_endpoint(reactor: Reactor, description: str) -> IStreamClientEndpoint:
     """The client endpoint of a string such as ``tcp:tracker.example:6880``.
 
     Raises `UsageProblem` when it cannot be read.
@@ -82,7 +80,7 @@ def client_endpoint(reactor: IReactorCore, description: str) -> IStreamClientEnd
     return endpoint
 
 
-def address_endpoint(reactor: Any, address: Address, timeout: float) -> IStreamClientEndpoint:
+def address_endpoint(reactor: Reactor, address: Address, timeout: float) -> IStreamClientEndpoint:
     """The client endpoint of an address, with ``timeout`` seconds to connect."""
     for is_literal, endpoint in (
         (isIPAddress, TCP4ClientEndpoint),

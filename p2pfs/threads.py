@@ -6,21 +6,23 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from p2pfs.errors import OutOfResources
+from p2pfs.reactor import Pool, ThreadedReactor
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 def in_thread(
-    reactor: Any, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs
+    reactor: ThreadedReactor, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs
 ) -> Deferred[_R]:
     """Run ``function`` in the thread pool of ``reactor``; the Deferred has its result.
 
@@ -54,7 +56,7 @@ class BackgroundThreads:
     consoles don't notice them.
     """
 
-    def __init__(self, reactor: Any, size: int) -> None:
+    def __init__(self, reactor: ThreadedReactor, size: int) -> None:
         self.size = size
         self._reactor = reactor
         self._pool = ThreadPool(0, size, "background")
@@ -80,13 +82,16 @@ class BackgroundThreads:
         return _in_pool(self._reactor, self._pool, work)
 
 
-def _in_pool(reactor: Any, pool: Any, work: Callable[[], _R]) -> Deferred[_R]:
+def _in_pool(reactor: ThreadedReactor, threads: Pool, work: Callable[[], _R]) -> Deferred[_R]:
     """Have ``work`` done in a pool, which starts a thread when none of its own is idle.
 
     When the system allows no further thread, it waits for one of those there are.
     """
+    # `deferToThreadPool` is typed more narrowly than it needs. What else it is told of a pool
+    # is of Twisted's own, the only one whose threads may fail to start.
+    pool, here = cast(ThreadPool, threads), cast(IReactorFromThreads, reactor)
     try:
-        done = deferToThreadPool(reactor, pool, work)
+        done = deferToThreadPool(here, pool, work)
     except (RuntimeError, MemoryError) as error:  # of `Thread.start`: the pool has dropped the work
         # It would wait at its stop for the end of the thread that never began.
         pool.threads[:] = [thread for thread in pool.threads if thread.ident is not None]
@@ -99,7 +104,7 @@ def _in_pool(reactor: Any, pool: Any, work: Callable[[], _R]) -> Deferred[_R]:
             )
         most, pool.max = pool.max, pool.workers
         try:
-            done = deferToThreadPool(reactor, pool, work)
+            done = deferToThreadPool(here, pool, work)
         finally:
             pool.max = most
     return done.addErrback(_explained)

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 from random import Random
+from typing import cast
 
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import MultiService
@@ -16,6 +17,7 @@ from twisted.web.static import File
 from p2pfs.errors import P2pfsError
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings
+from p2pfs.reactor import Reactor
 from p2pfs.tracker.service import TrackerService
 from p2pfs.tracker.settings import TrackerSettings
 
@@ -35,11 +37,12 @@ def web_server(
         listen=f"tcp:{peer}",
         share=[directory.absolute()],
     )
+    own = cast(Reactor, reactor)  # Twisted's type does not say all that its reactors offer
     services = MultiService()
     for service in (
         site,
-        TrackerService(reactor, of_tracker, Random()),
-        PeerService(reactor, of_peer, Random()),
+        TrackerService(own, of_tracker, Random()),
+        PeerService(own, of_peer, Random()),
     ):
         service.setServiceParent(services)
     return services

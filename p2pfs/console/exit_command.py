@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from p2pfs.console.command import Answer, Call, Command, ReportProgress
+from p2pfs.reactor import Reactor
 
 
-def exit_command(reactor: Any, daemon: str) -> Command:
+def exit_command(reactor: Reactor, daemon: str) -> Command:
     """``exit`` for a daemon that people call ``daemon``."""
 
     async def work(call: Call, report: ReportProgress) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -25,6 +25,7 @@ from p2pfs.daemon.state_directory import StateDirectory
 from p2pfs.daemon.steady_reactor import steady_reactor
 from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import listen
+from p2pfs.reactor import Reactor
 
 if TYPE_CHECKING:  # see `Daemon.offer_consoles`
     from p2pfs.console.ssh.factory import ConsoleSSHFactory
@@ -42,7 +43,7 @@ class Daemon(MultiService):
 
     log = Logger()
 
-    def __init__(self, reactor: Any, state: Path) -> None:
+    def __init__(self, reactor: Reactor, state: Path) -> None:
         """``reactor`` gives time, connections and threads; ``state`` is the state directory."""
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's is not annotated
         self.reactor = reactor
@@ -216,7 +217,7 @@ class DaemonOptions(Options):
         return None if value is None else Path(value).expanduser().absolute()
 
 
-def run_under_twistd(name: str, build: Callable[[Any], Daemon]) -> Daemon:
+def run_under_twistd(name: str, build: Callable[[Reactor], Daemon]) -> Daemon:
     """Build and open a daemon for twistd; a problem becomes one line and exit status 1.
 
     ``build`` makes it for the reactor that it is given.

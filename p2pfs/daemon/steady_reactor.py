@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import cast
 
 from twisted.internet.main import installReactor
 from twisted.logger import Logger
+from zope.interface import implementer
+
+from p2pfs.reactor import Reactor
 
 if sys.platform == "linux":
     from twisted.internet.epollreactor import EPollReactor as UsualReactor
@@ -17,6 +20,7 @@ else:
 _log = Logger()
 
 
+@implementer(Reactor)
 class SteadyReactor(UsualReactor):
     """A reactor whose timers wait as long as they should when the clock is set.
 
@@ -27,7 +31,7 @@ class SteadyReactor(UsualReactor):
     seconds = staticmethod(time.monotonic)
 
 
-def steady_reactor() -> Any:
+def steady_reactor() -> Reactor:
     """The reactor of this process: a `SteadyReactor`, unless another one is there already.
 
     twistd installs another when it is told to with ``--reactor``; the log then says what
@@ -44,4 +48,4 @@ def steady_reactor() -> Any:
             "wrong. Start twistd without --reactor.",
             kind=type(reactor).__name__,
         )
-    return reactor
+    return cast(Reactor, reactor)  # others offer the same, but do not say so

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from p2pfs.peer.storage import Disk
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import BackgroundThreads, Threads
 
 
@@ -24,7 +24,7 @@ class Machine:
     """Something that changes when the machine gets another address or route, if it can tell."""
 
 
-def this_machine(reactor: Any) -> Machine:
+def this_machine(reactor: ThreadedReactor) -> Machine:
     """The real one: its disk, and a thread for each of its cores."""
     return Machine(Disk(), BackgroundThreads(reactor, os.cpu_count() or 1), routes=_routes)
 

@@ -31,6 +31,7 @@ from p2pfs.peer.serving import Callee, Deliveries, ServingFactory, ServingHooks,
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.sharing import Publisher, ShareWatcher
 from p2pfs.peer.sources import CallBacks, Room
+from p2pfs.reactor import Reactor
 from p2pfs.tasks import end_of
 from p2pfs.wire.messages import NoticeCallBack, NoticeReachable
 
@@ -48,7 +49,7 @@ class Peer:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         settings: PeerSettings,
         random: Random,
         machine: Machine,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from p2pfs.daemon import Daemon, DaemonOptions, Descriptors, free_descriptors, run_under_twistd
 from p2pfs.paths import default_state_directory
 from p2pfs.peer.rates import parse_rate
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import DEFAULT_LISTEN, DEFAULT_TRACKER, PeerSettings
+from p2pfs.reactor import Reactor
 
 
 class Options(DaemonOptions):
@@ -47,7 +47,7 @@ class Options(DaemonOptions):
 def make_service(options: Options) -> Daemon:
     """The peer that the options describe."""
 
-    def build(reactor: Any) -> PeerService:
+    def build(reactor: Reactor) -> PeerService:
         settings = PeerSettings(
             state=options.path("state") or default_state_directory("peer", os.environ),
             tracker=options["tracker"],

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from random import Random
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
@@ -22,6 +21,7 @@ from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.machine import Machine, this_machine
 from p2pfs.peer.peer import Peer
 from p2pfs.peer.settings import PeerSettings
+from p2pfs.reactor import Reactor
 
 KEY_FILE = "peer_key"
 
@@ -33,7 +33,7 @@ class PeerService(Daemon):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         settings: PeerSettings,
         random: Random,
         machine: Machine | None = None,

@@ -8,10 +8,14 @@ from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from p2pfs.reactor import ThreadedReactor
 
 _Job = tuple[Callable[[bool, Any], None], Callable[[], Any]]
 
 
+@implementer(ThreadedReactor)
 class InlineReactor(Clock):
     """Time passes when it is advanced; work for threads is done at once, or by `run_job` if `held`.
 
@@ -36,9 +40,9 @@ class InlineReactor(Clock):
         if not self.held:
             self.run_job()
 
-    def callFromThread(self, work: Callable[..., Any], *args: Any) -> None:
+    def callFromThread(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         """As of a reactor."""
-        work(*args)
+        work(*args, **kwargs)
 
     def run_job(self) -> bool:
         """Do the work that waits longest; False when there is none."""

@@ -11,13 +11,10 @@ from twisted.internet.interfaces import (
     IHostnameResolver,
     IListeningPort,
     IProtocolFactory,
-    IReactorPluggableNameResolver,
-    IReactorTCP,
-    IReactorTime,
-    IReactorUNIX,
 )
 from zope.interface import implementer
 
+from p2pfs.reactor import Reactor
 from p2pfs.testing.connecting import Attempt, Connector, Names, SimulatedPort
 from p2pfs.testing.threads import SimulatedThreads
 from p2pfs.testing.transport import LOOPBACK
@@ -26,7 +23,7 @@ if TYPE_CHECKING:  # a host makes its reactor, so it imports this module
     from p2pfs.testing.network import Host
 
 
-@implementer(IReactorTime, IReactorTCP, IReactorUNIX, IReactorPluggableNameResolver)
+@implementer(Reactor)
 class HostReactor:
     """Time, TCP, UNIX sockets and threads of one process on a simulated host.
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
+
+from p2pfs.threads import in_thread
 
 if TYPE_CHECKING:  # a reactor has threads, so it imports this module
     from p2pfs.testing.reactor import HostReactor
@@ -45,9 +46,7 @@ class SimulatedThreads:
 
     def run(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_R]:
         """Do something; the Deferred has its result."""
-        reactor: Any = self._reactor
-        threads: Any = self
-        return deferToThreadPool(reactor, threads, function, *args, **kwargs)
+        return in_thread(self._reactor, function, *args, **kwargs)
 
     def start(self) -> None:
         """Nothing is to be started."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from random import Random
-from typing import Any
 
 from p2pfs.daemon import Daemon, DaemonOptions, Descriptors, free_descriptors, run_under_twistd
 from p2pfs.paths import default_state_directory
+from p2pfs.reactor import Reactor
 from p2pfs.tracker.service import TrackerService
 from p2pfs.tracker.settings import DEFAULT_LISTEN, TrackerSettings
 
@@ -42,7 +42,7 @@ class Options(DaemonOptions):
 def make_service(options: Options) -> Daemon:
     """The tracker that the options describe."""
 
-    def build(reactor: Any) -> TrackerService:
+    def build(reactor: Reactor) -> TrackerService:
         settings = TrackerSettings(
             state=options.path("state") or default_state_directory("tracker", os.environ),
             listen=options["listen"] or [DEFAULT_LISTEN],

@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import parse_address
 from p2pfs.listening import address_endpoint
+from p2pfs.reactor import Reactor
 from p2pfs.tracker.members import Member
 from p2pfs.wire import MessageProtocol
 from p2pfs.wire import messages as m
@@ -69,7 +70,7 @@ class Prober:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         entropy: Callable[[int], bytes],
         concluded: Callable[[str, Member | None], None],
     ) -> None:

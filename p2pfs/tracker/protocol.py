@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address, is_private, is_wildcard, parse_address
 from p2pfs.errors import InvalidAddress, P2pfsError, Refused
 from p2pfs.identity import NONCE_SIZE, fingerprint, is_proof
+from p2pfs.reactor import Reactor
 from p2pfs.tracker.calls import Calls
 from p2pfs.tracker.crowds import Crowds, Outlook
 from p2pfs.tracker.directory import Directory, ListedFile
@@ -305,7 +306,7 @@ class TrackerFactory(Reception[TrackerProtocol]):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         directory: Directory,
         random: Random,
         allow_announced_host: bool = False,

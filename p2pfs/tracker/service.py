@@ -6,12 +6,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from random import Random
-from typing import Any
 
 from twisted.internet.interfaces import IListeningPort
 
 from p2pfs.daemon import Daemon
 from p2pfs.listening import NONE
+from p2pfs.reactor import Reactor
 from p2pfs.tracker.commands import tracker_commands
 from p2pfs.tracker.settings import TrackerSettings
 from p2pfs.tracker.tracker import Tracker
@@ -22,7 +22,7 @@ class TrackerService(Daemon):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         settings: TrackerSettings,
         random: Random,
         entropy: Callable[[int], bytes] = os.urandom,

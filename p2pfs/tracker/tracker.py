@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import Random
-from typing import Any
 
+from p2pfs.reactor import Reactor
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.protocol import TrackerFactory
 from p2pfs.tracker.settings import TrackerSettings
@@ -17,7 +17,7 @@ class Tracker:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         settings: TrackerSettings,
         random: Random,
         entropy: Callable[[int], bytes],

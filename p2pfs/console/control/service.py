@@ -15,23 +15,20 @@ from pathlib import Path
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTime, IReactorUNIX
+from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.internet.protocol import Factory
 
 from p2pfs.console.command import CommandSet
 from p2pfs.console.control.connection import ControlConnection
 from p2pfs.console.control.messages import MAX_SOCKET_PATH_BYTES, socket_path_fits
 from p2pfs.errors import StartupProblem
-
-
-class ControlReactor(IReactorTime, IReactorUNIX):
-    """What the control socket asks of its reactor: time, and UNIX sockets."""
+from p2pfs.reactor import Reactor
 
 
 class _ControlFactory(Factory):
     noisy = False
 
-    def __init__(self, reactor: ControlReactor, commands: CommandSet) -> None:
+    def __init__(self, reactor: Reactor, commands: CommandSet) -> None:
         self._reactor = reactor
         self._commands = commands
         self.connections: set[ControlConnection] = set()
@@ -49,7 +46,7 @@ class ControlService(Service):
 
     name = "control"
 
-    def __init__(self, reactor: ControlReactor, path: Path, commands: CommandSet) -> None:
+    def __init__(self, reactor: Reactor, path: Path, commands: CommandSet) -> None:
         """The caller holds the lock of the directory that ``path`` is in."""
         self._reactor = reactor
         self._path = path

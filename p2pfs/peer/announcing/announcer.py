@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import takewhile
 from random import Random
-from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
@@ -24,6 +23,7 @@ from p2pfs.peer.announcing.witness import Witness
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rates import Bandwidths
 from p2pfs.peer.settings import PeerSettings
+from p2pfs.reactor import Reactor
 from p2pfs.wire.messages import ReplyFileLocation
 
 BATCH_SECONDS = 1.0
@@ -55,7 +55,7 @@ class Announcer:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         random: Random,
         settings: PeerSettings,
         library: Library,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from p2pfs.errors import P2pfsError
@@ -30,7 +30,7 @@ class Refusals:
     log = Logger()
 
     def __init__(
-        self, reactor: Any, library: Library, announce: Callable[[Holding], Deferred[None]]
+        self, reactor: IReactorTime, library: Library, announce: Callable[[Holding], Deferred[None]]
     ) -> None:
         """``announce`` offers a share; what comes of it is to be told to this."""
         self._reactor = reactor

@@ -19,6 +19,7 @@ from p2pfs.listening import client_endpoint
 from p2pfs.peer.announcing.introduction import Introduction
 from p2pfs.peer.announcing.tracker_client import Notice, TrackerClient
 from p2pfs.peer.settings import PeerSettings
+from p2pfs.reactor import Reactor
 from p2pfs.tasks import end_of
 from p2pfs.waiters import Waiters
 from p2pfs.wire import QUIET
@@ -48,7 +49,7 @@ class TrackerLink(Factory):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         random: Random,
         settings: PeerSettings,
         tracker: str,

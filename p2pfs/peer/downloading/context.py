@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.policy import Experience, Intake
 from p2pfs.peer.rates import Bandwidth, RateLimit
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources import CallBacks, Room, SpareMemory
+from p2pfs.reactor import Reactor
 
 
 @dataclass(frozen=True)
 class DownloadContext:
     """What every download of a peer works with."""
 
-    reactor: Any
+    reactor: Reactor
     random: Random
     patience: Patience
     max_sources: int

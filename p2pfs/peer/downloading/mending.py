@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -14,6 +12,7 @@ from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.job import Job
 from p2pfs.peer.library import Checkpointer, Holding, Library
 from p2pfs.peer.storage import right_chunks_of
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import in_thread
 
 AT_LEAST_BETWEEN = 30.0
@@ -31,7 +30,7 @@ class Mending:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: ThreadedReactor,
         announcer: Announcer,
         library: Library,
         job: Job,

@@ -17,6 +17,7 @@ from p2pfs.peer.downloading.places import Directory, Place
 from p2pfs.peer.library import Library
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import explained
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.tasks import detached
 from p2pfs.threads import in_thread
 
@@ -112,7 +113,7 @@ class Trees:
     """Downloads whole directories, some files at a time, over shared connections."""
 
     def __init__(
-        self, reactor: object, downloads: Downloads, library: Library, announcer: Announcer
+        self, reactor: ThreadedReactor, downloads: Downloads, library: Library, announcer: Announcer
     ) -> None:
         self._reactor = reactor
         self._downloads = downloads

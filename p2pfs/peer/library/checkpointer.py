@@ -18,6 +18,7 @@ from p2pfs.errors import StorageProblem
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.library.store import LibraryStore, warn_not_recorded
 from p2pfs.peer.storage import Disk, PartFile, remove
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import in_thread
 from p2pfs.waiters import Waiters
 
@@ -48,7 +49,7 @@ class Checkpointer:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: ThreadedReactor,
         disk: Disk,
         store: LibraryStore,
         journals: Path,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -13,6 +12,7 @@ from p2pfs.errors import StorageProblem
 from p2pfs.peer.library.database import Database, Row, row
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage import Disk
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import in_thread
 from p2pfs.waiters import Waiters
 
@@ -25,7 +25,7 @@ class LibraryStore:
     While one commit is written, further changes gather for the next.
     """
 
-    def __init__(self, reactor: Any, disk: Disk, path: Path) -> None:
+    def __init__(self, reactor: ThreadedReactor, disk: Disk, path: Path) -> None:
         self._reactor = reactor
         self._disk = disk
         self._path = path

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
 from twisted.logger import Logger
@@ -14,6 +12,7 @@ from p2pfs.errors import InvalidAddress
 from p2pfs.listening import address_endpoint
 from p2pfs.peer.serving.serving import ServingFactory, ServingProtocol
 from p2pfs.peer.settings import Patience
+from p2pfs.reactor import Reactor
 from p2pfs.wire import messages as m
 
 MOST_ATTEMPTS = 32
@@ -29,7 +28,7 @@ class Callee:
 
     log = Logger()
 
-    def __init__(self, reactor: Any, patience: Patience, serving: ServingFactory) -> None:
+    def __init__(self, reactor: Reactor, patience: Patience, serving: ServingFactory) -> None:
         """``serving`` makes the protocols of these connections, as many as it has room for."""
         self._reactor = reactor
         self._patience = patience

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -13,6 +12,7 @@ from p2pfs.peer.library import Holding
 from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.serving.file_sender import FileSender, can_send_files
 from p2pfs.peer.storage import ChunkReader
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import in_thread
 from p2pfs.wire import Budget, MessageProtocol
 from p2pfs.wire import messages as m
@@ -32,6 +32,7 @@ class ChunkSender:
 
     def __init__(
         self,
+        reactor: ThreadedReactor,
         connection: MessageProtocol,
         limit: RateLimit,
         budget: Budget,
@@ -39,7 +40,7 @@ class ChunkSender:
     ) -> None:
         """``sent`` is told the bytes that went out."""
         self._connection = connection
-        self._reactor: Any = connection.reactor
+        self._reactor = reactor
         self._host = connection.host
         self._limit = limit
         self._budget = budget

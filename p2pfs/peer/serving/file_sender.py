@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.storage import ChunkReader
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import in_thread
 
 PORTION = 1 << 20
@@ -35,7 +36,7 @@ class FileSender:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: ThreadedReactor,
         transport: Any,
         reader: ChunkReader,
         limit: RateLimit,

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -23,6 +22,7 @@ from p2pfs.peer.serving.offers import Offers
 from p2pfs.peer.serving.sending import Sending
 from p2pfs.peer.sources import Expected
 from p2pfs.peer.storage import ChunkReader, Disk, FileAway, FileChanged
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import in_thread
 from p2pfs.wire import HostRates, MessageProtocol, Notices, Reception, set_tcp_options
 from p2pfs.wire import messages as m
@@ -94,7 +94,9 @@ class ServingProtocol(MessageProtocol):
         self._is_new = True
         self._idle_timer: IDelayedCall | None = None
         self._unsent = USUAL_UNSENT
-        self._sender = ChunkSender(self, factory.limit, factory.budget, factory.count_upload)
+        self._sender = ChunkSender(
+            factory.reactor, self, factory.limit, factory.budget, factory.count_upload
+        )
         self.at_work: Deferred[None] | None = None
 
     # Incoming
@@ -317,7 +319,7 @@ class ServingFactory(Reception[ServingProtocol]):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: ThreadedReactor,
         disk: Disk,
         library: Library,
         changed: Callable[[Holding, FileChanged], None],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Event
-from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
@@ -13,6 +12,7 @@ from twisted.python.failure import Failure
 from p2pfs.errors import Cancelled, StorageProblem
 from p2pfs.peer.library import Holding
 from p2pfs.peer.storage import ChunkReader, Disk, FileChanged, is_right
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.tasks import end_of
 from p2pfs.threads import in_thread
 
@@ -35,7 +35,7 @@ class Doubts:
     log = Logger()
 
     def __init__(
-        self, reactor: Any, disk: Disk, wrong: Callable[[Holding, FileChanged], None]
+        self, reactor: ThreadedReactor, disk: Disk, wrong: Callable[[Holding, FileChanged], None]
     ) -> None:
         """``wrong`` is called with each holding that has a wrong chunk, and what is wrong."""
         self._reactor = reactor

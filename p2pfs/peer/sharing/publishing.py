@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
@@ -31,6 +31,7 @@ from p2pfs.peer.library import Holding, Library, LibraryStore
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.sharing.share_watcher import ShareWatcher
 from p2pfs.peer.storage import Disk, FileHasher, Stamp, explained, is_part_name
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
 
@@ -80,7 +81,7 @@ class Publisher:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: ThreadedReactor,
         machine: Machine,
         library: Library,
         store: LibraryStore,

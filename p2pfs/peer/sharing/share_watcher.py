@@ -35,6 +35,7 @@ from p2pfs.peer.storage import (
     remove,
     remove_part,
 )
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.tasks import end_of
 from p2pfs.threads import in_thread
 from p2pfs.waiters import Waiters
@@ -58,7 +59,7 @@ class ShareWatcher:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: ThreadedReactor,
         disk: Disk,
         library: Library,
         store: LibraryStore,

@@ -7,10 +7,10 @@ and serves on that connection as if the downloader had opened it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
@@ -37,7 +37,7 @@ class CallBacks:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         entropy: Callable[[int], bytes],
         patience: Patience,
         announcer: Announcer,

@@ -29,6 +29,7 @@ from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources.call_backs import CallBacks
 from p2pfs.peer.sources.connection import OutOfReach, SourceConnection, SourceFactory
 from p2pfs.peer.sources.room import Room
+from p2pfs.reactor import Reactor
 from p2pfs.waiters import Waiters
 from p2pfs.wire import QUIET
 
@@ -169,7 +170,7 @@ class SourcePool:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         patience: Patience,
         limit: RateLimit,
         bandwidth: Bandwidth,

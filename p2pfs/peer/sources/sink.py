@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from p2pfs.peer.storage import PartFile
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import in_thread
 from p2pfs.waiters import Waiters
 
@@ -40,7 +41,12 @@ class ChunkSink:
     """
 
     def __init__(
-        self, reactor: Any, part: PartFile, offset: int, length: int, job_size: int = JOB_SIZE
+        self,
+        reactor: ThreadedReactor,
+        part: PartFile,
+        offset: int,
+        length: int,
+        job_size: int = JOB_SIZE,
     ) -> None:
         """A sink for ``length`` bytes that belong ``offset`` bytes into the part file.
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from math import inf
 from random import Random
+from typing import cast
 
 from p2pfs.addresses import parse_address
 from p2pfs.chunks import ChunkSet
+from p2pfs.reactor import Reactor
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.protocol import TrackerFactory, TrackerProtocol
@@ -99,7 +101,9 @@ class _Scene:
     def __init__(self) -> None:
         self.clock = InlineReactor()
         self.directory = Directory()
-        self.factory = TrackerFactory(self.clock, self.directory, Random(1))
+        # Connections are for probes of those that prove a key, which chance does not.
+        reactor = cast(Reactor, self.clock)
+        self.factory = TrackerFactory(reactor, self.directory, Random(1))
         self.peers: dict[int, _Peer] = {}
         self.gone: list[_Peer] = []
 
