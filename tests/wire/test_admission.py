@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 from hypothesis import settings
@@ -160,3 +161,18 @@ def test_connections_that_come_and_go_leave_nothing() -> None:
         admission.add("host", number, 0)
         admission.remove(number)
     assert len(admission._looks) < 20
+
+
+def test_a_connection_takes_little_memory() -> None:
+    """Half a kilobyte at most, also where each is its host's only one."""
+    hosts = [(f"host {number}", object()) for number in range(1000)]
+    tracemalloc.start()
+    try:
+        admission: Admission[object] = Admission(len(hosts))
+        for host, connection in hosts:
+            admission.add(host, connection, 0.0)
+            admission.settle(connection)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / len(hosts) < 512
