@@ -30,7 +30,7 @@ from p2pfs.errors import P2pfsError
 from tests.daemons.process import MIB, DaemonProcess, sha256
 
 KILL_AT = 0.3
-"""The share of a download at which the publisher is killed."""
+"""The portion of a download at which the publisher is killed."""
 ATTEMPTS = 3  # each with a file twice as large, as long as it is through too soon
 PATIENCE = 20.0
 """Seconds a daemon may take to start, and to stop."""

@@ -19,7 +19,7 @@ class Outcome:
     overhead: float = 0.0
     """What all peers sent to one another beyond a copy for each, in copies for each."""
     curves: list[list[tuple[float, float]]] = field(default_factory=list)
-    """For each peer, or some of them, times and the share of the file it had."""
+    """For each peer, or some of them, times and the part of the file it had."""
     own_times: list[float] = field(default_factory=list)
     """How long each took from its own begin, the quickest first, if not all began at once."""
     copy_time: float | None = None

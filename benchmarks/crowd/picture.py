@@ -11,7 +11,7 @@ WIDTH, HEIGHT, MARGIN = 720, 360, 48
 def picture(
     title: str, curves: Sequence[Sequence[tuple[float, float]]], bound: float, end: float
 ) -> str:
-    """One line for each peer: its share of the file over time, up to ``end`` seconds.
+    """One line for each peer: its part of the file over time, up to ``end`` seconds.
 
     The ``bound`` is marked: nobody's last chunk can be there before.
     """
@@ -19,8 +19,8 @@ def picture(
     def x(seconds: float) -> float:
         return MARGIN + (WIDTH - 2 * MARGIN) * seconds / end
 
-    def y(share: float) -> float:
-        return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * share
+    def y(part: float) -> float:
+        return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * part
 
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
@@ -35,7 +35,7 @@ def picture(
         f'<text x="{x(bound) + 4:.1f}" y="{y(0) - 6:.1f}" fill="red">bound {bound:.1f} s</text>',
     ]
     for curve in curves:
-        points = " ".join(f"{x(seconds):.1f},{y(share):.1f}" for seconds, share in curve)
+        points = " ".join(f"{x(seconds):.1f},{y(part):.1f}" for seconds, part in curve)
         lines.append(
             f'<polyline points="{points}" fill="none" stroke="steelblue" stroke-opacity="0.6"/>'
         )

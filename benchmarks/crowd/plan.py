@@ -52,9 +52,9 @@ class Guest:
     begins: float = 0.0
     """When it asks for the file."""
     dies_at: float | None = None
-    """The share of what it wants at which its process is killed."""
+    """The part of what it wants at which its process is killed."""
     stops_at: float | None = None
-    """The share at which its user cancels the download, and leaves what came to be served."""
+    """The part at which its user cancels the download, and leaves what came to be served."""
     measured: bool = True
     """Whether it is waited for, and its time counts."""
     site: int = 0

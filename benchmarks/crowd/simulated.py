@@ -196,17 +196,17 @@ class _Gathering:
             self._note(f"the source's power failed, after {self._copies_of_source:.2f} copies")
 
     def _look_after(self, peer: _Peer) -> None:
-        share, guest = peer.done / self._real_size, peer.guest
+        part, guest = peer.done / self._real_size, peer.guest
         if peer.gone:
             return
-        if guest.dies_at is not None and share >= guest.dies_at:
+        if guest.dies_at is not None and part >= guest.dies_at:
             peer.gone, peer.work = True, None
             peer.host.kill()
-            self._note(f"a peer was killed with {share:.2f} of it")
-        elif guest.stops_at is not None and share >= guest.stops_at and peer.work is not None:
+            self._note(f"a peer was killed with {part:.2f} of it")
+        elif guest.stops_at is not None and part >= guest.stops_at and peer.work is not None:
             peer.gone = True
             peer.work.cancel()
-            self._note(f"a peer cancelled, and serves {share:.2f} of it")
+            self._note(f"a peer cancelled, and serves {part:.2f} of it")
 
     def _note(self, what: str) -> None:
         self._outcome.events.append((self._now, what))

@@ -24,7 +24,7 @@ class Link:
     """One direction of a host's network interface.
 
     Segments pass one at a time, and the flows that have one take turns: that is
-    fair queueing, as close to an equal share for each connection as segments allow.
+    fair queueing, as close to an equal part for each connection as segments allow.
     """
 
     def __init__(self, timeline: Timeline, rate: float | None) -> None:

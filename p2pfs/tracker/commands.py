@@ -13,7 +13,7 @@ from p2pfs.console.command import Answer, Call, Command, CommandSet, Parameter, 
 from p2pfs.console.exit_command import exit_command
 from p2pfs.console.rendering import size_text, table
 from p2pfs.listening import bound_address, tcp_endpoint_string
-from p2pfs.tracker.crowd import Standing
+from p2pfs.tracker.crowd import CrowdFigures
 from p2pfs.tracker.tracker import Tracker
 
 _REACH = {True: "yes", False: "no", None: "not known"}
@@ -103,7 +103,7 @@ class _TrackerConsole:
                 "chunks": listed.info.totalchunknum,
                 "holders": len(listed.holders),
                 "whole_copies": listed.whole_copies,
-                "crowd": _crowd(crowds.standing(listed, now)),
+                "crowd": _crowd(crowds.figures(listed, now)),
             }
             for name, listed in ((name, directory[name]) for name in directory)
         ]
@@ -129,15 +129,15 @@ class _TrackerConsole:
         return Answer(data, table(["peer", "chunks", "which"], rows))
 
 
-def _crowd(standing: Standing | None) -> dict[str, Any] | None:
-    """How it stands with a file's crowd, for scripts; what is not known is None."""
-    if standing is None:
+def _crowd(figures: CrowdFigures | None) -> dict[str, Any] | None:
+    """How a file's crowd gets on, for scripts; what is not known is None."""
+    if figures is None:
         return None
     return {
-        "present": standing.present,
-        "finished": standing.finished,
-        "times_least": None if standing.ratio is None else round(standing.ratio, 3),
-        "share": None if standing.share is None else round(standing.share, 3),
+        "present": figures.present,
+        "finished": figures.finished,
+        "times_least": None if figures.ratio is None else round(figures.ratio, 3),
+        "share": None if figures.portion is None else round(figures.portion, 3),
     }
 
 
@@ -145,9 +145,9 @@ def _crowd_text(crowd: dict[str, Any] | None) -> str:
     if crowd is None:
         return ""
     have = f"{crowd['finished']} of {crowd['finished'] + crowd['present']} have it"
-    times, share = crowd["times_least"], crowd["share"]
+    times, portion = crowd["times_least"], crowd["share"]
     if crowd["present"]:
-        known = None if share is None else f"at {100 * share:.0f} % of the possible rate"
+        known = None if portion is None else f"at {100 * portion:.0f} % of the possible rate"
         return f"{have}, {known or 'the possible rate is not known'}"
     known = None if times is None else f"in {times:.2f} times the least time"
     return f"{have}, {known or 'the least time is not known'}"

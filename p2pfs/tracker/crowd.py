@@ -51,8 +51,8 @@ LEAST_KNOWN = 0.25
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How it stands with a crowd, or how it stood at its end."""
+class CrowdFigures:
+    """How a crowd gets on, or how it got on by its end."""
 
     present: int
     """Those who lack something still."""
@@ -63,7 +63,7 @@ class Standing:
 
     That is what could have come by then, over what came. None if it is not known.
     """
-    share: float | None
+    portion: float | None
     """The part of the possible rate at which those present are served; None if not known."""
 
 
@@ -80,7 +80,7 @@ class _Downloader:
         self.seen = 0.0
 
 
-class _Account(NamedTuple):
+class _Tally(NamedTuple):
     """What came by a moment, and what could have come in the time of which that is known."""
 
     at: float
@@ -88,7 +88,7 @@ class _Account(NamedTuple):
     possible: float = 0.0
     known: float = 0.0
 
-    def rate(self, since: _Account) -> float | None:
+    def rate(self, since: _Tally) -> float | None:
         """What was possible on average since then; None if too little is known of it."""
         known = self.known - since.known
         if known <= LEAST_KNOWN * (self.at - since.at):
@@ -120,7 +120,7 @@ class Crowd:
         self._finishers_up = 0
         self._finished = 0
         self._ratio: float | None = None
-        self._account = self._began = _Account(now)
+        self._tally = self._began = _Tally(now)
         self._marks = [self._began]
         # Those that have told nothing since the last of these moments.
         self._awaited: dict[str, None] = dict.fromkeys(self._downloaders)
@@ -161,9 +161,9 @@ class Crowd:
             if len(self._downloaders) == 1 and not self._finished:
                 self._begin(now)
         else:
-            account = self._account
-            came = account.came + held - member.held
-            self._account = _Account(now, came, account.possible, account.known)
+            tally = self._tally
+            came = tally.came + held - member.held
+            self._tally = _Tally(now, came, tally.possible, tally.known)
             self._awaited.pop(peer, None)
             self._mark()
         member.held = held
@@ -203,18 +203,18 @@ class Crowd:
         together = self._together(count, sources, up)
         return None if together is None else max(together, self._reached) / count
 
-    def standing(self, now: float) -> Standing | None:
-        """How it stands; None if there has been no crowd."""
+    def figures(self, now: float) -> CrowdFigures | None:
+        """How it gets on; None if there has been no crowd."""
         self._advance(now)
         self._mark()
         if not self._downloaders and not self._finished:
             return None
-        return Standing(len(self._downloaders), self._finished, self._ratio, self._share)
+        return CrowdFigures(len(self._downloaders), self._finished, self._ratio, self._portion)
 
     # Inside
 
     @property
-    def _share(self) -> float | None:
+    def _portion(self) -> float | None:
         """The part of the possible rate of the last seconds that there was."""
         if not self._downloaders or len(self._marks) < 2:
             return None
@@ -258,23 +258,23 @@ class Crowd:
 
     def _have_had_time(self, waiting: dict[str, float]) -> bool:
         """Whether even the last of these had the time to say something."""
-        return self._account.at - next(reversed(waiting.values())) >= SILENT_SECONDS
+        return self._tally.at - next(reversed(waiting.values())) >= SILENT_SECONDS
 
     @property
     def _reached(self) -> float:
         """What all had on average, as far as it was told by now."""
-        passed = self._account.at - self._began.at
-        return self._account.came / passed if passed >= PACE_SECONDS else 0.0
+        passed = self._tally.at - self._began.at
+        return self._tally.came / passed if passed >= PACE_SECONDS else 0.0
 
     def _advance(self, now: float) -> None:
         """Let time pass: add up what was possible in it, and drop who has given up."""
-        account, possible = self._account, self._possible
-        passed = 0.0 if possible is None else now - account.at
-        self._account = _Account(
+        tally, possible = self._tally, self._possible
+        passed = 0.0 if possible is None else now - tally.at
+        self._tally = _Tally(
             now,
-            account.came,
-            account.possible + (possible or 0.0) * passed,
-            account.known + passed,
+            tally.came,
+            tally.possible + (possible or 0.0) * passed,
+            tally.known + passed,
         )
         while self._downloaders:
             peer, member = next(iter(self._downloaders.items()))
@@ -283,13 +283,13 @@ class Crowd:
             self._remove(peer)
 
     def _mark(self) -> None:
-        """Remember the account as it is, after a while in which all told what they got.
+        """Remember the tally as it is, after a while in which all told what they got.
 
         They tell it together, every few seconds: anything shorter would be too much, or nothing.
         """
-        passed = self._account.at - self._marks[-1].at
+        passed = self._tally.at - self._marks[-1].at
         if passed >= PACE_SECONDS and (not self._awaited or passed >= 2 * PACE_SECONDS):
-            self._marks = [self._marks[-1], self._account]
+            self._marks = [self._marks[-1], self._tally]
             self._awaited = dict.fromkeys(self._downloaders)
 
     def _note_line(self, peer: str, member: _Downloader, up: int | None, down: int | None) -> None:
@@ -305,9 +305,9 @@ class Crowd:
     def _finish(self, peer: str, member: _Downloader) -> None:
         self._remove(peer)
         self._finished += 1
-        came, rate = self._account.came, self._account.rate(self._began)
+        came, rate = self._tally.came, self._tally.rate(self._began)
         if rate and came >= LEAST_SECONDS * rate:
-            self._ratio = (self._account.at - self._began.at) * rate / came
+            self._ratio = (self._tally.at - self._began.at) * rate / came
         if member.up is not None:
             self._note_source(peer, member.up)
             self._finishers[peer] = None

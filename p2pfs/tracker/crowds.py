@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from p2pfs.chunks import bytes_in
-from p2pfs.tracker.crowd import Crowd, Standing
+from p2pfs.tracker.crowd import Crowd, CrowdFigures
 from p2pfs.tracker.directory import ListedFile
 from p2pfs.wire.messages import plausible_rate
 
@@ -16,8 +16,9 @@ MOST_CROWDS = 4_096
 MOST_MEMBERS = 100_000
 """Downloaders and sources of all of them together, which take less than 100 MB."""
 
-Outlook: TypeAlias = tuple[int | None, int | None]
-"""The size of a crowd and a rate in bytes a second, as far as known."""
+Yardstick: TypeAlias = tuple[int | None, int | None]
+"""What a download is measured by: the size of its crowd, and the rate in bytes a second that is
+possible, as far as known."""
 
 
 class Crowds:
@@ -32,7 +33,7 @@ class Crowds:
         self._crowds: dict[str, Crowd] = {}
         self._members = 0
 
-    def asked(self, peer: str, listed: ListedFile, now: float) -> Outlook:
+    def asked(self, peer: str, listed: ListedFile, now: float) -> Yardstick:
         """A peer asks where a file is; how many fetch it then, and what each can have."""
         known, held = self._known(listed), 0
         # What it holds is looked at once: they ask all the time.
@@ -68,10 +69,10 @@ class Crowds:
                 crowd.gone(peer, now)
                 self._members += len(crowd) - before
 
-    def standing(self, listed: ListedFile, now: float) -> Standing | None:
-        """How it stands with the crowd of a file, or stood with its last one; None without one."""
+    def figures(self, listed: ListedFile, now: float) -> CrowdFigures | None:
+        """How the crowd of a file gets on, or its last one did; None without one."""
         crowd = self._known(listed)
-        return None if crowd is None else crowd.standing(now)
+        return None if crowd is None else crowd.figures(now)
 
     def _known(self, listed: ListedFile) -> Crowd | None:
         crowd = self._crowds.get(listed.name)

@@ -17,7 +17,7 @@ from p2pfs.errors import InvalidAddress, P2pfsError, Refused
 from p2pfs.identity import NONCE_SIZE, fingerprint, is_proof
 from p2pfs.reactor import Reactor
 from p2pfs.tracker.calls import Calls
-from p2pfs.tracker.crowds import Crowds, Outlook
+from p2pfs.tracker.crowds import Crowds, Yardstick
 from p2pfs.tracker.directory import Directory, ListedFile
 from p2pfs.tracker.members import Member, Members
 from p2pfs.tracker.probing import Prober
@@ -163,12 +163,12 @@ class TrackerProtocol(MessageProtocol):
         name = message.filename
         directory, member = self.tracker.directory, self.member
         found = directory.locate(name, self._reply_room(), self.tracker.random)
-        outlook: Outlook = None, None
+        yardstick: Yardstick = None, None
         if member is not None:
             now = self.reactor.seconds()
-            outlook = self.tracker.crowds.asked(member.name, directory[name], now)
+            yardstick = self.tracker.crowds.asked(member.name, directory[name], now)
         ways = self._ways_to(found.chunkinfo)
-        return m.ReplyFileLocation(name, found.info, ways[0], found.holders, *outlook, *ways[1:])
+        return m.ReplyFileLocation(name, found.info, ways[0], found.holders, *yardstick, *ways[1:])
 
     def _ignore(self, message: m.Error) -> None:
         """Nothing was asked of the peer, and answering errors with errors never ends."""

@@ -32,8 +32,8 @@ class Budget:
 
     def room(self, host: str) -> int:
         """How many bytes more may be kept for a host; may be negative."""
-        share = max(self._floor, (self._total - self.kept) // 2)
-        return share - self._by_host.get(host, 0)
+        portion = max(self._floor, (self._total - self.kept) // 2)
+        return portion - self._by_host.get(host, 0)
 
     def has_room(self, host: str) -> bool:
         """Whether something of a host may be begun."""

@@ -42,7 +42,7 @@ class Handling:
     """Lets connections handle their lines: at once while nobody waits, otherwise by turns.
 
     No turn of the reactor handles more than `LINES_PER_TURN`, but for what one line costs
-    beyond that. A host that has used up its share of the ``budget``, or its rate, waits until
+    beyond that. A host that has used up its portion of the ``budget``, or its rate, waits until
     it has some again. A connection that nobody else is beside never waits for
     more than the next turn of the reactor.
     """

@@ -15,7 +15,7 @@ from tests.soak.truth import DOWNLOADS
 
 FLIP_SECONDS = 5.0
 FLIP_SHARE = 0.03
-"""The share of segments in which a bit is flipped, while it lasts."""
+"""The portion of segments in which a bit is flipped, while it lasts."""
 RESTART_SECONDS = 1.0
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.crowd.bounds import equal_links, unequal_links
 from p2pfs.chunks import FileInfo
-from p2pfs.tracker.crowd import ABSENT_SECONDS, SILENT_SECONDS, Crowd, Standing
+from p2pfs.tracker.crowd import ABSENT_SECONDS, SILENT_SECONDS, Crowd, CrowdFigures
 
 CHUNK = 1000
 
@@ -68,13 +68,13 @@ def test_who_takes_longer_than_possible_is_told_how_much() -> None:
     made = crowd(64, 500, [500] * 12)
     bound = equal_links(64 * CHUNK, 64, 12, 500.0)
     end = fetch(made, 12, 1.5 * bound)
-    standing = made.standing(end)
-    assert standing is not None
-    assert (standing.present, standing.finished, standing.share) == (0, 12, None)
-    assert standing.ratio == pytest.approx(1.5, rel=0.03)
+    figures = made.figures(end)
+    assert figures is not None
+    assert (figures.present, figures.finished, figures.portion) == (0, 12, None)
+    assert figures.ratio == pytest.approx(1.5, rel=0.03)
 
 
-def test_those_under_way_are_told_their_share() -> None:
+def test_those_under_way_are_told_their_portion() -> None:
     """Over the last seconds, not from the beginning."""
     made = crowd(1000, 500, [500] * 4)
     for tick in range(1, 61):
@@ -83,34 +83,34 @@ def test_those_under_way_are_told_their_share() -> None:
             now = tick + number / 4
             made.told(f"p{number}", done * CHUNK // 4, None, None, now)
             made.asked(f"p{number}", 0, now)
-        standing = made.standing(tick + 0.9)
-        assert standing is not None
+        figures = made.figures(tick + 0.9)
+        assert figures is not None
         if tick == 30:
-            assert standing.share == pytest.approx(1.0, rel=0.1)
-    assert standing.share == pytest.approx(0.5, rel=0.1)
+            assert figures.portion == pytest.approx(1.0, rel=0.1)
+    assert figures.portion == pytest.approx(0.5, rel=0.1)
 
 
 def test_a_crowd_that_stands_still_is_told_so() -> None:
-    """Nothing of what is possible is a share too."""
+    """Nothing of what is possible is a portion too."""
     made = crowd(1000, 500, [500] * 4)
     for tick in range(30):
         for number in range(4):
             made.asked(f"p{number}", 0, float(tick))
-    assert made.standing(30.0) == Standing(4, 0, None, 0.0)
+    assert made.figures(30.0) == CrowdFigures(4, 0, None, 0.0)
 
 
 def test_what_takes_no_time_is_not_measured() -> None:
     """A file that a line carries in no time, but took some for other reasons."""
     made = crowd(10, 100 * CHUNK, [100 * CHUNK] * 2)
     end = fetch(made, 2, 10.0)
-    assert made.standing(end) == Standing(0, 2, None, None)
+    assert made.figures(end) == CrowdFigures(0, 2, None, None)
 
 
 def test_a_slow_line_of_its_own_is_no_fault_of_the_crowd() -> None:
     """Who takes in less than the others is measured by that."""
     made = crowd(100, 1000, [1000], downs=100)
     end = fetch(made, 1, 1000.0)
-    assert made.standing(end) == Standing(0, 1, pytest.approx(1.0), None)
+    assert made.figures(end) == CrowdFigures(0, 1, pytest.approx(1.0), None)
 
 
 def test_what_nobody_knows_is_not_guessed() -> None:
@@ -127,7 +127,7 @@ def test_what_nobody_knows_is_not_guessed() -> None:
     assert made.rate_for("p3") == pytest.approx(300 / 1.2)
     made.told("p1", 0, 40, None, 2.0)
     assert made.rate_for("p0") is None
-    assert made.standing(3.0) == Standing(4, 0, None, None)
+    assert made.figures(3.0) == CrowdFigures(4, 0, None, None)
     made.asked("p0", 0, SILENT_SECONDS)
     assert made.rate_for("p0") == pytest.approx(235 / 1.2)  # nobody can reach the last, it seems
     made.asked("p4", 0, SILENT_SECONDS)
@@ -166,7 +166,7 @@ def test_a_download_that_goes_on_counts_from_there() -> None:
         now = 20.0 + (chunk - 50) * 20
         made.asked("p0", (chunk - 1) * CHUNK, now)
         made.told("p0", chunk * CHUNK, None, None, now)
-    assert made.standing(1020.0) == Standing(0, 1, pytest.approx(2.0), None)
+    assert made.figures(1020.0) == CrowdFigures(0, 1, pytest.approx(2.0), None)
 
 
 def test_who_comes_late_has_more_sources() -> None:
@@ -183,17 +183,17 @@ def test_a_crowd_begins_when_the_last_one_is_over() -> None:
     """How that went is shown until then; who gave up does not count."""
     made = crowd(10, 500, [500, 500])
     end = fetch(made, 1, 22.0)
-    standing = made.standing(end)
-    assert standing is not None
-    assert (standing.present, standing.finished) == (1, 1)
-    assert standing.ratio == pytest.approx(2.0, rel=0.1)  # the other could have had it too
-    over = made.standing(end + ABSENT_SECONDS)
+    figures = made.figures(end)
+    assert figures is not None
+    assert (figures.present, figures.finished) == (1, 1)
+    assert figures.ratio == pytest.approx(2.0, rel=0.1)  # the other could have had it too
+    over = made.figures(end + ABSENT_SECONDS)
     assert over is not None
     assert (over.present, over.finished) == (0, 1)
     made.asked("p2", 0, end + 100)
-    assert made.standing(end + 101) == Standing(1, 0, None, None)
+    assert made.figures(end + 101) == CrowdFigures(1, 0, None, None)
     made.gone("p2", end + 102)
-    assert made.standing(end + 102) is None
+    assert made.figures(end + 102) is None
 
 
 def test_who_leaves_takes_its_line_along() -> None:
@@ -247,8 +247,8 @@ def test_any_history_leaves_sums_that_are_right(
         assert made._unmeasured.keys() == unmeasured
         assert made._silent.keys() == {p for p, m in made._downloaders.items() if m.up is None}
         assert not made._silent.keys() & made._sources.keys()
-        standing = made.standing(now)
-        if standing is not None:
-            for figure in (standing.ratio, standing.share):
+        figures = made.figures(now)
+        if figures is not None:
+            for figure in (figures.ratio, figures.portion):
                 assert figure is None or 0 <= figure < 1e30
     assert len(made) <= 4

@@ -87,7 +87,7 @@ def test_a_crowd_is_told_what_is_possible() -> None:
 
 
 def test_those_under_way_are_shown() -> None:
-    """With their share of the rate that is possible."""
+    """With their part of the rate that is possible."""
     tracker, source, [peer] = crowd_of(1)
     tell(source, 0, up=2)
     for second in range(8):

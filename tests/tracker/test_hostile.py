@@ -1,4 +1,4 @@
-"""Peers that take more than their share."""
+"""Peers that take more than their part."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from benchmarks.crowd.links.race import Fetch, OnShare, Scene
+from benchmarks.crowd.links.race import Fetch, OnPart, Scene
 from benchmarks.problems import BenchmarkFailed
 from benchmarks.processes import CHECKOUT, end, terminate_all
 from benchmarks.shares import hashed_share, put_on_record
@@ -69,9 +69,9 @@ def _start(scene: Scene, host: int) -> DaemonProcess:
 
 
 def _fetch(scene: Scene, host: int, daemon: DaemonProcess) -> Fetch:
-    def fetch(on_share: OnShare) -> None:
+    def fetch(on_part: OnPart) -> None:
         def show(progress: ProgressMessage) -> None:
-            on_share(progress.done / progress.total if progress.total else 0.0)
+            on_part(progress.done / progress.total if progress.total else 0.0)
 
         place = str(scene.copy(host))
         try:

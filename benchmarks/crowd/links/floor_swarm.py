@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
-from benchmarks.crowd.links.race import Fetch, OnShare, Scene
+from benchmarks.crowd.links.race import Fetch, OnPart, Scene
 from benchmarks.crowd.links.workers import workers
 from benchmarks.problems import BenchmarkFailed
 from benchmarks.processes import Worker, obey
@@ -53,7 +53,7 @@ def _fetch(scene: Scene, hosts: Sequence[int], worker: Worker, host: int) -> Fet
     others = [hosts[(hosts.index(host) + step) % len(hosts)] for step in range(1, ways + 1)]
     addresses = [scene.lab.address(other) for other in others]
 
-    def fetch(on_share: OnShare) -> None:
+    def fetch(on_part: OnPart) -> None:
         worker.ask("fetch", str(scene.copy(host)), scene.original.stat().st_size, addresses)
 
     return fetch

@@ -21,9 +21,9 @@ from tests.daemons.process import sha256
 AROUND = 180.0
 """Seconds for all of a run but the race itself: to start, to check, to end."""
 
-OnShare = Callable[[float], None]
-Fetch = Callable[[OnShare], None]
-"""Has one downloader fetch the file, until all is there and checked; tells its share of it now
+OnPart = Callable[[float], None]
+Fetch = Callable[[OnPart], None]
+"""Has one downloader fetch the file, until all is there and checked; tells its part of it now
 and then."""
 
 
@@ -105,7 +105,7 @@ def _run(crowd: Crowd, swarm: Swarm, original: Path, folder: Path) -> Run:
 def race(
     pool: ThreadPoolExecutor, fetches: Sequence[Fetch], limit: float
 ) -> list[list[tuple[float, float]]]:
-    """Begin all at once; for each, times and the share it had, up to the whole.
+    """Begin all at once; for each, times and the part it had, up to the whole.
 
     Raises what the first that fails raises, and `BenchmarkFailed` after ``limit`` seconds.
     """
@@ -113,7 +113,7 @@ def race(
 
     def watched(fetch: Fetch) -> list[tuple[float, float]]:
         curve = [(0.0, 0.0)]
-        fetch(lambda share: curve.append((time.monotonic() - began, share)))
+        fetch(lambda part: curve.append((time.monotonic() - began, part)))
         curve.append((time.monotonic() - began, 1.0))
         return curve
 
@@ -144,4 +144,4 @@ def processor_time(statistics: str) -> tuple[int, int]:
     return user + nice + system + sum(interrupts), idle + waiting
 
 
-__all__ = ["Fetch", "OnShare", "Run", "Scene", "Swarm", "race", "run"]
+__all__ = ["Fetch", "OnPart", "Run", "Scene", "Swarm", "race", "run"]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from benchmarks import torrents
-from benchmarks.crowd.links.race import Fetch, OnShare, Scene
+from benchmarks.crowd.links.race import Fetch, OnPart, Scene
 from benchmarks.crowd.links.workers import workers
 from benchmarks.processes import Worker
 
@@ -43,7 +43,7 @@ def libtorrent(scene: Scene) -> Iterator[Sequence[Fetch]]:
 
 
 def _fetch(worker: Worker, others: list[str]) -> Fetch:
-    def fetch(on_share: OnShare) -> None:
+    def fetch(on_part: OnPart) -> None:
         worker.ask("fetch", [(other, PORT) for other in others])
 
     return fetch

@@ -179,7 +179,7 @@ class SideTrials:
     def take(self, source: Source, chunknum: int) -> bool:
         """A source offers a chunk: ask for it, if it may be asked beside others."""
         now = self._context.reactor.seconds()
-        view = self._picker.standing(str(source.address))
+        view = self._picker.view(str(source.address))
         if view is None or not self.is_fit(source, view):
             return False
         if not self.with_room(now) >> chunknum & 1:
@@ -188,7 +188,7 @@ class SideTrials:
         return True
 
     def _can(self, source: Source, impatient: bool) -> bool:
-        view = self._picker.standing(str(source.address))
+        view = self._picker.view(str(source.address))
         if view is None or not self.is_fit(source, view):
             return False
         return impatient or not view.chooses

@@ -114,7 +114,7 @@ class SourceSet:
         }
 
     def _is_proven(self, source: Source) -> bool:
-        view = self._picker.standing(str(source.address))
+        view = self._picker.view(str(source.address))
         return view is not None and view.chunk_seconds is not None
 
     @property
@@ -435,7 +435,7 @@ class SourceSet:
             state, left = "resting", source.rests_until - now
         else:
             state = "idle"
-        view = self._picker.standing(str(source.address))
+        view = self._picker.view(str(source.address))
         connection = source.connection
         return SourceFacts(
             str(source.address),

@@ -34,7 +34,7 @@ class Trials:
         experience = self._experience
         if experience.is_proven(source.address) and not source.trial.due:
             return False
-        view, connection = self._picker.standing(str(source.address)), source.connection
+        view, connection = self._picker.view(str(source.address)), source.connection
         round_trip = view.round_trip if view is not None and view.ready else None
         doublings = experience.setbacks(source.address) + experience.credit(source.address)
         most = patience(round_trip, doublings, self._longest)
@@ -63,7 +63,7 @@ class Trials:
             return Standing.PROVEN
         if claim.in_vain or claim.host_setbacks or claim.setbacks:
             return Standing.DOUBTFUL
-        view = self._picker.standing(str(source.address))
+        view = self._picker.view(str(source.address))
         return Standing.FRESH if view is not None and view.chooses else Standing.FRESH_TO_ASK
 
     def claim(self, source: Source, now: float | None = None) -> Claim:

@@ -65,7 +65,7 @@ class WantListSender:
         beside = self._sides.chunks(now)
         with_room = self._sides.with_room(now) if beside else 0
         for source in self._source_set.connected:
-            connection, view = source.connection, self._picker.standing(str(source.address))
+            connection, view = source.connection, self._picker.view(str(source.address))
             if connection is not None and view is not None and view.ready and view.chooses:
                 wanted = self._picker.wanted_of(view)
                 if beside and self._sides.is_fit(source, view):
@@ -152,7 +152,7 @@ class WantListSender:
         # It will not offer it again unless it is told anew.
         bit = 1 << chunknum
         told.chunks &= ~bit
-        view = self._picker.standing(str(source.address))
+        view = self._picker.view(str(source.address))
         if view is None or source.connection is not connection:
             return Answer.DECLINED
         if source.denied & bit or view.in_flight >= told.room:

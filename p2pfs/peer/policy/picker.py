@@ -307,7 +307,7 @@ class Picker:
         """How many requests are under way."""
         return len(self._in_flight)
 
-    def standing(self, source: str) -> PickerSource | None:
+    def view(self, source: str) -> PickerSource | None:
         """What is known of a source, to be looked at only."""
         return self._sources.get(source)
 

@@ -59,7 +59,7 @@ def share_out(
 ) -> tuple[list[Address], list[Address]]:
     """Who gets a place, and who loses one for that; equal claims by their order.
 
-    A proven one takes it from those that are not and send nothing, but for their share. Else a
+    A proven one takes it from those that are not and send nothing, but for their part. Else a
     trial in vain makes room for a source that then has the better claim, and a host of several
     for one of fewer.
     """

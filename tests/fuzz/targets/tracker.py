@@ -185,9 +185,9 @@ def _check_directory(factory: TrackerFactory) -> None:
             check(name in held.get(peer, ()), "every holder of a file has joined")
             check(chunks.total == total, "all holders hold chunks of the same content")
             check(0 < chunks.bits < 1 << total or total == 0, "a holder holds chunks of the file")
-        standing = factory.crowds.standing(listed, factory.reactor.seconds())
-        if standing is not None:
-            figures = [each for each in (standing.ratio, standing.share) if each is not None]
+        found = factory.crowds.figures(listed, factory.reactor.seconds())
+        if found is not None:
+            figures = [each for each in (found.ratio, found.portion) if each is not None]
             check(all(0 <= each < inf for each in figures), "a crowd's figures are numbers")
     listed_by_peers = {name for files in held.values() for name in files}
     check({*names} == listed_by_peers, "what is held is listed, and the other way round")

@@ -171,7 +171,7 @@ def test_what_was_lost_on_trial_goes_to_the_best_that_are_left() -> None:
     made.failed(0)
     allowed = []
     for best in ("proven", "chooser", "next"):
-        views = {name: made.standing(name) for name in ("proven", "chooser", "next", "doubtful")}
+        views = {name: made.view(name) for name in ("proven", "chooser", "next", "doubtful")}
         allowed.append([name for name, view in views.items() if view and made.wanted_of(view)])
         made.set_away(best)
     assert allowed == [["proven"], ["proven", "chooser"], ["proven", "chooser", "next"]]
