@@ -33,6 +33,7 @@ class Conversation:
         # How many of them may be done with. What may be silent leaves more than one possibility.
         self._places = {0}
         self._line = bytearray()
+        self._answers = bytearray()
         self._begun = 0.0
         self._too_long = False
         self._late = False
@@ -73,16 +74,18 @@ class Conversation:
         """What was asked so far."""
         return (request for _, request in self._asked if request is not None)
 
-    def take(self, heard: bytearray) -> None:
-        """Check the whole messages at the start of ``heard``, and remove them."""
-        while (end := heard.find(b"\n")) >= 0:
-            line = bytes(heard[:end])
+    def heard(self, data: bytes) -> None:
+        """Check the messages that are whole with what has come now."""
+        answers = self._answers
+        answers += data
+        while (end := answers.find(b"\n")) >= 0:
+            line = bytes(answers[:end])
             message = _decoded(line)
             length = self.payload_length(message)
-            if len(heard) < end + 1 + length:
+            if len(answers) < end + 1 + length:
                 return
-            payload = bytes(heard[end + 1 : end + 1 + length])
-            del heard[: end + 1 + length]
+            payload = bytes(answers[end + 1 : end + 1 + length])
+            del answers[: end + 1 + length]
             if not self.comes_by_itself(message):
                 self._match(line, message)
             self.check_content(message, payload)

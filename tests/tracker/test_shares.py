@@ -32,7 +32,8 @@ def tracker() -> MemoryTracker:
 def visit(tracker: MemoryTracker, host: str, stuck: bool = False) -> MemoryTransport:
     """A connection of that host; with ``stuck`` it reads only what the test takes."""
     peer = tracker.connect(host)
-    peer._stuck = stuck
+    if stuck:
+        peer.stall()
     return peer
 
 
@@ -128,7 +129,7 @@ def test_lines_that_are_not_finished_are_within_a_hosts_share(tracker: MemoryTra
     assert sum(peer.disconnecting for peer in greedy) > 70
     (error,) = greedy[-1].heard()
     assert "has begun too much" in error["message"]
-    honest = visit(tracker, "192.0.2.1")
+    honest = visit(tracker, "192.0.2.1", stuck=True)
     honest.deliver(LIST[:-1].ljust(1 << 20))
     honest.deliver(b"\n")
     tracker.clock.advance(0)

@@ -8,10 +8,11 @@ from time import process_time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.testing import StringTransport
+from twisted.internet.task import Clock
 from twisted.protocols.basic import LineReceiver
 
 from p2pfs.wire.framing import LineFraming
+from tests.memory_transport import MemoryTransport
 
 LIMIT = 20
 
@@ -66,11 +67,10 @@ class Framed(LineFraming):
         return whole
 
 
-def framed() -> tuple[Framed, StringTransport]:
+def framed() -> tuple[Framed, MemoryTransport]:
     """A connection."""
-    protocol, transport = Framed(), StringTransport()
-    protocol.makeConnection(transport)  # type: ignore[no-untyped-call]  # Twisted's
-    return protocol, transport
+    protocol = Framed()
+    return protocol, MemoryTransport(protocol, Clock())
 
 
 def test_it_is_a_line_receiver() -> None:

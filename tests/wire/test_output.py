@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 
 from p2pfs.wire.budget import Budget, Kept
 from p2pfs.wire.output import Output
+from tests.memory_transport import MemoryTransport
 
 HOST = "192.0.2.1"
 
@@ -39,7 +38,7 @@ class Scene:
         self.sender = Sender()
         self.budget = Budget()
         self.output = Output(self.clock, self.sender, 10.0, Kept(self.budget, HOST))
-        self.transport: Any = StringTransport()
+        self.transport = MemoryTransport(Protocol(), self.clock)
         self.output.begin(self.transport)
 
 
@@ -101,7 +100,7 @@ def test_the_end_leaves_nothing(scene: Scene) -> None:
     assert scene.budget.kept == 0
     assert not scene.clock.getDelayedCalls()
     scene.output.write(bytes(9))
-    assert len(scene.transport.value()) == 9
+    assert len(scene.transport.take()) == 9
 
 
 def test_the_last_of_it_has_a_deadline(scene: Scene) -> None:

@@ -49,13 +49,11 @@ class Doorkeeper(Generic[C]):
 
     def has_room(self, host: str) -> bool:
         """Whether a newcomer of that host may wait."""
-        its_share = max(1, self.doors.waiting // 2)
+        portion = max(1, self.doors.waiting // 2)
         # Who made room for somebody counts until it is gone: its descriptor is in use.
         leaving = len(self._host_of) >= self.doors.waiting + 2
         return (
-            not leaving
-            and self._by_host[host] < its_share
-            and self._waiting.has_room(host, _ALWAYS)
+            not leaving and self._by_host[host] < portion and self._waiting.has_room(host, _ALWAYS)
         )
 
     def add(self, host: str, connection: C) -> C | None:

@@ -8,17 +8,15 @@ from pathlib import Path
 
 import pytest
 from twisted.internet.address import IPv4Address
-from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.logger import LogEvent, globalLogPublisher
-from twisted.python.failure import Failure
 
 from p2pfs.console.command import CommandSet
 from p2pfs.console.ssh.doors import Doorkeeper, Doors
 from p2pfs.console.ssh.factory import ConsoleSSHFactory, ssh_factory
 from p2pfs.console.ssh.keys import AuthorizedKeysFile
 from p2pfs.errors import StartupProblem
+from tests.memory_transport import MemoryTransport
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJxOTYVLGTYUJpQdHEWKPTJvtXFHFwzIVUYkDTjWwBnb x\n"
 
@@ -42,27 +40,11 @@ class Door:
         )
         self.factory.doStart()
 
-    def knock(self, host: str) -> Guest | None:
+    def knock(self, host: str) -> MemoryTransport | None:
         """A connection of that host; None when it is closed at once."""
-        protocol = self.factory.buildProtocol(IPv4Address("TCP", host, 5))
-        return None if protocol is None else Guest(protocol)
-
-
-class Guest:
-    """The other side of a connection."""
-
-    def __init__(self, protocol: object) -> None:
-        self.protocol: object = protocol
-        self.transport = StringTransport()
-        protocol.makeConnection(self.transport)  # type: ignore[attr-defined]
-
-    @property
-    def aborted(self) -> bool:
-        return bool(self.transport.disconnecting)
-
-    def gone(self) -> None:
-        """The connection is closed."""
-        self.protocol.connectionLost(Failure(ConnectionDone()))  # type: ignore[attr-defined]
+        address = IPv4Address("TCP", host, 5)
+        protocol = self.factory.buildProtocol(address)
+        return None if protocol is None else MemoryTransport(protocol, self.clock, address)
 
 
 @pytest.fixture
@@ -76,15 +58,16 @@ def test_who_does_not_log_in_is_cut_off(door: Callable[[Doors], Door]) -> None:
     silent, greeting = one.knock("192.0.2.1"), one.knock("192.0.2.2")
     assert silent
     assert greeting
-    greeting.protocol.dataReceived(b"SSH-2.0-me\r\n")  # type: ignore[attr-defined]
+    greeting.deliver(b"SSH-2.0-me\r\n")
     one.clock.advance(29)
     assert not silent.aborted
     assert not greeting.aborted
     one.clock.advance(1)
     assert silent.aborted
     assert greeting.aborted
-    silent.gone()
-    greeting.gone()
+    one.clock.advance(0)
+    assert silent.lost
+    assert greeting.lost
     assert not one.clock.getDelayedCalls()
 
 
@@ -108,7 +91,7 @@ def test_a_host_has_half_of_the_places(door: Callable[[Doors], Door]) -> None:
     assert len(lines) == 1
     assert "192.0.2.1: was turned away" in lines[0]
     assert one.knock("192.0.2.2")
-    first.gone()
+    first.hang_up()
     assert one.knock("192.0.2.1")
 
 

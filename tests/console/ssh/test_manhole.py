@@ -11,7 +11,6 @@ from twisted.conch.insults.insults import ServerProtocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 
 from p2pfs.console.command import Answer, Call
 from p2pfs.console.ssh.dialect import (
@@ -24,6 +23,7 @@ from p2pfs.console.ssh.manhole import CommandManhole
 from p2pfs.errors import UsageProblem
 from tests.conftest import LoggedFailures
 from tests.console.toy import ESCAPES, Toy
+from tests.memory_transport import MemoryTransport
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,7 @@ class Session:
         self.namespace = {"service": self.toy, "number": 42}
         self.manhole = CommandManhole(self.toy.commands, self.namespace, self.clock, self._leave)
         self.terminal = ServerProtocol(lambda: self.manhole)
-        self.transport = StringTransport()
-        self.terminal.makeConnection(self.transport)
+        self.transport = MemoryTransport(self.terminal, self.clock)
         self.shown()
 
     def _leave(self) -> None:
@@ -136,8 +135,7 @@ class Session:
         return self.type(line + "\r").split("\r\n", 1)[1].split("\r\n")
 
     def shown(self) -> str:
-        text = ESCAPES.sub("", self.transport.value().decode())
-        self.transport.clear()
+        text = ESCAPES.sub("", self.transport.take().decode())
         return text
 
 

@@ -26,7 +26,8 @@ from tests.fuzz.answers import Conversation, Replies
 from tests.fuzz.content import CHUNKS, DATA, described
 from tests.fuzz.faults import check, no_logged_failures
 from tests.fuzz.script import Step, steps
-from tests.fuzz.stage import Connection, peer_at, settle
+from tests.fuzz.stage import connect, peer_at
+from tests.memory_transport import settle
 
 LINE_LIMIT = 1500
 """Bytes of a line, so few that short scripts can reach the limit."""
@@ -65,7 +66,7 @@ class _Downloader(Conversation):
         protocol = factory.buildProtocol(None)
         assert isinstance(protocol, ServingProtocol)
         protocol.MAX_LENGTH = LINE_LIMIT
-        self.connection = Connection(protocol, peer_at("192.0.2.7"))
+        self.connection = connect(protocol, factory.reactor, peer_at("192.0.2.7"))
         self.always_read = True
         self._held = held
 
@@ -143,12 +144,12 @@ class _Scene:
         """Read what is still to come, then close all connections: nothing may be left of them."""
         self.clock.release()
         for downloader in self._connected():
-            downloader.connection.reads = True
+            downloader.connection.go_on()
         self._settle()
         if self.disturbed:
             self._run_out()
         for downloader in self._connected():
-            if not downloader.connection.closing:
+            if not downloader.connection.disconnecting:
                 downloader.finished()
             downloader.connection.hang_up()
         self._run_out()
@@ -202,20 +203,22 @@ class _Scene:
         elif step.what == "!":
             connection.hang_up()
         elif step.what == "|":
-            connection.reads = downloader.always_read = False
+            connection.stall()
+            downloader.always_read = False
         elif step.what == "~":
-            connection.reads = True
+            connection.go_on()
         elif step.what == "/":
             connection.segment = step.number(4096) or 1
 
     def _settle(self) -> None:
         downloaders = self._connected()
-        settle([downloader.connection for downloader in downloaders])
+        settle(self.clock, [downloader.connection for downloader in downloaders])
         self.clock.advance(0)  # what had to wait for its turn
-        settle([downloader.connection for downloader in downloaders])
+        settle(self.clock, [downloader.connection for downloader in downloaders])
         for downloader in downloaders:
             downloader.passed(self.clock.seconds())
-            downloader.take(downloader.connection.heard)
+            if not downloader.connection.stalled:
+                downloader.heard(downloader.connection.take())
             if downloader.breached and downloader.always_read and not self.disturbed:
                 check(downloader.connection.lost, "a breach of the framing ends the connection")
 

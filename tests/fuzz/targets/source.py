@@ -30,7 +30,8 @@ from tests.fuzz.content import HASHES, INFO
 from tests.fuzz.faults import check, no_logged_failures
 from tests.fuzz.promises import MOST_TEXT, Promises
 from tests.fuzz.script import Step, steps
-from tests.fuzz.stage import Connection, peer_at, settle
+from tests.fuzz.stage import connect, peer_at
+from tests.memory_transport import settle
 
 LINE_LIMIT = 1500
 """Bytes of a line, so few that short scripts can reach the limit."""
@@ -93,7 +94,7 @@ class _Scene:
         address = Address("192.0.2.9", 6881)
         self.source = _Source(self.clock, address, SILENCE, self.limit)
         self.source.MAX_LENGTH = LINE_LIMIT
-        self.connection = Connection(self.source, peer_at(address.host))
+        self.connection = connect(self.source, self.clock, peer_at(address.host))
         self.promises = Promises()
         self.wanted: int | None = None
 
@@ -127,16 +128,16 @@ class _Scene:
                 self.clock.run_job()
             case "=":
                 self.clock.release()
-        settle([self.connection])
+        settle(self.clock, [self.connection])
 
     def end(self) -> None:
         """Close the connection: every request has an end, and nothing is left."""
         self.clock.release()
-        settle([self.connection])
+        settle(self.clock, [self.connection])
         self.connection.hang_up()
         self.promises.check_kept()
         check(not self.clock.getDelayedCalls(), "no timers are left")
-        self.promises.check_sent(self.connection.heard)
+        self.promises.check_sent(self.connection.take())
 
     def _want(self, count: int) -> None:
         self.wanted = count

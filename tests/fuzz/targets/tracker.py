@@ -21,7 +21,8 @@ from p2pfs.wire import messages as m
 from tests.fuzz.answers import Conversation, Replies
 from tests.fuzz.faults import check, no_logged_failures
 from tests.fuzz.script import Step, steps
-from tests.fuzz.stage import Connection, peer_at, settle
+from tests.fuzz.stage import connect, peer_at
+from tests.memory_transport import settle
 
 HOSTS = ("192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2", "2001:db8::3")
 """Where the connections come from: two of them from the same host."""
@@ -58,7 +59,7 @@ class _Peer(Conversation):
         assert isinstance(protocol, TrackerProtocol)
         self.protocol = protocol
         self.protocol.MAX_LENGTH = LINE_LIMIT
-        self.connection = Connection(self.protocol, address)
+        self.connection = connect(self.protocol, factory.reactor, address)
         self.always_read = True
         self._heard_at = factory.reactor.seconds()
         self._was_silent = False
@@ -118,10 +119,10 @@ class _Scene:
     def end(self) -> None:
         """Close all connections: nothing may be left of them."""
         for peer in self._connected():
-            peer.connection.reads = True
+            peer.connection.go_on()
         self._settle()
         for peer in self._connected():
-            if not peer.connection.closing:
+            if not peer.connection.disconnecting:
                 peer.finished()
             peer.connection.hang_up()
         self.check_state()
@@ -144,20 +145,22 @@ class _Scene:
         elif step.what == "!":
             connection.hang_up()
         elif step.what == "|":
-            connection.reads = peer.always_read = False
+            connection.stall()
+            peer.always_read = False
         elif step.what == "~":
-            connection.reads = True
+            connection.go_on()
         elif step.what == "/":
             connection.segment = step.number(4096) or 1
 
     def _settle(self) -> None:
         peers = self._connected()
-        settle([peer.connection for peer in peers])
+        settle(self.clock, [peer.connection for peer in peers])
         self.clock.advance(0)  # what had to wait for its turn
-        settle([peer.connection for peer in peers])
+        settle(self.clock, [peer.connection for peer in peers])
         for peer in peers:
             peer.passed(self.clock.seconds())
-            peer.take(peer.connection.heard)
+            if not peer.connection.stalled:
+                peer.heard(peer.connection.take())
             if peer.breached and peer.always_read:
                 check(peer.connection.lost, "a breach of the framing ends the connection")
 

@@ -27,7 +27,8 @@ from tests.fuzz.content import INFO
 from tests.fuzz.faults import Fault, check, no_logged_failures
 from tests.fuzz.promises import Promises
 from tests.fuzz.script import Step, steps
-from tests.fuzz.stage import Connection, peer_at, settle
+from tests.fuzz.stage import connect, peer_at
+from tests.memory_transport import settle
 
 LINE_LIMIT = 1500
 """Bytes of a line, so few that short scripts can reach the limit."""
@@ -64,7 +65,7 @@ class _Scene:
         connected: list[TrackerClient] = []
         self.client = _Client(self.clock, "tracker:6880", SILENCE, KeepAlive(), connected.append)
         self.client.MAX_LENGTH = LINE_LIMIT
-        self.connection = Connection(self.client, peer_at("192.0.2.9"))
+        self.connection = connect(self.client, self.clock, peer_at("192.0.2.9"))
         check(connected == [self.client], "who waits for the connection is told")
         self.promises = Promises()
 
@@ -88,14 +89,14 @@ class _Scene:
                 self.connection.segment = step.number(4096) or 1
             case "+":
                 self.clock.advance(step.number(600))
-        settle([self.connection])
+        settle(self.clock, [self.connection])
 
     def end(self) -> None:
         """Close the connection: every request has an end, and nothing is left."""
         self.connection.hang_up()
         self.promises.check_kept()
         check(not self.clock.getDelayedCalls(), "no timers are left")
-        self.promises.check_sent(self.connection.heard)
+        self.promises.check_sent(self.connection.take())
 
     def _ask(self, what: str) -> Deferred[Any]:
         client = self.client

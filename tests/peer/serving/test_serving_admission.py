@@ -9,7 +9,6 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from p2pfs.peer.serving import serving as serving_module
@@ -85,9 +84,7 @@ def test_who_is_turned_away_over_tls_is_not_waited_for(serving: Serving) -> None
     factory = TLSMemoryBIOFactory(CertificateOptions(), False, serving.factory, Clock())
     for _ in range(3):
         serving.factory.buildProtocol(None)
-    protocol = factory.buildProtocol(None)
-    transport = StringTransport()
-    protocol.makeConnection(transport)
+    transport = MemoryTransport(factory.buildProtocol(None), serving.clock)
     assert transport.disconnecting
 
 
