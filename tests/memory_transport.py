@@ -12,7 +12,13 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone
-from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IPushProducer
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IProtocol,
+    IPushProducer,
+    IReactorTime,
+)
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -36,7 +42,7 @@ class MemoryTransport(StringTransport):
     def __init__(
         self,
         protocol: IProtocol,
-        clock: Clock,
+        clock: IReactorTime,
         peer: IAddress | None = None,
         stuck: bool = False,
         buffer_size: int = BUFFER_SIZE,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IAddress, IProtocol
-from twisted.internet.task import Clock
+from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 
 from tests.memory_transport import MemoryTransport
 
@@ -12,7 +11,7 @@ BUFFER_SIZE = 2048
 """Bytes of output at which a connection pauses its producer: little, to happen often."""
 
 
-def connect(protocol: IProtocol, clock: Clock, peer: IAddress) -> MemoryTransport:
+def connect(protocol: IProtocol, clock: IReactorTime, peer: IAddress) -> MemoryTransport:
     """A protocol's connection, with the far side in the hands of a target."""
     return MemoryTransport(protocol, clock, peer, buffer_size=BUFFER_SIZE)
 
