@@ -56,10 +56,10 @@ class Bandwidth:
         if first == last:
             self._grains[last % _KEPT] += length
         else:
-            rate = length / (now - began)
+            took = now - began
             for number in range(first, last + 1):
                 begin, end = max(began, number * _GRAIN), min(now, (number + 1) * _GRAIN)
-                self._grains[number % _KEPT] += rate * (end - begin)
+                self._grains[number % _KEPT] += length * ((end - begin) / took)
         # What is under way when a chunk begins is counted, for the most part, when it has come.
         if first != self._settled:
             look_from = max(min(first, self._settled) - _grains(WINDOW), oldest)

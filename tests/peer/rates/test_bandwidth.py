@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from p2pfs.peer.rates.bandwidth import GLIMPSE, MEMORY, WINDOW, Bandwidth
@@ -110,6 +110,7 @@ def test_a_limit_counts_at_once() -> None:
 @given(
     st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100), st.integers(0, 1 << 30)), max_size=30)
 )
+@example([(0.0, 2.0, 1), (0.0, 5e-324, 4)])
 def test_it_is_never_more_than_all_that_came(chunks: list[tuple[float, float, int]]) -> None:
     """Whatever comes, in whatever time: what is counted is bounded, and so is the rate."""
     measured, now = line(), 0.0
