@@ -9,12 +9,17 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import pytest_twisted
+from hypothesis import settings
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, globalLogBeginner, globalLogPublisher
 
 from tests.swarm.foreign import ForeignSource
 from tests.swarm.harness import Swarm
+
+# No property is wrong because it took long: on a busy machine anything does.
+settings.register_profile("any-time", deadline=None)
+settings.load_profile("any-time")
 
 
 class LoggedFailures:
