@@ -30,22 +30,22 @@ BATCH_SECONDS = 1.0
 """Chunks that come within this time of the first message are registered in the next one."""
 
 BATCH_GROWTH = 3
-"""How many times as long it is from each message to the next, while chunks keep coming."""
+"""Each pause between such messages is this many times the one before, while chunks keep coming."""
 
 LONGEST_BATCH = 5.0
-"""Seconds between such messages at the most."""
+"""The longest of these pauses, in seconds."""
 
 TELL_SECONDS = 5.0
-"""How often the tracker is told how fast a file is sent, by a peer that does not fetch it."""
+"""Seconds between words to the tracker on how fast a file is sent, by a peer that has all of it."""
 
 SOONEST_TELL = 1.0
-"""How often when that has become more: at first it does."""
+"""The same while the rate grows, as it does at first."""
 
 NEEDED_SECONDS = 5.0
-"""How long a user's command waits for a tracker that is to be found again."""
+"""Seconds that a user's command waits for a tracker that is to be found again."""
 
 _MORE = 1.05
-"""By how much it must be more."""
+"""A rate has grown when it is this many times what the tracker was told."""
 
 
 class Announcer:

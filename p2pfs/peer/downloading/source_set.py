@@ -26,16 +26,16 @@ HEARTBEAT = 0.2
 """Seconds between looks at what no event tells."""
 
 REFRESH_GROWTH = 3
-"""How many times as long it is, at first, from each question to the tracker to the next."""
+"""At first, each pause between questions to the tracker is this many times the one before."""
 
 RELAXED = 5
-"""How many times as seldom the tracker is asked while sources deliver."""
+"""The pauses are this many times as long while sources deliver."""
 
 EARLIEST_REFRESH = 1.0
 """Seconds between questions to the tracker when sources just failed, or are too few."""
 
 KEPT_SHARE = 4
-"""One connection in that many is not for newcomers."""
+"""Of this many connections, one is not for newcomers."""
 
 KNOWN_PER_CONNECTION = 4
 """Sources that are remembered from selections of holders, for each connection there may be."""

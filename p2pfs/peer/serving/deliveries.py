@@ -12,7 +12,7 @@ MOST_UNDER_WAY = 64
 
 
 class Deliveries:
-    """Chunks that are sent, each until its receiver says that it has it: then it counts."""
+    """Chunks under way to receivers. A chunk counts when its receiver says that it has it."""
 
     def __init__(self, bandwidth: Bandwidth, delivered: Callable[[str], None]) -> None:
         """``delivered`` is called with the name of the file of each chunk."""
@@ -25,7 +25,7 @@ class Deliveries:
         """A chunk begins to be sent."""
         chunks = self._under_way.setdefault(receiver, {})
         chunks[holding.name, chunknum] = holding.info.length(chunknum), now
-        if len(chunks) > MOST_UNDER_WAY:  # to who does not say what it has
+        if len(chunks) > MOST_UNDER_WAY:  # this receiver does not say what it has
             del chunks[next(iter(chunks))]
 
     def has(self, receiver: Hashable, name: str, chunknum: int, now: float) -> None:
