@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -14,6 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, globalLogBeginner, globalLogPublisher
 
+from p2pfs.testing import Network
 from tests.swarm.foreign import ForeignSource
 from tests.swarm.harness import Swarm
 
@@ -95,6 +97,13 @@ def place() -> Iterator[Path]:
     """A directory with a short path: that of a control socket may have 107 bytes."""
     with TemporaryDirectory(prefix="p2pfs-") as directory:
         yield Path(directory)
+
+
+@pytest.fixture
+def network(place: Path) -> Iterator[Network]:
+    """An empty simulated network, closed in the end."""
+    with Network(place, Random(1)) as network:
+        yield network
 
 
 @pytest_twisted.async_yield_fixture()

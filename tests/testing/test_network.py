@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.error import TimeoutError as ConnectTimeout
@@ -379,15 +377,3 @@ def test_connection_attempts_of_a_killed_process_come_to_nothing(
         assert all(notes.lost for notes in servers.made[known:])
         assert outcome_of(network, connecting, 1).__class__ in (TimeoutError, Notes)
     assert not network.connections
-
-
-def test_events_run_in_the_order_of_their_times(network: Network) -> None:
-    """The timeline neither goes back nor skips what is due at its very end."""
-    times: list[float] = []
-    for seconds in (3, 1, 2, 2, 0, 5):
-        network.timeline.after(seconds, lambda: times.append(network.timeline.now))
-    network.run(3)
-    assert times == [0, 1, 2, 2, 3]
-    assert all(one <= other for one, other in pairwise(times))
-    assert network.timeline.now == 3
-    assert network.timeline.passed == 5
