@@ -1,4 +1,4 @@
-"""Text for people: sizes, shares, and one line that says how far a command is."""
+"""Text for people: sizes, parts of them, and one line that says how far a command is."""
 
 from __future__ import annotations
 

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 from pytest_twisted import ensureDeferred
 
-from p2pfs.cli.client import DaemonUnavailable, connect
-from p2pfs.cli.local_paths import absolute_path, absolute_words
-from p2pfs.cli.progress_display import LineDisplay
-from p2pfs.console.control.messages import DescriptionMessage, ParameterMessage, ProgressMessage
-from p2pfs.console.rendering import progress_text, size_text, table
-from p2pfs.errors import P2pfsError, StartupProblem
+from p2pfs.errors import P2pfsError
 from p2pfs.paths import default_state_directory
+from tests.cli.program import run
 from tests.console.toy import PROJECT, Daemon, p2pfs, spawn
-
-
-async def run(daemon: Daemon, *words: str, **options: Any) -> tuple[int, str, str]:
-    program = p2pfs("--state", str(daemon.state), *words, **options)
-    status = await program.end()
-    return status, program.out, program.err
 
 
 @ensureDeferred
@@ -111,21 +97,6 @@ async def test_options_after_tracker(daemon: Daemon) -> None:
 
 
 @ensureDeferred
-async def test_paths(daemon: Daemon, tmp_path: Path) -> None:
-    """A local path means what it means where the user is; other arguments stay as they are."""
-    (tmp_path / "here").mkdir()
-    options = {"cwd": tmp_path / "here", "HOME": "/home/me"}
-    for typed, meant in (
-        ("x.iso", f"{tmp_path}/here/x.iso"),
-        ("../y/", f"{tmp_path}/here/../y/"),
-        ("~/z", "/home/me/z"),
-        ("/abs/", "/abs/"),
-    ):
-        _, out, _ = await run(daemon, "copy", "rel", "--over-write", typed, **options)
-        assert out == f"source=rel\ntarget={meant}\n"
-
-
-@ensureDeferred
 async def test_help_and_version(daemon: Daemon) -> None:
     """--help explains the program without a daemon, and a command with one."""
     program = p2pfs("--help")
@@ -140,26 +111,6 @@ async def test_help_and_version(daemon: Daemon) -> None:
     assert out.startswith("usage: copy <source> [target]")
     program = p2pfs()
     assert await program.end() == 2
-
-
-@ensureDeferred
-async def test_progress_lines(daemon: Daemon) -> None:
-    """In a pipe progress is plain lines on stderr, and stdout has the answer alone."""
-    status, out, err = await run(daemon, "progress")
-    assert (status, out) == (0, "finished\n")
-    assert err == "work: 0 % of 1000.0 KiB, 2 sources\n"
-
-
-@ensureDeferred
-async def test_progress_bar(daemon: Daemon) -> None:
-    """On a terminal progress is a bar that has gone when the answer comes."""
-    program = p2pfs("--state", str(daemon.state), "slow", tty=True)
-    await program.expect("25%")
-    await program.expect("waiting")
-    daemon.toy.hold.callback(None)
-    await program.expect("released")
-    assert await program.end() == 0
-    assert program.out.split("\r")[-2].endswith("released")
 
 
 @ensureDeferred
@@ -233,36 +184,6 @@ def test_starts_without_twisted() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)
 
 
-def test_socket_path_too_long(tmp_path: Path) -> None:
-    """A state directory too deep for a socket is a sentence, not an OSError."""
-    with pytest.raises(StartupProblem, match="too long"):
-        connect(tmp_path / ("x" * 110))
-
-
-@pytest.mark.parametrize(
-    "reply", [b"", b'{"answer": {"lines"', b"no json\n", b'{"names": []}\n', b'{"answer": 3}\n']
-)
-def test_strange_daemon(tmp_path: Path, reply: bytes) -> None:
-    """A daemon that goes away or answers nonsense is a sentence."""
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(tmp_path / "control"))
-        server.listen()
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(reply)
-
-        thread = Thread(target=serve)
-        thread.start()
-        try:
-            with connect(tmp_path) as client, pytest.raises(DaemonUnavailable):
-                client.request(["x"], lambda _: None)
-        finally:
-            thread.join()
-
-
 def test_state_directories() -> None:
     """The default follows the XDG rules, relative values being ignored."""
     assert default_state_directory("peer", {"XDG_STATE_HOME": "/s"}) == Path("/s/p2pfs/peer")
@@ -270,65 +191,6 @@ def test_state_directories() -> None:
     assert default_state_directory("tracker", home) == Path("/h/.local/state/p2pfs/tracker")
     with pytest.raises(P2pfsError, match="--state"):
         default_state_directory("peer", {})
-
-
-def test_absolute_words() -> None:
-    """Words are matched with parameters as the daemon's parser does it."""
-    description = DescriptionMessage(
-        "copy",
-        "",
-        [ParameterMessage("a", True), ParameterMessage("b"), ParameterMessage("c", True)],
-        [],
-    )
-    here = Path("/here")
-    words = ["copy", "--flag", "./a/", "b", "--", "--c", "extra"]
-    assert absolute_words(words, description, here) == [
-        "copy",
-        "--flag",
-        "/here/a/",
-        "b",
-        "--",
-        "/here/--c",
-        "extra",
-    ]
-    assert absolute_path("", here) == ""
-    assert absolute_path("/", here) == "/"
-    assert absolute_path(".", here) == "/here"
-
-
-def test_line_display() -> None:
-    """A line comes every two seconds and whenever the remark changes."""
-    stream, now = io.StringIO(), [0.0]
-    display = LineDisplay(stream, lambda: now[0])
-    for at, note in ((0, "a"), (1, "a"), (1.5, "b"), (3, "b"), (3.5, "b")):
-        now[0] = at
-        display(ProgressMessage("x", int(at * 10), 100, note))
-    assert stream.getvalue().splitlines() == [
-        "x: 0 % of 100 B, a",
-        "x: 15 % of 100 B, b",
-        "x: 35 % of 100 B, b",
-    ]
-
-
-def test_rendering() -> None:
-    """Sizes and shares read well, and 100 % is shown for the whole alone."""
-    assert [size_text(n) for n in (0, 1023, 1024, 1024**2 - 1, 5 * 1024**5)] == [
-        "0 B",
-        "1023 B",
-        "1.0 KiB",
-        "1.0 MiB",
-        "5.0 PiB",
-    ]
-    assert progress_text(ProgressMessage("x", 9999, 10000)) == "x: 99 % of 9.8 KiB"
-    assert progress_text(ProgressMessage("x", 0, 0, "asking")) == "x: asking"
-    assert progress_text(ProgressMessage("x", 2048, 0)) == "x: 2.0 KiB"
-    assert progress_text(ProgressMessage("x", 0, 0)) == "x"
-    assert table(["name", "n"], [("a", 5), ("bcdef", 10)]) == [
-        "name    n",
-        "a       5",
-        "bcdef  10",
-    ]
-    assert table(["name"], [], "Nothing.") == ["Nothing."]
 
 
 def test_environment_is_sane() -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 from pytest_twisted import ensureDeferred
 
 from p2pfs.cli.shell import Shell, candidates_among
-from tests.console.toy import Daemon, Program, p2pfs, spawn
-
-
-async def prompt(daemon: Daemon, *role: str) -> Program:
-    program = p2pfs("--state", str(daemon.state), *role, "console", tty=True)
-    await program.expect(f"{role[0] if role else 'peer'}> ")
-    return program
+from tests.cli.prompt import prompt
+from tests.console.toy import Daemon, p2pfs
 
 
 @ensureDeferred
@@ -86,36 +80,6 @@ def test_interrupt_at_prompt(
 
 
 @ensureDeferred
-async def test_completion(daemon: Daemon) -> None:
-    """Tab completes the name of a command, also behind help."""
-    program = await prompt(daemon)
-    program.type("ec\tcompleted\n")
-    await program.expect("\ncompleted")
-    await program.expect("peer> ")
-    program.type("help ec\t\n")
-    await program.expect("usage: echo")
-    program.type("quit\n")
-    assert await program.end() == 0
-
-
-@ensureDeferred
-async def test_history(daemon: Daemon) -> None:
-    """The lines of one session can be recalled in the next."""
-    program = await prompt(daemon)
-    program.type("echo remembered\n")
-    await program.expect("\nremembered")
-    await program.expect("peer> ")
-    program.type("\x04")
-    assert await program.end() == 0
-    assert (daemon.state / "console_history").exists()
-    program = await prompt(daemon)
-    program.type("\x1b[A\n")
-    await program.expect("\nremembered")
-    program.type("quit\n")
-    assert await program.end() == 0
-
-
-@ensureDeferred
 async def test_daemon_comes_and_goes(tmp_path: Path) -> None:
     """The prompt outlives the daemon and talks to the next one."""
     daemon = Daemon(tmp_path / "state")
@@ -161,21 +125,6 @@ async def test_piped_script(daemon: Daemon) -> None:
     program.transport.closeStdin()
     assert await program.end() == 0
     assert program.out == "one\nThere is no such thing; look elsewhere.\ntwo\n"
-
-
-@ensureDeferred
-async def test_without_readline(daemon: Daemon) -> None:
-    """A Python without readline still gives a prompt."""
-    code = (
-        "import sys; sys.modules['readline'] = None; from p2pfs.cli.main import main; "
-        f"sys.exit(main(['--state', {str(daemon.state)!r}, 'console']))"
-    )
-    program = spawn(sys.executable, "-c", code, tty=True)
-    await program.expect("peer> ")
-    program.type("echo plain\n")
-    await program.expect("\nplain")
-    program.type("quit\n")
-    assert await program.end() == 0
 
 
 def test_candidates() -> None:

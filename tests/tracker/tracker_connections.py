@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.testing import MemoryReactorClock
 
+from p2pfs.chunks import ChunkSet
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.protocol import TrackerFactory
 from p2pfs.tracker.quotas import Quotas
@@ -46,3 +48,16 @@ class MemoryTracker:
         """Have a peer publish a file."""
         (reply,) = peer.ask(type="REQUEST_PUBLISH", filename=name, fileinfo=info or INFO)
         assert reply == {"type": "REPLY_PUBLISH", "filename": name, "result": True}
+
+
+def publish(peer: MemoryTransport, name: str, info: Any = INFO) -> dict[str, Any]:
+    """The answer to a publish."""
+    reply: dict[str, Any]
+    (reply,) = peer.ask(type="REQUEST_PUBLISH", filename=name, fileinfo=info)
+    assert (reply["type"], reply["filename"]) == ("REPLY_PUBLISH", name)
+    return reply
+
+
+def covered(total: int, bitfields: Iterable[bytes]) -> set[int]:
+    """The chunks that are in any of these."""
+    return {chunk for b in bitfields for chunk in ChunkSet.from_bitfield(total, b)}

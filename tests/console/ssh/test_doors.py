@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,20 +13,8 @@ from twisted.logger import LogEvent, globalLogPublisher
 from p2pfs.console.command import CommandSet
 from p2pfs.console.ssh.doors import Doorkeeper, Doors
 from p2pfs.console.ssh.factory import ConsoleSSHFactory, ssh_factory
-from p2pfs.console.ssh.keys import AuthorizedKeysFile
-from p2pfs.errors import StartupProblem
+from tests.console.ssh.files import keys_file
 from tests.memory_transport import MemoryTransport
-
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJxOTYVLGTYUJpQdHEWKPTJvtXFHFwzIVUYkDTjWwBnb x\n"
-
-
-def keys_file(directory: Path) -> Path:
-    """A file with a key in it, whatever the umask is here."""
-    path = directory / "keys"
-    path.write_text(KEY)
-    path.chmod(0o600)
-    directory.chmod(0o700)
-    return path
 
 
 class Door:
@@ -128,38 +115,3 @@ def test_few_descriptors() -> None:
         assert doors.waiting >= 2
         assert doors.waiting + doors.inside <= max(3, room)
     assert Doors().within(1000) == Doors()
-
-
-@pytest.mark.parametrize("what", ["file", "directory"])
-@pytest.mark.parametrize("mode", [0o020, 0o002])
-def test_keys_that_others_can_write_are_refused(tmp_path: Path, what: str, mode: int) -> None:
-    """Or whose directory they can: at the start, and at each login."""
-    path = keys_file(tmp_path)
-    keys = AuthorizedKeysFile(path)
-    assert list(keys.getAuthorizedKeys(b"me"))
-    loose = path if what == "file" else tmp_path
-    loose.chmod(loose.stat().st_mode | mode)
-    assert not list(keys.getAuthorizedKeys(b"me"))
-    with pytest.raises(StartupProblem, match=f"run 'chmod go-w {loose}'"):
-        AuthorizedKeysFile(path)
-
-
-def test_what_a_link_points_to_counts(tmp_path: Path) -> None:
-    """The directory of the link itself is not enough."""
-    loose = tmp_path / "loose"
-    loose.mkdir()
-    path = keys_file(loose)
-    loose.chmod(0o777)
-    link = tmp_path / "link"
-    link.symlink_to(path)
-    with pytest.raises(StartupProblem, match="Others can write"):
-        AuthorizedKeysFile(link)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_keys_of_another_user_are_refused(tmp_path: Path) -> None:
-    """They could let anybody in."""
-    path = keys_file(tmp_path)
-    os.chown(path, 12345, -1)
-    with pytest.raises(StartupProblem, match="belongs to another user"):
-        AuthorizedKeysFile(path)

@@ -55,7 +55,7 @@ def listed(tracker: MemoryTracker, peer: MemoryTransport) -> list[str]:
             return names
 
 
-def test_lists_that_are_not_read_are_within_a_hosts_share(tracker: MemoryTracker) -> None:
+def test_lists_that_are_not_read_are_within_a_hosts_portion(tracker: MemoryTracker) -> None:
     """1,000 connections of one host keep half of what they leave free, and 16 KiB each."""
     greedy = [visit(tracker, GREEDY, stuck=True) for _ in range(1000)]
     for peer in greedy:
@@ -106,7 +106,7 @@ def test_many_hosts_that_do_not_read_stay_within_the_budget(tracker: MemoryTrack
 
 
 def test_what_is_not_read_is_forgotten_with_its_connection(tracker: MemoryTracker) -> None:
-    """A side that stalls is cut off, and its host has its share again."""
+    """A side that stalls is cut off, and its host has its portion again."""
     greedy = [visit(tracker, GREEDY, stuck=True) for _ in range(100)]
     for peer in greedy:
         peer.deliver(LIST)
@@ -118,7 +118,7 @@ def test_what_is_not_read_is_forgotten_with_its_connection(tracker: MemoryTracke
     assert located(tracker.connect(GREEDY))
 
 
-def test_lines_that_are_not_finished_are_within_a_hosts_share(tracker: MemoryTracker) -> None:
+def test_lines_that_are_not_finished_are_within_a_hosts_portion(tracker: MemoryTracker) -> None:
     """Of 100 with a MiB each, most are refused, and others' long lines are taken."""
     greedy = [visit(tracker, GREEDY) for _ in range(100)]
     for peer in greedy:

@@ -1,0 +1,43 @@
+"""One command run over a client: its paths, its progress, its help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_twisted import ensureDeferred
+
+from tests.cli.program import run
+from tests.console.toy import Daemon
+
+
+@ensureDeferred
+async def test_paths(daemon: Daemon, tmp_path: Path) -> None:
+    """A local path means what it means where the user is; other arguments stay as they are."""
+    (tmp_path / "here").mkdir()
+    options = {"cwd": tmp_path / "here", "HOME": "/home/me"}
+    for typed, meant in (
+        ("x.iso", f"{tmp_path}/here/x.iso"),
+        ("../y/", f"{tmp_path}/here/../y/"),
+        ("~/z", "/home/me/z"),
+        ("/abs/", "/abs/"),
+    ):
+        _, out, _ = await run(daemon, "copy", "rel", "--over-write", typed, **options)
+        assert out == f"source=rel\ntarget={meant}\n"
+
+
+@ensureDeferred
+async def test_help_of_a_command_is_asked_of_the_daemon(daemon: Daemon) -> None:
+    """Wherever --help stands, but for behind a double dash."""
+    for words in (("copy", "--help"), ("copy", "a", "--help")):
+        status, out, _ = await run(daemon, *words)
+        assert (status, out.splitlines()[0]) == (0, "usage: copy <source> [target] [--over-write]")
+    assert await run(daemon, "echo", "--", "--help") == (0, "--help\n", "")
+
+
+@ensureDeferred
+async def test_what_is_no_command_is_not_run(daemon: Daemon) -> None:
+    """The daemon is asked what it takes before anything is begun."""
+    status, out, err = await run(daemon, "nonsense", "x")
+    assert (status, out) == (2, "")
+    assert "There is no command 'nonsense'" in err
+    assert daemon.toy.calls == []

@@ -1,0 +1,55 @@
+"""History and Tab completion at the prompt."""
+
+from __future__ import annotations
+
+import sys
+
+from pytest_twisted import ensureDeferred
+
+from tests.cli.prompt import prompt
+from tests.console.toy import Daemon, spawn
+
+
+@ensureDeferred
+async def test_completion(daemon: Daemon) -> None:
+    """Tab completes the name of a command, also behind help."""
+    program = await prompt(daemon)
+    program.type("ec\tcompleted\n")
+    await program.expect("\ncompleted")
+    await program.expect("peer> ")
+    program.type("help ec\t\n")
+    await program.expect("usage: echo")
+    program.type("quit\n")
+    assert await program.end() == 0
+
+
+@ensureDeferred
+async def test_history(daemon: Daemon) -> None:
+    """The lines of one session can be recalled in the next."""
+    program = await prompt(daemon)
+    program.type("echo remembered\n")
+    await program.expect("\nremembered")
+    await program.expect("peer> ")
+    program.type("\x04")
+    assert await program.end() == 0
+    assert (daemon.state / "console_history").exists()
+    program = await prompt(daemon)
+    program.type("\x1b[A\n")
+    await program.expect("\nremembered")
+    program.type("quit\n")
+    assert await program.end() == 0
+
+
+@ensureDeferred
+async def test_without_readline(daemon: Daemon) -> None:
+    """A Python without readline still gives a prompt."""
+    code = (
+        "import sys; sys.modules['readline'] = None; from p2pfs.cli.main import main; "
+        f"sys.exit(main(['--state', {str(daemon.state)!r}, 'console']))"
+    )
+    program = spawn(sys.executable, "-c", code, tty=True)
+    await program.expect("peer> ")
+    program.type("echo plain\n")
+    await program.expect("\nplain")
+    program.type("quit\n")
+    assert await program.end() == 0

@@ -1,0 +1,103 @@
+"""The two languages of the manhole: console commands, and Python that can call them."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+
+from p2pfs.console.command import Answer, Call
+from p2pfs.console.ssh.dialect import (
+    command_functions,
+    common_prefix,
+    completions,
+    is_command_line,
+)
+from p2pfs.errors import UsageProblem
+from tests.console.toy import Toy
+
+
+@pytest.mark.parametrize(
+    ("line", "is_command"),
+    [
+        ("echo", True),
+        ("  echo  ", True),
+        ("echo /data/x.iso", True),
+        ("echo ./x.iso --loud", True),
+        ("echo 'two words'", True),
+        ("echo -1", True),
+        ("echo [1].iso", True),
+        ("echo (a b).iso", True),
+        ("echo .", True),
+        ("help echo", True),
+        ('echo("x")', False),
+        ('echo ("x")', False),
+        ("echo = 3", False),
+        ("echo += 3", False),
+        ("echo == 3", False),
+        ("echo > 3", False),
+        ("echo : int = 3", False),
+        ("echo.x", False),
+        ("x = 1", False),
+        ("service.foo()", False),
+        ("for x in y:", False),
+        ("", False),
+        ("echoes", False),
+    ],
+)
+def test_language(line: str, is_command: bool) -> None:
+    """A line is taken for what its writer meant."""
+    assert is_command_line(line, Toy().commands, {}) is is_command
+
+
+def test_rebound_name() -> None:
+    """A command's name that the user gave another value is Python's when it stands alone."""
+    commands = Toy().commands
+    assert not is_command_line("echo", commands, {"echo": 3})
+    assert is_command_line("echo x", commands, {"echo": 3})
+
+
+def test_python_calls() -> None:
+    """Python calls become the same calls as command lines do."""
+    calls: list[Call] = []
+
+    def start(make: Any) -> Deferred[Answer]:
+        calls.append(make())
+        return succeed(Answer())
+
+    functions = command_functions(Toy().commands, start)
+    functions["copy"]("a", PurePosixPath("/b"), over_write=True)
+    functions["copy"](source="a", target="/b", over_write=False)
+    functions["copy"]("a", target="/b")
+    functions["echo"](5)
+    assert [dict(call.arguments) for call in calls[:3]] == [{"source": "a", "target": "/b"}] * 3
+    assert [call.flags for call in calls[:3]] == [{"over-write"}, set(), set()]
+    assert calls[3]["text"] == "5"
+    assert "usage: copy" in functions["copy"].__doc__
+    assert "copy <source>" in repr(functions["copy"])
+    for values, keywords in (
+        ((), {}),
+        ((1, 2, 3), {}),
+        (("a",), {"source": "a"}),
+        (("a",), {"nonsense": True}),
+        ((), {"target": "/b"}),
+    ):
+        with pytest.raises(UsageProblem):
+            functions["copy"](*values, **keywords)
+
+
+def test_completions() -> None:
+    """Commands complete at the start and behind help, Python names everywhere."""
+    commands = Toy().commands
+    namespace = {"service": "text", "__secret__": 1}
+    assert completions("e", commands, namespace) == ("e", ["echo", "exit"])
+    assert completions("help ec", commands, namespace) == ("ec", ["echo"])
+    assert completions("ser", commands, namespace) == ("ser", ["service"])
+    assert completions("x = ser", commands, namespace) == ("ser", ["service"])
+    assert "service.upper" in completions("print(service.up", commands, namespace)[1]
+    assert completions("nothing.x", commands, namespace) == ("nothing.x", [])
+    assert common_prefix(["echo", "exit"]) == "e"
+    assert common_prefix(["echo"]) == "echo"
+    assert common_prefix([]) == ""
