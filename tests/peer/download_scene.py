@@ -23,7 +23,7 @@ from p2pfs.peer.library import Checkpointer, Holding, LibraryStore
 from p2pfs.peer.policy import Experience
 from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.sources import ReadySource, SourceConnection, SpareMemory
+from p2pfs.peer.sources import ReadySource, Source, SourceConnection, SpareMemory
 from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire.messages import ReplyFileLocation
@@ -160,6 +160,12 @@ class Scene:
             type="PEER_REPLY_CHUNK", filename="x", chunknum=chunknum, length=CHUNK, digest=digest
         )
         transport.deliver(b"?" * length if wrong else data)
+
+    def source(self, name: str) -> Source:
+        """What the download knows of a source that it is connected to."""
+        connected = self.download._source_set.connected
+        [source] = [each for each in connected if str(each.address) == name]
+        return source
 
     @property
     def content(self) -> bytes:

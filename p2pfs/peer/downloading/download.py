@@ -78,7 +78,7 @@ class Download:
         self._context = context
         self._holding = holding
         self._part = holding.part
-        self._picker = Picker(holding.chunks, context.random)
+        self._picker: Picker[Source] = Picker(holding.chunks, context.random)
         self._in_flight = InFlight()
         self._source_set = SourceSet(
             context, pool, holding, self._picker, self._fill, self._crashed
@@ -214,7 +214,7 @@ class Download:
         if won is None or self._stopping:
             return
         side, pieces = won
-        if not self._picker.bring(str(side.source.address), chunknum):
+        if not self._picker.bring(side.source, chunknum):
             return
         sink, now = self._sink(chunknum), self._reactor.seconds()
         self._in_flight.asked(
@@ -330,8 +330,7 @@ class Download:
         else:
             impatient = self._is_impatient
             while self._may_ask() and (choice := self._picker.pick(impatient)) is not None:
-                name, chunknum = choice
-                self._fetch(self._source_set[name], chunknum)
+                self._fetch(*choice)
             self._sides.ask(impatient)
             # What is offered while there is no room is declined, and wanted again later.
             if self._may_ask():

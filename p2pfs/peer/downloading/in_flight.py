@@ -88,7 +88,7 @@ class InFlight:
             for asked in self.chunks.values()
         )
 
-    def burdens(self, now: float) -> list[tuple[Burden, SourceConnection]]:
+    def burdens(self, now: float) -> list[tuple[Burden[Source], SourceConnection]]:
         """What is in flight on each connection that serves this download alone just now."""
         by_connection: dict[SourceConnection, list[int]] = {}
         for chunknum, asked in self.chunks.items():
@@ -100,12 +100,12 @@ class InFlight:
             if connection.open_requests == len(chunknums)
         ]
 
-    def _burden(self, chunknums: list[int], now: float) -> Burden:
+    def _burden(self, chunknums: list[int], now: float) -> Burden[Source]:
         # Chunks are asked for, and so noted here, one after the other.
         first = self.chunks[chunknums[0]]
         source = first.source
         return Burden(
-            str(source.address),
+            source,
             tuple(chunknums),
             now - max(first.at, source.last_delivery),
             first.connection.brought - max(first.received, source.brought_then),

@@ -61,7 +61,7 @@ class SideTrials:
         self,
         context: DownloadContext,
         holding: Holding,
-        picker: Picker,
+        picker: Picker[Source],
         in_flight: InFlight,
         source_set: SourceSet,
         is_right: Callable[[int, bytes], bool],
@@ -179,7 +179,7 @@ class SideTrials:
     def take(self, source: Source, chunknum: int) -> bool:
         """A source offers a chunk: ask for it, if it may be asked beside others."""
         now = self._context.reactor.seconds()
-        view = self._picker.view(str(source.address))
+        view = self._picker.view(source)
         if view is None or not self.is_fit(source, view):
             return False
         if not self.with_room(now) >> chunknum & 1:
@@ -188,7 +188,7 @@ class SideTrials:
         return True
 
     def _can(self, source: Source, impatient: bool) -> bool:
-        view = self._picker.view(str(source.address))
+        view = self._picker.view(source)
         if view is None or not self.is_fit(source, view):
             return False
         return impatient or not view.chooses
@@ -204,7 +204,7 @@ class SideTrials:
         side = Side(source, connection, source.trial, chunknum, now, length, brought)
         side.sink = MemorySink(length, self._context.spare, lambda: self.give_up(side))
         side.trial.asked(length, now, brought)
-        self._picker.ask_beside(str(source.address), chunknum)
+        self._picker.ask_beside(source, chunknum)
         self._open.setdefault(chunknum, {})[connection] = side
         side.request = connection.fetch(self._holding.name, info, chunknum, side.sink)
         self._track(side.request.addCallback(self._came, side).addErrback(self._failed, side))
@@ -240,7 +240,7 @@ class SideTrials:
         del sides[side.connection]
         if not sides:
             del self._open[side.chunknum]
-        self._picker.end_beside(str(side.source.address), side.chunknum)
+        self._picker.end_beside(side.source, side.chunknum)
 
     def take_won(self, chunknum: int) -> tuple[Side, list[bytes]] | None:
         """The right bytes of a chunk, in pieces, and who sent them; None if they have not come."""

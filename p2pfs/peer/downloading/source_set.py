@@ -54,7 +54,7 @@ class SourceSet:
         context: DownloadContext,
         pool: SourcePool,
         holding: Holding,
-        picker: Picker,
+        picker: Picker[Source],
         changed: Callable[[], None],
         crashed: Callable[[Failure], None],
     ) -> None:
@@ -78,10 +78,6 @@ class SourceSet:
 
     # What the download asks
 
-    def __getitem__(self, address: str) -> Source:
-        """The source that the picker knows by that name."""
-        return self._sources[parse_full_name(address)]
-
     @property
     def connected(self) -> list[Source]:
         """The sources there is a connection to."""
@@ -102,19 +98,17 @@ class SourceSet:
         """True unless none of the sources gives a sign of life."""
         return any(source.answers for source in self._sources.values())
 
-    def helpers(self) -> set[str]:
+    def helpers(self) -> set[Source]:
         """Those that could stand in for a slow source: proven, or not tried yet.
 
         Who failed must deliver a chunk first, so chunks are not passed to and fro.
         """
         return {
-            str(source.address)
-            for source in self.connected
-            if not source.failures or self._is_proven(source)
+            source for source in self.connected if not source.failures or self._is_proven(source)
         }
 
     def _is_proven(self, source: Source) -> bool:
-        view = self._picker.view(str(source.address))
+        view = self._picker.view(source)
         return view is not None and view.chunk_seconds is not None
 
     @property
@@ -166,7 +160,7 @@ class SourceSet:
                 source.denied = 0
                 self._tell_picker(source)
         for source in self.connected:
-            self._picker.set_standing(str(source.address), self.trials.standing(source, now))
+            self._picker.set_standing(source, self.trials.standing(source, now))
         if not self._delivered_lately(now):
             usual = self._asked_at + self._patience.refresh
             self._next_refresh = min(self._next_refresh, usual)
@@ -194,7 +188,7 @@ class SourceSet:
             self._context.experience.set_back(source.address, now)
         connection, attempt = source.connection, source.attempt
         source.dismissed(f"{source.address}: {reason}", now, self._patience)
-        self._picker.set_away(str(source.address))
+        self._picker.set_away(source)
         if attempt is not None:
             attempt.cancel()
         if connection is not None:
@@ -207,14 +201,14 @@ class SourceSet:
             self.log.warn("Banned for {name}: {error}", name=name, error=error)
         source.ban(error, self._reactor.seconds())
         self._context.experience.was_wrong(source.address, self._reactor.seconds())
-        self._picker.forget(str(source.address))
+        self._picker.forget(source)
 
     def lost(self, source: Source, connection: SourceConnection, error: str) -> None:
         """A connection is of no use any more; requests on it fail by themselves."""
         if source.connection is connection and not self._stopped:
             source.answered = connection.unanswered < QUIET
             self._failed(source, error)
-            self._picker.set_away(str(source.address))
+            self._picker.set_away(source)
 
     def _failed(self, source: Source, error: str) -> None:
         now = self._reactor.seconds()
@@ -270,7 +264,7 @@ class SourceSet:
             goners = unnamed[: max(0, len(self._sources) - most)]
         for source in goners:
             del self._sources[source.address]
-            self._picker.forget(str(source.address))
+            self._picker.forget(source)
 
     def _worth_remembering(self, source: Source) -> tuple[bool, bool, float]:
         failed = source.failures or self._context.experience.setbacks(source.address)
@@ -392,15 +386,13 @@ class SourceSet:
         source.trial = Trial()
         self._tell_picker(source)
         self._picker.set_ready(
-            str(source.address),
+            source,
             ready.round_trip,
             ready.connection.takes_turns,
             self._context.experience.credit(source.address),
             source.host,
         )
-        self._picker.set_standing(
-            str(source.address), self.trials.standing(source, self._reactor.seconds())
-        )
+        self._picker.set_standing(source, self.trials.standing(source, self._reactor.seconds()))
         closed = "it closed the connection"
         end = ready.connection.ended()
         self._ends[end] = None
@@ -419,7 +411,7 @@ class SourceSet:
 
     def _tell_picker(self, source: Source) -> None:
         if not source.banned:
-            self._picker.set_chunks(str(source.address), source.usable_chunks)
+            self._picker.set_chunks(source, source.usable_chunks)
 
     # How things stand
 
@@ -435,7 +427,7 @@ class SourceSet:
             state, left = "resting", source.rests_until - now
         else:
             state = "idle"
-        view = self._picker.view(str(source.address))
+        view = self._picker.view(source)
         connection = source.connection
         return SourceFacts(
             str(source.address),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from p2pfs.peer.downloading.in_flight import InFlight
 from p2pfs.peer.downloading.source_set import SourceSet
 from p2pfs.peer.policy import Burden, Picker, straggler
+from p2pfs.peer.sources import Source
 
 
 class StandIns:
@@ -14,7 +15,7 @@ class StandIns:
     """
 
     def __init__(
-        self, picker: Picker, in_flight: InFlight, source_set: SourceSet, silence: float
+        self, picker: Picker[Source], in_flight: InFlight, source_set: SourceSet, silence: float
     ) -> None:
         """A source that was silent for ``silence`` seconds stands in for nobody."""
         self._picker = picker
@@ -40,7 +41,7 @@ class StandIns:
         overdue = {burden.source for burden in burdens if burden.busy > self._silence}
         helpers = self._source_set.helpers() - overdue
 
-        def elsewhere(burden: Burden) -> float | None:
+        def elsewhere(burden: Burden[Source]) -> float | None:
             return self._picker.seconds_elsewhere(burden.chunknums, helpers, self._silence)
 
         slow = straggler(burdens, elsewhere)

@@ -12,7 +12,7 @@ from p2pfs.peer.sources import Source
 class Trials:
     """Judges sources by this peer's experience, and by what they bring. Times are in seconds."""
 
-    def __init__(self, context: DownloadContext, picker: Picker) -> None:
+    def __init__(self, context: DownloadContext, picker: Picker[Source]) -> None:
         """``picker`` knows their paths."""
         self._experience = context.experience
         self._longest = context.patience.silence
@@ -34,7 +34,7 @@ class Trials:
         experience = self._experience
         if experience.is_proven(source.address) and not source.trial.due:
             return False
-        view, connection = self._picker.view(str(source.address)), source.connection
+        view, connection = self._picker.view(source), source.connection
         round_trip = view.round_trip if view is not None and view.ready else None
         doublings = experience.setbacks(source.address) + experience.credit(source.address)
         most = patience(round_trip, doublings, self._longest)
@@ -44,14 +44,14 @@ class Trials:
             return False
         return source.trial.brings_nothing(now, connection.brought, most)
 
-    def stand_ins(self, source: Source, others: Iterable[Source], now: float) -> set[str]:
+    def stand_ins(self, source: Source, others: Iterable[Source], now: float) -> set[Source]:
         """Which of the others could have what is in flight to a source on trial in vain.
 
         Those that are asked before it would be asked again.
         """
         worst = self.claim(source).rank_after
         return {
-            str(other.address)
+            other
             for other in others
             if not other.failures and self.rank(other) < worst and not self.in_vain(other, now)
         }
@@ -63,7 +63,7 @@ class Trials:
             return Standing.PROVEN
         if claim.in_vain or claim.host_setbacks or claim.setbacks:
             return Standing.DOUBTFUL
-        view = self._picker.view(str(source.address))
+        view = self._picker.view(source)
         return Standing.FRESH if view is not None and view.chooses else Standing.FRESH_TO_ASK
 
     def claim(self, source: Source, now: float | None = None) -> Claim:

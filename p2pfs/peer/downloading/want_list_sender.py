@@ -40,7 +40,7 @@ class WantListSender:
         self,
         context: DownloadContext,
         holding: Holding,
-        picker: Picker,
+        picker: Picker[Source],
         source_set: SourceSet,
         sides: SideTrials,
         may_ask: Callable[[], bool],
@@ -65,7 +65,7 @@ class WantListSender:
         beside = self._sides.chunks(now)
         with_room = self._sides.with_room(now) if beside else 0
         for source in self._source_set.connected:
-            connection, view = source.connection, self._picker.view(str(source.address))
+            connection, view = source.connection, self._picker.view(source)
             if connection is not None and view is not None and view.ready and view.chooses:
                 wanted = self._picker.wanted_of(view)
                 if beside and self._sides.is_fit(source, view):
@@ -152,7 +152,7 @@ class WantListSender:
         # It will not offer it again unless it is told anew.
         bit = 1 << chunknum
         told.chunks &= ~bit
-        view = self._picker.view(str(source.address))
+        view = self._picker.view(source)
         if view is None or source.connection is not connection:
             return Answer.DECLINED
         if source.denied & bit or view.in_flight >= told.room:
@@ -165,7 +165,7 @@ class WantListSender:
             return Answer.BUSY
         if not self._may_ask():
             return Answer.DECLINED
-        if not self._picker.take(str(source.address), chunknum):
+        if not self._picker.take(source, chunknum):
             beside = self._sides.take(source, chunknum)
             return Answer.TAKEN if beside else Answer.DECLINED
         self._fetch(source, chunknum)

@@ -11,10 +11,11 @@ many sources costs microseconds a choice.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from random import Random
+from typing import Generic, TypeVar
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.policy.availability import count, fewest, random_bit
@@ -28,6 +29,9 @@ _WINDOW_SECONDS = 0.1
 """Time beyond the round trip that the requests in flight to a source should fill."""
 _SMOOTHING = 0.3
 """Weight of the latest chunk in a source's average time per chunk."""
+
+
+S = TypeVar("S", bound=Hashable)
 
 
 class Standing(IntEnum):
@@ -78,8 +82,8 @@ class PickerSource:
         return self.round_trip + (self.in_flight + 1) * (self.chunk_seconds or 0.0)
 
 
-class Picker:
-    """Chooses the next requests of one download.
+class Picker(Generic[S]):
+    """Chooses the next requests of one download. A source is whatever its caller knows it by.
 
     Every chunk is missing, in flight, or done. A chunk is in flight to one
     source at a time. Other sources may be busy with it beside that one; it makes no
@@ -91,15 +95,15 @@ class Picker:
         self._total = done.total
         self._wanted = done.missing.bits
         self._in_flight: dict[int, PickerSource] = {}
-        self._beside: dict[tuple[str, int], PickerSource] = {}
-        self._sources: dict[str, PickerSource] = {}
+        self._beside: dict[tuple[S, int], PickerSource] = {}
+        self._sources: dict[S, PickerSource] = {}
         self._planes: list[int] | None = None
         # Chunks (bits) that were lost with a source that is not proven.
         self._lost_on_trial = 0
 
     # What is known of sources
 
-    def set_chunks(self, source: str, chunks: int) -> None:
+    def set_chunks(self, source: S, chunks: int) -> None:
         """Note which chunks a source holds (replacing what was known), connected or not."""
         view = self._sources.setdefault(source, PickerSource())
         if view.chunks != chunks:
@@ -108,7 +112,7 @@ class Picker:
 
     def set_ready(
         self,
-        source: str,
+        source: S,
         round_trip: float,
         chooses: bool = False,
         credit: int = 0,
@@ -124,25 +128,25 @@ class Picker:
         view.credit, view.host = credit, host
         view.standing = Standing.PROVEN if credit else Standing.FRESH
 
-    def set_standing(self, source: str, standing: Standing) -> None:
+    def set_standing(self, source: S, standing: Standing) -> None:
         """Note what speaks for a source that is connected."""
         self._sources[source].standing = standing
 
-    def set_away(self, source: str) -> None:
+    def set_away(self, source: S) -> None:
         """There is no connection to the source (any more); what it holds is still known."""
         view = self._sources.get(source)
         if view is not None:
             view.ready = False
             view.chunk_seconds = None
 
-    def forget(self, source: str) -> None:
+    def forget(self, source: S) -> None:
         """Choose that source no more."""
         if self._sources.pop(source, None) is not None:
             self._planes = None
 
     # Choosing
 
-    def pick(self, impatient: bool = False) -> tuple[str, int] | None:
+    def pick(self, impatient: bool = False) -> tuple[S, int] | None:
         """The next request ``(source, chunknum)``, now in flight; None when there is none to make.
 
         Of the chunks that some source with room in its window holds, one of the
@@ -150,8 +154,8 @@ class Picker:
         a proven one first. Sources that choose themselves are picked only when ``impatient``.
         """
         free = [
-            (name, view, chunks)
-            for name, view in self._sources.items()
+            (source, view, chunks)
+            for source, view in self._sources.items()
             if view.ready
             and (impatient or not view.chooses)
             and view.in_flight < view.window
@@ -163,18 +167,18 @@ class Picker:
         for _, _, chunks in free:
             reachable |= chunks
         chunknum = random_bit(self._rarest(reachable), self._random)
-        able = [(name, view) for name, view, chunks in free if chunks >> chunknum & 1]
+        able = [(source, view) for source, view, chunks in free if chunks >> chunknum & 1]
         proven = [item for item in able if item[1].proven]
         if proven:
-            name, view = min(proven, key=lambda item: item[1].cost)
+            source, view = min(proven, key=lambda item: item[1].cost)
         else:
             # Hosts alike, whatever their ports.
             tried = Counter(view.host for view in self._in_flight.values() if not view.proven)
-            name, view = min(able, key=lambda item: (tried[item[1].host], item[1].cost))
+            source, view = min(able, key=lambda item: (tried[item[1].host], item[1].cost))
         self._begin(view, chunknum)
-        return name, chunknum
+        return source, chunknum
 
-    def take(self, source: str, chunknum: int) -> bool:
+    def take(self, source: S, chunknum: int) -> bool:
         """A source begins to send a chunk of its choice: in flight if it is missing.
 
         False when it is of no use: it is in flight, or done.
@@ -187,16 +191,16 @@ class Picker:
         self._begin(view, chunknum)
         return True
 
-    def ask_beside(self, source: str, chunknum: int) -> None:
+    def ask_beside(self, source: S, chunknum: int) -> None:
         """A source is busy with a chunk, wherever else that is in flight."""
         view = self._beside[source, chunknum] = self._sources[source]
         view.in_flight += 1
 
-    def end_beside(self, source: str, chunknum: int) -> None:
+    def end_beside(self, source: S, chunknum: int) -> None:
         """It is not busy with it any more."""
         self._beside.pop((source, chunknum)).in_flight -= 1
 
-    def bring(self, source: str, chunknum: int) -> bool:
+    def bring(self, source: S, chunknum: int) -> bool:
         """A chunk has come from a source that was asked beside: in flight until it is done.
 
         False when it is not missing.
@@ -223,7 +227,7 @@ class Picker:
         self._lost_on_trial |= 1 << chunknum
 
     def seconds_elsewhere(
-        self, chunknums: Sequence[int], helpers: Collection[str], unproven: float
+        self, chunknums: Sequence[int], helpers: Collection[S], unproven: float
     ) -> float | None:
         """Seconds in which other sources would have these chunks, in flight at one source.
 
@@ -233,8 +237,8 @@ class Picker:
         own = self._in_flight[chunknums[0]]
         able = [
             view
-            for name, view in self._sources.items()
-            if name in helpers and view is not own and view.ready and view.in_flight < view.window
+            for source, view in self._sources.items()
+            if source in helpers and view is not own and view.ready and view.in_flight < view.window
         ]
         longest = 0.0
         for chunknum in chunknums:
@@ -268,7 +272,7 @@ class Picker:
                 wanted &= ~(other.chunks & self._lost_on_trial)
         return wanted
 
-    def stand_ins(self, chunknum: int, able: Collection[str]) -> int:
+    def stand_ins(self, chunknum: int, able: Collection[S]) -> int:
         """For how many chunks like this, in flight elsewhere, sources have room, and no other use.
 
         Of the ``able`` ones, and only as long as they hold nothing that is missing.
@@ -276,8 +280,8 @@ class Picker:
         own = self._in_flight[chunknum]
         return sum(
             view.window - view.in_flight
-            for name, view in self._sources.items()
-            if name in able
+            for source, view in self._sources.items()
+            if source in able
             and view is not own
             and view.ready
             and view.in_flight < view.window
@@ -307,7 +311,7 @@ class Picker:
         """How many requests are under way."""
         return len(self._in_flight)
 
-    def view(self, source: str) -> PickerSource | None:
+    def view(self, source: S) -> PickerSource | None:
         """What is known of a source, to be looked at only."""
         return self._sources.get(source)
 

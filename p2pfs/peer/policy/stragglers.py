@@ -8,8 +8,9 @@ from two sources at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 GAIN = 3.0
 """How many times quicker the others must be: what has come already is thrown away."""
@@ -19,8 +20,11 @@ LONGEST = 10.0
 """How many times that threshold it may be "nearly there": what comes may be mere padding."""
 
 
+S = TypeVar("S", bound=Hashable)
+
+
 @dataclass(frozen=True)
-class Burden:
+class Burden(Generic[S]):
     """What is in flight at one source.
 
     ``busy`` is the seconds since it last delivered a chunk, or was asked for the
@@ -28,7 +32,7 @@ class Burden:
     all the chunks.
     """
 
-    source: str
+    source: S
     chunknums: tuple[int, ...]
     busy: float
     came: int
@@ -50,8 +54,8 @@ class Burden:
 
 
 def straggler(
-    burdens: Iterable[Burden], elsewhere: Callable[[Burden], float | None]
-) -> Burden | None:
+    burdens: Iterable[Burden[S]], elsewhere: Callable[[Burden[S]], float | None]
+) -> Burden[S] | None:
     """The source whose chunks should be asked of others, the slowest if there are several.
 
     ``elsewhere`` tells in how many seconds others would have them, None if they would

@@ -40,7 +40,7 @@ FAILURES_IN_A_ROW = 4
 """After that many failures, bytes count as progress only once they make a whole chunk."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Source:
     """A peer that is said to hold chunks of a download, and how it did so far.
 

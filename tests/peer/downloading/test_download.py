@@ -110,15 +110,16 @@ def test_who_failed_is_no_helper_until_it_delivers(scene: Scenes) -> None:
     one = scene()
     one.reachable = {address(1), address(2)}
     one.start(address(1), address(2))
-    helpers = one.download._source_set.helpers
-    assert helpers() == {address(1), address(2)}
+    source_set = one.download._source_set
+    first, second = map(one.source, (address(1), address(2)))
+    assert source_set.helpers() == {first, second}
 
     def drip() -> bool:
-        second = one.sources[address(2)]
-        if not second.aborted:
-            second.deliver(b" " * 20)
+        transport = one.sources[address(2)]
+        if not transport.aborted:
+            transport.deliver(b" " * 20)
         return one.clock.seconds() > 12.0
 
     one.run(drip)
-    assert len(one.download._source_set.connected) == 2
-    assert helpers() == {address(2)}
+    assert len(source_set.connected) == 2
+    assert source_set.helpers() == {second}

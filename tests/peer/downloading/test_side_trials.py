@@ -72,7 +72,7 @@ def test_the_first_right_one_is_kept_and_the_others_are_let_go(scene: Scenes) ->
     assert not one.sources[other].aborted
     assert one.sources[main].aborted
     assert one.sources[third].aborted
-    assert one.download.received == {one.download._source_set[other].address: CHUNK}
+    assert one.download.received == {one.source(other).address: CHUNK}
 
 
 def test_the_one_asked_first_may_still_be_first(scene: Scenes) -> None:

@@ -101,7 +101,7 @@ def test_the_tracker_is_asked_seldom_while_sources_deliver(scene: Scenes) -> Non
         one.run(20.0)
         one.tell(one.named(address(1)))
         before = len(one.asked)
-        source = one.download._source_set[address(1)]
+        source = one.source(address(1))
         for _ in range(45):
             if delivers:
                 source.delivered(one.clock.seconds())
