@@ -30,7 +30,7 @@ from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
 from p2pfs.peer.serving import Callee, Deliveries, ServingFactory, ServingHooks, ServingProtocol
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.sharing import Publisher, ShareWatcher
-from p2pfs.peer.sources import CallBacks, Room
+from p2pfs.peer.sources import CallBacks, Incoming, Room
 from p2pfs.reactor import Reactor
 from p2pfs.tasks import end_of
 from p2pfs.wire.messages import NoticeCallBack, NoticeReachable
@@ -121,11 +121,10 @@ class Peer:
             settings.patience,
             # A download leaves some for others, where there are few.
             max(1, min(settings.max_sources, settings.descriptors.sources // 2)),
-            self.limits["download"],
+            Incoming(self.limits["download"], bandwidths.down),
             self.announcer,
             call_backs,
             self.serving.offers.make,
-            bandwidth=bandwidths.down,
             room=Room(settings.descriptors.sources),
         )
         self.downloads = Downloads(

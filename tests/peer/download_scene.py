@@ -21,9 +21,8 @@ from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.source_set import HEARTBEAT
 from p2pfs.peer.library import Checkpointer, Holding, LibraryStore
 from p2pfs.peer.policy import Experience
-from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.sources import ReadySource, Source, SourceConnection, SpareMemory
+from p2pfs.peer.sources import Incoming, ReadySource, Source, SourceConnection, SpareMemory
 from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire.messages import ReplyFileLocation
@@ -53,6 +52,7 @@ class Scene:
         self.gains: list[int] = []
         self.experience = Experience()
         self.spare = SpareMemory()
+        self.incoming = Incoming()
         self.heard: defaultdict[str, bytes] = defaultdict(bytes)
         self._fd = os.memfd_create("part")
         part = PartFile(Disk(), Path("x.part"), len(DATA), self._fd)
@@ -64,7 +64,7 @@ class Scene:
             Random(1),
             self.patience,
             max_sources,
-            RateLimit(),
+            self.incoming,
             self._announcer(),
             self._no_call_backs(),
             lambda: self.gains.append(self.holding.chunks.bits),
@@ -105,9 +105,7 @@ class Scene:
         name = str(address)
         if name not in self.reachable:
             return fail(SourceFailed(f"{name}: cannot be reached"))
-        source = SourceConnection(
-            self.clock, address, self.patience.silence, RateLimit(), self.patience.least_rate
-        )
+        source = SourceConnection(self.clock, address, self.patience, self.incoming)
         self.sources[name] = MemoryTransport(source, self.clock)
         source.takes_turns = name in self.take_turns
         ready: Deferred[ReadySource] = Deferred()

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from p2pfs.peer.announcing import Announcer
-from p2pfs.peer.policy import Experience, Intake
-from p2pfs.peer.rates import Bandwidth, RateLimit
+from p2pfs.peer.policy import Experience
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.sources import CallBacks, Room, SpareMemory
+from p2pfs.peer.sources import CallBacks, Incoming, Room, SpareMemory
 from p2pfs.reactor import Reactor
 
 
@@ -22,18 +21,14 @@ class DownloadContext:
     random: Random
     patience: Patience
     max_sources: int
-    limit: RateLimit
+    incoming: Incoming
     announcer: Announcer
     call_backs: CallBacks
     gained: Callable[[], None] = lambda: None
     """Called when there is one more chunk to serve."""
-    intake: Intake = field(default_factory=Intake)
-    """What is on its way to this peer."""
     room: Room = field(default_factory=Room)
     """For connections of all downloads together."""
     experience: Experience = field(default_factory=Experience)
     """What came of asking sources so far."""
     spare: SpareMemory = field(default_factory=SpareMemory)
     """For chunks that are asked of several sources, as only one is needed."""
-    bandwidth: Bandwidth = field(default_factory=lambda: Bandwidth(RateLimit()))
-    """How fast all downloads together were seen to receive."""

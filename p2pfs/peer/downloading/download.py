@@ -193,7 +193,7 @@ class Download:
         asked = self._in_flight.chunks[chunknum]
         source, connection = asked.source, asked.connection
         chunk = self._holding.name, chunknum
-        self._context.intake.begin(connection, chunk, lambda: sink.missing, asked.at)
+        self._context.incoming.intake.begin(connection, chunk, lambda: sink.missing, asked.at)
         self._track(
             asked.request.addCallback(self._check, sink, connection, chunknum)
             .addCallback(self._keep, source, chunknum)
@@ -255,7 +255,7 @@ class Download:
     def _keep(self, digest: bytes, source: Source, chunknum: int) -> None:
         now = self._reactor.seconds()
         asked = self._in_flight.kept(chunknum, now)
-        self._context.intake.end(asked.connection, (self._holding.name, chunknum), now)
+        self._context.incoming.intake.end(asked.connection, (self._holding.name, chunknum), now)
         self._picker.succeeded(chunknum, now - max(asked.at, source.last_delivery))
         length = self._holding.info.length(chunknum)
         source.delivered(now)
@@ -284,7 +284,7 @@ class Download:
 
         def settled(_: None) -> None:
             self._picker.failed(chunknum)
-            self._context.intake.drop(connection, (self._holding.name, chunknum))
+            self._context.incoming.intake.drop(connection, (self._holding.name, chunknum))
             whose = f"{source.address}: " if failure.check(Refused) else ""
             self._in_flight.failed(chunknum, f"{whose}{failure.value}", self._reactor.seconds())
             self._bring(chunknum)

@@ -95,9 +95,7 @@ class Downloads:
         return SourcePool(
             self._reactor,
             context.patience,
-            context.limit,
-            context.bandwidth,
-            lambda: context.intake.several,
+            context.incoming,
             context.call_backs,
             context.room,
         )

@@ -71,7 +71,7 @@ class SourceSet:
         self._sources: dict[Address, Source] = {}
         self._locating = False
         self._begun = self._next_refresh = self._asked_at = context.reactor.seconds()
-        self.pace = Pace(context.bandwidth, self._begun)
+        self.pace = Pace(context.incoming.bandwidth, self._begun)
         self._stopped = False
         # The ends of connections that are waited for.
         self._ends: dict[Deferred[None], None] = {}

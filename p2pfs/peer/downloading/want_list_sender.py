@@ -120,7 +120,7 @@ class WantListSender:
     def _invite(self) -> None:
         """Let one of those that were put off make an offer, if there is room."""
         put_off = [(connection, told) for connection, told in self._told.items() if told.busy]
-        if put_off and self._context.intake.has_room(self._context.reactor.seconds()):
+        if put_off and self._context.incoming.intake.has_room(self._context.reactor.seconds()):
             connection, told = self._context.random.choice(put_off)
             told.busy = False
             connection.ready(self._holding.name)
@@ -159,7 +159,7 @@ class WantListSender:
             return Answer.DECLINED
         now = self._context.reactor.seconds()
         wanted = bool(self._picker.missing().bits & bit)
-        if wanted and not spare and not self._context.intake.has_room(now, connection):
+        if wanted and not spare and not self._context.incoming.intake.has_room(now, connection):
             told.chunks |= bit
             told.busy = True
             return Answer.BUSY

@@ -2,6 +2,7 @@
 
 from p2pfs.peer.sources.call_backs import CallBacks, Expected
 from p2pfs.peer.sources.connection import Answer, OutOfReach, SourceConnection, WrongChunk
+from p2pfs.peer.sources.incoming import Incoming
 from p2pfs.peer.sources.memory_sink import MemorySink, SpareMemory
 from p2pfs.peer.sources.pool import ReadySource, Source, SourcePool
 from p2pfs.peer.sources.room import Room
@@ -12,6 +13,7 @@ __all__ = [
     "CallBacks",
     "ChunkSink",
     "Expected",
+    "Incoming",
     "MemorySink",
     "OutOfReach",
     "ReadySource",

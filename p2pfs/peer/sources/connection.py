@@ -13,7 +13,9 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address
 from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList, parse_digest
 from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
-from p2pfs.peer.rates import Bandwidth, RateLimit, RateMeter
+from p2pfs.peer.rates import RateMeter
+from p2pfs.peer.settings import Patience
+from p2pfs.peer.sources.incoming import Incoming
 from p2pfs.peer.sources.receive_window import ReceiveWindow
 from p2pfs.peer.sources.sink import Sink
 from p2pfs.wire import LineTooLong, LongLine, LongReply, Pending, RequestProtocol, said
@@ -63,18 +65,11 @@ class SourceConnection(RequestProtocol):
         self,
         reactor: IReactorTime,
         address: Address,
-        silence_timeout: float,
-        limit: RateLimit,
-        least_rate: float = 0.0,
-        bandwidth: Bandwidth | None = None,
-        several: Callable[[], bool] = lambda: False,
+        patience: Patience,
+        incoming: Incoming,
     ) -> None:
-        """``silence_timeout`` in seconds and ``least_rate`` in bytes a second: `RequestProtocol`.
-
-        ``limit`` is on what comes, ``bandwidth`` is told of each chunk, and ``several`` tells
-        whether other sources send too.
-        """
-        super().__init__(reactor, silence_timeout, least_rate)
+        """``incoming`` is what comes over this connection and all others."""
+        super().__init__(reactor, patience.silence, patience.least_rate)
         self.address = address
         self.received = 0
         """Bytes that have come, of whatever kind."""
@@ -85,9 +80,8 @@ class SourceConnection(RequestProtocol):
         self._takers: dict[str, tuple[Callable[[int, bool], Answer], Callable[[str], None]]] = {}
         self._heard_at = reactor.seconds()
         self._meter = RateMeter()
-        self._limit = limit
-        self._bandwidth = bandwidth or Bandwidth(limit)
-        self._window = ReceiveWindow(self._bandwidth, several)
+        self._incoming = incoming
+        self._window = ReceiveWindow(incoming)
         self._waiting_turn: IDelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
@@ -97,7 +91,7 @@ class SourceConnection(RequestProtocol):
         self._meter.count(len(data), now)
         self._window.adjust(self.transport, now)
         super().dataReceived(data)
-        wait = self._limit.spend(len(data), now)
+        wait = self._incoming.limit.spend(len(data), now)
         if wait > 0 and self._waiting_turn is None and not self.closed:
             self.hold_input()
             self._waiting_turn = self.reactor.callLater(wait, self._go_on)
@@ -286,7 +280,7 @@ class SourceConnection(RequestProtocol):
             except MalformedMessage:
                 self._reject(pending, "it sent a chunk that is not base64")
             if last and not self.closing_down:
-                self._bandwidth.count(pending.taken, began, self.reactor.seconds())
+                self._incoming.bandwidth.count(pending.taken, began, self.reactor.seconds())
                 self._long_line_ended(pending, bytes(reply.rest))
 
         return received
@@ -321,7 +315,7 @@ class SourceConnection(RequestProtocol):
                 sink.write(data)
             left -= len(data)
             if not left:
-                self._bandwidth.count(sink.length, began, self.reactor.seconds())
+                self._incoming.bandwidth.count(sink.length, began, self.reactor.seconds())
                 self.still_arriving(None)
                 pending.succeed(digest)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, cast
@@ -24,10 +23,10 @@ from p2pfs.addresses import Address, host_of
 from p2pfs.errors import Refused, SourceFailed
 from p2pfs.listening import address_endpoint
 from p2pfs.peer.policy import Trial
-from p2pfs.peer.rates import Bandwidth, RateLimit
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources.call_backs import CallBacks
 from p2pfs.peer.sources.connection import OutOfReach, SourceConnection, SourceFactory
+from p2pfs.peer.sources.incoming import Incoming
 from p2pfs.peer.sources.room import Room
 from p2pfs.reactor import Reactor
 from p2pfs.waiters import Waiters
@@ -172,24 +171,18 @@ class SourcePool:
         self,
         reactor: Reactor,
         patience: Patience,
-        limit: RateLimit,
-        bandwidth: Bandwidth,
-        several: Callable[[], bool],
+        incoming: Incoming,
         call_backs: CallBacks,
         room: Room | None = None,
     ) -> None:
-        """``limit`` is on what all of them send together, and ``bandwidth`` is told of each chunk.
+        """``incoming`` is what comes over them, and those of all other pools.
 
-        ``room`` is what they share with other pools.
-
-        ``several`` tells whether more than one sends, of these and of all other pools.
-        ``call_backs`` brings connections of those that cannot be reached.
+        ``call_backs`` brings connections of those that cannot be reached. ``room`` is what they
+        share with other pools.
         """
         self._call_backs = call_backs
         self._room = room or Room()
-        self._limit = limit
-        self._bandwidth = bandwidth
-        self._several = several
+        self._incoming = incoming
         self._reactor = reactor
         self._patience = patience
         self._ready: dict[Address, ReadySource] = {}
@@ -241,16 +234,7 @@ class SourcePool:
 
     async def _connect(self, address: Address) -> ReadySource:
         patience = self._patience
-        make = partial(
-            SourceConnection,
-            self._reactor,
-            address,
-            patience.silence,
-            self._limit,
-            patience.least_rate,
-            self._bandwidth,
-            self._several,
-        )
+        make = partial(SourceConnection, self._reactor, address, patience, self._incoming)
         try:
             if address.peer:
                 connection = await self._call_backs.get(address, make)

@@ -9,11 +9,9 @@ section 1.1) leaves the queues short.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.internet.interfaces import ITransport
 
-from p2pfs.peer.rates import Bandwidth
+from p2pfs.peer.sources.incoming import Incoming
 from p2pfs.wire import TcpPath, set_tcp_options, tcp_path
 
 LEAST = 16 << 10
@@ -51,10 +49,9 @@ def receive_window(rate: int | None, path: TcpPath) -> int:
 class ReceiveWindow:
     """The receive window of one connection to a source; left to the system while it sends alone."""
 
-    def __init__(self, bandwidth: Bandwidth, several: Callable[[], bool]) -> None:
-        """``bandwidth`` is of what comes; ``several`` tells whether more than one source sends."""
-        self._bandwidth = bandwidth
-        self._several = several
+    def __init__(self, incoming: Incoming) -> None:
+        """``incoming`` is what comes over this connection and all others."""
+        self._incoming = incoming
         self._limited = False
         self._next = 0.0
 
@@ -72,8 +69,8 @@ class ReceiveWindow:
 
     def _size(self, transport: ITransport | None) -> int | None:
         """What it is to be; None if nothing is to be done."""
-        was_limited, self._limited = self._limited, self._several()
+        was_limited, self._limited = self._limited, self._incoming.intake.several
         if not self._limited:
             return UNLIMITED if was_limited else None
         known = tcp_path(transport)
-        return None if known is None else receive_window(self._bandwidth.estimate, known)
+        return None if known is None else receive_window(self._incoming.bandwidth.estimate, known)

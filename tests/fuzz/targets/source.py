@@ -22,7 +22,8 @@ from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet, HashList, parse_digest
 from p2pfs.errors import MalformedMessage
 from p2pfs.peer.rates import RateLimit
-from p2pfs.peer.sources import Answer, ChunkSink, SourceConnection
+from p2pfs.peer.settings import Patience
+from p2pfs.peer.sources import Answer, ChunkSink, Incoming, SourceConnection
 from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire import messages as m
@@ -39,7 +40,7 @@ LINE_LIMIT = 1500
 SHORT_LINE = 256
 """Bytes of a line beyond which a chunk in base64 is taken as it comes."""
 
-SILENCE = 10.0
+PATIENCE = Patience(silence=10.0, least_rate=0)
 MAX_REQUESTS = 100
 
 
@@ -92,7 +93,7 @@ class _Scene:
         self.asked: Counter[int] = Counter()
         self.limit = RateLimit()
         address = Address("192.0.2.9", 6881)
-        self.source = _Source(self.clock, address, SILENCE, self.limit)
+        self.source = _Source(self.clock, address, PATIENCE, Incoming(self.limit))
         self.source.MAX_LENGTH = LINE_LIMIT
         self.connection = connect(self.source, self.clock, peer_at(address.host))
         self.promises = Promises()

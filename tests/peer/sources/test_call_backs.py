@@ -17,8 +17,7 @@ from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.serving import Callee, ServingFactory, ServingHooks, ServingProtocol
 from p2pfs.peer.serving.callee import MOST_ATTEMPTS, MOST_IN_WINDOW, WINDOW
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.sources.call_backs import CallBacks
-from p2pfs.peer.sources.connection import SourceConnection
+from p2pfs.peer.sources import CallBacks, Incoming, SourceConnection
 from p2pfs.peer.storage import Disk
 from p2pfs.wire import messages as m
 from tests.memory_transport import MemoryTransport
@@ -58,7 +57,7 @@ class Downloader:
 
     def get(self) -> tuple[Deferred[SourceConnection], list[Any]]:
         """Call the peer: what is to come, and what came."""
-        make = lambda: SourceConnection(self.clock, PEER, 10.0, RateLimit())  # noqa: E731  # short
+        make = lambda: SourceConnection(self.clock, PEER, Patience(), Incoming())  # noqa: E731  # short
         wanted, outcome = self.call_backs.get(PEER, make), list[Any]()
         wanted.addBoth(outcome.append)
         return wanted, outcome

@@ -19,8 +19,9 @@ from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
-from p2pfs.peer.rates import RateLimit
-from p2pfs.peer.sources.connection import SourceConnection
+from p2pfs.peer.policy import Intake
+from p2pfs.peer.settings import Patience
+from p2pfs.peer.sources import Incoming, SourceConnection
 from p2pfs.peer.sources.receive_window import (
     AHEAD,
     EVERY,
@@ -88,7 +89,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.sender = Sender()
-        self.several = False
+        self._intake = Intake()
         self.line = line()
         factory = Factory.forProtocol(lambda: self.sender)
         factory.noisy = False
@@ -97,11 +98,19 @@ class Scene:
         self.connection = SourceConnection(
             self.clock,
             Address("127.0.0.1", 1),
-            5.0,
-            RateLimit(),
-            bandwidth=self.line,
-            several=lambda: self.several,
+            Patience(),
+            Incoming(bandwidth=self.line, intake=self._intake),
         )
+
+    def send(self, *sources: str) -> None:
+        """Have chunks of these sources be on their way from now on."""
+        for source in sources:
+            self._intake.begin(source, 0, lambda: 1.0, 0.0)
+
+    def send_no_more(self, *sources: str) -> None:
+        """They have given up."""
+        for source in sources:
+            self._intake.drop(source, 0)
 
     async def connect(self) -> None:
         """Connect both sides."""
@@ -153,9 +162,11 @@ async def test_the_window_is_limited_while_several_send(scene: Scene) -> None:
     """One source alone has what the system gives it; the limit goes with the others."""
     usual = await scene.window()
     assert usual != UNLIMITED
-    scene.several = True
+    scene.send("this one")
+    assert await scene.window() == usual
+    scene.send("another")
     assert await scene.window() == scene.expected
-    scene.several = False
+    scene.send_no_more("another")
     assert await scene.window() == UNLIMITED
     # From now on it is the system's again.
     scene.system_sets(usual)
@@ -166,7 +177,7 @@ async def test_the_window_is_limited_while_several_send(scene: Scene) -> None:
 @ensureDeferred
 async def test_the_limit_is_kept(scene: Scene) -> None:
     """It follows the line, and the system, which changes it as well, does not get its way."""
-    scene.several = True
+    scene.send("this one", "another")
     before = await scene.window()
     carry(scene.line, 8)
     assert await scene.window() == scene.expected < before
@@ -200,9 +211,10 @@ def test_a_socket_that_knows_less_does_no_harm() -> None:
 
 def test_a_transport_without_a_socket_is_left_alone() -> None:
     """As a simulated one."""
-    connection = SourceConnection(
-        reactor, Address("192.0.2.1", 1), 1.0, RateLimit(), several=lambda: True
-    )
+    incoming = Incoming()
+    for source in ("this one", "another"):
+        incoming.intake.begin(source, 0, lambda: 1.0, 0.0)
+    connection = SourceConnection(reactor, Address("192.0.2.1", 1), Patience(), incoming)
     transport = MemoryTransport(connection, reactor)
     connection.dataReceived(m.encode(m.PeerTurns()))
     assert connection.takes_turns
