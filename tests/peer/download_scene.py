@@ -18,7 +18,7 @@ from p2pfs.chunks import ChunkSet, HashList
 from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
 from p2pfs.peer.downloading import DownloadContext
 from p2pfs.peer.downloading.download import Download
-from p2pfs.peer.downloading.source_set import HEARTBEAT
+from p2pfs.peer.downloading.running import HEARTBEAT
 from p2pfs.peer.library import Checkpointer, Holding, LibraryStore
 from p2pfs.peer.policy import Experience
 from p2pfs.peer.settings import Patience

@@ -1,48 +1,36 @@
 """One download: from the tracker's word to a part file in which every chunk is verified.
 
-Each chunk is a chain: ask a source, check what came, keep it, or reroute. The
-picker says what to ask of whom; the heartbeat looks after what no event tells:
-stale locations, rested sources, and a wait that was long enough.
+Each chunk is a chain (`chunk_chains`). The picker says what to ask of whom; the heartbeat
+looks after what no event tells: stale locations, rested sources, and a wait that was long
+enough.
 """
 
 from __future__ import annotations
 
-import hashlib
-
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
-from p2pfs.errors import (
-    DownloadFailed,
-    Refused,
-    SourceFailed,
-    StorageProblem,
-)
+from p2pfs.errors import DownloadFailed, StorageProblem
+from p2pfs.peer.downloading.chunk_chains import ChunkChains
 from p2pfs.peer.downloading.context import DownloadContext
-from p2pfs.peer.downloading.explanation import (
-    AskedFacts,
-    Explanation,
-    Facts,
-    TroubleFacts,
-    chunks_text,
-    explain,
-    summary,
-)
+from p2pfs.peer.downloading.explanation import Explanation, Facts, chunks_text, explain, summary
+from p2pfs.peer.downloading.facts import asked_facts, trouble_facts
 from p2pfs.peer.downloading.hash_list_fetch import HashListFetch
-from p2pfs.peer.downloading.in_flight import InFlight
+from p2pfs.peer.downloading.in_flight import Asked, InFlight
 from p2pfs.peer.downloading.progress import ProgressClock
 from p2pfs.peer.downloading.reach import CUT_OFF, Reach
+from p2pfs.peer.downloading.running import HEARTBEAT
 from p2pfs.peer.downloading.side_trials import SideTrials
-from p2pfs.peer.downloading.source_set import HEARTBEAT, SourceSet
+from p2pfs.peer.downloading.source_set import SourceSet
 from p2pfs.peer.downloading.stand_ins import StandIns
 from p2pfs.peer.downloading.want_list_sender import WantListSender
 from p2pfs.peer.library import Checkpointer, Holding
 from p2pfs.peer.policy import Picker
 from p2pfs.peer.rates import Pace, RateMeter, Reached
-from p2pfs.peer.sources import ChunkSink, Source, SourceConnection, SourcePool, WrongChunk
+from p2pfs.peer.sources import Source, SourcePool
 from p2pfs.wire.messages import ReplyFileLocation
 
 IMPATIENT = 15.0
@@ -80,8 +68,9 @@ class Download:
         self._part = holding.part
         self._picker: Picker[Source] = Picker(holding.chunks, context.random)
         self._in_flight = InFlight()
-        self._source_set = SourceSet(
-            context, pool, holding, self._picker, self._fill, self._crashed
+        self._source_set = SourceSet(context, pool, holding, self._picker, self)
+        self._chains = ChunkChains(
+            context, holding, self._picker, self._in_flight, self._source_set, self
         )
         self._sides = SideTrials(
             context,
@@ -89,10 +78,8 @@ class Download:
             self._picker,
             self._in_flight,
             self._source_set,
-            self._is_right,
-            self._track,
-            self._blame,
-            self._make_way,
+            self._chains,
+            self,
         )
         self._want_lists = WantListSender(
             context,
@@ -100,19 +87,17 @@ class Download:
             self._picker,
             self._source_set,
             self._sides,
-            self._may_ask,
-            self._fetch,
+            self._chains,
+            self,
         )
         self._stand_ins = StandIns(
             self._picker, self._in_flight, self._source_set, context.patience.silence
         )
-        self._hash_list = HashListFetch(
-            context, self._source_set, holding, checkpointer, self._blame
-        )
+        self._hash_list = HashListFetch(context, self._source_set, holding, checkpointer)
         self._progress = ProgressClock(context.reactor.seconds(), HEARTBEAT)
         self._reach = Reach(context, self._source_set)
         # In the order in which they began: a set's would differ from run to run.
-        self._chains: dict[Deferred[None], None] = {}
+        self._under_way: dict[Deferred[None], None] = {}
         self._heart = LoopingCall(self._beat)
         self._heart.clock = context.reactor
         self._outcome: Failure | None = None
@@ -126,9 +111,8 @@ class Download:
     def start(self, location: ReplyFileLocation) -> None:
         """Begin, with the tracker's first word on where the chunks are."""
         if self._checkpointer is not None:
-            self._checkpointer.has_room = self._fill
-            self._checkpointer.broken = self._crashed
-        self._heart.start(HEARTBEAT, now=False).addErrback(self._crashed)
+            self._checkpointer.serve(self)
+        self._heart.start(HEARTBEAT, now=False).addErrback(self.crashed)
         self._source_set.located(location)
 
     def cancel(self) -> None:
@@ -171,154 +155,26 @@ class Download:
         left = max(0, round(self._patience.no_source - waited))
         return f"waiting for a source of {self._lacking()} ({left} s left)"
 
-    # The chain of a chunk
+    # What its parts ask of it, and tell it
 
-    def _fetch(self, source: Source, chunknum: int) -> None:
-        """Ask ``source`` for a chunk, check it, keep it; or reroute."""
-        connection = source.connection
-        assert connection is not None
-        sink = self._sink(chunknum)
-        request = connection.fetch(self._holding.name, self._holding.info, chunknum, sink)
-        self._in_flight.asked(
-            chunknum, source, connection, sink.length, request, self._reactor.seconds()
-        )
-        self._follow(chunknum, sink)
+    def may_ask(self) -> bool:
+        """False while too much is written that is not on record yet."""
+        under_way = self._picker.in_flight * self._holding.info.chunksize
+        return self._checkpointer is None or self._checkpointer.room(under_way)
 
-    def _sink(self, chunknum: int) -> ChunkSink:
-        info = self._holding.info
-        return ChunkSink(self._reactor, self._part, info.offset(chunknum), info.length(chunknum))
-
-    def _follow(self, chunknum: int, sink: ChunkSink) -> None:
-        """See a chunk to its end that was asked for, and goes to ``sink``."""
-        asked = self._in_flight.chunks[chunknum]
-        source, connection = asked.source, asked.connection
-        chunk = self._holding.name, chunknum
-        self._context.incoming.intake.begin(connection, chunk, lambda: sink.missing, asked.at)
-        self._track(
-            asked.request.addCallback(self._check, sink, connection, chunknum)
-            .addCallback(self._keep, source, chunknum)
-            .addErrback(self._reroute, sink, source, connection, chunknum)
-        )
-
-    def _make_way(self, chunknum: int) -> None:
-        """A chunk has come from one that was asked beside: let go of who holds it up."""
-        asked = self._in_flight.chunks.get(chunknum)
-        if asked is None:
-            self._bring(chunknum)
-        elif not asked.arrived:
-            self._sides.give_up(asked)
-
-    def _bring(self, chunknum: int) -> None:
-        """Keep a chunk that has come from one that was asked beside, if there is such a one."""
-        won = self._sides.take_won(chunknum)
-        if won is None or self._stopping:
-            return
-        side, pieces = won
-        if not self._picker.bring(side.source, chunknum):
-            return
-        sink, now = self._sink(chunknum), self._reactor.seconds()
-        self._in_flight.asked(
-            chunknum,
-            side.source,
-            side.connection,
-            side.length,
-            succeed(side.sink.digest),
-            now,
-            side.at,
-        )
-        for piece in pieces:
-            sink.write(piece)
-        self._follow(chunknum, sink)
-
-    def _check(
-        self, claimed: bytes, sink: ChunkSink, connection: SourceConnection, chunknum: int
-    ) -> Deferred[bytes]:
-        """The chunk's digest once it is written; fails with `WrongChunk`."""
-
-        def compare(digest: bytes) -> bytes:
-            if digest != claimed or not self._is_right(chunknum, digest):
-                connection.found_wrong(self._holding.name, chunknum)
-                raise WrongChunk(f"{connection.address}: it sent a wrong chunk {chunknum}")
-            return digest
-
-        self._in_flight.arrived(chunknum)
-        return sink.finish().addCallback(compare)
-
-    def _is_right(self, chunknum: int, digest: bytes) -> bool:
-        root = self._holding.info.root
-        if root is None:
-            return True  # the publisher gave nothing to check against but the sender's digest
-        if self._holding.info.totalchunknum == 1:
-            return hashlib.sha256(digest).hexdigest() == root
-        return digest == self._holding.hashes[chunknum]
-
-    def _keep(self, digest: bytes, source: Source, chunknum: int) -> None:
-        now = self._reactor.seconds()
-        asked = self._in_flight.kept(chunknum, now)
-        self._context.incoming.intake.end(asked.connection, (self._holding.name, chunknum), now)
-        self._picker.succeeded(chunknum, now - max(asked.at, source.last_delivery))
-        length = self._holding.info.length(chunknum)
-        source.delivered(now)
-        self._context.experience.delivered(source.address)
-        self.received[source.address] = self.received.get(source.address, 0) + length
-        self._meter.count(length, now)
-        self._progress.progressed(now)
-        self._holding.hashes[chunknum] = digest
-        self._holding.chunks.add(chunknum)
-        self._want_lists.kept(asked.connection, chunknum)
-        self._sides.kept(chunknum)
-        if self._checkpointer is not None:
-            self._checkpointer.kept(chunknum)
-        self._context.announcer.register_chunk(self._holding, chunknum, source.address)
-        self._context.gained()
-
-    def _reroute(
-        self,
-        failure: Failure,
-        sink: ChunkSink,
-        source: Source,
-        connection: SourceConnection,
-        chunknum: int,
-    ) -> Deferred[None]:
-        """The chunk did not come: once nothing writes to its place any more, ask another."""
-
-        def settled(_: None) -> None:
-            self._picker.failed(chunknum)
-            self._context.incoming.intake.drop(connection, (self._holding.name, chunknum))
-            whose = f"{source.address}: " if failure.check(Refused) else ""
-            self._in_flight.failed(chunknum, f"{whose}{failure.value}", self._reactor.seconds())
-            self._bring(chunknum)
-            if failure.check(Refused):
-                self._source_set.denied(source, chunknum, str(failure.value))
-            else:
-                self._blame(failure, source, connection)
-
-        return sink.settled().addCallback(settled)
-
-    def _blame(self, failure: Failure, source: Source, connection: SourceConnection) -> None:
-        """Draw the consequences of a failure; those that are nobody's fault go on."""
-        if failure.check(CancelledError):
-            return  # this download did it: it ends, or another source was first
-        failure.trap(SourceFailed)
-        if failure.check(WrongChunk):
-            self._source_set.ban(source, str(failure.value))
-        else:
-            self._source_set.lost(source, connection, str(failure.value))
-
-    # Moving on
-
-    def _track(self, chain: Deferred[None]) -> None:
-        self._chains[chain] = None
-        chain.addErrback(self._crashed).addCallback(self._chain_ended, chain)
+    def follow(self, chain: Deferred[None]) -> None:
+        """See a request to its end; then make those that can be made."""
+        self._under_way[chain] = None
+        chain.addErrback(self.crashed).addCallback(self._chain_ended, chain)
 
     def _chain_ended(self, _: None, chain: Deferred[None]) -> None:
-        self._chains.pop(chain, None)
+        self._under_way.pop(chain, None)
         if self._stopping:
             self._finish_when_settled()
         else:
-            self._fill()
+            self.go_on()
 
-    def _fill(self) -> None:
+    def go_on(self) -> None:
         """Make all requests that can be made now."""
         if self._stopping:
             return
@@ -326,15 +182,43 @@ class Download:
             self._stop(None)
         elif self._hash_list.needed:
             while (asking := self._hash_list.ask()) is not None:
-                self._track(asking)
+                self.follow(asking)
         else:
             impatient = self._is_impatient
-            while self._may_ask() and (choice := self._picker.pick(impatient)) is not None:
-                self._fetch(*choice)
+            while self.may_ask() and (choice := self._picker.pick(impatient)) is not None:
+                self._chains.fetch(*choice)
             self._sides.ask(impatient)
             # What is offered while there is no room is declined, and wanted again later.
-            if self._may_ask():
+            if self.may_ask():
                 self._want_lists.tell()
+
+    def kept(self, asked: Asked, chunknum: int) -> None:
+        """A chunk is here, and right: tell all who have to know."""
+        now, source = self._reactor.seconds(), asked.source
+        length = self._holding.info.length(chunknum)
+        self.received[source.address] = self.received.get(source.address, 0) + length
+        self._meter.count(length, now)
+        self._progress.progressed(now)
+        self._want_lists.kept(asked.connection, chunknum)
+        self._sides.kept(chunknum)
+        if self._checkpointer is not None:
+            self._checkpointer.kept(chunknum)
+        self._context.announcer.register_chunk(self._holding, chunknum, source.address)
+        self._context.gained()
+
+    def missed(self, chunknum: int) -> None:
+        """A chunk did not come, and nothing writes to its place any more."""
+        self._sides.bring(chunknum)
+
+    def crashed(self, failure: Failure) -> None:
+        """Nothing is left to try for what failed here: the disk, or a defect of ours."""
+        if self._stopping and failure.check(CancelledError):
+            return  # it was waiting for the record, or for the disk, when everything was stopped
+        if failure.check(StorageProblem) is None:
+            self.log.failure("A download failed unexpectedly.", failure=failure)
+        self._stop(failure)
+
+    # Moving on
 
     @property
     def _is_impatient(self) -> bool:
@@ -345,11 +229,6 @@ class Download:
     @property
     def _waits_for_disk(self) -> bool:
         return self._checkpointer is not None and self._checkpointer.syncing
-
-    def _may_ask(self) -> bool:
-        """False while too much is written that is not on record yet."""
-        under_way = self._picker.in_flight * self._holding.info.chunksize
-        return self._checkpointer is None or self._checkpointer.room(under_way)
 
     def _beat(self) -> None:
         now = self._reactor.seconds()
@@ -362,9 +241,9 @@ class Download:
             self._stop(Failure(self._starved()))
             return
         self._want_lists.probe()
-        self._fill()
+        self.go_on()
         for let_go in (self._stand_ins.end_trials, self._stand_ins.for_stragglers):
-            if not self._stopping and self._may_ask():
+            if not self._stopping and self.may_ask():
                 let_go(now)
 
     def _note_progress(self, now: float) -> None:
@@ -383,24 +262,17 @@ class Download:
 
     def _facts(self) -> Facts:
         now = self._reactor.seconds()
-        in_flight = self._in_flight
         return Facts(
             total=self._holding.info.totalchunknum,
             missing=self._picker.unfinished,
             sources=self._source_set.facts(now),
-            asked={
-                chunknum: AskedFacts(str(a.source.address), now - a.at, a.arrived)
-                for chunknum, a in in_flight.chunks.items()
-            },
-            troubles={
-                chunknum: TroubleFacts(t.error, now - t.at, t.attempts)
-                for chunknum, t in in_flight.troubles.items()
-            },
+            asked=asked_facts(self._in_flight, now),
+            troubles=trouble_facts(self._in_flight, now),
             waited=self._progress.waited(now),
             patience=self._patience.no_source,
             needs_hash_list=self._hash_list.needed,
             hash_list_asked=self._hash_list.asked(now),
-            waits_for_disk=self._waits_for_disk or not self._may_ask(),
+            waits_for_disk=self._waits_for_disk or not self.may_ask(),
             may_connect=self._source_set.may_connect,
             tracker=self._source_set.outlook(now),
             cut_off=self._reach.cut_off,
@@ -421,14 +293,6 @@ class Download:
 
     # The end
 
-    def _crashed(self, failure: Failure) -> None:
-        """Nothing is left to try for what failed here: the disk, or a defect of ours."""
-        if self._stopping and failure.check(CancelledError):
-            return  # it was waiting for the record, or for the disk, when everything was stopped
-        if failure.check(StorageProblem) is None:
-            self.log.failure("A download failed unexpectedly.", failure=failure)
-        self._stop(failure)
-
     def _stop(self, outcome: Failure | None) -> None:
         if self._stopping:
             return
@@ -441,12 +305,12 @@ class Download:
         self._sides.stop()
         if self._heart.running:
             self._heart.stop()
-        for chain in list(self._chains):
+        for chain in list(self._under_way):
             chain.cancel()
         self._finish_when_settled()
 
     def _finish_when_settled(self) -> None:
-        if not self._chains and not self.finished.called:
+        if not self._under_way and not self.finished.called:
             if self._outcome is None:
                 self.finished.callback(None)
             else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -17,8 +16,6 @@ from p2pfs.peer.downloading.source_set import SourceSet
 from p2pfs.peer.library import Checkpointer, Holding
 from p2pfs.peer.policy import Rank, Trial
 from p2pfs.peer.sources import Source, SourceConnection
-
-Blame = Callable[[Failure, Source, SourceConnection], None]
 
 DOUBLING = 0.25
 """Seconds after which it is asked of a second source, and each time of twice as many: they are
@@ -48,14 +45,12 @@ class HashListFetch:
         source_set: SourceSet,
         holding: Holding,
         checkpointer: Checkpointer | None,
-        blame: Blame,
     ) -> None:
-        """``blame`` is called when a source fails at it."""
+        """``checkpointer`` puts it on record, if the download is to go on after a crash."""
         self._context = context
         self._source_set = source_set
         self._holding = holding
         self._checkpointer = checkpointer
-        self._blame = blame
         info = holding.info
         self.needed = (
             info.root is not None and info.totalchunknum > 1 and holding.hashes.root != info.root
@@ -149,4 +144,4 @@ class HashListFetch:
         if failure.check(Refused):
             source.deny_hash_list(str(failure.value), now)
         else:
-            self._blame(failure, source, connection)
+            self._source_set.connector.blame(failure, source, connection)

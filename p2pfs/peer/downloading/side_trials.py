@@ -9,15 +9,16 @@ chunk's place in the file. The first one that is right is kept, and the others a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 
 from p2pfs.errors import Refused
+from p2pfs.peer.downloading.chunk_chains import ChunkChains
 from p2pfs.peer.downloading.context import DownloadContext
 from p2pfs.peer.downloading.in_flight import Asked, InFlight
+from p2pfs.peer.downloading.running import RunningDownload
 from p2pfs.peer.downloading.source_set import SourceSet
 from p2pfs.peer.library import Holding
 from p2pfs.peer.policy import Picker, PickerSource, Trial
@@ -64,25 +65,17 @@ class SideTrials:
         picker: Picker[Source],
         in_flight: InFlight,
         source_set: SourceSet,
-        is_right: Callable[[int, bytes], bool],
-        track: Callable[[Deferred[None]], None],
-        blame: Callable[[Failure, Source, SourceConnection], None],
-        won: Callable[[int], None],
+        chains: ChunkChains,
+        download: RunningDownload,
     ) -> None:
-        """``is_right`` says whether a chunk has a digest; ``track`` takes each request.
-
-        ``blame`` is called when a source fails, and ``won`` when the right bytes of a chunk
-        can be taken with `take_won`.
-        """
+        """``chains`` take over the right bytes of a chunk; ``download`` takes each request."""
         self._context = context
         self._holding = holding
         self._picker = picker
         self._in_flight = in_flight
         self._source_set = source_set
-        self._is_right = is_right
-        self._track = track
-        self._blame = blame
-        self._tell_won = won
+        self._chains = chains
+        self._download = download
         self._since: float | None = None
         """Since when nothing came, and something is held up."""
         self._open: dict[int, dict[SourceConnection, Side]] = {}
@@ -207,12 +200,14 @@ class SideTrials:
         self._picker.ask_beside(source, chunknum)
         self._open.setdefault(chunknum, {})[connection] = side
         side.request = connection.fetch(self._holding.name, info, chunknum, side.sink)
-        self._track(side.request.addCallback(self._came, side).addErrback(self._failed, side))
+        self._download.follow(
+            side.request.addCallback(self._came, side).addErrback(self._failed, side)
+        )
 
     # What becomes of it
 
     def _came(self, claimed: bytes, side: Side) -> None:
-        if side.sink.digest != claimed or not self._is_right(side.chunknum, claimed):
+        if side.sink.digest != claimed or not self._chains.is_right(side.chunknum, claimed):
             side.connection.found_wrong(self._holding.name, side.chunknum)
             raise WrongChunk(f"{side.source.address}: it sent a wrong chunk {side.chunknum}")
         self._end(side)
@@ -220,7 +215,12 @@ class SideTrials:
         side.trial.came(side.length, now, side.connection.brought)
         self._won[side.chunknum] = side
         self._give_up_all(side.chunknum)
-        self._tell_won(side.chunknum)
+        # Let go of the one before that holds it up; then nothing writes to its place.
+        asked = self._in_flight.chunks.get(side.chunknum)
+        if asked is None:
+            self.bring(side.chunknum)
+        elif not asked.arrived:
+            self.give_up(asked)
 
     def _failed(self, failure: Failure, side: Side) -> None:
         self._end(side)
@@ -233,7 +233,7 @@ class SideTrials:
         if failure.check(Refused):
             self._source_set.denied(side.source, side.chunknum, str(failure.value))
         else:
-            self._blame(failure, side.source, side.connection)
+            self._source_set.connector.blame(failure, side.source, side.connection)
 
     def _end(self, side: Side) -> None:
         sides = self._open[side.chunknum]
@@ -242,25 +242,34 @@ class SideTrials:
             del self._open[side.chunknum]
         self._picker.end_beside(side.source, side.chunknum)
 
-    def take_won(self, chunknum: int) -> tuple[Side, list[bytes]] | None:
-        """The right bytes of a chunk, in pieces, and who sent them; None if they have not come."""
+    def bring(self, chunknum: int) -> None:
+        """Keep a chunk that has come in this way, if it has; nothing else writes to its place."""
         side = self._won.pop(chunknum, None)
         if side is None:
-            return None
+            return
         pieces = side.sink.pieces
         side.sink.release()
-        return side, pieces
+        if not self._picker.bring(side.source, chunknum):
+            return
+        sink, now = self._chains.sink(chunknum), self._context.reactor.seconds()
+        request = succeed(side.sink.digest)
+        self._in_flight.asked(
+            chunknum, side.source, side.connection, side.length, request, now, side.at
+        )
+        for piece in pieces:
+            sink.write(piece)
+        self._chains.follow(chunknum, sink)
 
     def kept(self, chunknum: int) -> None:
         """A chunk is here: nothing is held up as far as one can tell, and others may stop."""
         self._since = None
-        self.take_won(chunknum)
+        self._discard(chunknum)
         self._give_up_all(chunknum)
 
     def stop(self) -> None:
         """Keep nothing any more."""
         for chunknum in list(self._won):
-            self.take_won(chunknum)
+            self._discard(chunknum)
 
     def give_up(self, asked: Asked | Side) -> None:
         """Have nothing more come of a request: who serves it alone, or in vain, is let go."""
@@ -269,9 +278,14 @@ class SideTrials:
         if source.connection is asked.connection and (
             alone or self._source_set.trials.in_vain(source, now)
         ):
-            self._source_set.dismiss(source, now)
+            self._source_set.connector.dismiss(source, now)
         if not asked.request.called:  # else it ends by itself
             asked.request.cancel()
+
+    def _discard(self, chunknum: int) -> None:
+        side = self._won.pop(chunknum, None)
+        if side is not None:
+            side.sink.release()
 
     def _give_up_all(self, chunknum: int) -> None:
         for side in list(self._open.get(chunknum, {}).values()):

@@ -33,7 +33,7 @@ class StandIns:
             able = trials.stand_ins(source, connected, now)
             if self._picker.stand_ins(chunknum, able) > taken:
                 taken += 1
-                self._source_set.dismiss(source, now)
+                self._source_set.connector.dismiss(source, now)
 
     def for_stragglers(self, now: float) -> None:
         """Take chunks from a source that holds up the end, if others would soon have them."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from p2pfs.chunks import ChunkSet
+from p2pfs.peer.downloading.chunk_chains import ChunkChains
 from p2pfs.peer.downloading.context import DownloadContext
+from p2pfs.peer.downloading.running import RunningDownload
 from p2pfs.peer.downloading.side_trials import SideTrials
 from p2pfs.peer.downloading.source_set import SourceSet
 from p2pfs.peer.library import Holding
@@ -43,20 +44,17 @@ class WantListSender:
         picker: Picker[Source],
         source_set: SourceSet,
         sides: SideTrials,
-        may_ask: Callable[[], bool],
-        fetch: Callable[[Source, int], None],
+        chains: ChunkChains,
+        download: RunningDownload,
     ) -> None:
-        """``may_ask`` says whether there is room for one more chunk.
-
-        ``fetch`` is called with a source and a chunk that it offered, in flight by then.
-        """
+        """``chains`` fetch what is offered, as far as ``download`` may ask for more."""
         self._context = context
-        self._may_ask = may_ask
         self._holding = holding
         self._picker = picker
         self._source_set = source_set
         self._sides = sides
-        self._fetch = fetch
+        self._chains = chains
+        self._download = download
         self._told: dict[SourceConnection, _Told] = {}
 
     def tell(self) -> None:
@@ -163,12 +161,12 @@ class WantListSender:
             told.chunks |= bit
             told.busy = True
             return Answer.BUSY
-        if not self._may_ask():
+        if not self._download.may_ask():
             return Answer.DECLINED
         if not self._picker.take(source, chunknum):
             beside = self._sides.take(source, chunknum)
             return Answer.TAKEN if beside else Answer.DECLINED
-        self._fetch(source, chunknum)
+        self._chains.fetch(source, chunknum)
         self.tell()
         return Answer.TAKEN
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
@@ -35,6 +34,16 @@ UNSYNCED_LIMIT = 64 * MIB
 def journal_path(directory: Path, name: str) -> Path:
     """Where the journal of the download of that name lies."""
     return directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.journal"
+
+
+class Recorded(Protocol):
+    """A running download, whose record is kept."""
+
+    def go_on(self) -> None:
+        """More may be written, after `Checkpointer.room` said no."""
+
+    def crashed(self, failure: Failure) -> None:
+        """The record cannot be kept."""
 
 
 class Checkpointer:
@@ -68,10 +77,11 @@ class Checkpointer:
         self._timer = LoopingCall(self._sync)
         self._timer.clock = reactor
         self._idle: Waiters[None] = Waiters()
-        self.has_room: Callable[[], None] = _nobody_waits
-        """Called when more may be written after `room` said no."""
-        self.broken: Callable[[Failure], None] = warn_not_recorded
-        """Called when the record cannot be kept."""
+        self._download: Recorded = _NoneRuns()
+
+    def serve(self, download: Recorded) -> None:
+        """This is the download that waits for it from now on."""
+        self._download = download
 
     async def start(self) -> None:
         """Begin the journal, and record from now on."""
@@ -162,12 +172,18 @@ class Checkpointer:
         if self._idle:
             self._idle.fire(None)
         else:
-            self.has_room()
+            self._download.go_on()
         return result
 
     def _failed(self, failure: Failure) -> None:
-        self.broken(failure)
+        self._download.crashed(failure)
 
 
-def _nobody_waits() -> None:
+class _NoneRuns:
     """Stands for a download that does not run yet."""
+
+    def go_on(self) -> None:
+        """Nobody waits."""
+
+    def crashed(self, failure: Failure) -> None:
+        warn_not_recorded(failure)

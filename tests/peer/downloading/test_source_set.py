@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from p2pfs.chunks import ChunkSet
-from p2pfs.peer.downloading.source_set import EARLIEST_REFRESH, HEARTBEAT, KNOWN_PER_CONNECTION
+from p2pfs.peer.downloading.locator import EARLIEST_REFRESH
+from p2pfs.peer.downloading.running import HEARTBEAT
+from p2pfs.peer.downloading.source_set import KNOWN_PER_CONNECTION
 from tests.peer.download_scene import Scenes, address
 
 
