@@ -1,129 +1,135 @@
-"""Who has delivered, how long others are waited for, and who gets a place."""
+"""What speaks for the sources of a download, and how their trials go."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from random import Random
+from typing import Any
 
 import pytest
 
 from p2pfs.addresses import Address
-from p2pfs.peer.policy import Claim, Experience, Trial, patience, share_out
-from p2pfs.peer.policy.experience import MOST_CREDIT, REMEMBERED
-from p2pfs.peer.policy.seats import UNPROVEN_SHARE
-from p2pfs.peer.policy.trial import LEAST_PACE, SLOWEST
+from p2pfs.chunks import ChunkSet
+from p2pfs.peer.downloading import DownloadContext
+from p2pfs.peer.downloading.trials import Trials
+from p2pfs.peer.policy import Picker, Standing
+from p2pfs.peer.policy.trial import CONNECTING, FIRST
+from p2pfs.peer.settings import Patience
+from p2pfs.peer.sources import Incoming, Source, SourceConnection
+from p2pfs.testing.inline import InlineReactor
+from tests.memory_transport import MemoryTransport
+
+ELSE: Any = None
+"""What trials have nothing to do with."""
 
 
-def source(number: int, host: int = 0) -> Address:
-    """One of many addresses."""
-    return Address(f"10.0.0.{host}", number + 1)
+class Judged:
+    """Sources with a connection each, and what is thought of them."""
+
+    def __init__(self) -> None:
+        self.clock = InlineReactor()
+        self.context = DownloadContext(
+            self.clock, Random(1), Patience(), 4, Incoming(), announcer=ELSE, call_backs=ELSE
+        )
+        self.picker: Picker[Source] = Picker(ChunkSet(4), Random(1))
+        self.trials = Trials(self.context, self.picker)
+        self.transports: list[MemoryTransport] = []
+
+    def source(self, number: int, chooses: bool = False) -> Source:
+        """A source of a host of its own, connected, that holds everything."""
+        source = Source(Address(f"10.0.0.{number}", 1))
+        source.connection = SourceConnection(
+            self.clock, source.address, self.context.patience, self.context.incoming
+        )
+        self.transports.append(MemoryTransport(source.connection, self.clock))
+        self.picker.set_chunks(source, 0b1111)
+        self.picker.set_ready(source, 0.0, chooses, host=source.host)
+        return source
 
 
-def test_a_setback_costs_half_of_what_was_earned() -> None:
-    """Who delivered once is proven until it fails; who did so for long, much longer."""
-    experience = Experience()
-    failures = []
-    for chunks in (1, 100):
-        for _ in range(chunks):
-            experience.delivered(source(chunks))
-        failures.append(0)
-        while experience.is_proven(source(chunks)):
-            experience.set_back(source(chunks), 10.0 * failures[-1])
-            failures[-1] += 1
-    assert failures == [1, MOST_CREDIT.bit_length()]
+@pytest.fixture
+def judged() -> Iterator[Judged]:
+    """Nobody has delivered anything yet."""
+    judged = Judged()
+    yield judged
+    for transport in judged.transports:
+        transport.hang_up()
+    judged.clock.advance(0)
 
 
-def test_what_happens_to_many_downloads_at_once_is_one_setback() -> None:
-    """They share a connection, and it ends for all of them."""
-    experience = Experience()
-    for _ in range(64):
-        experience.set_back(source(1), 5.0)
-    assert experience.setbacks(source(1)) == experience.host_setbacks("10.0.0.0") == 1
+def test_who_has_brought_nothing_in_its_time_is_on_trial_in_vain(judged: Judged) -> None:
+    """And one that delivered before has longer."""
+    fresh, proven = judged.source(1), judged.source(2)
+    judged.context.experience.delivered(proven.address)
+    for source in (fresh, proven):
+        source.trial.asked(1000, 0.0, 0)
+    in_vain = [
+        [judged.trials.in_vain(source, now) for source in (fresh, proven)]
+        for now in (FIRST - 0.1, FIRST, 2 * FIRST)
+    ]
+    assert in_vain == [[False, False], [True, False], [True, True]]
 
 
-def test_many_addresses_make_nobody_forgotten_who_delivered() -> None:
-    """What is remembered is bounded."""
-    experience = Experience()
-    experience.delivered(source(0, 1))
-    for number in range(2 * REMEMBERED):
-        experience.set_back(source(number), float(number))
-    assert experience.is_proven(source(0, 1))
-    assert experience.host_setbacks("10.0.0.0") == REMEMBERED
+def test_who_delivered_is_on_trial_only_with_what_was_asked_of_it(judged: Judged) -> None:
+    """It has what it could offer still when it is its turn."""
+    fresh, proven = judged.source(1), judged.source(2)
+    judged.context.experience.delivered(proven.address)
+    for source in (fresh, proven):
+        source.trial.begin(0.0, 0)
+    assert [judged.trials.in_vain(source, 100.0) for source in (fresh, proven)] == [True, False]
 
 
-@pytest.mark.parametrize(
-    ("came", "in_vain"),
-    [(0, True), (100, True), (LEAST_PACE + 1, False), (10**6, True)],
-    ids=["silence", "dripping", "sending", "padding"],
-)
-def test_what_comes_must_be_what_was_asked_for(came: int, in_vain: bool) -> None:
-    """At a pace that makes sense, and not more than there is."""
-    trial = Trial()
-    trial.asked(int(LEAST_PACE * SLOWEST), 0.0, 0)
-    assert not trial.brings_nothing(0.9, came, 1.0)
-    assert trial.brings_nothing(1.0, came, 1.0) == in_vain
+def test_an_attempt_at_a_connection_is_a_trial(judged: Judged) -> None:
+    """Of a path that is not known yet."""
+    source = Source(Address("10.0.0.1", 1), attempt=ELSE, attempt_at=5.0)
+    source.attempt = object()  # type: ignore[assignment]  # only whether there is one counts
+    assert not judged.trials.in_vain(source, 5.0 + CONNECTING - 0.1)
+    assert judged.trials.in_vain(source, 5.0 + CONNECTING)
 
 
-def test_a_trial_is_short_at_first() -> None:
-    """And longer each time, up to the patience with anybody."""
-    assert [patience(0.0, n, 10.0) for n in (0, 1, 2, 9)] == [0.5, 1.0, 2.0, 10.0]
+def test_who_is_read_no_further_is_not_in_vain(judged: Judged) -> None:
+    """It is this side's disk that it waits for."""
+    source = judged.source(1)
+    source.trial.asked(1000, 0.0, 0)
+    assert source.connection is not None
+    source.connection.hold_input()
+    assert not judged.trials.in_vain(source, 100.0)
+    source.connection.release_input()
+    assert judged.trials.in_vain(source, 100.0)
 
 
-def claim(number: int, host: int, proven: bool = False, in_vain: bool = False) -> Claim:
-    """A source without setbacks."""
-    return Claim(source(number, host), str(host), proven, 0, 0, in_vain=in_vain)
+def test_standing_follows_what_is_known(judged: Judged) -> None:
+    """Who delivers comes first, who came to nothing last, and its host with it."""
+    proven, chooser, fresh, failed = (judged.source(n, chooses=n == 2) for n in (1, 2, 3, 4))
+    judged.context.experience.delivered(proven.address)
+    judged.context.experience.set_back(failed.address, 0.0)
+    standings = [judged.trials.standing(s, 0.0) for s in (proven, chooser, fresh, failed)]
+    assert standings == [
+        Standing.PROVEN,
+        Standing.FRESH,
+        Standing.FRESH_TO_ASK,
+        Standing.DOUBTFUL,
+    ]
+    neighbour = Source(Address(failed.host, 2))
+    assert judged.trials.standing(neighbour, 0.0) is Standing.DOUBTFUL
 
 
-def test_hosts_share_places_whatever_their_ports() -> None:
-    """A newcomer of another host takes one from the host of many."""
-    many = [claim(number, 1) for number in range(8)]
-    gets, loses = share_out([claim(0, 2)], many, 8)
-    assert (gets, len(loses)) == ([source(0, 2)], 1)
-    assert share_out([claim(0, 1)], many, 8) == ([], [])
-    assert share_out(many, [], 8)[0] == [one.address for one in many]
+def test_only_who_would_be_asked_first_stands_in(judged: Judged) -> None:
+    """Else a chunk would be taken from a source to be asked of it again."""
+    held_up, fresh, failed, in_vain = map(judged.source, (1, 2, 3, 4))
+    failed.failures = 1
+    in_vain.trial.asked(1000, 0.0, 0)
+    others = [held_up, fresh, failed, in_vain]
+    assert judged.trials.stand_ins(held_up, others, 10.0) == {held_up, fresh}
+    judged.context.experience.set_back(fresh.address, 0.0)
+    judged.context.experience.set_back(fresh.address, 5.0)
+    assert judged.trials.stand_ins(held_up, others, 10.0) == {held_up}
 
 
-def test_proven_sources_take_all_places_but_a_share() -> None:
-    """From those that are not, without waiting for the end of their trial."""
-    others = [claim(0, host) for host in range(8)]
-    proven = [claim(1, host, proven=True) for host in range(10, 20)]
-    gets, loses = share_out(proven, others, 8)
-    assert len(gets) == len(loses) == 8 - 8 // UNPROVEN_SHARE
-
-
-def test_a_trial_in_vain_makes_room_for_the_next() -> None:
-    """Not one that may still bring something."""
-    placed = [claim(0, host, in_vain=host == 3) for host in range(8)]
-    gets, loses = share_out([claim(0, 9), claim(0, 10)], placed, 8)
-    assert (gets, loses) == ([source(0, 9)], [source(0, 3)])
-
-
-def vouched(number: int, host: int, in_vain: bool = False) -> Claim:
-    """A source that others vouch for."""
-    return replace(claim(number, host, in_vain=in_vain), vouched_for=True)
-
-
-def test_who_is_vouched_for_is_tried_first() -> None:
-    """Before many for whom nobody speaks, but behind those that are proven."""
-    strangers = [claim(0, host) for host in range(50)]
-    waiting = [*strangers, vouched(0, 60), claim(0, 61, proven=True)]
-    assert share_out(waiting, [], 2)[0] == [source(0, 61), source(0, 60)]
-
-
-@pytest.mark.parametrize("at_once", [1, 8])
-def test_others_word_takes_no_more_than_half_of_the_trials(at_once: int) -> None:
-    """However many are vouched for, and however the places become free."""
-    waiting = [vouched(0, host) for host in range(30)] + [claim(0, host) for host in (40, 41, 42)]
-    placed: list[Claim] = []
-    while len(placed) < 8:
-        gets, _ = share_out(waiting, placed, len(placed) + at_once)
-        placed += [claim for claim in waiting if claim.address in gets]
-        waiting = [claim for claim in waiting if claim.address not in gets]
-    assert all(claim.vouched_for for claim in waiting), "those of whom nobody speaks wait"
-
-
-def test_others_word_takes_no_place_from_anybody() -> None:
-    """Nor does it count for more than a trial in vain."""
-    placed = [claim(0, host) for host in range(8)]
-    assert share_out([vouched(0, 9)], placed, 8) == ([], [])
-    failed = replace(vouched(0, 9), setbacks=1, host_setbacks=1)
-    assert share_out([failed, claim(0, 10)], [], 1)[0] == [source(0, 10)]
+def test_a_claim_says_what_it_does_with_its_place_only_if_it_has_one(judged: Judged) -> None:
+    """Who waits for a place is not in vain, whatever it did with the last one."""
+    source = judged.source(1)
+    source.vouched_for = True
+    source.trial.asked(1000, 0.0, 0)
+    waiting, placed = judged.trials.claim(source), judged.trials.claim(source, 100.0)
+    assert (waiting.in_vain, placed.in_vain, placed.vouched_for) == (False, True, True)

@@ -17,7 +17,7 @@ from p2pfs.peer.policy.upload_slots import (
     Turn,
     UploadSlots,
 )
-from p2pfs.peer.policy.want_lists import MOST_WANT_LISTS, ROOM, WISHES_OF_HOST, WantList
+from p2pfs.peer.policy.want_lists import WantList
 from p2pfs.peer.policy.waste import ALLOWANCE, FIRST_REST
 
 ALL = (1 << 40) - 1
@@ -474,29 +474,3 @@ def test_a_host_that_rests_is_looked_at_in_time() -> None:
     assert wait == FIRST_REST
     scene.now += wait
     assert len(scene.offers()) == 1
-
-
-def test_one_receiver_may_not_fill_the_memory() -> None:
-    """Want lists are kept for so many files of one receiver, and no more."""
-    turns: UploadSlots[str] = UploadSlots(Random(1), host_of=str)
-    told = [turns.want("a", f"f{number}", None, 1, 1, 0.0) for number in range(MOST_WANT_LISTS + 1)]
-    assert told == [True] * MOST_WANT_LISTS + [False]
-    assert turns.want("b", "f", None, 1, 1, 0.0)
-    assert turns.want("a", "f0", None, 0, 0, 0.0)
-    assert turns.want("a", "f", None, 1, 1, 0.0)
-
-
-def test_one_host_may_not_fill_the_memory() -> None:
-    """It may want much as long as there is room; others want theirs all the same."""
-    turns: UploadSlots[int] = UploadSlots(Random(1), lambda number: str(number % 2))
-
-    def want_all(receiver: int) -> int:
-        return sum(turns.want(receiver, f"f{n}", None, 1, 1, 0.0) for n in range(MOST_WANT_LISTS))
-
-    hosts = [sum(want_all(receiver) for receiver in range(0, 400, 2))]
-    assert hosts == [ROOM]
-    assert want_all(401) == MOST_WANT_LISTS
-    assert (
-        sum(want_all(receiver) for receiver in range(403, 500, 2))
-        == WISHES_OF_HOST - MOST_WANT_LISTS
-    )
