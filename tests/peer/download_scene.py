@@ -39,9 +39,16 @@ class Scene:
     """A download, its tracker and its sources, all of which are the test."""
 
     def __init__(
-        self, max_sources: int = 4, records: Path | None = None, **patience: float
+        self,
+        max_sources: int = 4,
+        records: Path | None = None,
+        hashes: HashList = HASHES,
+        **patience: float,
     ) -> None:
-        """With ``records``, a directory, what is written must find room on record."""
+        """With ``records``, a directory, what is written must find room on record.
+
+        ``hashes`` are known from the beginning.
+        """
         self.clock = InlineReactor()
         self.patience = Patience(**patience)  # type: ignore[arg-type]  # all but one are floats
         self.asked: list[float] = []
@@ -57,7 +64,7 @@ class Scene:
         self._fd = os.memfd_create("part")
         part = PartFile(Disk(), Path("x.part"), len(DATA), self._fd)
         self.holding = Holding(
-            "x", INFO, HashList(4, bytes(HASHES)), ChunkSet(4), Path("x.part"), part=part
+            "x", INFO, HashList(4, bytes(hashes)), ChunkSet(4), Path("x.part"), part=part
         )
         context = DownloadContext(
             self.clock,
@@ -72,14 +79,16 @@ class Scene:
             spare=self.spare,
         )
         pool: Any = SimpleNamespace(get=self._get)
+        self._store: LibraryStore | None = None
         checkpointer = None if records is None else self._checkpointer(records, part)
         self.download = Download(context, pool, self.holding, checkpointer)
         self.outcome: list[Any] = []
         self.download.finished.addBoth(self.outcome.append)
 
     def _checkpointer(self, directory: Path, part: PartFile) -> Checkpointer:
-        records = LibraryStore(self.clock, Disk(), directory / "db")
-        return Checkpointer(self.clock, Disk(), records, directory, self.holding, part)
+        self._store = LibraryStore(self.clock, Disk(), directory / "db")
+        Deferred.fromCoroutine(self._store.open())
+        return Checkpointer(self.clock, Disk(), self._store, directory, self.holding, part)
 
     def _no_call_backs(self) -> Any:
         """Nobody is called: the scene makes all connections."""
@@ -190,6 +199,8 @@ class Scene:
         for transport in self.sources.values():
             transport.hang_up()
         self.clock.advance(0)
+        if self._store is not None:
+            Deferred.fromCoroutine(self._store.close())
         os.close(self._fd)
         assert not self.clock.getDelayedCalls()
 
