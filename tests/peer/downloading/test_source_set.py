@@ -110,3 +110,23 @@ def test_the_tracker_is_asked_seldom_while_sources_deliver(scene: Scenes) -> Non
             one.run(0.2)
         asked.append(len(one.asked) - before)
     assert asked == [0, 4]
+
+
+def test_who_failed_is_no_helper_until_it_delivers(scene: Scenes) -> None:
+    """So that chunks are not passed to and fro between sources that are all slow."""
+    one = scene()
+    one.reachable = {address(1), address(2)}
+    one.start(address(1), address(2))
+    source_set = one.download._source_set
+    first, second = map(one.source, (address(1), address(2)))
+    assert source_set.helpers() == {first, second}
+
+    def drip() -> bool:
+        transport = one.sources[address(2)]
+        if not transport.aborted:
+            transport.deliver(b" " * 20)
+        return one.clock.seconds() > 12.0
+
+    one.run(drip)
+    assert len(source_set.connected) == 2
+    assert source_set.helpers() == {second}
