@@ -27,7 +27,14 @@ from p2pfs.peer.downloading import DownloadContext, Downloads, Trees
 from p2pfs.peer.library import Holding, Library, LibraryStore
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
-from p2pfs.peer.serving import Callee, Deliveries, ServingFactory, ServingHooks, ServingProtocol
+from p2pfs.peer.serving import (
+    Callee,
+    Deliveries,
+    ServedFiles,
+    ServingFactory,
+    ServingHooks,
+    ServingProtocol,
+)
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.sharing import Publisher, ShareWatcher
 from p2pfs.peer.sources import CallBacks, Incoming, Room
@@ -98,11 +105,9 @@ class Peer:
             settings.state,
             settings.smallest_chunk,
         )
-        self.serving = ServingFactory(
+        self.reception = ServingFactory(
             reactor,
-            disk,
-            self.library,
-            self.share_watcher.changed,
+            ServedFiles(reactor, disk, self.library, self.share_watcher.changed),
             self.limits["upload"],
             random,
             Deliveries(bandwidths.up, self.announcer.delivered),
@@ -114,7 +119,8 @@ class Peer:
             ),
             settings.descriptors.connections,
         )
-        self._callee = Callee(reactor, settings.patience, self.serving)
+        self.serving = self.reception.serving
+        self._callee = Callee(reactor, settings.patience, self.reception)
         context = DownloadContext(
             reactor,
             random,
@@ -166,7 +172,7 @@ class Peer:
         yield self.share_watcher.stop
         yield self.announcer.stop
         yield self._callee.stop
-        for connection in list(self.serving.connections):
+        for connection in list(self.reception.connections):
             yield partial(_see_off, connection)
 
     def _share(self, path: Path, name: str | None) -> None:

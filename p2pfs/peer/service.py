@@ -54,7 +54,7 @@ class PeerService(Daemon):
         super().open()
         key = PeerKey.kept_in(self.state / KEY_FILE, self._entropy)
         self.peer.load()
-        self._port = self.listen(self.settings.listen, self.peer.serving)
+        self._port = self.listen(self.settings.listen, self.peer.reception)
         self.peer.introduce(key, bound_address(self._port))
         self.offer_consoles(
             peer_commands(self.peer),

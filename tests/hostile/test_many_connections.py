@@ -12,7 +12,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import LoopingCall
 
-from p2pfs.peer.serving.serving import MAX_CONNECTIONS
+from p2pfs.peer.serving.factory import MAX_CONNECTIONS
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.testing.swarm import PEER_PORT
 from p2pfs.wire import messages as m

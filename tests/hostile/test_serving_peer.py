@@ -10,8 +10,8 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 
-from p2pfs.peer.serving import serving as serving_module
-from p2pfs.peer.serving.serving import MAX_CONNECTIONS
+from p2pfs.peer.serving import factory as serving_factory
+from p2pfs.peer.serving.factory import MAX_CONNECTIONS
 from p2pfs.wire import messages as m
 from tests.hostile.conftest import CHUNK, Honest, LogLines
 from tests.hostile.lines import BAD_NAMES, KINDS, NUMBERS, RUBBISH
@@ -109,7 +109,7 @@ async def test_a_line_without_end(honest: Honest, log: LogLines, beginning: byte
     """More than a line may have is not kept, and it is noted once for ten connections."""
     await honest.share(NAME, DATA)
     clients = await crowd(honest.source_port, 10)
-    connections = list(honest.source.peer.serving.connections)
+    connections = list(honest.source.peer.reception.connections)
     for client in clients:
         client.send(beginning + b"x" * 10_000_000)
     most = 0
@@ -132,7 +132,7 @@ async def test_chunks_that_are_not_read(honest: Honest, request_line: bytes) -> 
     """Thousands of requests on each of some connections cost an answer and a queue on each."""
     path = await honest.share(NAME, DATA)
     clients = await crowd(honest.source_port, 20)
-    connections = list(honest.source.peer.serving.connections)
+    connections = list(honest.source.peer.reception.connections)
     for client in clients:
         client.deaf()
         client.send(request_line * 5000)
@@ -153,7 +153,7 @@ async def test_thousands_of_connections(honest: Honest, log: LogLines) -> None:
     clients = await crowd(honest.source_port, 1000)
     await until(lambda: sum(client.closed for client in clients) >= 1000 - MAX_CONNECTIONS)
     await honest.transfer()
-    assert len(honest.source.peer.serving.connections) <= MAX_CONNECTIONS
+    assert len(honest.source.peer.reception.connections) <= MAX_CONNECTIONS
     assert len(log.of(HOSTILE)) == 1
     await disperse(clients)
 
@@ -161,7 +161,7 @@ async def test_thousands_of_connections(honest: Honest, log: LogLines) -> None:
 @ensureDeferred
 async def test_who_is_at_work_is_not_idle(swarm: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
     """When others make its host give up connections, those that wait for nothing go first."""
-    monkeypatch.setattr(serving_module, "MAX_CONNECTIONS", 8)
+    monkeypatch.setattr(serving_factory, "MAX_CONNECTIONS", 8)
     source = await swarm.peer("source", upload_rate=2 * CHUNK, smallest_chunk=CHUNK)
     honest = Honest(swarm, source, await swarm.peer("fetcher"))
     await honest.share(NAME, DATA)
@@ -183,19 +183,19 @@ async def test_who_is_at_work_is_not_idle(swarm: Swarm, monkeypatch: pytest.Monk
 async def test_what_cannot_be_read_is_said_once(honest: Honest, log: LogLines) -> None:
     """However often somebody asks for it."""
     path = await honest.share(NAME, DATA)
-    reader = type(honest.source.peer.serving).open
+    reader = type(honest.source.peer.serving.files).open
 
     async def fails(factory: Any, holding: Any) -> Any:
         from p2pfs.errors import StorageProblem
 
         raise StorageProblem(f"{path}: input/output error")
 
-    honest.source.peer.serving.open = fails.__get__(honest.source.peer.serving)  # type: ignore[method-assign]
+    honest.source.peer.serving.files.open = fails.__get__(honest.source.peer.serving.files)  # type: ignore[method-assign]
     client = await connect(honest.source_port)
     answers = await answers_to(client, *[RAW.rstrip(b"\n")] * 100)
     assert [answer["type"] for answer in answers] == ["ERROR"] * 100
     assert not any(str(path) in answer["message"] for answer in answers)
     assert len(log.of(HOSTILE)) == 1
-    honest.source.peer.serving.open = reader.__get__(honest.source.peer.serving)  # type: ignore[method-assign]
+    honest.source.peer.serving.files.open = reader.__get__(honest.source.peer.serving.files)  # type: ignore[method-assign]
     await honest.transfer()
     await client.hang_up()

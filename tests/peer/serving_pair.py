@@ -11,7 +11,7 @@ from p2pfs.addresses import Address
 from p2pfs.chunks import FileInfo
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rates import RateLimit
-from p2pfs.peer.serving import ServingFactory, ServingHooks
+from p2pfs.peer.serving import ServedFiles, ServingFactory, ServingHooks
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources import ChunkSink, Incoming, SourceConnection
 from p2pfs.peer.storage import Disk, FileChanged, PartFile
@@ -31,9 +31,12 @@ class Serving:
         self.doubts: list[tuple[Holding, int]] = []
         self.factory = ServingFactory(
             self.clock,
-            Disk(),
-            self.library,
-            lambda holding, error: self.changes.append((holding, error)),
+            ServedFiles(
+                self.clock,
+                Disk(),
+                self.library,
+                lambda holding, error: self.changes.append((holding, error)),
+            ),
             RateLimit(),
             Random(1),
             hooks=ServingHooks(

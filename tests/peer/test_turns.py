@@ -126,7 +126,7 @@ def test_a_chunk_that_is_gained_is_offered(serving: Serving) -> None:
     other = serving.connect()
     assert other.ask(**want_list(2)) == []
     held.chunks.add(2)
-    serving.factory.offers.make()
+    serving.factory.serving.offers.make()
     assert other.heard() == [spare(2)]
     done(serving, other)
 

@@ -105,8 +105,8 @@ def test_a_source_behind_a_router_serves_who_can_be_reached(scene: Scene) -> Non
     assert scene.network.timeline.now - began < 1.5
     assert source.peer.serving.uploaded == len(data)
     scene.network.run(10)
-    assert not source.peer.serving.connections
-    assert not outside.peer.serving.connections
+    assert not source.peer.reception.connections
+    assert not outside.peer.reception.connections
 
 
 def test_all_of_a_class_room_serve_who_is_outside(scene: Scene) -> None:

@@ -22,7 +22,7 @@ PARTS_OF_PEER: dict[str, Callable[[PeerService], tuple[Any, str]]] = {
     "the tracker": lambda peer: (peer.peer.announcer, "stop"),
     "connections made": lambda peer: (peer.peer._callee, "stop"),
     "the port": lambda peer: (peer.ports[0], "stopListening"),
-    "a connection": lambda peer: (next(iter(peer.peer.serving.connections)), "abort"),
+    "a connection": lambda peer: (next(iter(peer.peer.reception.connections)), "abort"),
     "a console": lambda peer: (peer.services[0], "stopService"),
     "the record": lambda peer: (peer.peer.store, "close"),
 }
@@ -61,7 +61,7 @@ def swarm(network: Network) -> Swarm:
     network.result_of(publish(source, path), 10)
     download(receiver, "f", other.directory / "f")[1].addErrback(lambda _: None)
     network.run(5)
-    assert len(source.peer.serving.connections) == 1
+    assert len(source.peer.reception.connections) == 1
     return swarm
 
 
@@ -113,7 +113,7 @@ def test_nobody_comes_in_while_those_that_are_in_are_seen_off(
     host = swarm.network.hosts["peer"]
     peer = swarm.daemons[host]
     assert isinstance(peer, PeerService)
-    [connection] = peer.peer.serving.connections
+    [connection] = peer.peer.reception.connections
     open_then: list[bool] = []
     really = connection.abort
 

@@ -72,18 +72,18 @@ async def test_nonsense_is_refused(swarm: Swarm) -> None:
 @ensureDeferred
 async def test_connections_are_bounded(swarm: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
     """One downloader too many is turned away, and served once there is room."""
-    monkeypatch.setattr("p2pfs.peer.serving.serving.MAX_CONNECTIONS", 1)
+    monkeypatch.setattr("p2pfs.peer.serving.factory.MAX_CONNECTIONS", 1)
     source = await swarm.peer("s", upload_rate=64 * 1024)
     fetchers = [await swarm.peer("a"), await swarm.peer("b")]
     path = swarm.file("x.bin", 3 * MIB)
     await publish(source, path)
     first = fetchers[0].peer.downloads.start("x.bin", swarm.directory / "a.copy")[1]
-    await until(lambda: len(source.peer.serving.connections) == 1)
+    await until(lambda: len(source.peer.reception.connections) == 1)
     second = fetchers[1].peer.downloads.start("x.bin", swarm.directory / "b.copy")[1]
     await run(source, "limit upload none")
     await first
     await second
-    assert len(source.peer.serving.connections) <= 1
+    assert len(source.peer.reception.connections) <= 1
     assert sha256(swarm.directory / "b.copy") == sha256(path)
 
 

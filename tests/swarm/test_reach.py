@@ -31,7 +31,7 @@ async def test_the_tracker_finds_out_who_can_be_reached(swarm: Swarm) -> None:
     assert told["reachable"] is False
     assert "Others cannot connect to this peer" in told["warning"]
     assert told["fingerprint"] == hidden.peer.key.fingerprint
-    await until(lambda: not open_one.peer.serving.connections)
+    await until(lambda: not open_one.peer.reception.connections)
 
 
 @ensureDeferred
@@ -45,7 +45,7 @@ async def test_a_peer_that_cannot_be_reached_serves(swarm: Swarm, tmp_path: Path
     assert sha256(tmp_path / "fetched") == sha256(path)
     assert hidden.peer.serving.uploaded == 5 * MIB + 17
     await until(
-        lambda: not hidden.peer.serving.connections and not fetcher.peer.serving.connections
+        lambda: not hidden.peer.reception.connections and not fetcher.peer.reception.connections
     )
 
 

@@ -2,6 +2,16 @@
 
 from p2pfs.peer.serving.callee import Callee
 from p2pfs.peer.serving.deliveries import Deliveries
-from p2pfs.peer.serving.serving import ServingFactory, ServingHooks, ServingProtocol
+from p2pfs.peer.serving.factory import ServingFactory
+from p2pfs.peer.serving.protocol import ServingProtocol
+from p2pfs.peer.serving.served_files import ServedFiles
+from p2pfs.peer.serving.serving import ServingHooks
 
-__all__ = ["Callee", "Deliveries", "ServingFactory", "ServingHooks", "ServingProtocol"]
+__all__ = [
+    "Callee",
+    "Deliveries",
+    "ServedFiles",
+    "ServingFactory",
+    "ServingHooks",
+    "ServingProtocol",
+]

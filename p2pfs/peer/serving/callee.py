@@ -10,7 +10,8 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import Address, parse_address
 from p2pfs.errors import InvalidAddress
 from p2pfs.listening import address_endpoint
-from p2pfs.peer.serving.serving import ServingFactory, ServingProtocol
+from p2pfs.peer.serving.factory import ServingFactory
+from p2pfs.peer.serving.protocol import ServingProtocol
 from p2pfs.peer.settings import Patience
 from p2pfs.reactor import Reactor
 from p2pfs.wire import messages as m
@@ -28,11 +29,11 @@ class Callee:
 
     log = Logger()
 
-    def __init__(self, reactor: Reactor, patience: Patience, serving: ServingFactory) -> None:
-        """``serving`` makes the protocols of these connections, as many as it has room for."""
+    def __init__(self, reactor: Reactor, patience: Patience, reception: ServingFactory) -> None:
+        """``reception`` makes the protocols of these connections, as many as it has room for."""
         self._reactor = reactor
         self._patience = patience
-        self._serving = serving
+        self._reception = reception
         self._attempts: dict[Deferred[None], None] = {}
         self._since = 0.0
         self._begun = 0
@@ -61,7 +62,7 @@ class Callee:
     async def _connect(self, address: Address, token: str) -> None:
         endpoint = address_endpoint(self._reactor, address, self._patience.connect)
         try:
-            connection = await endpoint.connect(self._serving)
+            connection = await endpoint.connect(self._reception)
         except (ConnectError, ConnectingCancelledError, DNSLookupError, OSError, CancelledError):
             return  # who called finds out by itself
         if isinstance(connection, ServingProtocol):

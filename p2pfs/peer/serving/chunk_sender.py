@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.library import Holding
-from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.serving.file_sender import FileSender, can_send_files
+from p2pfs.peer.serving.serving import Serving
 from p2pfs.peer.storage import ChunkReader
-from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import in_thread
-from p2pfs.wire import Budget, MessageProtocol
+from p2pfs.wire import MessageProtocol, set_tcp_options
 from p2pfs.wire import messages as m
+
+UNSENT = 128 * 1024
+"""Bytes that the system takes from a connection before it has sent them, while several want chunks.
+
+So it is known here how far a chunk is, and an offer does not come behind the whole of it.
+"""
+
+USUAL_UNSENT = 0
+"""The system's own limit, for one that is alone: then nothing waits for it, and fewer, larger
+portions cost less."""
 
 FRAME = 512 * 1024
 """Bytes of a chunk read from the disk in one go."""
@@ -30,24 +37,61 @@ class ChunkSender:
     What is kept for a host that does not read is within the budget of all connections.
     """
 
-    def __init__(
-        self,
-        reactor: ThreadedReactor,
-        connection: MessageProtocol,
-        limit: RateLimit,
-        budget: Budget,
-        sent: Callable[[int], None],
-    ) -> None:
-        """``sent`` is told the bytes that went out."""
+    def __init__(self, connection: MessageProtocol, serving: Serving) -> None:
         self._connection = connection
-        self._reactor = reactor
+        self._serving = serving
+        self._reactor = serving.reactor
         self._host = connection.host
-        self._limit = limit
-        self._budget = budget
+        self._limit = serving.limit
+        self._budget = serving.budget
         self._waits_for_room: Deferred[None] | None = None
-        self._sent = sent
+        self._unsent = USUAL_UNSENT
 
-    async def send_base64(self, holding: Holding, chunknum: int, reader: ChunkReader) -> None:
+    async def send(self, request: m.PeerRequestChunk) -> None:
+        """Send a chunk that was asked for.
+
+        Raises `Refused` when it is not here, or cannot be read. When that is seen after the
+        first bytes went out, the connection is cut besides.
+        """
+        files = self._serving.files
+        holding = files.with_chunk(request.filename, request.chunknum, request.root)
+        self._limit_unsent()
+        try:
+            # Nothing is waited for before: it is not noted of a connection that is forgotten.
+            self._serving.begun(self._connection, holding, request.chunknum)
+            reader = await files.open(holding)
+            try:
+                if request.encoding == "raw":
+                    await self._send_raw(holding, request.chunknum, reader)
+                else:
+                    await self._send_base64(holding, request.chunknum, reader)
+            finally:
+                reader.close()
+        except StorageProblem as problem:
+            raise files.failed(holding, problem, self._host) from None
+
+    async def room(self) -> None:
+        """Wait until more may be kept for this host, or the connection is gone."""
+        while not self._connection.closed and not self._budget.has_room(self._host):
+            self._waits_for_room = Deferred()
+            self._budget.wait(self._host, self.go_on)
+            await self._waits_for_room
+
+    def go_on(self) -> None:
+        """There is room, or the connection is gone."""
+        waiting, self._waits_for_room = self._waits_for_room, None
+        if waiting is not None:
+            waiting.callback(None)
+
+    # Inside
+
+    def _limit_unsent(self) -> None:
+        unsent = UNSENT if self._serving.offers.several else USUAL_UNSENT
+        if unsent != self._unsent:
+            self._unsent = unsent
+            set_tcp_options(self._connection.transport, {"TCP_NOTSENT_LOWAT": unsent})
+
+    async def _send_base64(self, holding: Holding, chunknum: int, reader: ChunkReader) -> None:
         """Send one line, of which pieces are made as the other side takes them.
 
         Raises `StorageProblem`; a line that was begun is cut off then.
@@ -75,23 +119,10 @@ class ChunkSender:
             finally:
                 budget.drop(self._host, most)
             begun = True
-            self._sent(size)
+            self._serving.count_upload(size)
             await self._spend(len(piece))
 
-    async def room(self) -> None:
-        """Wait until more may be kept for this host, or the connection is gone."""
-        while not self._connection.closed and not self._budget.has_room(self._host):
-            self._waits_for_room = Deferred()
-            self._budget.wait(self._host, self.go_on)
-            await self._waits_for_room
-
-    def go_on(self) -> None:
-        """There is room, or the connection is gone."""
-        waiting, self._waits_for_room = self._waits_for_room, None
-        if waiting is not None:
-            waiting.callback(None)
-
-    async def send_raw(self, holding: Holding, chunknum: int, reader: ChunkReader) -> None:
+    async def _send_raw(self, holding: Holding, chunknum: int, reader: ChunkReader) -> None:
         """Send header and payload.
 
         Raises `StorageProblem`; the connection is cut then, as the payload was announced.
@@ -122,7 +153,7 @@ class ChunkSender:
         finally:
             connection.take_up_producing()
         if not connection.closed:
-            self._sent(length)
+            self._serving.count_upload(length)
 
     async def _send_frames(
         self, header: bytes, reader: ChunkReader, offset: int, length: int
@@ -140,7 +171,7 @@ class ChunkSender:
                 size = limit.portion(min(FRAME, end - offset))
                 ahead = in_thread(self._reactor, reader.read, offset, size)
             self._connection.send_bytes(frame)
-            self._sent(len(frame))
+            self._serving.count_upload(len(frame))
             await self._spend(len(frame))
             if ahead is None:
                 return

@@ -18,7 +18,7 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidFileInfo, MalformedMessage
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rates import RateLimit
-from p2pfs.peer.serving import ServingFactory, ServingProtocol
+from p2pfs.peer.serving import ServedFiles, ServingFactory, ServingProtocol
 from p2pfs.peer.storage import Disk, FileChanged, PartFile, Stamp
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire import messages as m
@@ -66,7 +66,7 @@ class _Downloader(Conversation):
         protocol = factory.buildProtocol(None)
         assert isinstance(protocol, ServingProtocol)
         protocol.MAX_LENGTH = LINE_LIMIT
-        self.connection = connect(protocol, factory.reactor, peer_at("192.0.2.7"))
+        self.connection = connect(protocol, factory.serving.reactor, peer_at("192.0.2.7"))
         self.always_read = True
         self._held = held
 
@@ -110,9 +110,8 @@ class _Scene:
         self.clock = InlineReactor()
         self.limit = RateLimit()
         self.library = Library()
-        self.factory = ServingFactory(
-            self.clock, Disk(), self.library, self._changed, self.limit, Random(1)
-        )
+        files = ServedFiles(self.clock, Disk(), self.library, self._changed)
+        self.factory = ServingFactory(self.clock, files, self.limit, Random(1))
         self.path = place / "f"
         self.part = PartFile.create(Disk(), place / "part", len(DATA))
         self.disturbed = False

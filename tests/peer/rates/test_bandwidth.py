@@ -171,4 +171,4 @@ def test_a_connection_that_ends_while_a_file_is_opened_is_not_remembered(tmp_pat
     receiver.say(type="PEER_REQUEST_CHUNK", filename="f", chunknum=1, encoding="raw")
     receiver.hang_up()
     serving.clock.release()
-    assert not serving.factory.deliveries._under_way
+    assert not serving.factory.serving._deliveries._under_way

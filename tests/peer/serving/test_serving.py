@@ -14,7 +14,7 @@ import pytest
 from p2pfs.chunks import HashList
 from p2pfs.peer.library import Holding
 from p2pfs.peer.serving.chunk_sender import FRAME
-from p2pfs.peer.serving.serving import IDLE_TIMEOUT, MAX_QUEUE
+from p2pfs.peer.serving.protocol import IDLE_TIMEOUT, MAX_QUEUE
 from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.wire import messages as m
 from tests.memory_transport import BUFFER_SIZE, MemoryTransport
@@ -81,7 +81,7 @@ def test_a_chunk_in_raw_bytes(serving: Serving) -> None:
         "length": 15,
     }
     assert payload == CHUNKS[4]
-    assert serving.factory.uploaded == 15
+    assert serving.factory.serving.uploaded == 15
     done(serving, other)
 
 

@@ -11,7 +11,7 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from p2pfs.peer.serving import serving as serving_module
+from p2pfs.peer.serving import factory as factory_module
 from p2pfs.wire.admission import IDLE
 from tests.memory_transport import MemoryTransport
 from tests.peer.holdings import content, shared
@@ -21,7 +21,7 @@ from tests.peer.serving_pair import Serving
 @pytest.fixture
 def serving(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Serving:
     """A peer that serves three connections at a time."""
-    monkeypatch.setattr(serving_module, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(factory_module, "MAX_CONNECTIONS", 3)
     serving = Serving()
     serving.library.add(shared(tmp_path / "f", content(50), 20))
     return serving

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from p2pfs.peer.serving.chunk_sender import FRAME, PIECE
-from p2pfs.peer.serving.serving import MAX_QUEUE
+from p2pfs.peer.serving.protocol import MAX_QUEUE
 from p2pfs.wire import messages as m
 from p2pfs.wire.output import STALL_TIMEOUT
 from tests.memory_transport import BUFFER_SIZE, MemoryTransport

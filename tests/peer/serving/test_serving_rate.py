@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from twisted.internet.address import IPv4Address
 
-from p2pfs.peer.serving.serving import EARNED, MESSAGE_BURST, MESSAGE_RATE
+from p2pfs.peer.serving.factory import MESSAGE_BURST, MESSAGE_RATE
+from p2pfs.peer.serving.serving import EARNED
 from p2pfs.wire import messages as m
 from p2pfs.wire.handling import LINES_PER_TURN, QUANTUM
 from tests.memory_transport import MemoryTransport
@@ -37,7 +38,7 @@ def connect(serving: Serving, host: str) -> MemoryTransport:
 def count_wants(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hosts of those whose want lists are handled from now on."""
     handled: list[str] = []
-    offers = serving.factory.offers
+    offers = serving.factory.serving.offers
     want = offers.want
 
     def note(receiver: object, message: m.PeerWant) -> None:

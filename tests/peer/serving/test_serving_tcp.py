@@ -23,7 +23,8 @@ from twisted.python.failure import Failure
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.library import Library
 from p2pfs.peer.rates import RateLimit
-from p2pfs.peer.serving.serving import UNSENT, USUAL_UNSENT, ServingFactory, ServingProtocol
+from p2pfs.peer.serving import ServedFiles, ServingFactory, ServingProtocol
+from p2pfs.peer.serving.chunk_sender import UNSENT, USUAL_UNSENT
 from p2pfs.peer.storage import Disk
 from p2pfs.wire import messages as m
 from tests.peer.holdings import content, shared
@@ -62,9 +63,7 @@ class Server:
         self.library.add(shared(self.path, self.data, CHUNK))
         self.factory = ServingFactory(
             reactor,
-            Disk(),
-            self.library,
-            lambda *change: self.changes.append(change),
+            ServedFiles(reactor, Disk(), self.library, lambda *change: self.changes.append(change)),
             RateLimit(),
             Random(1),
         )
@@ -122,7 +121,7 @@ async def test_a_reader_that_pauses_gets_the_chunk(server: Server) -> None:
     header, _, payload = bytes(reader.data).partition(b"\n")
     assert json.loads(header)["length"] == CHUNK
     assert payload == server.data
-    assert server.factory.uploaded == CHUNK
+    assert server.factory.serving.uploaded == CHUNK
     reader.transport.loseConnection()
     await at_rest(connection)
     assert descriptors(server.path) == 0

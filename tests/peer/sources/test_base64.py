@@ -15,7 +15,7 @@ from twisted.internet.address import IPv4Address
 
 from p2pfs.errors import SourceFailed
 from p2pfs.peer.serving.chunk_sender import PIECE
-from p2pfs.peer.serving.serving import MAX_CONNECTIONS
+from p2pfs.peer.serving.factory import MAX_CONNECTIONS
 from p2pfs.peer.sources.connection import WrongChunk
 from p2pfs.peer.sources.sink import HIGH_WATER
 from p2pfs.wire import messages as m
@@ -206,7 +206,7 @@ def test_it_is_made_as_it_is_read(serving: Serving) -> None:
         line += other.take()
     assert most <= PIECE + 1000
     assert line == m.encode(m.PeerReplyChunk("f", 0, DIGEST, TEXT))
-    assert serving.factory.uploaded == CHUNK
+    assert serving.factory.serving.uploaded == CHUNK
     assert serving.factory.budget.kept == 0
     other.hang_up()
 

@@ -14,7 +14,7 @@ from p2pfs.addresses import Address, parse_full_name
 from p2pfs.errors import InvalidAddress, Refused, SourceFailed
 from p2pfs.peer.library import Library
 from p2pfs.peer.rates import RateLimit
-from p2pfs.peer.serving import Callee, ServingFactory, ServingHooks, ServingProtocol
+from p2pfs.peer.serving import Callee, ServedFiles, ServingFactory, ServingHooks, ServingProtocol
 from p2pfs.peer.serving.callee import MOST_ATTEMPTS, MOST_IN_WINDOW, WINDOW
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources import CallBacks, Incoming, SourceConnection
@@ -37,9 +37,7 @@ class Downloader:
         self.call_backs = CallBacks(self.clock, Random(1).randbytes, Patience(), announcer)
         self.serving = ServingFactory(
             self.clock,
-            Disk(),
-            Library(),
-            lambda *_: None,
+            ServedFiles(self.clock, Disk(), Library(), lambda *_: None),
             RateLimit(),
             Random(1),
             hooks=ServingHooks(expected=self.call_backs.pop),
@@ -197,9 +195,8 @@ class Called:
 
     def __init__(self) -> None:
         self.clock: Any = MemoryReactorClock()  # type: ignore[no-untyped-call]  # Twisted's
-        self.serving = ServingFactory(
-            self.clock, Disk(), Library(), lambda *_: None, RateLimit(), Random(1)
-        )
+        files = ServedFiles(self.clock, Disk(), Library(), lambda *_: None)
+        self.serving = ServingFactory(self.clock, files, RateLimit(), Random(1))
         self.callee = Callee(self.clock, Patience(), self.serving)
 
     def call(self, address: str = "192.0.2.9:6881", token: str = "t") -> None:

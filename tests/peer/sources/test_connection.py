@@ -24,7 +24,7 @@ from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError, Refused, SourceFailed
 from p2pfs.peer.library import Library
 from p2pfs.peer.rates import RateLimit
-from p2pfs.peer.serving import ServingFactory
+from p2pfs.peer.serving import ServedFiles, ServingFactory
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources import Incoming
 from p2pfs.peer.sources.connection import SourceConnection, SourceFactory, WrongChunk
@@ -264,7 +264,7 @@ def test_a_downloader_and_a_serving_peer_understand_each_other(tmp_path: Path) -
     assert [outcome(one) for one in asked] == [HASHES[n] for n in (4, 0, 3, 2, 1)]
     assert isinstance(outcome(refused), Refused)
     assert down.written() == DATA
-    assert serving.factory.uploaded == len(DATA)
+    assert serving.factory.serving.uploaded == len(DATA)
     ours.hang_up()
     theirs.hang_up()
     assert not serving.clock.getDelayedCalls()
@@ -279,7 +279,8 @@ async def test_chunks_over_tcp_with_real_threads(tmp_path: Path) -> None:
     holding = shared(tmp_path / "f", data, chunksize)
     library = Library()
     library.add(holding)
-    serving = ServingFactory(reactor, Disk(), library, lambda *_: None, RateLimit(), Random(1))
+    files = ServedFiles(reactor, Disk(), library, lambda *_: None)
+    serving = ServingFactory(reactor, files, RateLimit(), Random(1))
     port = reactor.listenTCP(0, serving, interface="127.0.0.1")
     address = Address("127.0.0.1", port.getHost().port)
     endpoint = TCP4ClientEndpoint(reactor, address.host, address.port)
