@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
@@ -17,34 +14,23 @@ from twisted.python.failure import Failure
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import (
     AlreadyExists,
-    Cancelled,
-    InvalidName,
-    NotFound,
     Refused,
     StorageProblem,
     TrackerUnavailable,
-    UsageProblem,
 )
 from p2pfs.names import check_filename, filename_from_path
 from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.library import Holding, Library, LibraryStore
 from p2pfs.peer.machine import Machine
+from p2pfs.peer.sharing.candidates import Candidate, Skipped, candidates_at
 from p2pfs.peer.sharing.share_watcher import ShareWatcher
-from p2pfs.peer.storage import Disk, FileHasher, Stamp, explained, is_part_name
+from p2pfs.peer.storage import FileHasher
 from p2pfs.reactor import ThreadedReactor
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
 
 FILES_AT_ONCE = 16
 """Files of one directory that are published at the same time."""
-
-
-class Candidate(NamedTuple):
-    """A regular file that is to be published, and under which name."""
-
-    path: Path
-    name: str
-    stamp: Stamp
 
 
 class Published(NamedTuple):
@@ -148,32 +134,26 @@ class Publisher:
         self, path: Path, name: str | None, publication: Publication
     ) -> list[Published]:
         base = filename_from_path(path.name) if name is None else check_filename(name.rstrip("/"))
-        candidates = await in_thread(
-            self._reactor,
-            _candidates,
-            self._disk,
-            path,
-            base,
-            self._private,
-            publication.skipped,
-            publication.stop,
+        candidates, skipped = await in_thread(
+            self._reactor, candidates_at, self._disk, path, base, self._private, publication.stop
         )
+        publication.skipped += map(str, skipped)
         publication.total = sum(candidate.stamp.size for candidate in candidates)
         waiting = list(reversed(candidates))
         published: list[Published] = []
         slots = [
-            Deferred.fromCoroutine(self._slot(waiting, published, publication))
+            Deferred.fromCoroutine(self._slot(waiting, publication))
             for _ in range(min(FILES_AT_ONCE, len(candidates)))
         ]
         for _, outcome in await DeferredList(slots, consumeErrors=True):
             if isinstance(outcome, Failure):
                 outcome.raiseException()
+            published += outcome
         return sorted(published)
 
-    async def _slot(
-        self, waiting: list[Candidate], published: list[Published], publication: Publication
-    ) -> None:
-        """Publish one file after the other until none is left."""
+    async def _slot(self, waiting: list[Candidate], publication: Publication) -> list[Published]:
+        """Publish one file after the other until none is left; those that were."""
+        published = []
         while waiting:
             candidate = waiting.pop()
             try:
@@ -181,7 +161,8 @@ class Publisher:
             except (AlreadyExists, Refused, StorageProblem) as error:
                 if str(candidate.path) == publication.label:
                     raise
-                publication.skipped.append(f"{candidate.path} was skipped: {error}")
+                publication.skipped.append(str(Skipped(candidate.path, str(error))))
+        return published
 
     async def _publish_file(self, candidate: Candidate, publication: Publication) -> Published:
         path, name, stamp = candidate
@@ -235,78 +216,3 @@ class Publisher:
         finally:
             hasher.close()
         return Holding(name, info, hashes, ChunkSet.full(info.totalchunknum), path, stamp)
-
-
-def _candidates(
-    disk: Disk, path: Path, base: str, private: Path, skipped: list[str], stop: Event
-) -> list[Candidate]:
-    """The file, or the regular files below the directory, with their names; blocks."""
-    with explained("read", path):
-        status = disk.status(path)
-    if path.resolve().is_relative_to(private):
-        raise UsageProblem(f"{path} belongs to this peer's own state and is not to be shared.")
-    if is_part_name(path.name):
-        raise UsageProblem(f"{path} is an unfinished download; share it once it is complete.")
-    if not stat.S_ISDIR(status.st_mode):
-        return [Candidate(path, base, Stamp.of(status))]
-    candidates = []
-    for place, name in _files_below(path, base, private, skipped):
-        if stop.is_set():
-            raise Cancelled("The publishing was cancelled.")
-        try:
-            status = disk.status_of_link(place)
-        except OSError as error:
-            skipped.append(f"{place} was skipped: {error.strerror}.")
-            continue
-        if not stat.S_ISREG(status.st_mode):
-            skipped.append(f"{place} was skipped: it is not a regular file.")
-        elif is_part_name(place.name):
-            skipped.append(f"{place} was skipped: it is an unfinished download.")
-        else:
-            candidates.append(Candidate(place, name, Stamp.of(status)))
-    if not candidates:
-        raise NotFound(f"There is no regular file below {path}; nothing was published.")
-    return candidates
-
-
-def _is_same(place: Path, private: Path) -> bool:
-    try:
-        return place.samefile(private)
-    except FileNotFoundError:
-        return False
-
-
-def _files_below(
-    path: Path, base: str, private: Path, skipped: list[str]
-) -> Iterator[tuple[Path, str]]:
-    """What is below a directory and is none itself, with its name on the network; blocks.
-
-    Links are not followed. What cannot be read, or not be named, is skipped with all below it.
-    """
-    waiting = [(path, base)]
-    while waiting:
-        folder, folder_name = waiting.pop()
-        try:
-            with os.scandir(folder) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
-        except OSError as error:
-            skipped.append(f"{folder} was skipped: {error.strerror}.")
-            continue
-        for entry in entries:
-            place = Path(entry.path)
-            try:
-                name = filename_from_path(f"{folder_name}/{entry.name}")
-                is_folder = entry.is_dir(follow_symlinks=False)
-                if is_folder and _is_same(place, private):
-                    skipped.append(f"{place} was skipped: it is this peer's state.")
-                    continue
-            except InvalidName as error:
-                skipped.append(f"{place} was skipped: {error}")
-                continue
-            except OSError as error:
-                skipped.append(f"{place} was skipped: {error.strerror}.")
-                continue
-            if is_folder:
-                waiting.append((place, name))
-            else:
-                yield place, name
