@@ -7,6 +7,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from twisted.internet.address import IPv4Address
+
 from p2pfs.addresses import Address
 from p2pfs.chunks import FileInfo
 from p2pfs.peer.library import Holding, Library
@@ -24,7 +26,8 @@ SILENCE = 30.0
 class Serving:
     """A serving peer whose disk works at once, or when told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, **hooks: Any) -> None:
+        """``hooks`` are those of `ServingHooks`; doubts and changes are noted anyway."""
         self.clock = InlineReactor()
         self.library = Library()
         self.changes: list[tuple[Holding, FileChanged]] = []
@@ -40,13 +43,24 @@ class Serving:
             RateLimit(),
             Random(1),
             hooks=ServingHooks(
-                doubted=lambda holding, chunknum: self.doubts.append((holding, chunknum))
+                doubted=lambda holding, chunknum: self.doubts.append((holding, chunknum)), **hooks
             ),
         )
 
-    def connect(self, stuck: bool = False) -> MemoryTransport:
-        """A downloader's connection; with ``stuck`` it reads only when the test does."""
-        return MemoryTransport(self.factory.buildProtocol(None), self.clock, stuck=stuck)
+    def connect(self, host: str = "192.0.2.7", stuck: bool = False) -> MemoryTransport:
+        """A connection of a downloader's host; with ``stuck`` it reads only when the test does."""
+        address = IPv4Address("TCP", host, 40000)
+        protocol = self.factory.buildProtocol(address)
+        return MemoryTransport(protocol, self.clock, address, stuck=stuck)
+
+    def done(self, *connections: MemoryTransport) -> None:
+        """Connections end, and nothing is left."""
+        for connection in connections:
+            connection.hang_up()
+        assert not self.factory.connections
+        assert len(self.factory.admission) == 0
+        assert self.factory.budget.kept == 0
+        assert not self.clock.getDelayedCalls()
 
 
 class Downloader:
@@ -82,6 +96,11 @@ class Downloader:
     def close(self) -> None:
         """Close the part file."""
         os.close(self._fd)
+
+
+def asking(chunknum: Any = 0, /, **fields: Any) -> dict[str, Any]:
+    """A request for a chunk."""
+    return {"type": "PEER_REQUEST_CHUNK", "filename": "f", "chunknum": chunknum, **fields}
 
 
 def join(one: MemoryTransport, other: MemoryTransport) -> None:

@@ -1,31 +1,24 @@
-"""Chunks in base64, large ones: made and taken in pieces, within what hosts may have kept."""
+"""Chunks in base64, large ones: taken in pieces as they come."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.address import IPv4Address
 
 from p2pfs.errors import SourceFailed
-from p2pfs.peer.serving.chunk_sender import PIECE
-from p2pfs.peer.serving.factory import MAX_CONNECTIONS
 from p2pfs.peer.sources.connection import WrongChunk
 from p2pfs.peer.sources.sink import HIGH_WATER
 from p2pfs.wire import messages as m
-from p2pfs.wire.budget import BUDGET
 from p2pfs.wire.framing import RECEIVE_SIZE
 from p2pfs.wire.long_reply import MOST_REST
-from p2pfs.wire.output import STALL_TIMEOUT
 from tests.memory_transport import MemoryTransport
-from tests.peer.holdings import content, described, shared
-from tests.peer.serving_pair import Downloader, Serving, join
+from tests.peer.holdings import content, described
+from tests.peer.serving_pair import Downloader
 from tests.peer.sources.test_connection import outcome
 
 CHUNK = 15 << 18
@@ -34,14 +27,6 @@ INFO, HASHES = described(DATA, CHUNK)
 TEXT = base64.b64encode(DATA[:CHUNK]).decode()
 DIGEST = hashlib.sha256(DATA[:CHUNK]).hexdigest()
 ASK = m.encode(m.PeerRequestChunk("f", 0))
-
-
-@pytest.fixture
-def serving(tmp_path: Path) -> Serving:
-    """A peer that shares a file of two chunks, the first of 3.75 MiB."""
-    serving = Serving()
-    serving.library.add(shared(tmp_path / "f", DATA, CHUNK))
-    return serving
 
 
 @pytest.fixture
@@ -62,16 +47,6 @@ def deliver(other: MemoryTransport, data: bytes, size: int = 100_000) -> None:
     """Send bytes in pieces."""
     for start in range(0, len(data), size):
         other.deliver(data[start : start + size])
-
-
-def connect(serving: Serving, host: str, stuck: bool = True) -> MemoryTransport:
-    """A connection of a host."""
-    address = IPv4Address("TCP", host, 40000)
-    protocol = serving.factory.buildProtocol(address)
-    return MemoryTransport(protocol, serving.clock, address, stuck=stuck)
-
-
-# Taken
 
 
 @pytest.mark.parametrize("size", [1000, RECEIVE_SIZE, 10 * CHUNK])
@@ -190,123 +165,4 @@ def test_a_slow_disk_pauses_a_long_line(down: Downloader) -> None:
     down.clock.release()
     down.clock.advance(0)
     assert outcome(asked) == HASHES[0]
-    other.hang_up()
-
-
-# Made
-
-
-def test_it_is_made_as_it_is_read(serving: Serving) -> None:
-    """No more than a piece waits at a time, and the line is one JSON object."""
-    other = connect(serving, "192.0.2.1")
-    other.deliver(ASK)
-    line, most = bytearray(), 0
-    while other.unread:
-        most = max(most, other.unread)
-        line += other.take()
-    assert most <= PIECE + 1000
-    assert line == m.encode(m.PeerReplyChunk("f", 0, DIGEST, TEXT))
-    assert serving.factory.serving.uploaded == CHUNK
-    assert serving.factory.budget.kept == 0
-    other.hang_up()
-
-
-def test_both_sides_in_pieces(serving: Serving) -> None:
-    """What one makes of a large chunk, the other takes."""
-    down = Downloader(INFO, serving.clock)
-    ours, theirs = down.connect(), connect(serving, "192.0.2.1")
-    asked = [down.fetch(0), down.fetch(1)]
-    ours.take()
-    theirs.deliver(ASK + m.encode(m.PeerRequestChunk("f", 1)))
-    join(ours, theirs)
-    serving.clock.advance(0)
-    join(ours, theirs)
-    assert [outcome(one) for one in asked] == [HASHES[0], HASHES[1]]
-    assert down.written() == DATA
-    down.close()
-
-
-def test_chunks_that_are_not_read_are_within_a_hosts_share(serving: Serving) -> None:
-    """As many as there can be of one host keep a third of the budget at most; others get theirs."""
-    greedy = [connect(serving, "192.0.2.66") for _ in range(MAX_CONNECTIONS - 1)]
-    for other in greedy:
-        other.deliver(ASK * 3)
-        serving.clock.advance(0)
-    assert 0 < sum(other.unread for other in greedy) < BUDGET // 3 + PIECE
-    honest = connect(serving, "192.0.2.1")
-    honest.deliver(ASK)
-    line = bytearray()
-    while honest.unread:
-        line += honest.take()
-    assert len(line) > len(TEXT)
-    # Who does not read is cut off, and nothing is left of all of them in the end.
-    serving.clock.advance(STALL_TIMEOUT)
-    serving.clock.advance(0)
-    assert any(other.lost for other in greedy)
-    for other in greedy:
-        other.hang_up()
-    assert serving.factory.budget.kept == 0
-    honest.hang_up()
-    assert not serving.clock.getDelayedCalls()
-
-
-def test_hash_lists_that_are_not_read_are_within_a_hosts_share(tmp_path: Path) -> None:
-    """They come in one piece, and wait until there is room for one more."""
-    serving = Serving()
-    data = content(60_000)
-    serving.library.add(shared(tmp_path / "f", data, 1))
-    ask = m.encode(m.PeerRequestDigests("f", str(serving.library["f"].info.root)))
-    greedy = [connect(serving, "192.0.2.66") for _ in range(50)]
-    for other in greedy:
-        other.deliver(ask)
-        serving.clock.advance(0)
-    assert sum(other.unread for other in greedy) < BUDGET // 3 + (3 << 20)
-    read = 0
-    while any(other.unread for other in greedy):
-        for other in greedy:
-            read += len(other.heard())
-        serving.clock.advance(0)
-    assert read == 50
-    for other in greedy:
-        other.hang_up()
-
-
-def test_who_leaves_while_it_waits_for_room_leaves_nothing(serving: Serving) -> None:
-    """Neither an open file nor a coroutine."""
-    budget = serving.factory.budget
-    other = connect(serving, "192.0.2.1")
-    serving.clock.held = True
-    other.deliver(ASK)
-    budget.keep("192.0.2.1", BUDGET)
-    serving.clock.release()  # the file is opened
-    (connection,) = serving.factory.connections
-    assert connection.at_work is not None
-    assert not other.unread
-    other.hang_up()
-    assert connection.at_work is None
-    budget.drop("192.0.2.1", BUDGET)
-    assert not serving.clock.getDelayedCalls()
-
-
-@pytest.mark.parametrize("pieces", [0, 1])
-def test_a_line_that_cannot_be_finished_cuts_the_connection(serving: Serving, pieces: int) -> None:
-    """Before the first piece it is an error; after it, only a cut says so."""
-    serving.clock.held = True
-    other = connect(serving, "192.0.2.1")
-    other.deliver(ASK)
-    serving.clock.run_job()  # the file is opened
-    for _ in range(pieces):
-        serving.clock.run_job()
-        assert other.take().startswith(b'{"type":"PEER_REPLY_CHUNK"')
-    os.truncate(serving.library["f"].path, 100)
-    serving.clock.release()
-    serving.clock.advance(0)
-    if pieces:
-        assert other.lost
-        assert not other.take()
-    else:
-        (error,) = other.heard()
-        assert error["type"] == "ERROR"
-    assert len(serving.changes) == 1
-    assert serving.factory.budget.kept == 0
     other.hang_up()

@@ -6,33 +6,23 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest_twisted import ensureDeferred
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from p2pfs.addresses import Address
-from p2pfs.errors import P2pfsError, Refused, SourceFailed
-from p2pfs.peer.library import Library
-from p2pfs.peer.rates import RateLimit
-from p2pfs.peer.serving import ServedFiles, ServingFactory
-from p2pfs.peer.settings import Patience
-from p2pfs.peer.sources import Incoming
-from p2pfs.peer.sources.connection import SourceConnection, SourceFactory, WrongChunk
-from p2pfs.peer.sources.sink import HIGH_WATER, ChunkSink
-from p2pfs.peer.storage import Disk, PartFile
+from p2pfs.chunks import ChunkSet
+from p2pfs.errors import P2pfsError, SourceFailed
+from p2pfs.peer.sources import Answer
+from p2pfs.peer.sources.connection import PROBE_SECONDS, WrongChunk
+from p2pfs.peer.sources.sink import HIGH_WATER
 from p2pfs.wire import messages as m
-from tests.peer.holdings import content, described, shared
-from tests.peer.serving_pair import Downloader, Serving, join
+from tests.memory_transport import MemoryTransport
+from tests.peer.holdings import content, described
+from tests.peer.serving_pair import SILENCE, Downloader
 
 DATA = content(95)
 INFO, HASHES = described(DATA, 20)
@@ -244,61 +234,99 @@ def test_a_hash_list_is_checked_against_the_root(down: Downloader, data: bytes) 
     other.hang_up()
 
 
-# With the serving side
+# Turns
 
 
-def test_a_downloader_and_a_serving_peer_understand_each_other(tmp_path: Path) -> None:
-    """Hash list, ping, chunks and a refusal over one connection, pipelined."""
-    serving = Serving()
-    serving.library.add(shared(tmp_path / "f", DATA, 20))
-    down = Downloader(INFO, serving.clock)
-    ours, theirs = down.connect(), serving.connect()
-    hashes = down.source.fetch_hash_list("f", INFO)
-    ping = down.source.ping()
-    asked = [down.fetch(number) for number in (4, 0, 3)]
-    refused = down.fetch(1, name="unknown")
-    asked += [down.fetch(number) for number in (2, 1)]
-    join(ours, theirs)
-    assert bytes(outcome(hashes)) == bytes(HASHES)
-    assert outcome(ping) == 0
-    assert [outcome(one) for one in asked] == [HASHES[n] for n in (4, 0, 3, 2, 1)]
-    assert isinstance(outcome(refused), Refused)
-    assert down.written() == DATA
-    assert serving.factory.serving.uploaded == len(DATA)
-    ours.hang_up()
-    theirs.hang_up()
-    assert not serving.clock.getDelayedCalls()
-    down.close()
+def want_list(*chunknums: int, **fields: Any) -> dict[str, Any]:
+    """A downloader's want list."""
+    chunks = base64.b64encode(ChunkSet.of(5, chunknums).to_bitfield()).decode()
+    return {"type": "PEER_WANT", "filename": "f", "chunks": chunks, "room": 1, **fields}
 
 
-@ensureDeferred
-async def test_chunks_over_tcp_with_real_threads(tmp_path: Path) -> None:
-    """Large chunks, all asked for at once, between two real ends."""
-    size, chunksize = 5_000_000, 1_500_000
-    data = content(size)
-    holding = shared(tmp_path / "f", data, chunksize)
-    library = Library()
-    library.add(holding)
-    files = ServedFiles(reactor, Disk(), library, lambda *_: None)
-    serving = ServingFactory(reactor, files, RateLimit(), Random(1))
-    port = reactor.listenTCP(0, serving, interface="127.0.0.1")
-    address = Address("127.0.0.1", port.getHost().port)
-    endpoint = TCP4ClientEndpoint(reactor, address.host, address.port)
-    source = await endpoint.connect(
-        SourceFactory(partial(SourceConnection, reactor, address, Patience(), Incoming()))
-    )
-    part = PartFile.create(Disk(), tmp_path / "part", size)
-    info, sinks = holding.info, []
-    asked = []
-    for number in range(info.totalchunknum):
-        sinks.append(ChunkSink(reactor, part, info.offset(number), info.length(number)))
-        asked.append(source.fetch("f", info, number, sinks[-1]))
-    assert await gatherResults(asked) == [holding.hashes[n] for n in range(4)]
-    assert await gatherResults([s.finish() for s in sinks]) == [holding.hashes[n] for n in range(4)]
-    assert part.path.read_bytes() == data
-    part.close()
-    source.hang_up()
-    await source.ended()
-    for connection in list(serving.connections):
-        connection.abort()
-    await maybeDeferred(port.stopListening)
+def have(chunknum: Any, filename: str = "f") -> dict[str, Any]:
+    """A downloader's hint."""
+    return {"type": "PEER_HAVE", "filename": filename, "chunknum": chunknum}
+
+
+def offer(chunknum: int, **fields: Any) -> dict[str, Any]:
+    """What a source offers."""
+    return {"type": "PEER_OFFER", "filename": "f", "chunknum": chunknum, **fields}
+
+
+def spare(chunknum: int) -> dict[str, Any]:
+    """What it offers with nothing else to send."""
+    return offer(chunknum, spare=True)
+
+
+def connected(down: Downloader, turns: bool) -> MemoryTransport:
+    """A connection to a source, which knows of turns or not."""
+    far = down.connect()
+    down.source.ping()
+    far.take()
+    if turns:
+        far.say(type="PEER_TURNS")
+    far.say(type="PEER_PING_PONG", turns=True)
+    assert down.source.takes_turns == turns
+    return far
+
+
+def test_an_offer_is_taken_or_declined(down: Downloader) -> None:
+    """What is not taken is declined, so that the source can turn to another."""
+    far = connected(down, turns=True)
+    taken: list[tuple[int, bool]] = []
+    answers = {1: Answer.TAKEN, 2: Answer.DECLINED, 4: Answer.BUSY}
+
+    def take(chunknum: int, spare: bool) -> Answer:
+        taken.append((chunknum, spare))
+        return answers[chunknum]
+
+    down.source.want("f", INFO, ChunkSet.full(5), 2, take, lambda _: None)
+    assert far.heard() == [want_list(0, 1, 2, 3, 4, room=2, root=INFO.root)]
+    far.say(**offer(1))
+    assert far.heard() == []
+    far.say(**offer(2))
+    assert (far.heard(), taken) == ([have(2)], [(1, False), (2, False)])
+    far.say(**spare(4))
+    assert far.heard() == [{"type": "PEER_BUSY", "filename": "f", "chunknum": 4}]
+    assert taken.pop() == (4, True)
+    down.source.ready("f")
+    assert far.heard() == [{"type": "PEER_READY", "filename": "f"}]
+    down.source.want_nothing("f", INFO)
+    assert far.heard() == [want_list(room=0, root=INFO.root)]
+    far.say(**offer(3))
+    assert (far.heard(), taken) == ([have(3)], [(1, False), (2, False)])
+    far.hang_up()
+
+
+def test_an_offer_of_a_source_that_knows_no_turns_is_a_complaint(down: Downloader) -> None:
+    """Such a source was told nothing, so the offer answers nothing."""
+    far = connected(down, turns=False)
+    far.say(**offer(1))
+    assert far.heard()[0]["type"] == "ERROR"
+    far.hang_up()
+
+
+def test_a_refused_want_list_ends_no_connection(down: Downloader) -> None:
+    """Other files may come over it."""
+    far = connected(down, turns=True)
+    refused: list[str] = []
+    down.source.want("f", INFO, ChunkSet.full(5), 2, lambda *_: Answer.TAKEN, refused.append)
+    far.take()
+    far.say(type="ERROR", request="PEER_WANT", message="no\u0007", filename="f")
+    assert refused == [r"no\u0007"]
+    assert not far.aborted
+    far.hang_up()
+
+
+def test_a_source_that_owes_only_offers_must_be_alive(down: Downloader) -> None:
+    """A dead connection is noticed although nothing is asked over it."""
+    far = connected(down, turns=True)
+    down.source.probe()
+    assert far.heard() == []
+    down.clock.advance(PROBE_SECONDS)
+    down.source.probe()
+    down.source.probe()
+    assert far.heard() == [{"type": "PEER_PING_PONG", "turns": True}]
+    for _ in range(round(SILENCE) + 1):
+        down.clock.advance(1.0)
+    assert far.aborted

@@ -1,4 +1,4 @@
-"""A serving peer, and downloaders that ask for much or read little."""
+"""A downloader's connection: everything in order, and no more of it at a time than is bounded."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from p2pfs.peer.serving.chunk_sender import FRAME, PIECE
-from p2pfs.peer.serving.protocol import MAX_QUEUE
+from p2pfs.peer.serving.protocol import IDLE_TIMEOUT, MAX_QUEUE
 from p2pfs.wire import messages as m
 from p2pfs.wire.output import STALL_TIMEOUT
 from tests.memory_transport import BUFFER_SIZE, MemoryTransport
 from tests.peer.holdings import content, shared
-from tests.peer.serving_pair import Serving
+from tests.peer.serving_pair import Serving, asking
 
 CHUNK = 1 << 20
 DATA = content(3 * CHUNK + 5)
@@ -58,6 +58,20 @@ def replies(stream: bytes) -> list[tuple[Any, bytes]]:
     return found
 
 
+# In order
+
+
+def test_everything_is_answered_in_the_order_asked(serving: Serving) -> None:
+    """Pings, mistakes and errors do not overtake a chunk, nor end up inside a payload."""
+    ping = b'{"type":"PEER_PING_PONG"}\n'
+    other = serving.connect(stuck=True)
+    other.deliver(requests(1) + ping + b'{"type":"?"}\n' + requests(2) + b"[]\n" + ping)
+    stream, _ = read_all(serving, other)
+    order = [number for number, _ in replies(stream)]
+    assert order == [0, "PEER_PING_PONG", "ERROR", 0, 1, "ERROR", "PEER_PING_PONG"]
+    other.hang_up()
+
+
 def test_more_requests_than_the_queue_holds_are_all_answered_in_order(
     serving: Serving, tmp_path: Path
 ) -> None:
@@ -75,15 +89,48 @@ def test_more_requests_than_the_queue_holds_are_all_answered_in_order(
     other.hang_up()
 
 
-def test_everything_is_answered_in_the_order_asked(serving: Serving) -> None:
-    """Pings, mistakes and errors do not overtake a chunk, nor end up inside a payload."""
-    ping = b'{"type":"PEER_PING_PONG"}\n'
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type":"PEER_PING_PONG"}',
+        b' {"type" :\t"PEER_PING_PONG", "z":[1, 2.50],"a":"\\u00e9"}  \r',
+        b'{"x":1e5,"type":"PEER_PING_PONG","x":2}',
+    ],
+)
+def test_a_ping_comes_back_exactly_as_it_was(serving: Serving, line: bytes) -> None:
+    """Spacing, order, spelling of numbers and a carriage return included."""
+    other = serving.connect()
+    other.deliver(line + b"\n")
+    assert other.take() == line + b"\n"
+    serving.done(other)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [m.RequestFileList(), m.RequestRegister(":1"), m.ReplyPublish("f", True)],
+)
+def test_messages_of_a_tracker_are_refused(serving: Serving, message: m.Message) -> None:
+    """They go elsewhere; the connection goes on."""
+    other = serving.connect()
+    other.deliver(m.encode(message))
+    (error,) = other.heard()
+    assert (error["type"], error["request"]) == ("ERROR", m.type_of(type(message)))
+    assert other.ask(type="ERROR", request=None, message="?") == []
+    serving.done(other)
+
+
+def test_the_error_for_an_over_long_line_is_not_part_of_a_payload(serving: Serving) -> None:
+    """Whatever ends a connection, the bytes of a chunk are the bytes of the chunk."""
     other = serving.connect(stuck=True)
-    other.deliver(requests(1) + ping + b'{"type":"?"}\n' + requests(2) + b"[]\n" + ping)
+    other.deliver(requests(1) + b"x" * (m.SERVING_LINE_LIMIT + 2))
     stream, _ = read_all(serving, other)
-    order = [number for number, _ in replies(stream)]
-    assert order == [0, "PEER_PING_PONG", "ERROR", 0, 1, "ERROR", "PEER_PING_PONG"]
-    other.hang_up()
+    serving.clock.advance(STALL_TIMEOUT)
+    serving.clock.advance(0)
+    payload = stream.partition(b"\n")[2]
+    assert DATA[:CHUNK].startswith(payload[:CHUNK])
+
+
+# Within bounds
 
 
 @pytest.mark.parametrize("encoding", ["raw", None])
@@ -130,6 +177,44 @@ def test_a_slow_reader_gets_everything(serving: Serving) -> None:
     other.hang_up()
 
 
+def test_an_over_long_line_behind_many_requests_costs_no_memory(serving: Serving) -> None:
+    """A downloader that breaks the rules and never reads does not fill the memory."""
+    serving.clock.held = True
+    other = serving.connect(stuck=True)
+    other.deliver(requests(40) + b"x" * (m.SERVING_LINE_LIMIT + 2))
+    serving.clock.release()
+    serving.clock.advance(0)
+    unread = other.unread
+    serving.clock.advance(STALL_TIMEOUT)
+    serving.clock.advance(0)
+    assert other.lost
+    assert unread <= 2 * FRAME
+
+
+@pytest.mark.parametrize("limit", [m.SERVING_LINE_LIMIT])
+def test_the_line_limit_is_that_of_a_serving_peer(serving: Serving, limit: int) -> None:
+    """64 KiB is served; more is an ERROR and the end of this connection alone."""
+    one, other = serving.connect(), serving.connect()
+    ping = b'{"type":"PEER_PING_PONG"}'.ljust(limit)
+    one.deliver(ping + b"\n")
+    assert one.take() == ping + b"\n"
+    one.deliver(ping + b"  ")
+    (error,) = one.heard()
+    assert (error["type"], error["request"]) == ("ERROR", None)
+    assert one.lost
+    assert "data" in other.ask(**asking(3))[0]
+    serving.done(other)
+
+
+def test_the_frame_is_not_the_transport_buffer() -> None:
+    """The tests of back-pressure rely on one frame being more than the transport buffers."""
+    assert FRAME > BUFFER_SIZE
+    assert MAX_QUEUE < 100
+
+
+# Its end
+
+
 @pytest.mark.parametrize("jobs", range(5))
 def test_a_downloader_that_leaves_midway_leaves_nothing(serving: Serving, jobs: int) -> None:
     """Whether a file is being opened, read, or sent: no timer, no reader, no noise."""
@@ -148,26 +233,36 @@ def test_a_downloader_that_leaves_midway_leaves_nothing(serving: Serving, jobs: 
     assert not serving.clock.getDelayedCalls()
 
 
-def test_an_over_long_line_behind_many_requests_costs_no_memory(serving: Serving) -> None:
-    """A downloader that breaks the rules and never reads does not fill the memory."""
+def test_an_idle_connection_is_closed(serving: Serving) -> None:
+    """Each request starts the time anew; one under way does not count as idle."""
+    other = serving.connect()
+    serving.clock.advance(IDLE_TIMEOUT - 1)
+    other.ask(**asking(3))
+    serving.clock.advance(IDLE_TIMEOUT - 1)
     serving.clock.held = True
-    other = serving.connect(stuck=True)
-    other.deliver(requests(40) + b"x" * (m.SERVING_LINE_LIMIT + 2))
+    other.say(**asking(3))
+    serving.clock.advance(2 * IDLE_TIMEOUT)
+    assert not other.disconnecting
     serving.clock.release()
-    serving.clock.advance(0)
-    unread = other.unread
-    serving.clock.advance(STALL_TIMEOUT)
+    assert len(other.heard()) == 1
+    serving.clock.advance(IDLE_TIMEOUT)
     serving.clock.advance(0)
     assert other.lost
-    assert unread <= 2 * FRAME
+    serving.done()
 
 
-def test_the_error_for_an_over_long_line_is_not_part_of_a_payload(serving: Serving) -> None:
-    """Whatever ends a connection, the bytes of a chunk are the bytes of the chunk."""
-    other = serving.connect(stuck=True)
-    other.deliver(requests(1) + b"x" * (m.SERVING_LINE_LIMIT + 2))
-    stream, _ = read_all(serving, other)
-    serving.clock.advance(STALL_TIMEOUT)
-    serving.clock.advance(0)
-    payload = stream.partition(b"\n")[2]
-    assert DATA[:CHUNK].startswith(payload[:CHUNK])
+def test_who_leaves_while_it_waits_for_its_turn_is_sent_nothing(serving: Serving) -> None:
+    """No file is opened for it any more, and no chunk is noted that it would never have."""
+    serving.clock.held = True
+    one, other = serving.connect("192.0.2.1"), serving.connect("192.0.2.2")
+    second = serving.connect("192.0.2.1")
+    for connection in (other, one, second):
+        connection.say(**asking(3))
+    assert len(serving.clock.jobs) == 2, "one of each host is served"
+    second.hang_up()
+    one.hang_up()
+    assert len(serving.clock.jobs) == 2
+    serving.clock.release()
+    other.hang_up()
+    assert not serving.factory.serving._deliveries._under_way
+    assert not serving.clock.getDelayedCalls()

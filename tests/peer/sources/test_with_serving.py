@@ -1,0 +1,130 @@
+"""Both ends of a connection between peers: what one sends, the other understands."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import gatherResults, maybeDeferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+
+from p2pfs.addresses import Address
+from p2pfs.chunks import ChunkSet
+from p2pfs.errors import Refused
+from p2pfs.peer.library import Library
+from p2pfs.peer.rates import RateLimit
+from p2pfs.peer.serving import ServedFiles, ServingFactory
+from p2pfs.peer.sources import Answer
+from p2pfs.peer.sources.connection import SourceConnection, SourceFactory
+from p2pfs.peer.sources.sink import ChunkSink
+from p2pfs.peer.storage import Disk, PartFile
+from p2pfs.wire import messages as m
+from tests.peer.holdings import content, described, shared
+from tests.peer.serving_pair import Downloader, Serving, join
+from tests.peer.sources.test_connection import outcome
+
+DATA = content(95)
+INFO, HASHES = described(DATA, 20)
+
+
+def test_a_downloader_and_a_serving_peer_understand_each_other(tmp_path: Path) -> None:
+    """Hash list, ping, chunks and a refusal over one connection, pipelined."""
+    serving = Serving()
+    serving.library.add(shared(tmp_path / "f", DATA, 20))
+    down = Downloader(INFO, serving.clock)
+    ours, theirs = down.connect(), serving.connect()
+    hashes = down.source.fetch_hash_list("f", INFO)
+    ping = down.source.ping()
+    asked = [down.fetch(number) for number in (4, 0, 3)]
+    refused = down.fetch(1, name="unknown")
+    asked += [down.fetch(number) for number in (2, 1)]
+    join(ours, theirs)
+    assert bytes(outcome(hashes)) == bytes(HASHES)
+    assert outcome(ping) == 0
+    assert [outcome(one) for one in asked] == [HASHES[n] for n in (4, 0, 3, 2, 1)]
+    assert isinstance(outcome(refused), Refused)
+    assert down.written() == DATA
+    assert serving.factory.serving.uploaded == len(DATA)
+    ours.hang_up()
+    theirs.hang_up()
+    assert not serving.clock.getDelayedCalls()
+    down.close()
+
+
+def test_a_whole_file_comes_by_offers(tmp_path: Path) -> None:
+    """A whole file by offers: each is fetched, and its arrival brings the next."""
+    serving = Serving()
+    serving.library.add(shared(tmp_path / "f", DATA, 20))
+    down = Downloader(INFO)
+    ours, theirs = down.connect(), serving.connect()
+    down.source.ping()
+    join(ours, theirs)
+
+    def take(chunknum: int, spare: bool) -> Answer:
+        fetched = down.fetch(chunknum)
+        fetched.addCallback(lambda _: down.sinks[chunknum].finish())
+        fetched.addCallback(lambda _: down.source.have("f", chunknum))
+        return Answer.TAKEN
+
+    down.source.want("f", INFO, ChunkSet.full(5), 2, take, lambda _: None)
+    join(ours, theirs)
+    assert down.written() == DATA
+    ours.hang_up()
+    serving.done(theirs)
+    down.close()
+
+
+def test_a_large_chunk_in_base64_is_made_and_taken_in_pieces(tmp_path: Path) -> None:
+    """What one makes of a large chunk, the other takes."""
+    chunk = 15 << 18
+    data = content(chunk + 1000)
+    info, hashes = described(data, chunk)
+    serving = Serving()
+    serving.library.add(shared(tmp_path / "f", data, chunk))
+    down = Downloader(info, serving.clock)
+    ours, theirs = down.connect(), serving.connect(stuck=True)
+    asked = [down.fetch(0), down.fetch(1)]
+    ours.take()
+    theirs.deliver(m.encode(m.PeerRequestChunk("f", 0)) + m.encode(m.PeerRequestChunk("f", 1)))
+    join(ours, theirs)
+    serving.clock.advance(0)
+    join(ours, theirs)
+    assert [outcome(one) for one in asked] == [hashes[0], hashes[1]]
+    assert down.written() == data
+    down.close()
+
+
+@ensureDeferred
+async def test_chunks_over_tcp_with_real_threads(tmp_path: Path) -> None:
+    """Large chunks, all asked for at once, between two real ends."""
+    size, chunksize = 5_000_000, 1_500_000
+    data = content(size)
+    holding = shared(tmp_path / "f", data, chunksize)
+    library = Library()
+    library.add(holding)
+    files = ServedFiles(reactor, Disk(), library, lambda *_: None)
+    serving = ServingFactory(reactor, files, RateLimit(), Random(1))
+    port = reactor.listenTCP(0, serving, interface="127.0.0.1")
+    address = Address("127.0.0.1", port.getHost().port)
+    endpoint = TCP4ClientEndpoint(reactor, address.host, address.port)
+    source = await endpoint.connect(
+        SourceFactory(partial(SourceConnection, reactor, address, 10.0, RateLimit()))
+    )
+    part = PartFile.create(Disk(), tmp_path / "part", size)
+    info, sinks = holding.info, []
+    asked = []
+    for number in range(info.totalchunknum):
+        sinks.append(ChunkSink(reactor, part, info.offset(number), info.length(number)))
+        asked.append(source.fetch("f", info, number, sinks[-1]))
+    assert await gatherResults(asked) == [holding.hashes[n] for n in range(4)]
+    assert await gatherResults([s.finish() for s in sinks]) == [holding.hashes[n] for n in range(4)]
+    assert part.path.read_bytes() == data
+    part.close()
+    source.hang_up()
+    await source.ended()
+    for connection in list(serving.connections):
+        connection.abort()
+    await maybeDeferred(port.stopListening)
