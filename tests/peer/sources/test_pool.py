@@ -16,7 +16,7 @@ from p2pfs.addresses import Address
 from p2pfs.errors import SourceFailed
 from p2pfs.peer.library import Library
 from p2pfs.peer.rates import RateLimit
-from p2pfs.peer.serving import ServingFactory
+from p2pfs.peer.serving import ServedFiles, ServingFactory
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources import Incoming, OutOfReach, ReadySource, Room, Source, SourcePool
 from p2pfs.peer.sources.pool import DENIAL_SECONDS, FAILURES_IN_A_ROW
@@ -35,9 +35,8 @@ class Pooled:
         self.pool = SourcePool(
             self.near.reactor, Patience(), Incoming(), self._no_call_backs(), self.room
         )
-        self.serving = ServingFactory(
-            self.far.reactor, self.far.disk, Library(), lambda *_: None, RateLimit(), Random(1)
-        )
+        files = ServedFiles(self.far.reactor, self.far.disk, Library(), lambda *_: None)
+        self.serving = ServingFactory(self.far.reactor, files, RateLimit(), Random(1))
         self.listen(PORT, self.serving)
 
     def _no_call_backs(self) -> Any:

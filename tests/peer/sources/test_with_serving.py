@@ -17,7 +17,8 @@ from p2pfs.errors import Refused
 from p2pfs.peer.library import Library
 from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.serving import ServedFiles, ServingFactory
-from p2pfs.peer.sources import Answer
+from p2pfs.peer.settings import Patience
+from p2pfs.peer.sources import Answer, Incoming
 from p2pfs.peer.sources.connection import SourceConnection, SourceFactory
 from p2pfs.peer.sources.sink import ChunkSink
 from p2pfs.peer.storage import Disk, PartFile
@@ -111,7 +112,7 @@ async def test_chunks_over_tcp_with_real_threads(tmp_path: Path) -> None:
     address = Address("127.0.0.1", port.getHost().port)
     endpoint = TCP4ClientEndpoint(reactor, address.host, address.port)
     source = await endpoint.connect(
-        SourceFactory(partial(SourceConnection, reactor, address, 10.0, RateLimit()))
+        SourceFactory(partial(SourceConnection, reactor, address, Patience(), Incoming()))
     )
     part = PartFile.create(Disk(), tmp_path / "part", size)
     info, sinks = holding.info, []
