@@ -9,7 +9,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
-from p2pfs.errors import DownloadFailed, UsageProblem
+from p2pfs.errors import DownloadFailed
 from p2pfs.peer.sources.receive_window import receive_window
 from p2pfs.wire import tcp_path
 from tests.swarm.harness import MIB, Swarm, download, publish, run, sha256, until
@@ -58,15 +58,6 @@ async def test_a_slow_rate_is_not_taken_for_a_dead_source(swarm: Swarm) -> None:
     await publish(source, path)
     await download(fetcher, "x.bin", swarm.directory / "copy")
     assert sha256(swarm.directory / "copy") == sha256(path)
-
-
-@ensureDeferred
-async def test_nonsense_is_refused(swarm: Swarm) -> None:
-    """Rates and directions are checked."""
-    peer = await swarm.peer("p")
-    for line in ("limit sideways", "limit upload fast", "limit upload 5", "limit upload -1M"):
-        with pytest.raises(UsageProblem):
-            await run(peer, line)
 
 
 @ensureDeferred

@@ -9,14 +9,16 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import CancelledError
 
+from p2pfs.errors import Cancelled, NotFound, UsageProblem
+from p2pfs.peer.commands import peer_commands
+from p2pfs.testing.swarm import TRACKER_PORT
+from tests.peer.commands.console import DATA, Consoles
 from tests.swarm.harness import MIB, Swarm, run, until
 
 
 @ensureDeferred
 async def test_publishing_reports_progress_and_can_be_cancelled(swarm: Swarm) -> None:
     """A cancelled publish leaves nothing shared."""
-    from p2pfs.peer.commands import peer_commands
-
     peer = await swarm.peer("p")
     path = swarm.file("x.bin", 0)
     os.truncate(path, 8192 * MIB)  # sparse: only the hashing takes its time
@@ -41,3 +43,133 @@ async def test_sharing_before_the_tracker_is_there(swarm: Swarm) -> None:
     assert answer["published"] == [{"name": "x.bin", "listed": False}]
     tracker = swarm.start_tracker()
     await until(lambda: "x.bin" in tracker.tracker.directory)
+
+
+# In simulated time
+
+
+def test_there_is_a_command_for_all_that_a_peer_does(consoles: Consoles) -> None:
+    """Each says in a line what it is for."""
+    commands = peer_commands(consoles.source.peer)
+    assert set(commands.names) == {
+        *("connect", "publish", "unpublish", "list_file", "download", "status", "why"),
+        *("limit", "cancel", "exit", "help"),
+    }
+    assert all(command.summary.endswith(".") for command in commands)
+
+
+def test_connecting_says_where_and_as_whom(consoles: Consoles) -> None:
+    """What others will know the peer by."""
+    peer = consoles.start("new", tracker=False)
+    consoles.network.run(1)
+    tracker = consoles.tracker_host.address
+    answer = consoles.run(peer, f"connect {tracker} {TRACKER_PORT}")
+    assert answer.data["tracker"] == f"tcp:{tracker}:{TRACKER_PORT}"
+    assert answer.data["address"] == str(peer.peer.announcer.address)
+    assert answer.lines == [
+        f"Joined the tracker at {answer.data['tracker']} as {answer.data['address']}."
+    ]
+
+
+def test_a_download_says_what_came_from_whom(consoles: Consoles) -> None:
+    """And meanwhile how far it is, which ends with all of it."""
+    target = consoles.network.hosts["fetcher"].directory / "copy"
+    answer = consoles.run(consoles.fetcher, f"download dir/f.bin {target}")
+    address = str(consoles.source.peer.announcer.address)
+    assert (answer.data["path"], answer.data["size"]) == (str(target), len(DATA))
+    assert answer.data["sources"] == {address: len(DATA)}
+    assert f"  195.3 KiB from {address}" in answer.lines
+    assert target.read_bytes() == DATA
+    done = [report.done for report in consoles.reports]
+    assert done == sorted(done)
+    assert len(set(done)) > 2
+    last = consoles.reports[-1]
+    assert (last.label, last.done, last.total) == ("dir/f.bin", len(DATA), len(DATA))
+
+
+@pytest.mark.parametrize("target", ["", "/"])
+def test_a_directory_as_target_gets_the_last_part_of_the_name(
+    consoles: Consoles, target: str
+) -> None:
+    """One that is there, and one that is meant."""
+    folder = consoles.network.hosts["fetcher"].directory / "into"
+    folder.mkdir()
+    answer = consoles.run(consoles.fetcher, f"download dir/f.bin {folder}{target}")
+    assert answer.data["path"] == str(folder / "f.bin")
+
+
+def test_all_below_a_name_is_one_download(consoles: Consoles) -> None:
+    """And what is there already is not fetched again."""
+    target = consoles.network.hosts["fetcher"].directory / "tree"
+    first = consoles.run(consoles.fetcher, f"download dir/ {target}").data
+    assert (first["files"], first["already_there"], first["size"]) == (1, 0, len(DATA))
+    assert (target / "f.bin").read_bytes() == DATA
+    again = consoles.run(consoles.fetcher, f"download dir/ {target}")
+    assert (again.data["files"], again.data["already_there"]) == (0, 1)
+    assert again.lines == [f"{target}: 0 files, 0 B, 1 were there already"]
+
+
+def test_a_download_can_be_cancelled_by_its_name(consoles: Consoles) -> None:
+    """Who waits for it is told, and what came stays."""
+    target = consoles.network.hosts["fetcher"].directory / "copy"
+    running = consoles.begin(consoles.fetcher, f"download dir/f.bin {target}")
+    failures: list[Any] = []
+    running.addErrback(failures.append)
+    consoles.network.run(1.2)
+    consoles.run(consoles.fetcher, "cancel dir/f.bin")
+    consoles.network.run(1)
+    assert failures[0].check(Cancelled)
+    assert 0 < len(consoles.fetcher.peer.library["dir/f.bin"].chunks) < 4
+    with pytest.raises(NotFound):
+        consoles.run(consoles.fetcher, "cancel dir/f.bin")
+
+
+def test_the_list_says_what_is_here(consoles: Consoles) -> None:
+    """All of a share, and nothing of what others have; only what begins as was asked."""
+    consoles.path.with_name("other").write_bytes(b"content")
+    consoles.run(consoles.source, f"publish {consoles.path.with_name('other')}")
+    listed = consoles.run(consoles.fetcher, "list_file").data
+    assert [(file["name"], file["have"]) for file in listed] == [
+        ("dir/f.bin", "no"),
+        ("other", "no"),
+    ]
+    [here] = consoles.run(consoles.source, "list_file dir/").data
+    assert (here["name"], here["chunks"], here["have"]) == ("dir/f.bin", 4, "yes")
+    [after] = consoles.run(consoles.source, "list_file '' dir/f.bin").data
+    assert after["name"] == "other"
+
+
+def test_what_is_unpublished_is_gone_from_the_list(consoles: Consoles) -> None:
+    """The file itself stays where it is."""
+    answer = consoles.run(consoles.source, "unpublish dir/f.bin")
+    assert answer.lines == ["'dir/f.bin' is shared no more."]
+    consoles.network.run(1)
+    assert "dir/f.bin" not in consoles.tracker.tracker.directory
+    assert consoles.path.read_bytes() == DATA
+
+
+def test_a_limit_is_shown_and_set(consoles: Consoles) -> None:
+    """In each direction by itself."""
+    peer = consoles.source
+    assert consoles.run(peer, "limit upload").data == {"upload": None}
+    answer = consoles.run(peer, "limit upload 500K")
+    assert (answer.data, answer.lines) == (
+        {"upload": 512_000},
+        ["The upload rate is limited to 500.0 KiB/s."],
+    )
+    assert peer.peer.limits["upload"].rate == 512_000
+    assert consoles.run(peer, "limit download").lines == ["The download rate is not limited."]
+    assert consoles.run(peer, "limit upload none").data == {"upload": None}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("limit sideways", "limit upload fast", "limit upload 5", "limit upload -1M"),
+        *("publish ''", "download f ''"),
+    ],
+)
+def test_nonsense_is_refused(consoles: Consoles, line: str) -> None:
+    """Rates, directions and paths are checked."""
+    with pytest.raises(UsageProblem):
+        consoles.run(consoles.source, line)

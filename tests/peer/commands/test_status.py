@@ -8,8 +8,9 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from p2pfs.errors import Refused
+from tests.peer.commands.console import DATA, RATE, Consoles
 from tests.swarm.foreign_tracker import peer_of_a_tracker_that_says
-from tests.swarm.harness import MIB, Swarm, publish, run, until
+from tests.swarm.harness import Swarm, publish, run, until
 
 
 @ensureDeferred
@@ -29,24 +30,6 @@ async def test_a_refused_registration_is_shown(tmp_path: Path) -> None:
 
 
 @ensureDeferred
-async def test_status_shows_a_transfer_under_way(swarm: Swarm) -> None:
-    """Percent, rate, sources and time left, and nothing once it is over."""
-    source, fetcher = await swarm.peer("s"), await swarm.peer("f")
-    await publish(source, swarm.file("x.bin", 96 * MIB))
-    job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
-    await until(lambda: job.done > 24 * MIB)
-    [transfer] = (await run(fetcher, "status"))["transfers"]
-    assert 25 <= transfer["percent"] < 100
-    assert transfer["sources"] == 1
-    assert transfer["rate"] > 0
-    assert transfer["seconds_left"] >= 0
-    await fetched
-    status = await run(fetcher, "status")
-    assert status["transfers"] == []
-    assert [share["held"] for share in status["shares"]] == [96]
-
-
-@ensureDeferred
 async def test_a_conflict_after_a_restart_of_the_tracker_is_shown(swarm: Swarm) -> None:
     """Two peers that share different contents under one name: the later one's status tells."""
     first = await swarm.peer("a")
@@ -59,3 +42,62 @@ async def test_a_conflict_after_a_restart_of_the_tracker_is_shown(swarm: Swarm) 
     assert "Another content" in share["refused"]
     with pytest.raises(Refused):
         await run(second, f"publish {swarm.directory / 'y'} x.bin")
+
+
+# In simulated time
+
+
+def test_a_transfer_under_way_is_shown_with_what_is_left(consoles: Consoles) -> None:
+    """Percent, rate, sources and time left, by which it then ends; and nothing once it is over."""
+    target = consoles.network.hosts["fetcher"].directory / "copy"
+    running = consoles.begin(consoles.fetcher, f"download dir/f.bin {target}")
+    consoles.network.run(1.2)
+    answer = consoles.run(consoles.fetcher, "status")
+    [transfer] = answer.data["transfers"]
+    assert (transfer["name"], transfer["path"]) == ("dir/f.bin", str(target))
+    assert transfer["size"] == len(DATA)
+    assert transfer["percent"] == 100 * transfer["done"] // len(DATA) > 0
+    assert transfer["sources"] == 1
+    assert RATE / 2 < transfer["rate"] < 2 * RATE
+    assert transfer["part"] is not None
+    assert any("dir/f.bin" in line and f"{transfer['percent']} %" in line for line in answer.lines)
+    assert transfer["seconds_left"] == round((len(DATA) - transfer["done"]) / transfer["rate"])
+    consoles.network.result_of(running, 10)
+    after = consoles.run(consoles.fetcher, "status")
+    assert after.data["transfers"] == []
+    [share] = after.data["shares"]
+    assert (share["held"], share["chunks"], share["path"]) == (4, 4, str(target))
+    assert "No transfer is under way." in after.lines
+    assert consoles.run(consoles.source, "status").data["uploaded"] == len(DATA)
+
+
+def test_a_share_that_is_away_is_shown_with_the_reason(consoles: Consoles) -> None:
+    """And for how long it has been."""
+    consoles.path.unlink()
+    consoles.network.run(40)
+    first = consoles.run(consoles.source, "status")
+    [share] = first.data["shares"]
+    assert share["withheld"]
+    assert any(f"{share['withheld']})" in line for line in first.lines)
+    consoles.network.run(100)
+    [later] = consoles.run(consoles.source, "status").data["shares"]
+    assert later["withheld_seconds"] == share["withheld_seconds"] + 100
+
+
+def test_how_it_stands_with_the_tracker_is_shown(consoles: Consoles) -> None:
+    """None, one that was joined, and one that has gone."""
+    alone = consoles.start("alone", tracker=False)
+    consoles.network.run(1)
+    answer = consoles.run(alone, "status")
+    assert (answer.data["tracker"], answer.data["joined_as"]) == (None, None)
+    assert answer.lines[0] == "tracker    none; 'connect' joins one"
+    assert "Nothing is shared." in answer.lines
+    joined = consoles.run(consoles.source, "status")
+    announcer = consoles.source.peer.announcer
+    assert joined.lines[0] == f"tracker    {announcer.tracker}, joined as {announcer.address}"
+    assert joined.data["fingerprint"] == consoles.source.peer.key.fingerprint
+    consoles.network.result_of(consoles.swarm.stop(consoles.tracker_host), 10)
+    consoles.network.run(2)
+    gone = consoles.run(consoles.source, "status")
+    assert gone.data["joined_as"] is None
+    assert gone.lines[0] == f"tracker    {gone.data['problem']}"

@@ -11,6 +11,7 @@ from pytest_twisted import ensureDeferred
 from p2pfs.errors import Cancelled, DownloadFailed, InvalidName, NotFound
 from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.service import PeerService
+from tests.peer.commands.console import Consoles
 from tests.swarm.foreign import ForeignConnection, ForeignSource
 from tests.swarm.harness import MIB, Swarm, part_file, random_bytes, run, until
 
@@ -132,3 +133,33 @@ async def test_an_earlier_phase_is_named(swarm: Swarm, tmp_path: Path) -> None:
     data, text = await answer(peer, "why not-there.bin")
     assert (data["state"], data["failed"]["explanation"]) == ("failed", None)
     assert "Nobody offers 'not-there.bin'" in text
+
+
+# In simulated time
+
+
+def test_a_share_says_where_it_lies(consoles: Consoles) -> None:
+    """And one that is away, since when and what to do."""
+    answer = consoles.run(consoles.source, "why dir/f.bin")
+    assert answer.data["state"] == "shared"
+    assert answer.lines[0] == f"'dir/f.bin' is shared from {consoles.path}."
+    consoles.path.unlink()
+    consoles.network.run(40)
+    answer = consoles.run(consoles.source, "why dir/f.bin")
+    assert answer.data["state"] == "withheld"
+    assert "unpublish it if it is gone for good" in answer.lines[0]
+
+
+def test_a_download_says_how_far_it_is_and_of_whom(consoles: Consoles) -> None:
+    """With the same percent as the status has, and the tracker last."""
+    target = consoles.network.hosts["fetcher"].directory / "copy"
+    running = consoles.begin(consoles.fetcher, f"download dir/f.bin {target}")
+    consoles.network.run(1.2)
+    [transfer] = consoles.run(consoles.fetcher, "status").data["transfers"]
+    answer = consoles.run(consoles.fetcher, "why dir/f.bin")
+    assert answer.data["state"] == "downloading"
+    assert f"{transfer['percent']} % of 195.3 KiB are there" in answer.lines[0]
+    [source] = answer.data["explanation"]["sources"]
+    assert source["address"] == str(consoles.source.peer.announcer.address)
+    assert answer.lines[-1] == f"tracker  {consoles.fetcher.peer.announcer.tracker} is reachable"
+    consoles.network.result_of(running, 10)
