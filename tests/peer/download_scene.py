@@ -79,16 +79,16 @@ class Scene:
             spare=self.spare,
         )
         pool: Any = SimpleNamespace(get=self._get)
-        self._store: LibraryStore | None = None
+        self.store: LibraryStore | None = None
         checkpointer = None if records is None else self._checkpointer(records, part)
         self.download = Download(context, pool, self.holding, checkpointer)
         self.outcome: list[Any] = []
         self.download.finished.addBoth(self.outcome.append)
 
     def _checkpointer(self, directory: Path, part: PartFile) -> Checkpointer:
-        self._store = LibraryStore(self.clock, Disk(), directory / "db")
-        Deferred.fromCoroutine(self._store.open())
-        return Checkpointer(self.clock, Disk(), self._store, directory, self.holding, part)
+        self.store = LibraryStore(self.clock, Disk(), directory / "db")
+        Deferred.fromCoroutine(self.store.open())
+        return Checkpointer(self.clock, Disk(), self.store, directory, self.holding, part)
 
     def _no_call_backs(self) -> Any:
         """Nobody is called: the scene makes all connections."""
@@ -199,8 +199,8 @@ class Scene:
         for transport in self.sources.values():
             transport.hang_up()
         self.clock.advance(0)
-        if self._store is not None:
-            Deferred.fromCoroutine(self._store.close())
+        if self.store is not None:
+            Deferred.fromCoroutine(self.store.close())
         os.close(self._fd)
         assert not self.clock.getDelayedCalls()
 

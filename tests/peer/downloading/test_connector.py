@@ -13,9 +13,9 @@ from tests.peer.download_scene import Scene, Scenes, address
 ONLY = address(1)
 
 
-def begin(scene: Scenes) -> Scene:
+def begin(scene: Scenes, **patience: float) -> Scene:
     """A download with one source, which is connected."""
-    one = scene()
+    one = scene(**patience)
     one.reachable = {ONLY}
     one.start(ONLY)
     return one
@@ -29,7 +29,8 @@ def state(one: Scene) -> tuple[str, str]:
 
 def test_who_closes_the_connection_rests_and_is_tried_again(scene: Scenes) -> None:
     """The tracker is asked soon, as it may know others."""
-    one = begin(scene)
+    one = begin(scene, refresh=30.0)
+    one.run(2.0)
     asked = len(one.asked)
     one.sources[ONLY].hang_up()
     one.clock.advance(0)
@@ -80,7 +81,11 @@ def test_nothing_is_taken_notice_of_after_the_end(scene: Scenes) -> None:
     """Connections are the pool's: others go on with them."""
     one = begin(scene)
     source = one.source(ONLY)
+    connection = source.connection
+    assert connection is not None
     one.download.cancel()
+    late = Failure(SourceFailed("late"))
+    one.download._source_set.connector.blame(late, source, connection)
     one.sources[ONLY].hang_up()
     one.clock.advance(0)
     assert (source.failures, source.last_error) == (0, "")

@@ -104,6 +104,7 @@ def test_it_is_on_record_before_any_chunk_is_asked_for(
     give(one, only)
     one.run(0.2)
     assert one.download._hash_list.recording
+    assert one.heard[only].count(b'"PEER_REQUEST_DIGESTS"') == 1
     assert not one.asked_for(only)
     one.clock.release()
     one.run(0.2)

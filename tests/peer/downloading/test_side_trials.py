@@ -140,6 +140,19 @@ def test_the_end_leaves_nothing_in_memory(scene: Scenes) -> None:
     assert not one.spare.taken
 
 
+def test_nor_does_it_leave_what_had_come_and_was_not_written(scene: Scenes) -> None:
+    """It waited for the writer before it."""
+    one, _, (other, _) = held_up(scene)
+    end: Deferred[None] = Deferred()
+    with patch.object(ChunkSink, "settled", lambda _: end):
+        one.send(other, 2)
+        assert one.spare.taken == CHUNK
+        one.download.cancel()
+    assert not one.spare.taken
+    end.callback(None)
+    assert one.outcome
+
+
 def test_one_that_failed_before_is_waited_for_all_the_same(scene: Scenes) -> None:
     """Its connection is gone, but what it sent last is being written still."""
     one, main, (other, _) = held_up(scene)
