@@ -40,8 +40,7 @@ class Session:
         return self.type(line + "\r").split("\r\n", 1)[1].split("\r\n")
 
     def shown(self) -> str:
-        text = ESCAPES.sub("", self.transport.take().decode())
-        return text
+        return ESCAPES.sub("", self.transport.take().decode())
 
 
 @pytest.fixture
