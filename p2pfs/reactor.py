@@ -1,4 +1,4 @@
-"""What p2pfs asks of a reactor: so much has to be offered by whoever offers another one.
+"""What p2pfs asks of a reactor, which is what anything in the place of one has to offer.
 
 What needs a clock only takes Twisted's ``IReactorTime``.
 """

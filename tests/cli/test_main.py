@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from pytest_twisted import ensureDeferred
 
-from p2pfs.errors import P2pfsError
-from p2pfs.paths import default_state_directory
 from tests.cli.program import run
 from tests.console.toy import PROJECT, Daemon, p2pfs, spawn
 
@@ -182,15 +180,6 @@ def test_starts_without_twisted() -> None:
     """The program does not load Twisted, which would make every command line slow."""
     code = "import sys, p2pfs.cli.main; sys.exit('twisted' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)
-
-
-def test_state_directories() -> None:
-    """The default follows the XDG rules, relative values being ignored."""
-    assert default_state_directory("peer", {"XDG_STATE_HOME": "/s"}) == Path("/s/p2pfs/peer")
-    home = {"HOME": "/h", "XDG_STATE_HOME": "relative"}
-    assert default_state_directory("tracker", home) == Path("/h/.local/state/p2pfs/tracker")
-    with pytest.raises(P2pfsError, match="--state"):
-        default_state_directory("peer", {})
 
 
 def test_environment_is_sane() -> None:

@@ -9,16 +9,12 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
-from p2pfs.addresses import Address
 from p2pfs.errors import DownloadFailed, TrackerUnavailable
-from p2pfs.identity import PeerKey
-from p2pfs.peer.announcing import Introduction, TrackerLink
 from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.commands.why import why
 from p2pfs.peer.service import PeerService
-from p2pfs.peer.settings import PeerSettings
 from p2pfs.testing import Network, Swarm, download, publish
-from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
+from p2pfs.testing.swarm import PEER_PORT
 from tests.simulation.parts import Notes, Servers, outcome_of
 
 CONTENT = Random(1).randbytes(500_000)
@@ -153,34 +149,6 @@ def test_an_incoming_connection_is_a_sign_of_life(peers: Peers) -> None:
     visitor = TCP4ClientEndpoint(peers.source_host.reactor, peers.host.address, PEER_PORT)
     visitor.connect(Servers(lambda: Notes(network))).addErrback(lambda _: None)
     assert network.run(2, lambda: peers.peer.peer.announcer.joined)
-
-
-def test_another_address_is_a_reason_to_try(network: Network) -> None:
-    """A machine that has a route again does not wait for the end of a pause."""
-    tables = [b"a route"]
-    tracker, host = network.add_host("tracker"), network.add_host("peer")
-    Swarm(network).start_tracker(tracker)
-    link = TrackerLink(
-        host.reactor,
-        Random(1),
-        PeerSettings(host.directory),
-        f"tcp:{tracker.address}:{TRACKER_PORT}",
-        Introduction(Address("", 6881), PeerKey.from_seed(bytes(32))),
-        lambda _: None,
-        lambda _: None,
-        lambda: tables[0],
-    )
-    network.result_of(link.start(), 5)
-    network.partition([host])
-    tables[0] = b""
-    network.run(200)
-    assert link.client is None
-    network.heal()
-    tables[0] = b"another route"
-    assert network.run(3, lambda: link.client is not None)
-    network.result_of(link.stop(), 5)
-    network.run(10)
-    assert not host.reactor.getDelayedCalls()
 
 
 def test_without_any_sign_the_tracker_is_joined_again_all_the_same(peers: Peers) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import pytest_twisted
@@ -32,7 +30,7 @@ from p2pfs.peer.sources.receive_window import (
     UNLIMITED,
     receive_window,
 )
-from p2pfs.wire import TcpPath, set_tcp_options, tcp_path
+from p2pfs.wire import TcpPath, tcp_path
 from p2pfs.wire import messages as m
 from tests.memory_transport import MemoryTransport
 from tests.peer.rates.test_bandwidth import carry, line
@@ -198,15 +196,6 @@ async def test_the_system_knows_the_path(scene: Scene) -> None:
     headers = 100
     assert packet - headers < known.segment < packet
     assert tcp_path(None) is None
-
-
-def test_a_socket_that_knows_less_does_no_harm() -> None:
-    """A closed one knows nothing at all; neither do some systems know of these options."""
-    closed = socket.socket()
-    closed.close()
-    transport: Any = SimpleNamespace(getHandle=lambda: closed)
-    assert tcp_path(transport) is None
-    set_tcp_options(transport, {"TCP_NODELAY": 1})
 
 
 def test_a_transport_without_a_socket_is_left_alone() -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from random import Random
 
 import pytest
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Protocol
 
+from p2pfs.addresses import Address
+from p2pfs.identity import PeerKey
+from p2pfs.peer.announcing.introduction import Introduction
+from p2pfs.peer.announcing.tracker_link import TrackerLink
+from p2pfs.peer.settings import PeerSettings
 from p2pfs.testing import Network, Swarm
 from p2pfs.testing.swarm import TRACKER_PORT
 from p2pfs.wire.messages import ReplyRegister, encode
@@ -59,3 +65,31 @@ def test_who_was_in_for_long_is_back_soon(network: Network) -> None:
         network.run(20)
         tracker.kill()
         network.run(0.2)
+
+
+def test_another_address_is_a_reason_to_try(network: Network) -> None:
+    """A machine that has a route again does not wait for the end of a pause."""
+    tables = [b"a route"]
+    tracker, host = network.add_host("tracker"), network.add_host("peer")
+    Swarm(network).start_tracker(tracker)
+    link = TrackerLink(
+        host.reactor,
+        Random(1),
+        PeerSettings(host.directory),
+        f"tcp:{tracker.address}:{TRACKER_PORT}",
+        Introduction(Address("", 6881), PeerKey.from_seed(bytes(32))),
+        lambda _: None,
+        lambda _: None,
+        lambda: tables[0],
+    )
+    network.result_of(link.start(), 5)
+    network.partition([host])
+    tables[0] = b""
+    network.run(200)
+    assert link.client is None
+    network.heal()
+    tables[0] = b"another route"
+    assert network.run(3, lambda: link.client is not None)
+    network.result_of(link.stop(), 5)
+    network.run(10)
+    assert not host.reactor.getDelayedCalls()
