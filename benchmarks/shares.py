@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList
+from p2pfs.chunks import DIGEST_SIZE, FileInfo, HashList
 from p2pfs.peer.library import Holding
 from p2pfs.peer.library.database import Database, row
 from p2pfs.peer.peer import STATE_FILE
@@ -60,4 +60,4 @@ def _share(name: str, path: Path, size: int, chunksize: int, digests: bytes) -> 
     total = -(-size // chunksize)
     hashes = HashList(total, digests)
     info = FileInfo(size, total, chunksize, hashes.root)
-    return Holding(name, info, hashes, ChunkSet.full(total), path, Stamp.of(path.stat()))
+    return Holding.published(name, info, hashes, path, Stamp.of(path.stat()))

@@ -63,9 +63,9 @@ class Scene:
         self.heard: defaultdict[str, bytes] = defaultdict(bytes)
         self._fd = os.memfd_create("part")
         part = PartFile(Disk(), Path("x.part"), len(DATA), self._fd)
-        self.holding = Holding(
-            "x", INFO, HashList(4, bytes(hashes)), ChunkSet(4), Path("x.part"), part=part
-        )
+        known = HashList(4, bytes(hashes))
+        self.holding = Holding.begun("x", INFO, known, Path("x.part"), Path("x"))
+        self.holding.opened(part, part.identity)
         context = DownloadContext(
             self.clock,
             Random(1),

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from random import Random
 
-from p2pfs.chunks import ChunkSet, FileInfo, HashList
+from p2pfs.chunks import FileInfo, HashList
 from p2pfs.peer.library import Holding
 from p2pfs.peer.storage import Stamp
 
@@ -28,5 +28,4 @@ def shared(path: Path, data: bytes, chunksize: int, name: str = "f") -> Holding:
     """Write a file and share it."""
     path.write_bytes(data)
     info, hashes = described(data, chunksize)
-    whole = ChunkSet.full(info.totalchunknum)
-    return Holding(name, info, hashes, whole, path, Stamp.of(os.stat(path)))
+    return Holding.published(name, info, hashes, path, Stamp.of(os.stat(path)))

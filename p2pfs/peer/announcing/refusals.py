@@ -44,14 +44,14 @@ class Refusals:
 
     def refused(self, holding: Holding, reason: str) -> None:
         """The tracker would not list a share."""
-        holding.refusal = reason
+        holding.refused(reason)
         self._names.pop(holding.name, None)
         self._names[holding.name] = None
         self._wait()
 
     def listed(self, holding: Holding) -> None:
         """The tracker lists a share."""
-        holding.refusal = ""
+        holding.listed()
         self._names.pop(holding.name, None)
 
     def forget(self) -> None:

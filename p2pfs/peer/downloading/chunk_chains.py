@@ -103,8 +103,7 @@ class ChunkChains:
         self._picker.succeeded(chunknum, now - max(asked.at, source.last_delivery))
         source.delivered(now)
         self._experience.delivered(source.address)
-        self._holding.hashes[chunknum] = digest
-        self._holding.chunks.add(chunknum)
+        self._holding.kept(chunknum, digest)
         self._download.kept(asked, chunknum)
 
     def _reroute(

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
-from p2pfs.chunks import ChunkSet, FileInfo, HashList
+from p2pfs.chunks import FileInfo, HashList
 from p2pfs.errors import (
     AlreadyExists,
     DownloadFailed,
@@ -187,8 +187,7 @@ class Downloads:
             stamp, received, reached = await self._fetch_chunks(
                 job, (pool, fresh), holding, checkpointer, location
             )
-            holding.became_share(stamp)
-            holding.reached = reached
+            holding.became_share(stamp, reached)
             finished = True
         finally:
             await fresh.close()
@@ -359,7 +358,7 @@ class Downloads:
     async def _go_on(self, job: Job, holding: Holding) -> Holding:
         """The same of an unfinished download."""
         job.phase = "preparing the part file"
-        holding.downloading = True
+        holding.begin()
         try:
             assert holding.identity is not None
             await self._store.save(replace(holding, stamp=None))
@@ -379,7 +378,7 @@ class Downloads:
             holding.left()
             await self._share_watcher.give_up(holding)
             return await self._prepare(job, holding.info)
-        holding.opened(part)
+        holding.opened(part, holding.identity)
         job.holding = holding
         return holding
 
@@ -389,9 +388,7 @@ class Downloads:
         total = info.totalchunknum
         hashes = HashList(total) if share is None else HashList(total, bytes(share.hashes))
         path = job.target.with_name(part_name(self._context.random))
-        holding = Holding(
-            job.name, info, hashes, ChunkSet(total), path, target=job.target, downloading=True
-        )
+        holding = Holding.begun(job.name, info, hashes, path, job.target)
         job.is_copy = share is not None
         if share is None:
             # On record first: a part file is never there without it being known whose it is.
@@ -403,12 +400,11 @@ class Downloads:
                 raise
         try:
             part = await in_thread(self._reactor, PartFile.create, self._disk, path, info.filesize)
-            holding.identity = part.identity
+            holding.opened(part, part.identity)
         except StorageProblem:
             if share is None:
                 await self._share_watcher.give_up(holding)
             raise
-        holding.opened(part)
         job.holding = holding
         return holding
 
@@ -432,7 +428,7 @@ class Downloads:
                 holding.chunks.missing,
                 job.stop,
             )
-            holding.chunks = ChunkSet(copied.total, holding.chunks.bits | copied.bits)
+            holding.copied(copied)
         except StorageProblem as error:
             self.log.warn("{error}", error=str(error))
 
@@ -440,7 +436,8 @@ class Downloads:
         """When the copy of a share went to the place of the share, the share bears its stamp."""
         share = self._library.get(job.name)
         if share is not None and (share.path, share.info) == (job.target, copy.info):
-            share.stamp = copy.stamp
+            assert copy.stamp is not None
+            share.replaced(copy.stamp)
             self._store.save(share).addErrback(warn_not_recorded)
 
 

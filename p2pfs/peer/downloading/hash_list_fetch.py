@@ -127,7 +127,7 @@ class HashListFetch:
     ) -> Deferred[None]:
         self.came_at = now = self._context.reactor.seconds()
         self._open.pop(connection).trial.came(self._size, now, connection.brought)
-        self._holding.hashes = hashes
+        self._holding.hash_list_known(hashes)
         for asked in list(self._open.values()):
             asked.asking.cancel()
         recorded = self._checkpointer.hash_list_known() if self._checkpointer else succeed(None)

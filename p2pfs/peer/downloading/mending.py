@@ -83,7 +83,7 @@ class Mending:
         except Cancelled:
             self._job.check()
             raise
-        holding.chunks = right
+        holding.mended(right)
         part.vouch(changes)
         self._checked_at = self._reactor.seconds()
         wrong = len(held) - len(right)

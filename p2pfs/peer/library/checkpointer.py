@@ -140,7 +140,7 @@ class Checkpointer:
         before it is gone on with.
         """
         try:
-            self._holding.stamp = await in_thread(self._reactor, self._part.sync)
+            self._holding.settled(await in_thread(self._reactor, self._part.sync))
             await self._store.save(self._holding)
         except StorageProblem as error:
             self.log.warn("{error}", error=str(error))

@@ -24,11 +24,18 @@ from p2pfs.peer.storage import (
 )
 
 
+class Finished(NamedTuple):
+    """The hash list of a file that has got its final name already, and the stamp that it bears."""
+
+    hashes: HashList
+    stamp: Stamp
+
+
 class Rechecked(NamedTuple):
     """The chunks that are right, the stamp of the file, and what it took to know.
 
     ``identity`` is that of the part file, or None when what lies there is not it.
-    ``finished`` is None, or the hash list of a file that is whole at its target.
+    ``finished`` is None, or what is known of a file that is whole at its target.
     """
 
     chunks: ChunkSet
@@ -36,7 +43,7 @@ class Rechecked(NamedTuple):
     checked: int
     wrong: int
     identity: int | None = None
-    finished: HashList | None = None
+    finished: Finished | None = None
 
 
 def recheck(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Rechecked:
@@ -115,4 +122,5 @@ def _finished(disk: Disk, holding: Holding, stop: Event) -> Rechecked | None:
     except (OSError, StorageProblem):
         return None
     total = holding.info.totalchunknum
-    return Rechecked(ChunkSet.full(total), Stamp.of(status), total, 0, None, hashes)
+    finished = Finished(hashes, Stamp.of(status))
+    return Rechecked(ChunkSet.full(total), finished.stamp, total, 0, None, finished)

@@ -11,7 +11,6 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs.chunks import ChunkSet
 from p2pfs.errors import (
     AlreadyExists,
     Refused,
@@ -189,7 +188,7 @@ class Publisher:
                 raise Refused(f"'{name}' was not published: it was unpublished meanwhile.")
         else:
             holding = known
-            holding.withheld = None
+            holding.found_again()
             publication.hashed(stamp.size)
         try:
             await self._announcer.announce(holding)
@@ -215,4 +214,4 @@ class Publisher:
             info, hashes, stamp = await in_thread(self._reactor, hasher.result)
         finally:
             hasher.close()
-        return Holding(name, info, hashes, ChunkSet.full(info.totalchunknum), path, stamp)
+        return Holding.published(name, info, hashes, path, stamp)

@@ -13,14 +13,12 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Cancelled, P2pfsError, StorageProblem
 from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.library import (
     Holding,
     Library,
     LibraryStore,
-    Withheld,
     journal_path,
     recheck,
     warn_not_recorded,
@@ -184,7 +182,7 @@ class ShareWatcher:
     def _withhold(self, away: Sequence[tuple[Holding, FileAway]]) -> None:
         """Claim these shares no more until they are back as they were."""
         for holding, reason in away:
-            holding.withheld = Withheld(str(reason), self._reactor.seconds())
+            holding.withhold(str(reason), self._reactor.seconds())
             self._announcer.withdraw(holding)
         for holding, reason in away[:MOST_TOLD]:
             self.log.warn(
@@ -199,7 +197,7 @@ class ShareWatcher:
     def _offer_again(self, back: Sequence[Holding]) -> None:
         """These shares are as they were before they were withheld."""
         for holding in back:
-            holding.withheld = None
+            holding.found_again()
             self._announcer.announce(holding).addErrback(_announced_later)
         for holding in back[:MOST_TOLD]:
             self.log.info(
@@ -223,7 +221,7 @@ class ShareWatcher:
 
         It becomes a share when it is found whole under its final name.
         """
-        on_record, holding.chunks = holding.chunks, ChunkSet(holding.info.totalchunknum)
+        on_record = holding.check_begun()
         await self._announcer.withdraw(holding)
         journal = journal_path(self._journals, holding.name)
         try:
@@ -235,17 +233,20 @@ class ShareWatcher:
                 journal,
                 self._stop,
             )
-        except Cancelled:
-            holding.chunks = on_record
-            return
+        except BaseException as error:
+            holding.check_broken_off(on_record)
+            if isinstance(error, Cancelled):
+                return
+            raise
         if self._library.get(holding.name) is not holding:  # it was given up meanwhile
             await in_thread(self._reactor, remove_part, self._disk, holding.path, found.identity)
             if self._library.get(holding.name) is None:
                 await self._remove_journal(journal)
             return
         if found.finished is not None:
-            holding.became_share(found.stamp)
-            holding.hashes = found.finished
+            holding.found_whole(*found.finished)
+        else:
+            holding.checked(found.chunks, found.stamp, found.identity)
         self.log.info(
             "The unfinished {path}: {right} chunks are there, {checked} of them read again, "
             "{wrong} were not as they were left.",
@@ -254,7 +255,6 @@ class ShareWatcher:
             checked=found.checked,
             wrong=found.wrong,
         )
-        holding.chunks, holding.stamp, holding.identity = found.chunks, found.stamp, found.identity
         try:
             await self._store.save(holding)
         except StorageProblem as error:

@@ -164,19 +164,19 @@ class _Scene:
 
     def _fill(self, place: Path) -> None:
         info, hashes = described(CHUNKS)
-        whole = ChunkSet.full(info.totalchunknum)
         self.path.write_bytes(DATA)
-        self.library.add(Holding("f", info, hashes, whole, self.path, Stamp.of(self.path.stat())))
+        stamp = Stamp.of(self.path.stat())
+        self.library.add(Holding.published("f", info, hashes, self.path, stamp))
         for number in PARTIAL:
             self.part.write(info.offset(number), [CHUNKS[number]])
-        target = place / "whole"
-        self.library.add(
-            Holding("part", info, hashes, PARTIAL, self.part.path, None, target, self.part)
-        )
+        unfinished = Holding.begun("part", info, hashes, self.part.path, place / "whole")
+        unfinished.opened(self.part, self.part.identity)
+        unfinished.copied(PARTIAL)
+        self.library.add(unfinished)
         none, empty = described([])
         (place / "e").touch()
         stamp = Stamp.of((place / "e").stat())
-        self.library.add(Holding("e", none, empty, ChunkSet.full(0), place / "e", stamp))
+        self.library.add(Holding.published("e", none, empty, place / "e", stamp))
 
     def _changed(self, holding: Holding, error: FileChanged) -> None:
         self.library.discard(holding)
