@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
-from p2pfs.chunks import FileInfo, HashList
 from p2pfs.errors import (
     AlreadyExists,
     DownloadFailed,
@@ -22,35 +19,22 @@ from p2pfs.errors import (
     StorageProblem,
 )
 from p2pfs.peer.downloading.context import DownloadContext
-from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.failed_downloads import FailedDownload, FailedDownloads
+from p2pfs.peer.downloading.filling import Filling
 from p2pfs.peer.downloading.job import Fetched, Job
-from p2pfs.peer.downloading.mending import Mending
+from p2pfs.peer.downloading.own_copy import OwnCopy
 from p2pfs.peer.downloading.places import Place, place_of
+from p2pfs.peer.downloading.preparing import Preparing
 from p2pfs.peer.library import Checkpointer, Holding, Library, LibraryStore, warn_not_recorded
-from p2pfs.peer.rates import Reached
 from p2pfs.peer.sharing import ShareWatcher
 from p2pfs.peer.sources import SourcePool
-from p2pfs.peer.storage import (
-    Disk,
-    FileChanged,
-    PartFile,
-    Stamp,
-    already_exists,
-    copy_chunks,
-    is_same,
-    part_name,
-    remove_part,
-)
+from p2pfs.peer.storage import Disk, FileChanged, PartFile
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
 from p2pfs.wire.messages import ReplyFileLocation
 
 MAX_DOWNLOADS = 64
 """Files that are downloaded at the same time."""
-
-MOST_ENDS = 5
-"""How often a whole file is checked at its end, while somebody else keeps writing to it."""
 
 
 class Downloads:
@@ -82,6 +66,9 @@ class Downloads:
         self._library = library
         self._store = store
         self._running: dict[Job, Deferred[None]] = {}
+        self._preparing = Preparing(
+            self._reactor, context.random, disk, library, store, share_watcher
+        )
         self.failed = FailedDownloads()
 
     @property
@@ -172,44 +159,72 @@ class Downloads:
         await self._share_watcher.restored()
         location = await self._locate(job)
         job.check()
-        holding = await self._prepare(job, location.fileinfo)
-        part = holding.part
-        assert part is not None
-        checkpointer = None if job.is_copy else self._checkpointer(holding, part)
-        fresh = self.new_pool()
-        finished = False
-        try:
-            job.check()
-            if checkpointer is not None:
-                await checkpointer.start()
-                self._announcer.announce(holding).addErrback(_tracker_lost)
-            job.check()
-            stamp, received, reached = await self._fetch_chunks(
-                job, (pool, fresh), holding, checkpointer, location
-            )
-            holding.became_share(stamp, reached)
-            finished = True
-        finally:
-            await fresh.close()
-            if checkpointer is not None:
-                await checkpointer.stop()
-            if not finished:
-                await self._leave(holding, part, checkpointer)
-            holding.left()
-            part.close()
-        if checkpointer is not None:
-            job.phase = "putting it on record"
-            await self._put_on_record(holding, checkpointer)
-        else:
-            self._replaced_share(job, holding)
+        holding = await self._preparing.prepare(job, location.fileinfo)
+        receive = self._receive_copy if job.is_copy else self._receive
+        received = await receive(job, holding, pool, location)
         return Fetched(
             job.name,
             job.target,
             holding.info.filesize,
             self._reactor.seconds() - job.started,
             {str(address): count for address, count in received.items()},
-            reached,
+            holding.reached,
         )
+
+    async def _receive(
+        self, job: Job, holding: Holding, pool: SourcePool, location: ReplyFileLocation
+    ) -> Counter[Address]:
+        """Make a share of a holding, on record all the time; the bytes from each source."""
+        part = holding.part
+        assert part is not None
+        checkpointer = Checkpointer(
+            self._reactor, self._disk, self._store, self._journals, holding, part
+        )
+        fresh = self.new_pool()
+        try:
+            job.check()
+            await checkpointer.start()
+            self._announcer.announce(holding).addErrback(_tracker_lost)
+            job.check()
+            filling = Filling(
+                self._context, (pool, fresh), self._library, job, holding, checkpointer
+            )
+            filled = await filling.fill(location)
+            holding.became_share(filled.stamp, filled.reached)
+        finally:
+            await fresh.close()
+            await checkpointer.stop()
+            if not holding.is_share:
+                await self._leave(holding, part, checkpointer)
+            holding.left()
+            part.close()
+        job.phase = "putting it on record"
+        await self._put_on_record(holding, checkpointer)
+        return filled.received
+
+    async def _receive_copy(
+        self, job: Job, holding: Holding, pool: SourcePool, location: ReplyFileLocation
+    ) -> Counter[Address]:
+        """The same of a copy of this peer's own share, which is one itself for nobody else."""
+        part = holding.part
+        assert part is not None
+        own = OwnCopy(self._reactor, self._disk, self._library, self._store, job, holding)
+        fresh = self.new_pool()
+        try:
+            job.check()
+            filling = Filling(
+                self._context, (pool, fresh), self._library, job, holding, first=own.copy
+            )
+            filled = await filling.fill(location)
+            holding.became_share(filled.stamp, filled.reached)
+        finally:
+            await fresh.close()
+            if not holding.is_share:
+                await own.remove()
+            holding.left()
+            part.close()
+        own.finished()
+        return filled.received
 
     async def _put_on_record(self, share: Holding, checkpointer: Checkpointer) -> None:
         """See to what is left to do for a download that has just become a share."""
@@ -232,66 +247,10 @@ class Downloads:
                 taken, job.place = _under_way(other), None
                 raise taken
 
-    async def _fetch_chunks(
-        self,
-        job: Job,
-        pools: tuple[SourcePool, SourcePool],
-        holding: Holding,
-        checkpointer: Checkpointer | None,
-        location: ReplyFileLocation,
-    ) -> tuple[Stamp, Counter[Address], Reached | None]:
-        """Fetch all that is missing, and give the file its final name.
-
-        What somebody else wrote to the part file is fetched anew before that, over
-        connections of the second of ``pools``, which is this download's alone. Returns the
-        stamp of the file, the bytes that came from each source, and how well that went.
-        """
-        pool, fresh = pools
-        part = holding.part
-        assert part is not None
-        mending = Mending(self._reactor, self._announcer, self._library, job, holding, checkpointer)
-        received: Counter[Address] = Counter()
-        ends = 0
-        while ends < MOST_ENDS:
-            if part.touched:
-                await mending.mend()
-            if checkpointer is None:
-                await self._copy(job, holding)
-                job.check()
-            download = job.download = Download(self._context, pool, holding, checkpointer)
-            mending.watch(download)
-            download.start(location)
-            try:
-                await download.finished
-            except CancelledError:
-                job.check()
-                if not part.touched:
-                    raise
-                # Sources take what was broken off for under way still, on the same connection.
-                await fresh.close()
-                pool = fresh
-            received.update(download.received)
-            job.download, job.phase = None, "syncing the file and giving it its name"
-            stamp = await in_thread(self._reactor, part.finish, job.target, job.overwrite)
-            if stamp is not None:
-                return stamp, received, download.reached
-            ends += holding.chunks.whole
-        raise StorageProblem(
-            f"Somebody else keeps writing to {part.path}, and would spoil {job.target}; end that, "
-            "and download it again."
-        )
-
-    async def _leave(
-        self, holding: Holding, part: PartFile, checkpointer: Checkpointer | None
-    ) -> None:
+    async def _leave(self, holding: Holding, part: PartFile, checkpointer: Checkpointer) -> None:
         """Leave what came to be gone on with, or nothing if nothing came."""
         try:
-            if checkpointer is None:
-                # Nobody would know whose it is, and copying it again is quick.
-                await in_thread(
-                    self._reactor, remove_part, self._disk, holding.path, holding.identity
-                )
-            elif holding.chunks.bits:
+            if holding.chunks.bits:
                 await checkpointer.settle()
                 holding.left()
                 if part.touched:
@@ -305,9 +264,6 @@ class Downloads:
             # What the download ended for is to be told, not this.
             self.log.warn("{error}", error=str(error))
 
-    def _checkpointer(self, holding: Holding, part: PartFile) -> Checkpointer:
-        return Checkpointer(self._reactor, self._disk, self._store, self._journals, holding, part)
-
     async def _locate(self, job: Job) -> ReplyFileLocation:
         try:
             return await self._announcer.locate(job.name)
@@ -315,138 +271,6 @@ class Downloads:
             raise NotFound(
                 f"Nobody offers '{job.name}'; 'list_file' shows what is offered."
             ) from None
-
-    async def _prepare(self, job: Job, info: FileInfo) -> Holding:
-        """The holding to download into, its part file open, what it has already verified.
-
-        What this peer holds may be another after each wait: then all is looked at anew.
-        """
-        known = self._library.get(job.name)
-        if known is not None and known.info != info:
-            if known.is_share:
-                raise AlreadyExists(
-                    f"This peer shares another content as '{job.name}'; unpublish it first."
-                )
-            await self._share_watcher.give_up(known)
-            return await self._prepare(job, info)
-        unfinished = known is not None and not known.is_share
-        if known is not None and unfinished:
-            job.phase = "checking what was there before"
-            await self._share_watcher.check_unfinished(known)
-            job.check()
-            if known.is_share or not self._holds(known):
-                return await self._prepare(job, info)
-            if not await in_thread(
-                self._reactor, is_same, self._disk, known.path, known.identity
-            ):  # it is gone, or something else lies there, which stays
-                await self._share_watcher.give_up(known)
-                return await self._prepare(job, info)
-            if known.target != job.target:
-                raise AlreadyExists(
-                    f"An unfinished download of '{job.name}' lies in {known.path}; download it to "
-                    f"{known.target} to go on, or unpublish it to give it up."
-                )
-        await in_thread(self._reactor, _check_target, job)
-        if self._library.get(job.name) is not known:
-            return await self._prepare(job, info)
-        if known is None or not unfinished:
-            return await self._begin(job, info, known)
-        if known.is_share or self._share_watcher.is_checking(known):
-            return await self._prepare(job, info)
-        return await self._go_on(job, known)
-
-    async def _go_on(self, job: Job, holding: Holding) -> Holding:
-        """The same of an unfinished download."""
-        job.phase = "preparing the part file"
-        holding.begin()
-        try:
-            assert holding.identity is not None
-            await self._store.save(replace(holding, stamp=None))
-            part = await in_thread(
-                self._reactor,
-                PartFile.reopen,
-                self._disk,
-                holding.path,
-                holding.info.filesize,
-                holding.identity,
-                holding.stamp,
-            )
-        except BaseException:
-            holding.left()
-            raise
-        if part is None:
-            holding.left()
-            await self._share_watcher.give_up(holding)
-            return await self._prepare(job, holding.info)
-        holding.opened(part, holding.identity)
-        job.holding = holding
-        return holding
-
-    async def _begin(self, job: Job, info: FileInfo, share: Holding | None) -> Holding:
-        """The same of a download that has nothing yet but perhaps this peer's own ``share``."""
-        job.phase = "preparing the part file"
-        total = info.totalchunknum
-        hashes = HashList(total) if share is None else HashList(total, bytes(share.hashes))
-        path = job.target.with_name(part_name(self._context.random))
-        holding = Holding.begun(job.name, info, hashes, path, job.target)
-        job.is_copy = share is not None
-        if share is None:
-            # On record first: a part file is never there without it being known whose it is.
-            self._library.add(holding)
-            try:
-                await self._store.save(holding)
-            except StorageProblem:
-                self._library.discard(holding)
-                raise
-        try:
-            part = await in_thread(self._reactor, PartFile.create, self._disk, path, info.filesize)
-            holding.opened(part, part.identity)
-        except StorageProblem:
-            if share is None:
-                await self._share_watcher.give_up(holding)
-            raise
-        job.holding = holding
-        return holding
-
-    async def _copy(self, job: Job, holding: Holding) -> None:
-        """Take from this peer's own share what is right in it."""
-        share = self._library.get(job.name)
-        if share is None or share.info != holding.info:
-            return  # it was unpublished just now
-        job.phase = "copying from this peer's own share"
-        assert holding.part is not None
-        try:
-            copied = await in_thread(
-                self._reactor,
-                copy_chunks,
-                self._disk,
-                share.path,
-                share.stamp,
-                holding.part,
-                holding.info,
-                holding.hashes,
-                holding.chunks.missing,
-                job.stop,
-            )
-            holding.copied(copied)
-        except StorageProblem as error:
-            self.log.warn("{error}", error=str(error))
-
-    def _replaced_share(self, job: Job, copy: Holding) -> None:
-        """When the copy of a share went to the place of the share, the share bears its stamp."""
-        share = self._library.get(job.name)
-        if share is not None and (share.path, share.info) == (job.target, copy.info):
-            assert copy.stamp is not None
-            share.replaced(copy.stamp)
-            self._store.save(share).addErrback(warn_not_recorded)
-
-
-def _check_target(job: Job) -> None:
-    """Raise what speaks against writing there; blocks, so it belongs into a thread."""
-    if job.target.is_dir():
-        raise StorageProblem(f"{job.target} is a directory; give a path for the file in it.")
-    if not job.overwrite and os.path.lexists(job.target):
-        raise already_exists(job.target)
 
 
 def _under_way(job: Job) -> AlreadyExists:
