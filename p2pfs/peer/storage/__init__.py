@@ -23,8 +23,8 @@ from p2pfs.peer.storage.hashing import (
     right_chunks_of,
 )
 from p2pfs.peer.storage.journal import Traces, read_journal
-from p2pfs.peer.storage.part_file import (
-    PartFile,
+from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.storage.part_place import (
     identity_at,
     is_part_name,
     is_same,

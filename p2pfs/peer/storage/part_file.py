@@ -1,4 +1,4 @@
-"""The file a download is written to until it is whole: where it lies, and who wrote to it.
+"""The file a download is written to until it is whole, and who else wrote to it.
 
 Everything here blocks, and belongs into a thread. Errors of the disk come out
 as `StorageProblem`, in words.
@@ -6,31 +6,19 @@ as `StorageProblem`, in words.
 
 from __future__ import annotations
 
-import errno
 import os
-import re
-import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from random import Random
 from threading import Lock
 from typing import NamedTuple
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import (
-    ChunkReader,
-    FileChanged,
-    Stamp,
-    already_exists,
-    explained,
-)
+from p2pfs.peer.storage.files import ChunkReader, FileChanged, Stamp, explained
 from p2pfs.peer.storage.journal import Journal
-
-PART_SUFFIX = ".p2pfs-part"
-_PART_NAME = re.compile(r"\.[0-9a-f]{16}" + re.escape(PART_SUFFIX))
+from p2pfs.peer.storage.part_place import is_same, rename_unless_exists
 
 MARK_NS = 3_600_000_000_000
 """How far back the time of modification is set after each of our own writes to a part file.
@@ -322,7 +310,7 @@ class PartFile:
             if overwrite:
                 self._disk.replace(self.path, target)
             else:
-                _rename_unless_exists(self._disk, self.path, target)
+                rename_unless_exists(self._disk, self.path, target)
             self._finished = Stamp(left.size, left.modified_ns)
             self._disk.sync_directory(target.parent)
         return self._finished
@@ -349,63 +337,6 @@ class _PartReader(ChunkReader):
     def check(self) -> None:
         with explained("read", self._path):
             self._part.check(self._fd)
-
-
-def part_name(random: Random) -> str:
-    """A name for a part file, hidden and short, that nothing else has."""
-    return f".{random.getrandbits(64):016x}{PART_SUFFIX}"
-
-
-def is_part_name(name: str) -> bool:
-    """True for a name as `part_name` makes them."""
-    return _PART_NAME.fullmatch(name) is not None
-
-
-def identity_at(disk: Disk, path: Path) -> int | None:
-    """The identity of the regular file at a path; None when there is none, or a link."""
-    with explained("read", path):
-        return _identity_at(disk, path)
-
-
-def is_same(disk: Disk, path: Path, identity: int | None) -> bool:
-    """True when the file of that identity, and no link to it, lies at a path."""
-    return identity is not None and identity_at(disk, path) == identity
-
-
-def remove_part(disk: Disk, path: Path, identity: int | None) -> None:
-    """Remove the part file of that identity, and no other file; raises `StorageProblem`."""
-    with explained("remove", path):
-        if identity is not None and _identity_at(disk, path) == identity:
-            disk.unlink(path)
-
-
-def _identity_at(disk: Disk, path: Path) -> int | None:
-    try:
-        fd = disk.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
-            return None
-        raise
-    try:
-        is_file = stat.S_ISREG(disk.status(fd).st_mode)
-        return disk.identity(fd) if is_file else None
-    finally:
-        disk.close(fd)
-
-
-def _rename_unless_exists(disk: Disk, source: Path, target: Path) -> None:
-    try:
-        # Unlike a rename, a link never replaces what is there.
-        disk.link(source, target)
-        disk.unlink(source)
-    except FileExistsError:
-        raise already_exists(target) from None
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
-            raise
-        if os.path.lexists(target):  # a file system without hard links: as close as it gets
-            raise already_exists(target) from None
-        disk.replace(source, target)
 
 
 def _nobody_asks() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import mmap
 import os
 import subprocess
@@ -11,7 +10,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from random import Random
 
 import pytest
 from hypothesis import given
@@ -20,7 +18,7 @@ from hypothesis import strategies as st
 from p2pfs.errors import AlreadyExists, StorageProblem
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import ChunkReader, FileChanged, Stamp
-from p2pfs.peer.storage.part_file import PartFile, is_part_name, part_name, remove_part
+from p2pfs.peer.storage.part_file import PartFile
 
 
 @pytest.fixture
@@ -80,10 +78,6 @@ def test_a_part_file_is_gone_on_with_if_it_is_the_same(part: PartFile, tmp_path:
     part.path.unlink()
     part.path.write_bytes(b"mine")
     assert reopened(part) is None
-    remove_part(Disk(), part.path, part.identity)
-    assert part.path.read_bytes() == b"mine"
-    remove_part(Disk(), moved, part.identity)
-    assert not moved.exists()
     part.close()
 
 
@@ -248,17 +242,6 @@ def test_what_overwrites_a_link_replaces_it(part: PartFile, tmp_path: Path) -> N
     assert link.read_bytes() == b"x" * 100
 
 
-def test_the_names_of_part_files() -> None:
-    """Short whatever they are for, hidden, and nobody's by chance."""
-    names = {part_name(Random(seed)) for seed in range(100)}
-    assert len(names) == 100
-    for name in names:
-        assert is_part_name(name)
-        assert len(name) == 28
-    for name in ("f.part", "x.p2pfs-part", ".p2pfs-part", ".0123456789abcdeg.p2pfs-part"):
-        assert not is_part_name(name)
-
-
 def test_an_empty_part_file_can_be(tmp_path: Path) -> None:
     """An empty file is a file, too."""
     part = PartFile.create(Disk(), tmp_path / "e.part", 0)
@@ -315,27 +298,6 @@ def test_finishing_does_not_replace_unless_told(part: PartFile, tmp_path: Path) 
     assert part.sync() is not None
     part.finish(tmp_path / "f", overwrite=True)
     assert (tmp_path / "f").read_bytes() == bytes(100)
-    part.close()
-
-
-@pytest.mark.parametrize("there", [False, True])
-def test_finishing_without_hard_links(
-    part: PartFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
-) -> None:
-    """A file system without hard links is served as well, and still nothing is replaced."""
-
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EPERM, "no links here")
-
-    monkeypatch.setattr(os, "link", refuse)
-    if there:
-        (tmp_path / "f").write_text("mine")
-        with pytest.raises(AlreadyExists):
-            part.finish(tmp_path / "f", overwrite=False)
-        assert (tmp_path / "f").read_text() == "mine"
-    else:
-        part.finish(tmp_path / "f", overwrite=False)
-        assert (tmp_path / "f").stat().st_size == 100
     part.close()
 
 
