@@ -143,7 +143,7 @@ class Run:
             left = strays(found, self.copies, parts_known(status), self.users.cut_copies)
             state = self._swarm.state(peer)
             unfinished = {
-                journal_path(state / JOURNALS, share["name"])
+                journal_path(state / JOURNALS, Path(share["path"]))
                 for share in status["shares"]
                 if Path(share["path"]) in parts_known(status)
             }

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import AlreadyExists, Cancelled, DownloadFailed, Refused, StorageProblem
-from p2pfs.peer.library import journal_path
+from p2pfs.peer.downloading import Job
 from p2pfs.peer.peer import JOURNALS
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
@@ -43,8 +43,8 @@ class Peers:
         return self.swarm.start_peer(host, self.network.hosts["tracker"], **settings)
 
     @property
-    def journal(self) -> Path:
-        return journal_path(self.host.directory / "state" / JOURNALS, "f")
+    def journals(self) -> list[Path]:
+        return list((self.host.directory / "state" / JOURNALS).iterdir())
 
 
 @pytest.fixture
@@ -69,11 +69,11 @@ def test_a_download_without_chunks_leaves_no_journal_on_a_full_drive(peers: Peer
     peers.network.partition([peers.source_host])
     job, fetched = download(peers.peer, "f", peers.target)
     peers.network.run(2)
-    assert peers.journal.exists()
+    assert len(peers.journals) == 1
     peers.host.drive.full = True
     job.cancel()
     assert isinstance(outcome_of(peers.network, fetched, 30), Cancelled)
-    assert not peers.journal.exists()
+    assert peers.journals == []
 
 
 def unfinished_without_record(peers: Peers) -> None:
@@ -85,14 +85,14 @@ def unfinished_without_record(peers: Peers) -> None:
     job.cancel()
     outcome_of(peers.network, fetched, 30)
     peers.host.drive.full = False
-    assert peers.journal.exists()
+    assert len(peers.journals) == 1
 
 
 def test_what_is_given_up_leaves_no_journal(peers: Peers) -> None:
     """Unpublishing an unfinished download removes all that there is of it."""
     unfinished_without_record(peers)
     peers.network.result_of(Deferred.fromCoroutine(peers.peer.peer.publisher.unpublish("f")), 10)
-    assert not peers.journal.exists()
+    assert peers.journals == []
     assert part_files(peers.host.directory) == []
 
 
@@ -110,7 +110,7 @@ def test_what_another_content_replaces_leaves_no_journal(peers: Peers) -> None:
     peers.target.write_bytes(b"in the way")
     outcome = outcome_of(peers.network, download(peers.peer, "f", peers.target)[1], 30)
     assert isinstance(outcome, AlreadyExists)
-    assert not peers.journal.exists()
+    assert peers.journals == []
 
 
 def test_what_is_unpublished_while_it_is_recorded_is_not_listed(peers: Peers) -> None:
@@ -164,3 +164,29 @@ def test_what_is_published_while_it_is_unpublished_stays_on_record(peers: Peers)
     peer = peers.start(peers.host)
     peers.network.run(5)
     assert peer.peer.library["g"].is_share
+
+
+def test_what_is_given_up_takes_nothing_of_what_follows(peers: Peers) -> None:
+    """Whenever the drive gets round to it: a new download of the same name keeps its journal."""
+
+    def begun() -> tuple[Job, Deferred[Any]]:
+        job, fetched = download(peers.peer, "f", peers.target)
+        return job, fetched.addErrback(lambda failure: failure.trap(Cancelled))
+
+    def has_some(job: Job) -> bool:
+        return peers.network.run(60, lambda: bool(job.done))
+
+    job, fetched = begun()
+    for _ in range(4):
+        assert has_some(job)
+        job.cancel()
+        peers.network.result_of(fetched, 30)
+        peers.host.drive.disorder = 20.0
+        given_up = Deferred.fromCoroutine(peers.peer.peer.publisher.unpublish("f"))
+        peers.host.drive.disorder = 0.0
+        job, fetched = begun()
+        peers.network.result_of(given_up, 30)
+        assert has_some(job)
+        assert len(peers.journals) == 1
+    job.cancel()
+    peers.network.result_of(fetched, 30)

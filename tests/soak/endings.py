@@ -69,7 +69,7 @@ class EndChecks:
             host.directory / "state",
             [h for h in peer.peer.library if not h.is_share],
         )
-        journals = {journal_path(state / JOURNALS, held.name) for held in unfinished}
+        journals = {journal_path(state / JOURNALS, held.path) for held in unfinished}
         for journal in (state / JOURNALS).glob("*"):
             if journal not in journals | self._scene.truth.unremovable:
                 self._scene.problem(f"{host.name} left the journal of no unfinished download.")

@@ -152,7 +152,7 @@ def unrecord_the_end(state: Path, name: str, hashes_known: bool) -> Path:
     )
     database.write([row(before)], [])
     database.close()
-    journal_path(state / JOURNALS, name).write_bytes(b"what was verified")
+    journal_path(state / JOURNALS, part).write_bytes(b"what was verified")
     return part
 
 
@@ -175,7 +175,7 @@ async def test_a_crash_before_the_end_is_on_record(swarm: Swarm, size: int, link
     await until(lambda: len(holders(swarm, "x.bin")) == 2)
     assert fetcher.peer.library["x.bin"].is_share
     assert not part.exists()
-    journal = journal_path(swarm.directory / "f" / JOURNALS, "x.bin")
+    journal = journal_path(swarm.directory / "f" / JOURNALS, part)
     await until(lambda: not journal.exists())
     await swarm.stop(source)
     other = await swarm.peer("o")

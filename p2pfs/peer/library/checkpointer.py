@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,9 +32,9 @@ UNSYNCED_LIMIT = 64 * MIB
 """Bytes written since the last record; at most so much is read again after a crash."""
 
 
-def journal_path(directory: Path, name: str) -> Path:
-    """Where the journal of the download of that name lies."""
-    return directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.journal"
+def journal_path(directory: Path, part: Path) -> Path:
+    """Where the journal of the download to a part file lies; no other download has the same."""
+    return directory / f"{hashlib.sha256(os.fsencode(part)).hexdigest()[:32]}.journal"
 
 
 class Recorded(Protocol):
@@ -69,7 +70,7 @@ class Checkpointer:
         self._reactor = reactor
         self._disk = disk
         self._store = store
-        self._path = journal_path(journals, holding.name)
+        self._path = journal_path(journals, part.path)
         self._holding = holding
         self._part = part
         self._synced = holding.chunks.copy()

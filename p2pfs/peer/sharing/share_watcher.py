@@ -152,7 +152,7 @@ class ShareWatcher:
         if not holding.is_share:
             await in_thread(self._reactor, remove_part, self._disk, holding.path, holding.identity)
             # It is still there when the download could not be put on record in the end.
-            journal = journal_path(self._journals, holding.name)
+            journal = journal_path(self._journals, holding.path)
             await in_thread(self._reactor, remove, self._disk, journal)
         await withdrawn
         if self._library.get(holding.name) is None:  # or else it is held anew, and on record
@@ -223,7 +223,7 @@ class ShareWatcher:
         """
         on_record = holding.check_begun()
         await self._announcer.withdraw(holding)
-        journal = journal_path(self._journals, holding.name)
+        journal = journal_path(self._journals, holding.path)
         try:
             found = await in_thread(
                 self._reactor,
@@ -240,9 +240,7 @@ class ShareWatcher:
             raise
         if self._library.get(holding.name) is not holding:  # it was given up meanwhile
             await in_thread(self._reactor, remove_part, self._disk, holding.path, found.identity)
-            if self._library.get(holding.name) is None:
-                await self._remove_journal(journal)
-            return
+            return await self._remove_journal(journal)
         if found.finished is not None:
             holding.found_whole(*found.finished)
         else:
