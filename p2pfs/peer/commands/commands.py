@@ -154,6 +154,7 @@ class _PeerConsole:
         return Answer({"unpublished": call["name"]}, [f"'{call['name']}' is shared no more."])
 
     async def list_file(self, call: Call, report: ReportProgress) -> Answer:
+        await self._peer.share_watcher.restored()
         await self._peer.announcer.needed()
         prefix, library = call.get("prefix") or "", self._peer.library
         listing = Listing(self._peer.announcer.client, prefix, call.get("after") or "")

@@ -87,6 +87,13 @@ class Downloads:
             context.room,
         )
 
+    async def ready(self) -> None:
+        """Wait for the library to be restored, and then for the tracker: it is joined only now."""
+        restored = self._share_watcher.restored()
+        if not restored.called:
+            await restored
+            await self._announcer.needed()
+
     def start(
         self,
         name: str,
@@ -156,7 +163,7 @@ class Downloads:
         return fetched
 
     async def _fetch(self, job: Job, pool: SourcePool) -> Fetched:
-        await self._share_watcher.restored()
+        await self.ready()
         location = await self._locate(job)
         job.check()
         holding = await self._preparing.prepare(job, location.fileinfo)

@@ -140,6 +140,7 @@ class Trees:
     async def _fetch(
         self, tree: TreeJob, overwrite: bool, each: Callable[[Fetched], None]
     ) -> TreeJob:
+        await self._downloads.ready()
         files = await self._count(tree)
         if not tree.files:
             raise NotFound(

@@ -97,18 +97,21 @@ class ShareWatcher:
             elif fault is not None:
                 self._start_check(holding)
         self._withhold(away)
-        self._is_restored = True
-        self._awaiting_restore.fire(None)
 
     def restored(self) -> Deferred[None]:
-        """Fires when the library is what it was before the restart."""
+        """Fires when the library is what it was before the restart, and is looked after."""
         if self._is_restored:
             return succeed(None)
         return self._awaiting_restore.wait()
 
     def watch(self, interval: float) -> None:
-        """Look every ``interval`` seconds whether the shared files are what they were."""
+        """Look every ``interval`` seconds whether the shared files are what they were.
+
+        From now on the library counts as restored.
+        """
         self._watching = self._watch.start(interval, now=False).addErrback(self._defect)
+        self._is_restored = True
+        self._awaiting_restore.fire(None)
 
     async def stop(self) -> None:
         """Stop watching and checking."""
