@@ -10,7 +10,6 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import AlreadyExists, Cancelled, DownloadFailed, Refused, StorageProblem
-from p2pfs.peer.downloading import Job
 from p2pfs.peer.peer import JOURNALS
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
@@ -164,29 +163,3 @@ def test_what_is_published_while_it_is_unpublished_stays_on_record(peers: Peers)
     peer = peers.start(peers.host)
     peers.network.run(5)
     assert peer.peer.library["g"].is_share
-
-
-def test_what_is_given_up_takes_nothing_of_what_follows(peers: Peers) -> None:
-    """Whenever the drive gets round to it: a new download of the same name keeps its journal."""
-
-    def begun() -> tuple[Job, Deferred[Any]]:
-        job, fetched = download(peers.peer, "f", peers.target)
-        return job, fetched.addErrback(lambda failure: failure.trap(Cancelled))
-
-    def has_some(job: Job) -> bool:
-        return peers.network.run(60, lambda: bool(job.done))
-
-    job, fetched = begun()
-    for _ in range(4):
-        assert has_some(job)
-        job.cancel()
-        peers.network.result_of(fetched, 30)
-        peers.host.drive.disorder = 20.0
-        given_up = Deferred.fromCoroutine(peers.peer.peer.publisher.unpublish("f"))
-        peers.host.drive.disorder = 0.0
-        job, fetched = begun()
-        peers.network.result_of(given_up, 30)
-        assert has_some(job)
-        assert len(peers.journals) == 1
-    job.cancel()
-    peers.network.result_of(fetched, 30)

@@ -17,7 +17,6 @@ from p2pfs.peer.downloading.explanation import (
     explain,
     summary,
 )
-from p2pfs.peer.downloading.failed_downloads import MOST_KEPT, FailedDownload, FailedDownloads
 
 
 def facts(*sources: SourceFacts, total: int = 8, **given: Any) -> Facts:
@@ -152,14 +151,3 @@ def test_the_size_is_bounded(bitfields: list[int], errors: dict[int, str]) -> No
     assert 0 < len(summary(told)) <= 300
     for group in explanation.groups:
         assert len(group.chunks) < 150
-
-
-def test_failed_downloads_are_remembered_within_bounds() -> None:
-    """The last ones, each name once, until a download of it succeeds."""
-    failed = FailedDownloads()
-    for number in [*range(MOST_KEPT), 0, MOST_KEPT]:
-        failed.note(FailedDownload(str(number), float(number), f"error {number}", None))
-    assert failed.get("0") is not None
-    assert failed.get("1") is None
-    failed.forget("0")
-    assert failed.get("0") is None

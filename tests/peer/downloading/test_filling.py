@@ -1,7 +1,9 @@
-"""What is told of a download once all of it is there, until it has its name."""
+"""From an open part file to the file under its final name, and what is told of that."""
 
 from __future__ import annotations
 
+import errno
+import os
 from itertools import groupby
 from random import Random
 from typing import Any
@@ -9,13 +11,15 @@ from typing import Any
 import pytest
 
 from p2pfs.console.command import Progress
-from p2pfs.errors import Cancelled
+from p2pfs.errors import Cancelled, StorageProblem
 from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.service import PeerService
-from p2pfs.testing import Host, Network, Swarm, publish
+from p2pfs.testing import Host, Network, Swarm, download, publish
+from tests.peer.downloading.pairs import CONTENT, Peers, PeersOfSmallChunks, begun, change_a_byte
+from tests.simulation.parts import outcome_of, part_files
 
 CHUNK = 16 * 1024
-CONTENT = Random(1).randbytes(3 * CHUNK)
+SMALL = Random(1).randbytes(3 * CHUNK)
 
 
 class Fetcher:
@@ -31,7 +35,7 @@ class Fetcher:
         self.peer: PeerService = swarm.start_peer(self.host, tracker)
         network.run(1)
         shared = source_host.directory / "f"
-        shared.write_bytes(CONTENT)
+        shared.write_bytes(SMALL)
         network.result_of(publish(source, shared), 10)
         self.host.drive.seek = 1.0
         self.reports: list[Progress] = []
@@ -48,7 +52,7 @@ class Fetcher:
     @property
     def notes(self) -> list[str]:
         """What was reported when all was there, in order, and nothing twice in a row."""
-        whole = (report.note for report in self.reports if report.done == len(CONTENT))
+        whole = (report.note for report in self.reports if report.done == len(SMALL))
         return [note for note, _ in groupby(whole)]
 
     def until_whole(self) -> None:
@@ -91,10 +95,64 @@ def test_what_was_cancelled_waits_for_nobody(fetcher: Fetcher) -> None:
     network, downloads = fetcher.network, fetcher.peer.peer.downloads
     assert network.run(60, lambda: bool(downloads.jobs))
     [job] = downloads.jobs
-    assert network.run(60, lambda: 0 < job.done < len(CONTENT))
+    assert network.run(60, lambda: 0 < job.done < len(SMALL))
     fetcher.ask("cancel f")
     network.run(0.5)
     assert job in downloads.jobs
     assert fetcher.ask("why f").data["phase"] == job.remark == "stopping"
     with pytest.raises(Cancelled):
         network.result_of(fetcher.fetched, 60)
+
+
+@pytest.fixture
+def peers(network: Network) -> Peers:
+    """See there."""
+    return PeersOfSmallChunks(network)
+
+
+def test_who_keeps_writing_ends_the_download_in_words(peers: Peers) -> None:
+    """It neither ends wrong nor goes on for ever."""
+    _, fetched, path = begun(peers)
+    sync = peers.host.disk.sync
+
+    def change_each_time(fd: int, with_times: bool = False) -> None:
+        sync(fd, with_times)
+        if with_times:
+            change_a_byte(path)
+
+    peers.host.disk.sync = change_each_time  # type: ignore[method-assign]  # at these moments
+    outcome = outcome_of(peers.network, fetched, 200)
+    assert isinstance(outcome, StorageProblem)
+    assert "keeps writing to" in str(outcome)
+    assert not peers.target.exists()
+    peers.host.disk.sync = sync  # type: ignore[method-assign]
+    peers.network.result_of(download(peers.peer, "f", peers.target)[1], 60)
+    assert peers.target.read_bytes() == CONTENT
+
+
+def test_what_nobody_delivers_takes_no_room(peers: Peers) -> None:
+    """A file has room on the disk from its first chunk on, not before."""
+    peers.network.partition([peers.source_host])
+    _, fetched = download(peers.peer, "f", peers.target)
+    peers.network.run(10)
+    [path] = part_files(peers.host.directory)
+    assert path.stat().st_size == 0
+    peers.network.heal()
+    peers.network.run(15)
+    assert path.stat().st_size == len(CONTENT)
+    peers.network.result_of(fetched, 60)
+
+
+def test_a_disk_without_room_ends_the_download_at_its_first_chunk(peers: Peers) -> None:
+    """In words, and nothing is left."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    peers.host.disk.allocate = refuse  # type: ignore[method-assign]  # the rest of it has room
+    _, fetched = download(peers.peer, "f", peers.target)
+    outcome = outcome_of(peers.network, fetched, 60)
+    assert isinstance(outcome, StorageProblem)
+    assert "Cannot allocate" in str(outcome)
+    assert "the disk is full; make room and try again" in str(outcome)
+    assert part_files(peers.host.directory) == []

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from p2pfs.errors import NotFound, StorageProblem
+from p2pfs.errors import NotFound, StorageProblem, UsageProblem
 from p2pfs.names import MAX_FILENAME_BYTES
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Network, Swarm, publish
+from tests.peer.downloading.pairs import PeersOfSmallChunks, begun
 from tests.simulation.parts import outcome_of
 
 
@@ -100,3 +101,17 @@ def test_a_directory_of_nothing(network: Network, peer: PeerService, place: Path
     """Said so."""
     (place / "d").mkdir()
     assert isinstance(outcome(network, peer, place / "d"), NotFound)
+
+
+def test_unfinished_files_are_not_published_with_their_directory(network: Network) -> None:
+    """Those of this peer, and those of others, or of nobody any more."""
+    peers = PeersOfSmallChunks(network)
+    begun(peers)
+    left = peers.host.directory / ".0123456789abcdef.p2pfs-part"
+    left.write_bytes(b"left by a crash")
+    (peers.host.directory / "g").write_bytes(b"g")
+    publication, published = peers.peer.peer.publisher.publish(peers.host.directory, "d")
+    names = [file.name for file in peers.network.result_of(published, 30)]
+    assert names == ["d/g"]
+    assert f"{left} was skipped: it is an unfinished download." in publication.skipped
+    assert isinstance(outcome_of(peers.network, publish(peers.peer, left)), UsageProblem)

@@ -1,0 +1,84 @@
+"""Two paths to one place are one, and are told by the file system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from p2pfs.errors import AlreadyExists, StorageProblem
+from p2pfs.peer.downloading.places import place_of
+from p2pfs.peer.service import PeerService
+from p2pfs.testing import Network, download, publish
+from tests.peer.downloading.pairs import (
+    CONTENT,
+    Peers,
+    PeersOfSmallChunks,
+)
+from tests.simulation.parts import outcome_of
+
+
+@pytest.fixture
+def peers(network: Network) -> Peers:
+    """See there."""
+    return PeersOfSmallChunks(network)
+
+
+@pytest.mark.parametrize("detour", ["dots", "link"])
+def test_two_downloads_to_one_place(peers: Peers, detour: str) -> None:
+    """By whatever paths: one of two that begin at the same moment is refused, and one fetched."""
+    other = peers.source_host.directory / "other"
+    other.write_bytes(CONTENT[::-1])
+    peers.network.result_of(publish(peers.source, other, "g"), 10)
+    folder = peers.host.directory / "folder"
+    (folder / "s").mkdir(parents=True)
+    (peers.host.directory / "linked").symlink_to(folder)
+    around = folder / "s" / ".." if detour == "dots" else peers.host.directory / "linked"
+    uploaded = peers.source.peer.serving.uploaded
+    _, first = download(peers.peer, "f", folder / "out", True)
+    _, second = download(peers.peer, "g", around / "out", True)
+    outcome = outcome_of(peers.network, second, 60)
+    assert isinstance(outcome, AlreadyExists)
+    assert "'f' is being downloaded to" in str(outcome)
+    assert peers.source.peer.serving.uploaded == uploaded
+    # One that comes later, too.
+    peers.network.run(1)
+    with pytest.raises(AlreadyExists):
+        peers.network.result_of(download(peers.peer, "g", around / "out", True)[1], 10)
+    peers.network.result_of(first, 60)
+    assert (folder / "out").read_bytes() == CONTENT
+    peers.network.result_of(download(peers.peer, "g", around / "out", True)[1], 60)
+    assert (folder / "out").read_bytes() == CONTENT[::-1]
+
+
+def test_the_same_name_in_two_directories_is_two_places(peers: Peers) -> None:
+    """Nothing is refused that is not the same."""
+    other = peers.source_host.directory / "other"
+    other.write_bytes(CONTENT[::-1])
+    peers.network.result_of(publish(peers.source, other, "g"), 10)
+    peer: PeerService = peers.peer
+    both = []
+    for name in ("f", "g"):
+        (peers.host.directory / f"for {name}").mkdir()
+        both.append(download(peer, name, peers.host.directory / f"for {name}" / "out")[1])
+    for fetched in both:
+        peers.network.result_of(fetched, 120)
+
+
+def test_a_place_is_the_same_by_every_path(tmp_path: Path) -> None:
+    """Links to directories are followed; a link at the path itself is what would be replaced."""
+    folder = tmp_path / "folder"
+    (folder / "s").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(folder)
+    (folder / "f").symlink_to(tmp_path / "elsewhere")
+    place = place_of(folder / "f")
+    assert place == place_of(tmp_path / "linked" / "f") == place_of(folder / "s" / ".." / "f")
+    assert place not in (place_of(folder / "g"), place_of(tmp_path / "f"))
+
+
+def test_a_place_is_in_a_directory_that_is_there(tmp_path: Path) -> None:
+    """Said in words, before anything is asked of sources."""
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "away", tmp_path / "file"):
+        with pytest.raises(StorageProblem, match=f"The directory {folder} is not there"):
+            place_of(folder / "f")
