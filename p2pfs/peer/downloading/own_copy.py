@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.logger import Logger
 
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.downloading.job import Job
 from p2pfs.peer.library import Holding, Library, LibraryStore, warn_not_recorded
 from p2pfs.peer.storage import Disk, copy_chunks, remove_part
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import in_thread
 
 
@@ -20,7 +19,7 @@ class OwnCopy:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: ThreadedReactor,
         disk: Disk,
         library: Library,
         store: LibraryStore,

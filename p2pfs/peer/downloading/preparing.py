@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from random import Random
-from typing import Any
 
 from p2pfs.chunks import FileInfo, HashList
 from p2pfs.errors import AlreadyExists, StorageProblem
@@ -13,6 +12,7 @@ from p2pfs.peer.downloading.job import Job
 from p2pfs.peer.library import Holding, Library, LibraryStore
 from p2pfs.peer.sharing import ShareWatcher
 from p2pfs.peer.storage import Disk, PartFile, already_exists, is_same, part_name
+from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import in_thread
 
 
@@ -33,7 +33,7 @@ class Preparing:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: ThreadedReactor,
         random: Random,
         disk: Disk,
         library: Library,

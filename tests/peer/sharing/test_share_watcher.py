@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, fail
 
-from p2pfs.errors import DownloadFailed, NotFound, OutOfResources
+from p2pfs.errors import Cancelled, DownloadFailed, NotFound, OutOfResources
 from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.why import why
@@ -273,3 +273,36 @@ def test_a_look_that_fails_is_not_the_last(
     sharing.unmount()
     sharing.network.run(31)
     assert sharing.withheld == ["a", "b"]
+
+
+def test_a_check_that_breaks_off_leaves_what_was_claimed(
+    sharing: Sharing, monkeypatch: pytest.MonkeyPatch, logged_failures: LoggedFailures
+) -> None:
+    """It has found nothing out, so nothing is forgotten; the next one may."""
+    target = sharing.host.directory / "copy"
+    other = sharing.network.add_host("other", up=20e3)
+    path = other.directory / "c"
+    path.write_bytes(CONTENT)
+    peer = sharing.swarm.start_peer(other, sharing.tracker_host, smallest_chunk=16384)
+    sharing.network.run(1)
+    sharing.network.result_of(publish(peer, path), 10)
+    job, fetched = download(sharing.peer, "c", target)
+    assert sharing.network.run(20, lambda: job.done > 0)
+    job.cancel()
+    assert isinstance(outcome_of(sharing.network, fetched), Cancelled)
+    held = sharing.peer.peer.library["c"]
+    before, watcher = list(held.chunks), sharing.peer.peer.share_watcher
+    with held.path.open("ab") as file:
+        file.write(b"more")
+
+    def break_off(*_: object) -> None:
+        raise OutOfResources("No thread.")
+
+    monkeypatch.setattr(share_watcher, "recheck", break_off)
+    sharing.network.result_of(Deferred.fromCoroutine(watcher.check_unfinished(held)), 10)
+    assert len(logged_failures.flush()) == 1
+    assert list(held.chunks) == before
+    monkeypatch.undo()
+    sharing.network.result_of(Deferred.fromCoroutine(watcher.check_unfinished(held)), 10)
+    assert list(held.chunks) == before
+    assert held.stamp is not None
