@@ -30,7 +30,6 @@ _WINDOW_SECONDS = 0.1
 _SMOOTHING = 0.3
 """Weight of the latest chunk in a source's average time per chunk."""
 
-
 S = TypeVar("S", bound=Hashable)
 
 

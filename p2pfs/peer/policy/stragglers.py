@@ -19,7 +19,6 @@ MARGIN = 2.0
 LONGEST = 10.0
 """How many times that threshold it may be "nearly there": what comes may be mere padding."""
 
-
 S = TypeVar("S", bound=Hashable)
 
 
