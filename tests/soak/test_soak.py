@@ -47,12 +47,12 @@ CONTENT = Random(1).randbytes(300_000)
 # A defect for the process that runs a history: wrong chunks are as good as right ones.
 PLANTED = """
 import sys
-from p2pfs.peer.downloading.download import Download
+from p2pfs.peer.downloading.chunk_chains import ChunkChains
 from tests.soak.__main__ import main
 from tests.soak.running import run_seed
 import tests.soak.__main__
 def planted(seed, keep_log):
-    Download._is_right = lambda *args: True
+    ChunkChains.is_right = lambda *args: True
     return run_seed(seed, keep_log)
 class Here:
     def __init__(self, *args): pass
@@ -451,7 +451,7 @@ def test_a_download_may_only_stand_still_without_sources(
     stage: Stage, offered: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What an honest peer could give is to come in a bounded time."""
-    monkeypatch.setattr(Download, "_fill", lambda self: None)
+    monkeypatch.setattr(Download, "go_on", lambda self: None)
     attempt = Attempt(stage.host, "f", 0.0)
     attempt.job, _ = download(stage.peer, "f", stage.target)
     stage.source.drive.full = not offered
