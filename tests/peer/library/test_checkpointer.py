@@ -38,9 +38,18 @@ class Scene:
         self.checkpointer = Checkpointer(
             self.clock, Disk(), self.store, self.journals, self.holding, self.part
         )
+        self.room: list[bool] = []
         self.broken: list[Failure] = []
-        self.checkpointer.broken = self.broken.append
+        self.checkpointer.serve(self)
         Deferred.fromCoroutine(self.checkpointer.start())
+
+    def go_on(self) -> None:
+        """What the checkpointer tells its download."""
+        self.room.append(self.checkpointer.room(0))
+
+    def crashed(self, failure: Failure) -> None:
+        """The same."""
+        self.broken.append(failure)
 
     def keep(self, *chunknums: int) -> None:
         """Have these chunks come."""
@@ -123,10 +132,8 @@ def test_there_is_room_for_so_much_that_is_not_on_record(
     assert not scene.checkpointer.room(2 * CHUNK)
     scene.keep(0, 1)
     assert not scene.checkpointer.room(0)
-    told: list[bool] = []
-    scene.checkpointer.has_room = lambda: told.append(scene.checkpointer.room(0))
     scene.clock.advance(SYNC_SECONDS)
-    assert told == [True]
+    assert scene.room == [True]
     monkeypatch.setattr(checkpointer, "UNSYNCED_LIMIT", CHUNK // 2)
     assert scene.checkpointer.room(0)
 
