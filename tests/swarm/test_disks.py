@@ -135,7 +135,7 @@ async def test_a_copy_of_an_own_share_that_is_cancelled(
         return copy_chunks(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr("p2pfs.peer.downloading.downloads.copy_chunks", copy_late)
+        patched.setattr("p2pfs.peer.downloading.own_copy.copy_chunks", copy_late)
         job, fetched = peer.peer.downloads.start("x.bin", swarm.directory / "copy")
         await until(lambda: job.phase.startswith("copying"))
         assert has_part_files(swarm.directory)
