@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tracemalloc
+from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -152,6 +154,35 @@ def test_who_waits_for_something_is_not_idle() -> None:
     assert admission.add("y", "y", 2 * IDLE) == ("a", "a")
     assert admission.add("z", "z", 2 * IDLE) == ("b", "b")
     assert not admission.has_room("one too many", 2 * IDLE)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_idlest_is_found_whoever_came_and_went(seed: int) -> None:
+    """Of hosts with one connection each, that is who has done nothing for longest."""
+    random, limit, now = Random(seed), 5, 0.0
+    admission: Admission[int] = Admission(limit)
+    active_at: dict[int, float] = {}
+    for number in range(600):
+        now += random.choice([0, 0.5, 2])
+        some = random.choice([*active_at, None])
+        many_go = number // 50 % 2  # else it stays full, and is looked through
+        if some is not None and random.random() < 0.3:
+            admission.touch(some, now)
+            active_at[some] = now
+        elif some is not None and random.random() < 0.2 + 0.4 * many_go:
+            admission.remove(some)
+            del active_at[some]
+        else:
+            idlest = min(active_at, key=lambda each: (active_at[each], each), default=None)
+            is_full = len(active_at) == limit
+            may = not is_full or (idlest is not None and now - active_at[idlest] >= IDLE)
+            assert admission.has_room(f"host {number}", now) == may
+            if may:
+                evicted = admission.add(f"host {number}", number, now)
+                assert evicted == ((idlest, f"host {idlest}") if is_full else None)
+                if is_full and idlest is not None:
+                    del active_at[idlest]
+                active_at[number] = now
 
 
 def test_connections_that_come_and_go_leave_nothing() -> None:
