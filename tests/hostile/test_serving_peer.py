@@ -16,7 +16,7 @@ from p2pfs.wire import messages as m
 from tests.hostile.conftest import CHUNK, Honest, LogLines
 from tests.hostile.lines import BAD_NAMES, KINDS, NUMBERS, RUBBISH
 from tests.hostile.raw import HOSTILE, RawClient, buffered, connect, crowd, disperse
-from tests.peer.serving.test_serving_tcp import descriptors
+from tests.peer.serving.test_file_sender import descriptors
 from tests.swarm.harness import Swarm, random_bytes, until
 
 NAME = "shared.bin"

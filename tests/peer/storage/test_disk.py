@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.disk import _GET_GENERATION, Disk
 
 
 @pytest.fixture
@@ -48,6 +48,22 @@ def test_a_file_is_known_by_what_it_is_not_by_its_name(disk: Disk, tmp_path: Pat
     assert disk.identity(other) != identity
     disk.close(fd)
     disk.close(other)
+
+
+def test_a_file_is_not_taken_for_one_that_is_gone(disk: Disk, tmp_path: Path) -> None:
+    """Although the system gives it the number of that one at once."""
+    known: dict[int, set[int]] = {}
+    for _ in range(20):
+        fd = made(disk, tmp_path / "f")
+        known.setdefault(disk.status(fd).st_ino, set()).add(disk.identity(fd))
+        try:
+            fcntl.ioctl(fd, _GET_GENERATION, bytearray(8))
+        except OSError:
+            pytest.skip("this file system has no generations")
+        finally:
+            disk.close(fd)
+            disk.unlink(tmp_path / "f")
+    assert sum(map(len, known.values())) == 20
 
 
 def test_a_link_is_told_from_what_it_leads_to(disk: Disk, tmp_path: Path) -> None:
