@@ -24,7 +24,7 @@ from benchmarks.crowd.links.daemon_swarm import p2pfs
 from benchmarks.crowd.links.findings import ratio, report, typical
 from benchmarks.crowd.links.floor_swarm import floor
 from benchmarks.crowd.links.namespaces import Lab, Link, laboratory, left_of, received
-from benchmarks.crowd.links.race import Fetch, OnShare, Run, Scene, processor_time, race, run
+from benchmarks.crowd.links.race import Fetch, OnPart, Run, Scene, processor_time, race, run
 from benchmarks.crowd.links.torrent_swarm import libtorrent
 from benchmarks.crowd.outcome import Outcome
 from benchmarks.problems import BenchmarkFailed, Skipped
@@ -129,8 +129,8 @@ def test_the_bound_goes_by_the_links() -> None:
 def test_a_race_has_curves_and_an_end() -> None:
     """What is told on the way is noted; the end is when the fetch is through."""
 
-    def fetch(on_share: OnShare) -> None:
-        on_share(0.5)
+    def fetch(on_part: OnPart) -> None:
+        on_part(0.5)
 
     with ThreadPoolExecutor(2) as pool:
         curves = race(pool, [fetch, fetch], 10.0)
@@ -142,16 +142,16 @@ def test_a_race_that_does_not_end_is_given_up() -> None:
     """And one in which somebody fails ends with that."""
     ended = Event()
 
-    def stuck(on_share: OnShare) -> None:
+    def stuck(on_part: OnPart) -> None:
         ended.wait()
 
-    def fails(on_share: OnShare) -> None:
+    def fails(on_part: OnPart) -> None:
         raise BenchmarkFailed("It broke.")
 
     with ThreadPoolExecutor(4) as pool:
         try:
             with pytest.raises(BenchmarkFailed, match="1 of 2 peers had not got the file"):
-                race(pool, [stuck, lambda on_share: None], 0.05)
+                race(pool, [stuck, lambda on_part: None], 0.05)
             with pytest.raises(BenchmarkFailed, match="It broke"):
                 race(pool, [stuck, fails], 10.0)
         finally:
@@ -248,7 +248,7 @@ def test_a_wrong_copy_is_noticed(namespaces: str, place: Path) -> None:
 
     @contextmanager
     def cheats(scene: Scene) -> Iterator[Sequence[Fetch]]:
-        def fetch(on_share: OnShare) -> None:
+        def fetch(on_part: OnPart) -> None:
             for host in scene.downloaders:
                 scene.copy(host).write_bytes(b"almost")
 
