@@ -14,6 +14,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IReactorUNIX,
 )
+from zope.interface import Interface
 
 
 class Pool(Protocol):
@@ -30,7 +31,7 @@ class Pool(Protocol):
         """Do ``work`` in a thread, which then tells whether it succeeded, and its outcome."""
 
 
-class ThreadedReactor(IReactorTime):
+class ThreadedReactor(IReactorTime, Interface):
     """Time, and threads for work that blocks."""
 
     # Not of Twisted's IReactorFromThreads, whose name for the first parameter its reactors lack.
