@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from random import Random
@@ -22,6 +23,11 @@ from tests.swarm.harness import Swarm
 # No property is wrong because it took long: on a busy machine anything does.
 settings.register_profile("any-time", deadline=None)
 settings.load_profile("any-time")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: tests of real processes often wait for these."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 class LoggedFailures:
