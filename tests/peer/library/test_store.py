@@ -38,7 +38,7 @@ def names(path: Path) -> list[str]:
 
 
 def opened(clock: InlineReactor, path: Path) -> LibraryStore:
-    """LibraryStore ready to write, whose threads wait until told to run."""
+    """A store ready to write, whose threads wait until told to run."""
     records = LibraryStore(clock, Disk(), path)
     Deferred.fromCoroutine(records.open())
     clock.held = True
