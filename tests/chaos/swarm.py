@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from random import Random, SystemRandom
 
 from tests.chaos.disk import SmallDisk
 from tests.chaos.plan import TRACKER, Plan
+from tests.daemons.ports import free_port
 from tests.daemons.process import DaemonProcess
 
 PATIENCE = 30.0
@@ -33,26 +32,6 @@ def wait_until(what: str, holds: Callable[[], bool], patience: float = PATIENCE)
         time.sleep(0.05)  # the pause between two looks, not a bet on how long it takes
 
 
-def free_port(random: Random) -> int:
-    """A free port of the loopback interface outside the range for outgoing connections.
-
-    It is a random one: another run on this machine may have its tracker down just now.
-
-    From inside that range, a peer that looks for its dead tracker could take the
-    tracker's port, and even find itself at the other end.
-    """
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    # Where that range begins so low, there is nothing to choose.
-    ports = range(1025, lowest) if lowest > 2048 else range(1025, 1 << 16)
-    for port in random.sample(ports, 100):
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            continue
-    raise NotInTime("None of 100 TCP ports is free.")
-
-
 class Swarm:
     """A tracker and peers; ``problems`` gathers what they did and should not have done."""
 
@@ -65,7 +44,7 @@ class Swarm:
         self.not_started = 0
         self.frozen: set[str] = set()
         self._running: dict[str, DaemonProcess] = {}
-        self._port = free_port(SystemRandom())
+        self._port = free_port()
         self.logs = folder / "logs"
         for directory in (self.logs, folder / "state", folder / "downloads"):
             directory.mkdir()

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from p2pfs.cli.client import ControlClient, connect
+from tests.daemons.ports import free_port
 from tests.daemons.process import MIB, TWISTD, DaemonProcess, sha256
-
-
-def free_port() -> int:
-    """A TCP port of the loopback interface that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def until(happened: Callable[[], Any], timeout: float = 30.0) -> Any:
