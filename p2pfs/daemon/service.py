@@ -106,6 +106,7 @@ class Daemon(MultiService):
         try:
             await maybeDeferred(step)
         except Exception:
+            # Whatever it is, ports and the state directory are to be given up by later steps.
             self.log.failure("The daemon did not stop cleanly.")
 
     def _look_after_state(self) -> None:

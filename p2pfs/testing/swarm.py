@@ -72,7 +72,7 @@ class Swarm:
         try:
             daemon.startService()
         except Exception:
-            host.kill()
+            host.kill()  # as a process that cannot start ends; what was wrong is the caller's
             raise
         self.daemons[host] = daemon
 

@@ -65,6 +65,7 @@ class SimulatedThreads:
         try:
             outcome = True, work(*args, **kwargs)
         except Exception:
+            # As a real thread does: it is for who waits for the outcome.
             outcome = False, Failure()
         if told is not None:
             seconds = host.drive.take_time(host.network.timeline.now)

@@ -55,6 +55,7 @@ class Timeline:
             try:
                 call(*args)
             except Exception:
+                # As a real reactor does: one event's failure is no other's.
                 self.log.failure("An event failed at {now:.6f} s.", now=self.now)
             if stop is not None and stop():
                 return True

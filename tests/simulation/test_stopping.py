@@ -10,10 +10,12 @@ import pytest
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Network, Swarm, download, publish
 from p2pfs.testing.swarm import PEER_PORT
-from p2pfs.tracker.service import TrackerService
 from tests.conftest import LoggedFailures
 
-PARTS_OF_PEER: dict[str, Callable[[PeerService], tuple[Any, str]]] = {
+Parts = dict[str, Callable[[Any], tuple[Any, str]]]
+"""What is stopped with a service, and the name of the call that does it."""
+
+PARTS_OF_PEER: Parts = {
     "its beginning": lambda peer: (peer, "_has_begun"),
     "downloads": lambda peer: (peer.peer.downloads, "stop"),
     "publishing": lambda peer: (peer.peer.publisher, "stop"),
@@ -27,12 +29,14 @@ PARTS_OF_PEER: dict[str, Callable[[PeerService], tuple[Any, str]]] = {
     "the record": lambda peer: (peer.peer.store, "close"),
 }
 
-PARTS_OF_TRACKER: dict[str, Callable[[TrackerService], tuple[Any, str]]] = {
+PARTS_OF_TRACKER: Parts = {
     "probing": lambda tracker: (tracker.tracker.factory.prober, "stop"),
     "a port": lambda tracker: (tracker.ports[0], "stopListening"),
     "a connection": lambda tracker: (next(iter(tracker.tracker.factory.connections)), "abort"),
     "a console": lambda tracker: (tracker.services[0], "stopService"),
 }
+
+PARTS = {"peer": PARTS_OF_PEER, "tracker": PARTS_OF_TRACKER}
 
 
 class Broken(Exception):
@@ -82,26 +86,23 @@ def check_stop(
         assert len(left) == 1  # the one whose closing fails
 
 
-@pytest.mark.parametrize("part", PARTS_OF_PEER)
-def test_a_peer_gives_up_its_ports_and_its_directory(
-    swarm: Swarm, part: str, monkeypatch: pytest.MonkeyPatch, logged_failures: LoggedFailures
+@pytest.mark.parametrize(
+    ("role", "part"),
+    [
+        *(("peer", part) for part in PARTS_OF_PEER),
+        *(("tracker", part) for part in PARTS_OF_TRACKER),
+    ],
+)
+def test_a_daemon_gives_up_its_ports_and_its_directory(
+    swarm: Swarm,
+    role: str,
+    part: str,
+    monkeypatch: pytest.MonkeyPatch,
+    logged_failures: LoggedFailures,
 ) -> None:
     """Whichever of its parts cannot be stopped; that is logged."""
-    peer = swarm.daemons[swarm.network.hosts["peer"]]
-    assert isinstance(peer, PeerService)
-    check_stop(swarm, "peer", PARTS_OF_PEER[part](peer), monkeypatch)
-    [event] = logged_failures.flush()
-    assert event["log_failure"].check(Broken)
-
-
-@pytest.mark.parametrize("part", PARTS_OF_TRACKER)
-def test_a_tracker_gives_up_its_ports_and_its_directory(
-    swarm: Swarm, part: str, monkeypatch: pytest.MonkeyPatch, logged_failures: LoggedFailures
-) -> None:
-    """The same."""
-    tracker = swarm.daemons[swarm.network.hosts["tracker"]]
-    assert isinstance(tracker, TrackerService)
-    check_stop(swarm, "tracker", PARTS_OF_TRACKER[part](tracker), monkeypatch)
+    daemon = swarm.daemons[swarm.network.hosts[role]]
+    check_stop(swarm, role, PARTS[role][part](daemon), monkeypatch)
     [event] = logged_failures.flush()
     assert event["log_failure"].check(Broken)
 

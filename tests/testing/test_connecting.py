@@ -31,16 +31,6 @@ from tests.conftest import LoggedFailures
 from tests.simulation.parts import PORT, Notes, Pair, Servers, outcome_of
 
 
-@pytest.fixture
-def a(network: Network) -> Host:
-    return network.add_host("a", latency=0.1)
-
-
-@pytest.fixture
-def b(network: Network) -> Host:
-    return network.add_host("b", latency=0.1)
-
-
 def test_any_port_and_wrong_ports(a: Host) -> None:
     """Port 0 is any that is free; wrong numbers and addresses of others fail as they do."""
     free = {a.reactor.listenTCP(0, Servers(None)).getHost().port for _ in range(3)}

@@ -24,16 +24,6 @@ from tests.conftest import LoggedFailures
 from tests.simulation.parts import Pair
 
 
-@pytest.fixture
-def a(network: Network) -> Host:
-    return network.add_host("a", latency=0.1)
-
-
-@pytest.fixture
-def b(network: Network) -> Host:
-    return network.add_host("b", latency=0.1)
-
-
 def test_interfaces(a: Host, b: Host) -> None:
     """What Twisted looks for is there, with the arguments that it gives."""
     for interface in (IReactorTime, IReactorTCP, IReactorUNIX, IReactorPluggableNameResolver):

@@ -8,11 +8,6 @@ from p2pfs.testing import Host, Network
 from p2pfs.threads import in_thread
 
 
-@pytest.fixture
-def a(network: Network) -> Host:
-    return network.add_host("a", latency=0.1)
-
-
 def test_threads_return_results_and_failures_in_order(network: Network, a: Host) -> None:
     """Their work is done later, never at once, and one after the other."""
     done: list[int] = []

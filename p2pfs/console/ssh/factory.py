@@ -196,6 +196,7 @@ class _Realm:
         self, avatarId: bytes | tuple[()], mind: object, *interfaces: type[Interface]
     ) -> tuple[type[Interface], object, Callable[[], None]]:
         if IConchUser not in interfaces:
+            # What IRealm asks for; only conch sees it.
             raise NotImplementedError("only IConchUser is offered")
         return IConchUser, self._make_user(), _nothing
 

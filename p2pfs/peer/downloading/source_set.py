@@ -17,7 +17,7 @@ from p2pfs.peer.rates import Pace
 from p2pfs.peer.sources import Source, SourcePool
 from p2pfs.wire.messages import ReplyFileLocation
 
-KEPT_SHARE = 4
+KEPT_PART = 4
 """Of this many connections, one is not for newcomers."""
 
 KNOWN_PER_CONNECTION = 4
@@ -248,7 +248,7 @@ class SourceSet:
         if self._may_get_acquainted():
             newcomers = [source for source in idle if not source.chunks and not source.failures]
             self._context.random.shuffle(newcomers)
-            spared = self._context.max_sources // KEPT_SHARE + len(useful)
+            spared = self._context.max_sources // KEPT_PART + len(useful)
             newcomers = newcomers[: max(0, room - spared)]
         if useful:
             self._connect_to_useful(useful, now)

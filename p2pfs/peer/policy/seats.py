@@ -20,7 +20,7 @@ from p2pfs.addresses import Address
 
 Rank: TypeAlias = tuple[bool, int, int]
 
-UNPROVEN_SHARE = 4
+UNPROVEN_PART = 4
 """One place in that many is left to those that are not proven, whoever else could use it."""
 
 
@@ -102,7 +102,7 @@ def _loser(
 ) -> Claim | None:
     """Who has the least claim to the place it has, and less than the newcomer."""
     unproven = [claim for claim in held if not claim.proven]
-    preferred = newcomer.proven and len(unproven) > places // UNPROVEN_SHARE
+    preferred = newcomer.proven and len(unproven) > places // UNPROVEN_PART
     able = [
         claim
         for claim in unproven

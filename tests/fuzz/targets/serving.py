@@ -22,12 +22,12 @@ from p2pfs.peer.serving import ServedFiles, ServingFactory, ServingProtocol
 from p2pfs.peer.storage import Disk, FileChanged, PartFile, Stamp
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire import messages as m
-from tests.fuzz.answers import Conversation, Replies
+from tests.fuzz.answers import Replies
 from tests.fuzz.content import CHUNKS, DATA, described
+from tests.fuzz.exchange import ON_A_CONNECTION, Side, exchange
 from tests.fuzz.faults import check, no_logged_failures
 from tests.fuzz.script import Step, steps
 from tests.fuzz.stage import connect, peer_at
-from tests.memory_transport import settle
 
 LINE_LIMIT = 1500
 """Bytes of a line, so few that short scripts can reach the limit."""
@@ -56,18 +56,19 @@ def run(data: bytes) -> None:
         check(_descriptors() == opened, "every file that was opened is closed")
 
 
-class _Downloader(Conversation):
-    """One connection, and what was said on it."""
+class _Downloader(Side):
+    """A downloader's connection."""
 
     def __init__(self, factory: ServingFactory, held: dict[str, ChunkSet]) -> None:
-        super().__init__(
-            _REPLIES, (m.Error, m.PeerWant, m.PeerHave, m.PeerBusy, m.PeerReady), LINE_LIMIT
-        )
         protocol = factory.buildProtocol(None)
         assert isinstance(protocol, ServingProtocol)
         protocol.MAX_LENGTH = LINE_LIMIT
-        self.connection = connect(protocol, factory.serving.reactor, peer_at("192.0.2.7"))
-        self.always_read = True
+        super().__init__(
+            connect(protocol, factory.serving.reactor, peer_at("192.0.2.7")),
+            _REPLIES,
+            (m.Error, m.PeerWant, m.PeerHave, m.PeerBusy, m.PeerReady),
+            LINE_LIMIT,
+        )
         self._held = held
 
     def payload_length(self, message: m.Message) -> int:
@@ -121,8 +122,8 @@ class _Scene:
 
     def play(self, step: Step) -> None:
         """One step, and all that follows from it."""
-        if step.what in ">!|~/":
-            self._play_downloader(step, self._downloader(step.whom % CONNECTIONS))
+        if step.what in ON_A_CONNECTION:
+            self._downloader(step.whom % CONNECTIONS).play(step, self.clock.seconds())
         elif step.what == "+":
             self.clock.advance(step.number(600))
         elif step.what == "%":
@@ -194,32 +195,8 @@ class _Scene:
             with suppress(FileNotFoundError):
                 self.path.unlink()
 
-    def _play_downloader(self, step: Step, downloader: _Downloader) -> None:
-        connection = downloader.connection
-        if step.what == ">":
-            downloader.said(step.rest, self.clock.seconds())
-            connection.deliver(step.rest)
-        elif step.what == "!":
-            connection.hang_up()
-        elif step.what == "|":
-            connection.stall()
-            downloader.always_read = False
-        elif step.what == "~":
-            connection.go_on()
-        elif step.what == "/":
-            connection.segment = step.number(4096) or 1
-
     def _settle(self) -> None:
-        downloaders = self._connected()
-        settle(self.clock, [downloader.connection for downloader in downloaders])
-        self.clock.advance(0)  # what had to wait for its turn
-        settle(self.clock, [downloader.connection for downloader in downloaders])
-        for downloader in downloaders:
-            downloader.passed(self.clock.seconds())
-            if not downloader.connection.stalled:
-                downloader.heard(downloader.connection.take())
-            if downloader.breached and downloader.always_read and not self.disturbed:
-                check(downloader.connection.lost, "a breach of the framing ends the connection")
+        exchange(self.clock, self._connected(), in_time=not self.disturbed)
 
     def _connected(self) -> list[_Downloader]:
         return [one for one in self.downloaders.values() if not one.connection.lost]

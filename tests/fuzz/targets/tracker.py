@@ -18,11 +18,11 @@ from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.protocol import TrackerFactory, TrackerProtocol
 from p2pfs.tracker.quotas import Quotas
 from p2pfs.wire import messages as m
-from tests.fuzz.answers import Conversation, Replies
+from tests.fuzz.answers import Replies
+from tests.fuzz.exchange import ON_A_CONNECTION, Side, exchange
 from tests.fuzz.faults import check, no_logged_failures
 from tests.fuzz.script import Step, steps
 from tests.fuzz.stage import connect, peer_at
-from tests.memory_transport import settle
 
 HOSTS = ("192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2", "2001:db8::3")
 """Where the connections come from: two of them from the same host."""
@@ -49,18 +49,21 @@ def run(data: bytes) -> None:
         scene.end()
 
 
-class _Peer(Conversation):
-    """One connection, and what was said on it."""
+class _Peer(Side):
+    """A peer's connection."""
 
     def __init__(self, factory: TrackerFactory, host: str) -> None:
-        super().__init__(_REPLIES, (m.Error, m.RequestChunkRegister, m.RequestReached), LINE_LIMIT)
         address = peer_at(host)
         protocol = factory.buildProtocol(address)
         assert isinstance(protocol, TrackerProtocol)
         self.protocol = protocol
         self.protocol.MAX_LENGTH = LINE_LIMIT
-        self.connection = connect(self.protocol, factory.reactor, address)
-        self.always_read = True
+        super().__init__(
+            connect(self.protocol, factory.reactor, address),
+            _REPLIES,
+            (m.Error, m.RequestChunkRegister, m.RequestReached),
+            LINE_LIMIT,
+        )
         self._heard_at = factory.reactor.seconds()
         self._was_silent = False
 
@@ -112,8 +115,8 @@ class _Scene:
         """One step, and all that follows from it."""
         if step.what == "+":
             self.clock.advance(step.number(600))
-        elif step.what in ">!|~/":
-            self._play_peer(step, self._peer(step.whom % len(HOSTS)))
+        elif step.what in ON_A_CONNECTION:
+            self._peer(step.whom % len(HOSTS)).play(step, self.clock.seconds())
         self._settle()
 
     def end(self) -> None:
@@ -137,32 +140,8 @@ class _Scene:
             held = self.directory.held_by(member.name) if member is not None else {}
             check(held.keys() <= peer.offered(), "a peer holds what it said itself")
 
-    def _play_peer(self, step: Step, peer: _Peer) -> None:
-        connection = peer.connection
-        if step.what == ">":
-            peer.said(step.rest, self.clock.seconds())
-            connection.deliver(step.rest)
-        elif step.what == "!":
-            connection.hang_up()
-        elif step.what == "|":
-            connection.stall()
-            peer.always_read = False
-        elif step.what == "~":
-            connection.go_on()
-        elif step.what == "/":
-            connection.segment = step.number(4096) or 1
-
     def _settle(self) -> None:
-        peers = self._connected()
-        settle(self.clock, [peer.connection for peer in peers])
-        self.clock.advance(0)  # what had to wait for its turn
-        settle(self.clock, [peer.connection for peer in peers])
-        for peer in peers:
-            peer.passed(self.clock.seconds())
-            if not peer.connection.stalled:
-                peer.heard(peer.connection.take())
-            if peer.breached and peer.always_read:
-                check(peer.connection.lost, "a breach of the framing ends the connection")
+        exchange(self.clock, self._connected())
 
     def _connected(self) -> list[_Peer]:
         return [peer for peer in self.peers.values() if not peer.connection.lost]

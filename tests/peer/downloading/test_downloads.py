@@ -10,15 +10,9 @@ from twisted.internet.defer import Deferred
 from p2pfs.errors import AlreadyExists, Cancelled, DownloadFailed, NotFound
 from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.downloading import Job
-from p2pfs.testing import Network, download, publish
-from tests.peer.downloading.pairs import CONTENT, Peers, PeersOfSmallChunks, begun
+from p2pfs.testing import download, publish
+from tests.peer.downloading.pairs import CONTENT, Peers, begun
 from tests.simulation.parts import outcome_of, part_files
-
-
-@pytest.fixture
-def peers(network: Network) -> Peers:
-    """See there."""
-    return PeersOfSmallChunks(network)
 
 
 def test_a_name_is_downloaded_once_at_a_time(peers: Peers) -> None:

@@ -15,7 +15,7 @@ from p2pfs.errors import Cancelled, StorageProblem
 from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
-from tests.peer.downloading.pairs import CONTENT, Peers, PeersOfSmallChunks, begun, change_a_byte
+from tests.peer.downloading.pairs import CONTENT, Peers, begun, change_a_byte
 from tests.simulation.parts import outcome_of, part_files
 
 CHUNK = 16 * 1024
@@ -102,12 +102,6 @@ def test_what_was_cancelled_waits_for_nobody(fetcher: Fetcher) -> None:
     assert fetcher.ask("why f").data["phase"] == job.remark == "stopping"
     with pytest.raises(Cancelled):
         network.result_of(fetcher.fetched, 60)
-
-
-@pytest.fixture
-def peers(network: Network) -> Peers:
-    """See there."""
-    return PeersOfSmallChunks(network)
 
 
 def test_who_keeps_writing_ends_the_download_in_words(peers: Peers) -> None:

@@ -11,20 +11,13 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Cancelled
 from p2pfs.peer.downloading import Job
 from p2pfs.peer.library import Holding
-from p2pfs.testing import Network, download
+from p2pfs.testing import download
 from tests.peer.downloading.pairs import (
     Peers,
-    PeersOfSmallChunks,
     begun,
 )
 from tests.peer.holdings import described
 from tests.simulation.parts import outcome_of
-
-
-@pytest.fixture
-def peers(network: Network) -> Peers:
-    """See there."""
-    return PeersOfSmallChunks(network)
 
 
 def test_what_is_said_to_be_kept_is(peers: Peers) -> None:

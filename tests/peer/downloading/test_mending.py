@@ -10,21 +10,14 @@ from typing import Any
 import pytest
 
 from p2pfs.peer.downloading import Job
-from p2pfs.testing import Network, download
+from p2pfs.testing import download
 from tests.peer.downloading.pairs import (
     CHUNK,
     CONTENT,
     Peers,
-    PeersOfSmallChunks,
     begun,
     change_a_byte,
 )
-
-
-@pytest.fixture
-def peers(network: Network) -> Peers:
-    """See there."""
-    return PeersOfSmallChunks(network)
 
 
 def cut_short(path: Path) -> None:

@@ -8,21 +8,14 @@ import pytest
 
 from p2pfs.errors import Cancelled
 from p2pfs.peer.storage import Stamp
-from p2pfs.testing import Network, download
+from p2pfs.testing import download
 from tests.peer.downloading.pairs import (
     CHUNK,
     CONTENT,
     Peers,
-    PeersOfSmallChunks,
     change_a_byte,
 )
 from tests.simulation.parts import outcome_of, part_files
-
-
-@pytest.fixture
-def peers(network: Network) -> Peers:
-    """See there."""
-    return PeersOfSmallChunks(network)
 
 
 def test_a_copy_of_an_own_share_is_no_exception(peers: Peers) -> None:

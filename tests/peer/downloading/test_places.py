@@ -9,19 +9,12 @@ import pytest
 from p2pfs.errors import AlreadyExists, StorageProblem
 from p2pfs.peer.downloading.places import place_of
 from p2pfs.peer.service import PeerService
-from p2pfs.testing import Network, download, publish
+from p2pfs.testing import download, publish
 from tests.peer.downloading.pairs import (
     CONTENT,
     Peers,
-    PeersOfSmallChunks,
 )
 from tests.simulation.parts import outcome_of
-
-
-@pytest.fixture
-def peers(network: Network) -> Peers:
-    """See there."""
-    return PeersOfSmallChunks(network)
 
 
 @pytest.mark.parametrize("detour", ["dots", "link"])

@@ -9,22 +9,15 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import AlreadyExists, Cancelled, StorageProblem
-from p2pfs.testing import Network, download, publish
+from p2pfs.testing import download, publish
 from tests.peer.downloading.pairs import (
     CHUNK,
     CONTENT,
     Peers,
-    PeersOfSmallChunks,
     begun,
 )
 from tests.peer.holdings import shared
 from tests.simulation.parts import outcome_of, part_files
-
-
-@pytest.fixture
-def peers(network: Network) -> Peers:
-    """See there."""
-    return PeersOfSmallChunks(network)
 
 
 def test_a_file_of_the_users_beside_the_target_is_left_alone(peers: Peers) -> None:

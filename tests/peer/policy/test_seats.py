@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from p2pfs.addresses import Address
-from p2pfs.peer.policy.seats import UNPROVEN_SHARE, Claim, share_out
+from p2pfs.peer.policy.seats import UNPROVEN_PART, Claim, share_out
 
 
 def source(number: int, host: int = 0) -> Address:
@@ -34,7 +34,7 @@ def test_proven_sources_take_all_places_but_a_share() -> None:
     others = [claim(0, host) for host in range(8)]
     proven = [claim(1, host, proven=True) for host in range(10, 20)]
     gets, loses = share_out(proven, others, 8)
-    assert len(gets) == len(loses) == 8 - 8 // UNPROVEN_SHARE
+    assert len(gets) == len(loses) == 8 - 8 // UNPROVEN_PART
 
 
 def test_a_trial_in_vain_makes_room_for_the_next() -> None:

@@ -10,17 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from p2pfs.peer.library import Holding
 from p2pfs.peer.serving.chunk_sender import PIECE
 from p2pfs.peer.serving.factory import MAX_CONNECTIONS
 from p2pfs.wire import messages as m
 from p2pfs.wire.budget import BUDGET
 from p2pfs.wire.output import STALL_TIMEOUT
 from tests.peer.holdings import content, shared
+from tests.peer.serving.five_chunks import CHUNKS, held
 from tests.peer.serving_pair import Serving, asking
 
-DATA = content(95)
-CHUNKS = [DATA[start : start + 20] for start in range(0, 95, 20)]
 DIGESTS = [hashlib.sha256(chunk).hexdigest() for chunk in CHUNKS]
 
 CHUNK = 15 << 18
@@ -28,19 +26,6 @@ LARGE = content(CHUNK + 1000)
 TEXT = base64.b64encode(LARGE[:CHUNK]).decode()
 LARGE_DIGEST = hashlib.sha256(LARGE[:CHUNK]).hexdigest()
 ASK = m.encode(m.PeerRequestChunk("f", 0))
-
-
-@pytest.fixture
-def serving(tmp_path: Path) -> Serving:
-    """A peer that shares the file f, in five chunks."""
-    serving = Serving()
-    serving.library.add(shared(tmp_path / "f", DATA, 20))
-    return serving
-
-
-def held(serving: Serving) -> Holding:
-    """What it shares."""
-    return serving.library["f"]
 
 
 def test_a_chunk_in_base64(serving: Serving) -> None:

@@ -2,47 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from p2pfs.chunks import ChunkSet
 from p2pfs.peer.policy.upload_slots import SLOTS
-from tests.peer.holdings import content, shared
 from tests.peer.serving_pair import Serving
-
-DATA = content(95)
-
-
-@pytest.fixture
-def serving(tmp_path: Path) -> Serving:
-    """A peer that shares the file f, in five chunks."""
-    serving = Serving()
-    serving.library.add(shared(tmp_path / "f", DATA, 20))
-    return serving
-
-
-def want_list(*chunknums: int, **fields: Any) -> dict[str, Any]:
-    """A downloader's want list."""
-    chunks = base64.b64encode(ChunkSet.of(5, chunknums).to_bitfield()).decode()
-    return {"type": "PEER_WANT", "filename": "f", "chunks": chunks, "room": 1, **fields}
-
-
-def have(chunknum: Any, filename: str = "f") -> dict[str, Any]:
-    """A downloader's hint."""
-    return {"type": "PEER_HAVE", "filename": filename, "chunknum": chunknum}
-
-
-def offer(chunknum: int, **fields: Any) -> dict[str, Any]:
-    """What a source offers."""
-    return {"type": "PEER_OFFER", "filename": "f", "chunknum": chunknum, **fields}
-
-
-def spare(chunknum: int) -> dict[str, Any]:
-    """What it offers with nothing else to send."""
-    return offer(chunknum, spare=True)
+from tests.peer.turns import have, offer, spare, want_list
 
 
 def test_only_who_says_so_is_told_of_turns(serving: Serving) -> None:

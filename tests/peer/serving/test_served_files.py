@@ -10,26 +10,9 @@ from typing import Any
 import pytest
 
 from p2pfs.chunks import HashList
-from p2pfs.peer.library import Holding
 from p2pfs.peer.storage import Disk, PartFile
-from tests.peer.holdings import content, shared
+from tests.peer.serving.five_chunks import CHUNKS, held
 from tests.peer.serving_pair import Serving, asking
-
-DATA = content(95)
-CHUNKS = [DATA[start : start + 20] for start in range(0, 95, 20)]
-
-
-@pytest.fixture
-def serving(tmp_path: Path) -> Serving:
-    """A peer that shares the file f."""
-    serving = Serving()
-    serving.library.add(shared(tmp_path / "f", DATA, 20))
-    return serving
-
-
-def held(serving: Serving) -> Holding:
-    """What it shares."""
-    return serving.library["f"]
 
 
 @pytest.mark.parametrize(

@@ -2,28 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
-from p2pfs.peer.library import Holding
-from tests.peer.holdings import content, shared
+from tests.peer.serving.five_chunks import held
 from tests.peer.serving_pair import Serving, asking
-
-DATA = content(95)
-
-
-@pytest.fixture
-def serving(tmp_path: Path) -> Serving:
-    """A peer that shares the file f."""
-    serving = Serving()
-    serving.library.add(shared(tmp_path / "f", DATA, 20))
-    return serving
-
-
-def held(serving: Serving) -> Holding:
-    """What it shares."""
-    return serving.library["f"]
 
 
 def test_only_who_was_sent_a_chunk_is_heard_when_it_finds_it_wrong(serving: Serving) -> None:

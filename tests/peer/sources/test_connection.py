@@ -23,6 +23,7 @@ from p2pfs.wire import messages as m
 from tests.memory_transport import MemoryTransport
 from tests.peer.holdings import content, described
 from tests.peer.serving_pair import SILENCE, Downloader
+from tests.peer.turns import have, offer, spare, want_list
 
 DATA = content(95)
 INFO, HASHES = described(DATA, 20)
@@ -235,27 +236,6 @@ def test_a_hash_list_is_checked_against_the_root(down: Downloader, data: bytes) 
 
 
 # Turns
-
-
-def want_list(*chunknums: int, **fields: Any) -> dict[str, Any]:
-    """A downloader's want list."""
-    chunks = base64.b64encode(ChunkSet.of(5, chunknums).to_bitfield()).decode()
-    return {"type": "PEER_WANT", "filename": "f", "chunks": chunks, "room": 1, **fields}
-
-
-def have(chunknum: Any, filename: str = "f") -> dict[str, Any]:
-    """A downloader's hint."""
-    return {"type": "PEER_HAVE", "filename": filename, "chunknum": chunknum}
-
-
-def offer(chunknum: int, **fields: Any) -> dict[str, Any]:
-    """What a source offers."""
-    return {"type": "PEER_OFFER", "filename": "f", "chunknum": chunknum, **fields}
-
-
-def spare(chunknum: int) -> dict[str, Any]:
-    """What it offers with nothing else to send."""
-    return offer(chunknum, spare=True)
 
 
 def connected(down: Downloader, turns: bool) -> MemoryTransport:
