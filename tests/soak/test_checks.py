@@ -1,10 +1,8 @@
-"""Random histories: some of them, that they are repeatable, and that their checks can fail."""
+"""The checks of random histories see what they are for."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,118 +22,17 @@ from p2pfs.testing.swarm import PEER_PORT
 from p2pfs.wire import MessageProtocol
 from tests.soak.checks import FileChecks
 from tests.soak.endings import EndChecks
-from tests.soak.false_holder import KINDS
 from tests.soak.listener import Listener
-from tests.soak.plan import Fault, draw
 from tests.soak.report import Writer
-from tests.soak.running import parse_seeds, run_seed
+from tests.soak.running import run_seed
 from tests.soak.scene import Scene
 from tests.soak.standstill import PATIENCE, SHARING, Standstill, longest
 from tests.soak.truth import DOWNLOADS, Truth
 from tests.soak.watch import Watch
 from tests.soak.witness import WINDOW, Attempt, Witness
 
-HISTORIES = 45
-"""How many of those that `make soak` runs are run here, from seed 0 on."""
-
-TOGETHER = 3
-"""How many of them are one test."""
-
 PART = part_name(Random(1))
 CONTENT = Random(1).randbytes(300_000)
-
-# A defect for the process that runs a history: wrong chunks are as good as right ones.
-PLANTED = """
-import sys
-from p2pfs.peer.downloading.chunk_chains import ChunkChains
-from tests.soak.__main__ import main
-from tests.soak.running import run_seed
-import tests.soak.__main__
-def planted(seed, keep_log):
-    ChunkChains.is_right = lambda *args: True
-    return run_seed(seed, keep_log)
-class Here:
-    def __init__(self, *args): pass
-    def __enter__(self): return self
-    def __exit__(self, *args): pass
-    def map(self, call, *values, chunksize): return map(planted, *values)
-tests.soak.__main__.ProcessPoolExecutor = Here
-sys.exit(main())
-"""
-
-
-def run_soak(*words: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
-    """Run ``python`` with these words."""
-    environment = os.environ | {"PYTHONHASHSEED": hash_seed}
-    return subprocess.run(
-        [sys.executable, *words], env=environment, capture_output=True, text=True, timeout=100
-    )
-
-
-# The histories
-
-
-@pytest.mark.parametrize("first", range(0, HISTORIES, TOGETHER))
-def test_many_histories_go_well(first: int) -> None:
-    """What was promised holds, whatever happens in whichever order."""
-    for seed in range(first, first + TOGETHER):
-        report = run_seed(seed)
-        assert not report.problems, f"make soak SEEDS={seed}:{seed + 1} repeats it"
-
-
-def test_a_seed_gives_the_same_history_everywhere() -> None:
-    """Event for event, in this process and in those that hash otherwise: a seed is a repeat."""
-    seeds = [3, 4, 5, 6]
-    here = [f"{seed} {run_seed(seed).digest}" for seed in seeds]
-    assert len({line.split()[1] for line in here}) == len(seeds)
-    for hash_seed in ("1", "2"):
-        done = run_soak(
-            "-m", "tests.soak", "--digest", "--seeds", "3:7", "--workers", "1", hash_seed=hash_seed
-        )
-        *there, last = done.stdout.splitlines()
-        assert there == here, done.stderr
-        assert last.startswith("4 histories, ")
-        assert done.returncode == 0
-
-
-def test_a_plan_is_drawn_from_its_seed_alone() -> None:
-    """Drawing one, or another in between, changes none; different seeds differ."""
-    plans = [draw(seed) for seed in range(50)]
-    assert plans == [draw(seed) for seed in range(50)]
-    assert len({repr(plan) for plan in plans}) == 50
-    assert {type(act).__name__ for plan in plans for _, act in plan.acts} == {
-        "Publish", "Unpublish", "Fetch", "FetchTree", "Cancel", "Occupy", "Fault",
-    }  # fmt: skip
-    kinds = {
-        act.kind for seed in range(300) for _, act in draw(seed).acts if isinstance(act, Fault)
-    }
-    assert len(kinds) == 16
-    false = [holder for seed in range(300) for holder in draw(seed).false]
-    assert {holder.kind for holder in false} == set(KINDS)
-    assert max(holder.ports for holder in false) == 12
-
-
-def test_a_history_that_goes_wrong_says_how_to_repeat_it() -> None:
-    """One command, and the problem with its time; the exit status tells, too."""
-    done = run_soak("-c", PLANTED, "--seeds", "7:9", "--workers", "1")
-    assert done.returncode == 1, done.stdout + done.stderr
-    [first, *_] = [line for line in done.stdout.splitlines() if line.startswith("repeat it with: ")]
-    command, _, seeds = first.partition("SEEDS=")
-    assert command == "repeat it with: make soak "
-    begin, _, end = seeds.partition(":")
-    assert int(end) == int(begin) + 1
-    assert "which is wrong" in done.stdout or "is not what was published" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("text", "seeds"), [("3", [0, 1, 2]), ("7:9", [7, 8]), ("42,7", [42, 7]), ("42,", [42])]
-)
-def test_seeds_are_read(text: str, seeds: list[int]) -> None:
-    """As the help has it."""
-    assert list(parse_seeds(text)) == seeds
-
-
-# The checks
 
 
 class Stage:
