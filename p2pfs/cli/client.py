@@ -18,7 +18,6 @@ from p2pfs.console.control.messages import (
     MAX_REQUEST_BYTES,
     SOCKET_NAME,
     AnswerMessage,
-    DescriptionMessage,
     ProgressMessage,
     Request,
     Response,
@@ -97,35 +96,19 @@ class ControlClient:
         Raises the `P2pfsError` that the command failed with, or
         `DaemonUnavailable` when the daemon goes away.
         """
-        response = self._ask(Request(words=list(words)), on_progress)
-        if response.answer is None:
-            raise _unexpected()
-        return response.answer
+        self._send(Request(words=list(words)))
+        return self._answer(on_progress)
 
-    def describe(self, name: str) -> DescriptionMessage:
-        """What a command takes; raises `UsageProblem` when there is no such command."""
-        response = self._ask(Request(describe=name))
-        if response.description is None:
-            raise _unexpected()
-        return response.description
-
-    def complete(self, prefix: str = "") -> list[str]:
-        """The names of the commands that begin with ``prefix``."""
-        response = self._ask(Request(complete=prefix))
-        if response.names is None:
-            raise _unexpected()
-        return response.names
-
-    def _ask(self, request: Request, on_progress: OnProgress | None = None) -> Response:
-        self._send(request)
+    def _answer(self, on_progress: OnProgress) -> AnswerMessage:
         while True:
             response = self._receive()
             if response.error is not None:
                 raise _error(response.kind or "", response.error)
+            if response.answer is not None:
+                return response.answer
             if response.progress is None:
-                return response
-            if on_progress is not None:
-                on_progress(response.progress)
+                raise _unexpected()
+            on_progress(response.progress)
 
     def _send(self, request: Request) -> None:
         try:

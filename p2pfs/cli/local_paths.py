@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from p2pfs.console.control.messages import DescriptionMessage
+from p2pfs.commands import Call, Kind
 
 
 def absolute_path(text: str, directory: Path) -> str:
@@ -22,24 +22,10 @@ def absolute_path(text: str, directory: Path) -> str:
     return path + "/" if text.endswith("/") and not path.endswith("/") else path
 
 
-def absolute_words(
-    words: Sequence[str], description: DescriptionMessage, directory: Path
-) -> list[str]:
-    """The words of a command with those that are local paths made absolute.
-
-    ``words`` begins with the command's name, ``description`` says which of its
-    positional arguments are paths, ``directory`` is where the user is. The
-    words are read as `CommandSet.parse` reads them.
-    """
-    result = list(words[:1])
-    parameters = iter(description.parameters)
-    only_values = False
-    for word in words[1:]:
-        if not only_values and word.startswith("--"):
-            only_values = word == "--"
-            result.append(word)
-            continue
-        parameter = next(parameters, None)
-        is_path = parameter is not None and parameter.is_path
-        result.append(absolute_path(word, directory) if is_path else word)
-    return result
+def with_absolute_paths(call: Call, directory: Path) -> Call:
+    """The same call with its local paths as seen from ``directory``, where the user is."""
+    arguments = dict(call.arguments)
+    for parameter in call.command.parameters:
+        if parameter.kind is Kind.PATH and parameter.name in arguments:
+            arguments[parameter.name] = absolute_path(arguments[parameter.name], directory)
+    return replace(call, arguments=arguments)

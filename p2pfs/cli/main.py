@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from p2pfs import __version__
-from p2pfs.cli.client import connect
-from p2pfs.cli.invocation import invoke
+from p2pfs.cli.arguments import Arguments, parse_arguments
+from p2pfs.cli.invocation import Interrupted, call_of, invoke
 from p2pfs.cli.shell import run_shell
-from p2pfs.errors import Cancelled, P2pfsError, UsageProblem
-from p2pfs.paths import default_state_directory
+from p2pfs.commands import PEER_COMMANDS, TRACKER_COMMANDS, Definitions
+from p2pfs.errors import P2pfsError, UsageProblem
 
 INTERRUPTED = 130
 
-DESCRIPTION = """\
-Talk to the p2pfs peer that runs on this machine, or to its tracker.
-
-  p2pfs COMMAND ...           run one command of the peer
-  p2pfs tracker COMMAND ...   run one command of the tracker
-  p2pfs console               a prompt with history and Tab completion
-  p2pfs tracker console       the same for the tracker
-"""
-
-EPILOG = """\
-'p2pfs help' lists the commands of the peer, 'p2pfs help COMMAND' explains one;
-the daemon has to run for that. Local paths are relative to where you are.
-
-examples:
-  p2pfs publish ./image.iso
-  p2pfs download image.iso /srv/images/ --overwrite
-  p2pfs --json list_file
-
-exit status: 0 done, 1 failed, 2 not understood, 130 interrupted
-"""
+ROLES = {"peer": PEER_COMMANDS, "tracker": TRACKER_COMMANDS}
+"""The commands of each kind of daemon."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, roles: Mapping[str, Definitions] = ROLES) -> int:
     """Run the program with ``argv``, or the process's own arguments; returns its exit status."""
+    words = sys.argv[1:] if argv is None else argv
     try:
-        status = _run(_options(sys.argv[1:] if argv is None else argv))
+        status = _run(words, roles)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader had enough (`p2pfs list_files | head`). Python would
@@ -54,62 +34,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _options(argv: Sequence[str]) -> argparse.Namespace:
-    """What the command line asks for: role, state, json and the words of the command."""
-    parser = argparse.ArgumentParser(
-        "p2pfs",
-        usage="p2pfs [--state DIR] [--json] [tracker] COMMAND ...",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"p2pfs {__version__}")
-    parser.add_argument(
-        "--state",
-        metavar="DIR",
-        help="the daemon's state directory (default: $XDG_STATE_HOME/p2pfs/peer, or .../tracker, "
-        "below ~/.local/state where that is unset)",
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print the answer, or the error, as one JSON document"
-    )
-    parser.add_argument("words", metavar="COMMAND", nargs=argparse.REMAINDER, help="what to run")
-    options = parser.parse_args(argv)
-    options.role = "peer"
-    if options.words[:1] == ["tracker"]:
-        # Options are as welcome after "tracker" as before it.
-        options = parser.parse_args(options.words[1:], options)
-        options.role = "tracker"
-    end = options.words.index("--") if "--" in options.words else len(options.words)
-    if "--json" in options.words[1:end]:
-        options.json = True
-        options.words = [
-            word for at, word in enumerate(options.words) if at >= end or word != "--json"
-        ]
-    if not options.words:
-        parser.error("no command was given; 'p2pfs help' lists them")
-    return options
-
-
-def _run(options: argparse.Namespace) -> int:
+def _run(argv: Sequence[str], roles: Mapping[str, Definitions]) -> int:
+    as_json = "--json" in argv
     try:
-        if options.state is not None:
-            state = Path(options.state).expanduser().absolute()
-        else:
-            state = default_state_directory(options.role, os.environ)
-        if options.words == ["console"]:
-            return run_shell(state, options.role)
-        with connect(state, options.role) as client:
-            answer = invoke(client, options.words)
+        arguments = parse_arguments(argv, roles, os.environ)
+        as_json = arguments.as_json
+        return _run_command(arguments, roles[arguments.role])
     except P2pfsError as error:
-        _print_error(error, options.json)
+        _print_error(error, as_json)
         return 2 if isinstance(error, UsageProblem) else 1
-    except KeyboardInterrupt:
-        # The client is closed by now, which cancels the command.
-        _print_error(Cancelled(f"'{options.words[0]}' was cancelled."), options.json)
+
+
+def _run_command(arguments: Arguments, definitions: Definitions) -> int:
+    if arguments.words == ["console"]:
+        return run_shell(arguments.state, arguments.role, definitions)
+    try:
+        call = call_of(definitions, arguments.words)
+        answer = invoke(arguments.state, arguments.role, definitions, call)
+    except (Interrupted, KeyboardInterrupt) as error:
+        _print_error(Interrupted(str(error) or "It was interrupted."), arguments.as_json)
         return INTERRUPTED
-    if options.json:
+    if arguments.as_json:
         _print_json(answer.data)
     else:
         for line in answer.lines:

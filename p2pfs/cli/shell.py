@@ -9,24 +9,25 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from p2pfs.cli.client import connect
-from p2pfs.cli.invocation import invoke
+from p2pfs.cli.invocation import Interrupted, call_of, invoke
+from p2pfs.commands import Definitions
 from p2pfs.errors import P2pfsError, UsageProblem
 
 LEAVE = "quit"
-SHUT_DOWN = "exit"
+SHUT_DOWN = ("exit", "shutdown")
 
 
-def run_shell(state: Path, role: str) -> int:
+def run_shell(state: Path, role: str, definitions: Definitions) -> int:
     """Read and run commands until the user leaves; returns the exit status.
 
     ``state`` is the daemon's state directory, which also keeps the history;
     ``role`` is "peer" or "tracker". Raises `P2pfsError` when no daemon answers
     to begin with.
     """
-    with connect(state, role) as client:
-        names = client.complete()
-    shell = Shell(state, role)
-    with _line_editing(state, candidates_among(names)):
+    with connect(state, role):
+        pass
+    shell = Shell(state, role, definitions)
+    with _line_editing(state, candidates_among(definitions.names)):
         shell.loop()
     return 0
 
@@ -39,10 +40,11 @@ class Shell:
     interrupted command cancels nothing else.
     """
 
-    def __init__(self, state: Path, role: str) -> None:
-        """``state`` and ``role`` say which daemon to talk to."""
+    def __init__(self, state: Path, role: str, definitions: Definitions) -> None:
+        """``state`` and ``role`` say which daemon to talk to, ``definitions`` what it can do."""
         self._state = state
         self._role = role
+        self._definitions = definitions
 
     def loop(self) -> None:
         """Prompt for lines until Ctrl-D, ``quit`` or ``exit``."""
@@ -50,7 +52,7 @@ class Shell:
         if interactive:
             print(
                 f"The console of the p2pfs {self._role}. 'help' lists the commands; Ctrl-D or "
-                f"'{LEAVE}' leaves this prompt, '{SHUT_DOWN}' shuts the {self._role} down."
+                f"'{LEAVE}' leaves this prompt, '{SHUT_DOWN[0]}' shuts the {self._role} down."
             )
         prompt = f"{self._role}> " if interactive else ""
         while True:
@@ -68,25 +70,25 @@ class Shell:
 
     def handle(self, line: str) -> bool:
         """Run a line and show what comes of it; returns whether it was the last one."""
-        words: list[str] = []
         try:
             words = _split(line)
-            if words and words != [LEAVE]:
-                self._run(words)
+            if not words:
+                return False
+            return words == [LEAVE] or self._run(words)
         except KeyboardInterrupt:
-            print(f"\n'{words[0]}' was cancelled." if words else "")
-            return False
+            print()
         except P2pfsError as error:
-            print(error, flush=True)
-            return False
-        return words in ([LEAVE], [SHUT_DOWN])
+            print(f"\n{error}" if isinstance(error, Interrupted) else error, flush=True)
+        return False
 
-    def _run(self, words: list[str]) -> None:
-        with connect(self._state, self._role) as client:
-            answer = invoke(client, words)
+    def _run(self, words: list[str]) -> bool:
+        """Run a command; returns whether it has shut the daemon down."""
+        call = call_of(self._definitions, words)
+        answer = invoke(self._state, self._role, self._definitions, call)
         for text in answer.lines:
             print(text)
         sys.stdout.flush()
+        return call.command.name in SHUT_DOWN
 
 
 Candidates = Callable[[str, str], list[str]]

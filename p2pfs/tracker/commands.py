@@ -9,9 +9,10 @@ from typing import Any
 from twisted.internet.interfaces import IListeningPort
 
 from p2pfs.chunks import bytes_in
-from p2pfs.console.command import Answer, Call, Command, CommandSet, Parameter, ReportProgress
-from p2pfs.console.exit_command import exit_command
+from p2pfs.commands import TRACKER_COMMANDS, Call
+from p2pfs.console.command import Answer, CommandSet, ReportProgress
 from p2pfs.console.rendering import size_text, table
+from p2pfs.console.shut_down import shut_down
 from p2pfs.listening import bound_address, tcp_endpoint_string
 from p2pfs.tracker.crowd import CrowdFigures
 from p2pfs.tracker.tracker import Tracker
@@ -22,36 +23,15 @@ _REACH = {True: "yes", False: "no", None: "not known"}
 def tracker_commands(tracker: Tracker, listen: Callable[[str], IListeningPort]) -> CommandSet:
     """The commands of one tracker; ``listen`` has it accept peers at one more endpoint."""
     console = _TrackerConsole(tracker, listen)
-    name = Parameter("name", "the file's name on the network")
     return CommandSet(
-        [
-            Command(
-                "start",
-                "Listen for peers at one more host and port.",
-                console.start,
-                [
-                    Parameter("host", "address of the interface; 0.0.0.0 or :: for all"),
-                    Parameter("port", "TCP port; 0 for any that is free"),
-                ],
-            ),
-            Command(
-                "list_peers",
-                "Show who is connected, since when, holding how much, and who can be reached.",
-                console.list_peers,
-            ),
-            Command(
-                "list_files",
-                "Show every file: size, chunks, holders, whole copies, and how its crowd gets on.",
-                console.list_files,
-            ),
-            Command(
-                "list_chunkinfo",
-                "Show which peer holds which chunks of a file.",
-                console.list_chunkinfo,
-                [name],
-            ),
-            exit_command(tracker.reactor, "tracker"),
-        ]
+        TRACKER_COMMANDS,
+        {
+            "start": console.start,
+            "list_peers": console.list_peers,
+            "list_files": console.list_files,
+            "list_chunkinfo": console.list_chunkinfo,
+            **shut_down(tracker.reactor, "tracker"),
+        },
     )
 
 

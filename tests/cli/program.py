@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.console.toy import Daemon, p2pfs
+from tests.console.toy import Daemon, toy_program
 
 
 async def run(daemon: Daemon, *words: str, **options: Any) -> tuple[int, str, str]:
-    program = p2pfs("--state", str(daemon.state), *words, **options)
+    program = toy_program("--state", str(daemon.state), *words, **options)
     status = await program.end()
     return status, program.out, program.err

@@ -26,17 +26,17 @@ async def test_paths(daemon: Daemon, tmp_path: Path) -> None:
 
 
 @ensureDeferred
-async def test_help_of_a_command_is_asked_of_the_daemon(daemon: Daemon) -> None:
+async def test_help_of_a_command_is_there_behind_it(daemon: Daemon) -> None:
     """Wherever --help stands, but for behind a double dash."""
     for words in (("copy", "--help"), ("copy", "a", "--help")):
         status, out, _ = await run(daemon, *words)
-        assert (status, out.splitlines()[0]) == (0, "usage: copy <source> [target] [--over-write]")
+        assert (status, out.splitlines()[0]) == (0, "usage: copy SOURCE [TARGET] [--over-write]")
     assert await run(daemon, "echo", "--", "--help") == (0, "--help\n", "")
 
 
 @ensureDeferred
 async def test_what_is_no_command_is_not_run(daemon: Daemon) -> None:
-    """The daemon is asked what it takes before anything is begun."""
+    """It is known what the daemon takes before anything is begun."""
     status, out, err = await run(daemon, "nonsense", "x")
     assert (status, out) == (2, "")
     assert "There is no command 'nonsense'" in err

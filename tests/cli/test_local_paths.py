@@ -4,29 +4,40 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from p2pfs.cli.local_paths import absolute_path, absolute_words
-from p2pfs.console.control.messages import DescriptionMessage, ParameterMessage
+from p2pfs.cli.local_paths import absolute_path, with_absolute_paths
+from p2pfs.commands import Definition, Definitions, Kind, Option, Parameter
 
-
-def test_absolute_words() -> None:
-    """Words are matched with parameters as the daemon's parser does it."""
-    description = DescriptionMessage(
-        "copy",
-        "",
-        [ParameterMessage("a", True), ParameterMessage("b"), ParameterMessage("c", True)],
-        [],
-    )
-    here = Path("/here")
-    words = ["copy", "--flag", "./a/", "b", "--", "--c", "extra"]
-    assert absolute_words(words, description, here) == [
-        "copy",
-        "--flag",
-        "/here/a/",
-        "b",
-        "--",
-        "/here/--c",
-        "extra",
+COMMANDS = Definitions(
+    [
+        Definition(
+            "copy",
+            "Copy.",
+            [
+                Parameter("source", "a path", Kind.PATH),
+                Parameter("name", "no path"),
+                Parameter("target", "a path", Kind.PATH, optional=True, default="."),
+            ],
+            [Option("flag", "a switch")],
+        )
     ]
+)
+
+
+def test_paths_of_a_call_are_made_absolute() -> None:
+    """Those, what is left out among them, and nothing else."""
+    call = COMMANDS.parse(["copy", "--flag", "./a/", "b", "--", "--c"])
+    assert with_absolute_paths(call, Path("/here")).arguments == {
+        "source": "/here/a/",
+        "name": "b",
+        "target": "/here/--c",
+    }
+    call = COMMANDS.parse(["copy", "a", "b"])
+    assert with_absolute_paths(call, Path("/here"))["target"] == "/here"
+
+
+def test_a_path_is_as_seen_from_a_directory() -> None:
+    """What it says beyond that stays."""
+    here = Path("/here")
     assert absolute_path("", here) == ""
     assert absolute_path("/", here) == "/"
     assert absolute_path(".", here) == "/here"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.cli.program import run
-from tests.console.toy import PROJECT, Daemon, p2pfs, spawn
+from tests.console.toy import PROJECT, Daemon, p2pfs, spawn, toy_program
 
 
 @ensureDeferred
@@ -63,8 +64,8 @@ async def test_json_error(daemon: Daemon) -> None:
 @ensureDeferred
 async def test_no_daemon(tmp_path: Path) -> None:
     """Without a daemon the sentence says where it was looked for and what to do."""
-    for words, plugin in ((["status"], "p2pfs-peer"), (["tracker", "status"], "p2pfs-tracker")):
-        program = p2pfs("--state", str(tmp_path), *words)
+    for words, plugin in ((["fail"], "p2pfs-peer"), (["tracker", "fail"], "p2pfs-tracker")):
+        program = toy_program("--state", str(tmp_path), *words)
         assert await program.end() == 1
         assert str(tmp_path) in program.err
         assert plugin in program.err
@@ -79,7 +80,7 @@ async def test_default_state(tmp_path: Path) -> None:
     peer = Daemon(tmp_path / "p2pfs" / "peer")
     tracker = Daemon(tmp_path / "p2pfs" / "tracker")
     for words, asked in ((["echo", "a"], peer), (["tracker", "echo", "b"], tracker)):
-        program = p2pfs(*words, XDG_STATE_HOME=str(tmp_path))
+        program = toy_program(*words, XDG_STATE_HOME=str(tmp_path))
         assert await program.end() == 0
         assert [call["text"] for call in asked.toy.calls] == [words[-1]]
     await peer.service.stopService()
@@ -89,32 +90,38 @@ async def test_default_state(tmp_path: Path) -> None:
 @ensureDeferred
 async def test_options_after_tracker(daemon: Daemon) -> None:
     """Options may follow the word tracker as well as precede it."""
-    program = p2pfs("tracker", "--state", str(daemon.state), "--json", "echo", "x")
+    program = toy_program("tracker", "--state", str(daemon.state), "--json", "echo", "x")
     assert await program.end() == 0
     assert json.loads(program.out) == {"text": "x"}
 
 
 @ensureDeferred
-async def test_help_and_version(daemon: Daemon) -> None:
-    """--help explains the program without a daemon, and a command with one."""
+async def test_help_and_version() -> None:
+    """--help explains the program, and a command; neither needs a daemon."""
     program = p2pfs("--help")
     assert await program.end() == 0
     assert "p2pfs tracker COMMAND" in program.out
     assert "--json" in program.out
-    program = p2pfs("--version")
+    assert re.search(r"commands of the peer:\n(  .*\n)*  download ", program.out)
+    assert re.search(r"commands of the tracker:\n(  .*\n)*  list_peers ", program.out)
+    program = toy_program("--version")
     assert await program.end() == 0
     assert program.out.startswith("p2pfs ")
-    status, out, _ = await run(daemon, "copy", "--help")
-    assert status == 0
-    assert out.startswith("usage: copy <source> [target]")
-    program = p2pfs()
+    for words in (["help", "list_peers"], ["list_peers", "--help"]):
+        program = p2pfs("tracker", *words)
+        assert await program.end() == 0
+        assert program.out.startswith("usage: list_peers\n")
+    program = p2pfs("help", "--json")
+    assert await program.end() == 0
+    assert "download" in json.loads(program.out)
+    program = toy_program()
     assert await program.end() == 2
 
 
 @ensureDeferred
 async def test_interrupt(daemon: Daemon) -> None:
     """Ctrl-C cancels the command in the daemon, prints one line and exits with 130."""
-    program = p2pfs("--state", str(daemon.state), "slow")
+    program = toy_program("--state", str(daemon.state), "slow")
     await program.expect("slow: 25 %")
     program.transport.signalProcess("INT")
     assert await program.end() == 130
@@ -125,7 +132,7 @@ async def test_interrupt(daemon: Daemon) -> None:
 @ensureDeferred
 async def test_interrupt_on_terminal(daemon: Daemon) -> None:
     """The Ctrl-C key of a terminal does the same while the bar is shown."""
-    program = p2pfs("--state", str(daemon.state), "slow", tty=True)
+    program = toy_program("--state", str(daemon.state), "slow", tty=True)
     await program.expect("waiting")
     program.type("\x03")
     assert await program.end() == 130
@@ -136,7 +143,7 @@ async def test_interrupt_on_terminal(daemon: Daemon) -> None:
 @ensureDeferred
 async def test_killed_client(daemon: Daemon) -> None:
     """A client that is killed outright leaves no command running."""
-    program = p2pfs("--state", str(daemon.state), "slow")
+    program = toy_program("--state", str(daemon.state), "slow")
     await program.expect("slow: 25 %")
     program.transport.signalProcess("KILL")
     assert await program.end() == -signal.SIGKILL
@@ -147,7 +154,7 @@ async def test_killed_client(daemon: Daemon) -> None:
 async def test_daemon_stops(tmp_path: Path) -> None:
     """A daemon that shuts down under a command says so."""
     daemon = Daemon(tmp_path / "state")
-    program = p2pfs("--state", str(daemon.state), "slow")
+    program = toy_program("--state", str(daemon.state), "slow")
     await program.expect("slow: 25 %")
     await daemon.service.stopService()
     assert await program.end() == 1
@@ -157,7 +164,7 @@ async def test_daemon_stops(tmp_path: Path) -> None:
 @ensureDeferred
 async def test_broken_pipe(daemon: Daemon) -> None:
     """A reader that had enough, such as head, causes no complaint."""
-    command = f"'{sys.executable}' -m p2pfs.cli.main --state '{daemon.state}' flood | head -1"
+    command = f"'{sys.executable}' -m tests.cli.toy_main --state '{daemon.state}' flood | head -1"
     program = spawn("/bin/sh", "-c", command)
     assert await program.end() == 0
     assert (program.out, program.err) == ("line 0\n", "")
@@ -169,7 +176,7 @@ async def test_words_that_are_no_text(daemon: Daemon) -> None:
     program = spawn(
         "/bin/sh",
         "-c",
-        f"'{sys.executable}' -m p2pfs.cli.main --state '{daemon.state}' echo $(printf '\\377')",
+        f"'{sys.executable}' -m tests.cli.toy_main --state '{daemon.state}' echo $(printf '\\377')",
     )
     assert await program.end() == 2
     assert "UTF-8" in program.err

@@ -9,7 +9,7 @@ from pytest_twisted import ensureDeferred
 from p2pfs.cli.progress_display import LineDisplay
 from p2pfs.console.control.messages import ProgressMessage
 from tests.cli.program import run
-from tests.console.toy import Daemon, p2pfs
+from tests.console.toy import Daemon, toy_program
 
 
 @ensureDeferred
@@ -23,7 +23,7 @@ async def test_progress_lines(daemon: Daemon) -> None:
 @ensureDeferred
 async def test_progress_bar(daemon: Daemon) -> None:
     """On a terminal progress is a bar that has gone when the answer comes."""
-    program = p2pfs("--state", str(daemon.state), "slow", tty=True)
+    program = toy_program("--state", str(daemon.state), "slow", tty=True)
     await program.expect("25%")
     await program.expect("waiting")
     daemon.toy.hold.callback(None)

@@ -9,7 +9,7 @@ from pytest_twisted import ensureDeferred
 
 from p2pfs.cli.shell import Shell, candidates_among
 from tests.cli.prompt import prompt
-from tests.console.toy import Daemon, p2pfs
+from tests.console.toy import TOY_COMMANDS, Daemon, toy_program
 
 
 @ensureDeferred
@@ -74,7 +74,7 @@ def test_interrupt_at_prompt(
         raise events.pop()
 
     monkeypatch.setattr("builtins.input", read)
-    Shell(tmp_path, "peer").loop()
+    Shell(tmp_path, "peer", TOY_COMMANDS).loop()
     assert events == []
     assert capsys.readouterr().out == "\n"
 
@@ -105,6 +105,12 @@ async def test_exit(daemon: Daemon) -> None:
     """The daemon's command that shuts it down leaves the prompt as well."""
     program = await prompt(daemon)
     program.type("exit\n")
+    await program.expect("Shut it down? [y/N] ")
+    program.type("no\n")
+    await program.expect("'exit' was not done.")
+    program.type("exit\n")
+    await program.expect("Shut it down? [y/N] ")
+    program.type("y\n")
     await program.expect("Shutting down.")
     assert await program.end() == 0
 
@@ -112,7 +118,7 @@ async def test_exit(daemon: Daemon) -> None:
 @ensureDeferred
 async def test_no_daemon(tmp_path: Path) -> None:
     """Without a daemon there is a sentence instead of a prompt."""
-    program = p2pfs("--state", str(tmp_path), "console", tty=True)
+    program = toy_program("--state", str(tmp_path), "console", tty=True)
     await program.expect("No p2pfs peer answers")
     assert await program.end() == 1
 
@@ -120,7 +126,7 @@ async def test_no_daemon(tmp_path: Path) -> None:
 @ensureDeferred
 async def test_piped_script(daemon: Daemon) -> None:
     """A script may be piped in; no prompt or banner gets into its output."""
-    program = p2pfs("--state", str(daemon.state), "console")
+    program = toy_program("--state", str(daemon.state), "console")
     program.type("echo one\nfail\necho two\n")
     program.transport.closeStdin()
     assert await program.end() == 0

@@ -1,85 +1,53 @@
-"""Words become calls, or a sentence that says how they could."""
+"""Calls are run, and answered in what a terminal bears."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 
-from p2pfs.console.command import Answer, Command, CommandSet, Progress
+from p2pfs.commands import Definition, Definitions
+from p2pfs.console.command import Answer, CommandSet, Progress
 from p2pfs.errors import UsageProblem
 from tests.console.toy import Toy
-
-
-@pytest.fixture
-def commands() -> CommandSet:
-    """Some commands; ``copy`` takes a source, perhaps a target, and a flag."""
-    return Toy().commands
-
-
-def test_words_are_split_as_in_a_shell(commands: CommandSet) -> None:
-    """With quotes, and flags anywhere before a double dash, behind which all are arguments."""
-    call = commands.parse_line("copy --over-write 'two words' a")
-    assert (call.command.name, call.flags) == ("copy", {"over-write"})
-    assert call.arguments == {"source": "two words", "target": "a"}
-    call = commands.parse_line("copy a -- --over-write")
-    assert (call["target"], call.flags) == ("--over-write", frozenset())
-    assert commands.parse(["copy", "-"])["source"] == "-"
-
-
-def test_what_is_optional_may_be_left_out(commands: CommandSet) -> None:
-    """It is none then, and not the empty string."""
-    call = commands.parse_line("copy a")
-    assert call.get("target") is None
-    assert commands.parse_line("copy a ''").get("target") == ""
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("", "'help' lists them"),
-        ("nonsense", "no command 'nonsense'"),
-        ("copy", "usage: copy <source> [target] [--over-write]"),
-        ("copy a b c", "usage: copy"),
-        ("copy a --what", "has no option --what; usage: copy"),
-        ("copy --over-write=1 a", "has no option"),
-        ("copy 'a", "check its quotes"),
-    ],
-)
-def test_what_cannot_be_a_call_is_said_with_the_usage(
-    commands: CommandSet, line: str, words: str
-) -> None:
-    """Before anything is begun."""
-    with pytest.raises(UsageProblem) as caught:
-        commands.parse_line(line)
-    assert words in str(caught.value)
 
 
 def run(commands: CommandSet, line: str) -> Answer:
     """The answer of a command that waits for nothing."""
     answers: list[Answer] = []
-    commands.run(commands.parse_line(line), lambda _: None).addCallback(answers.append)
+    call = commands.definitions.parse_line(line)
+    commands.run(call, lambda _: None).addCallback(answers.append)
     return answers[0]
 
 
-def test_help_says_what_there_is(commands: CommandSet) -> None:
-    """All commands, itself among them, sorted; of one of them, each argument and flag."""
+def test_help_is_a_command_of_each_daemon() -> None:
+    """It answers as the definitions do, for people and for scripts."""
+    commands = Toy().commands
     everything = run(commands, "help")
-    assert sorted(everything.data) == commands.names
-    assert "help" in commands.names
-    assert [line.split()[0] for line in everything.lines] == commands.names
+    assert sorted(everything.data) == commands.definitions.names
+    assert list(everything.lines) == commands.definitions.help_lines()
     one = run(commands, "help copy")
-    assert one.data == {"usage": commands["copy"].usage, "help": "Name two files."}
-    assert [line.split()[0] for line in one.lines[-3:]] == ["source", "target", "--over-write"]
-    with pytest.raises(UsageProblem):
-        commands.bind(commands["help"], ["a", "b"])
+    assert one.data == commands.definitions.help_data("copy")
+    assert list(one.lines) == commands.definitions.help_lines("copy")
+    failed: list[Any] = []
+    call = commands.definitions.parse_line("help nonsense")
+    commands.run(call, lambda _: None).addErrback(lambda failure: failed.append(failure.type))
+    assert failed == [UsageProblem]
+
+
+def test_every_command_has_its_work_and_no_other() -> None:
+    """What is defined and not done, or the reverse, is seen before anybody types it."""
+    with pytest.raises(AssertionError):
+        CommandSet(Definitions([Definition("plain", "Do it.")]), {})
+    with pytest.raises(AssertionError):
+        CommandSet(Definitions([]), {"plain": Toy().fail})
 
 
 def test_a_call_that_is_cancelled_stops_its_work() -> None:
     """The work is told where it waits."""
     toy = Toy()
-    running = toy.commands.run(toy.commands.parse_line("slow"), lambda _: None)
+    running = toy.commands.run(toy.commands.definitions.parse_line("slow"), lambda _: None)
     assert toy.cancelled.count == 0
     failed: list[Any] = []
     running.addErrback(lambda failure: failed.append(failure.type))
@@ -95,13 +63,3 @@ def test_what_others_chose_cannot_upset_a_terminal() -> None:
     assert all(line.isprintable() for line in answer.lines)
     progress = Progress("\x1b]0;x\x07", 1, 2, "\r")
     assert (progress.label + progress.note).isprintable()
-
-
-def test_each_command_says_how_it_is_used() -> None:
-    """What must be given in angle brackets, what may be in square ones."""
-
-    async def work(*_: Any) -> Answer:
-        return await Deferred[Answer]()
-
-    assert Command("plain", "Do it.", work).usage == "plain"
-    assert Command("plain", "Do it.", work).help_lines() == ["usage: plain", "", "Do it."]

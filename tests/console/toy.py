@@ -13,7 +13,8 @@ from twisted.internet.error import ProcessDone
 from twisted.internet.protocol import ProcessProtocol, connectionDone
 from twisted.python.failure import Failure
 
-from p2pfs.console.command import Answer, Call, Command, CommandSet, Flag, Parameter, Progress
+from p2pfs.commands import Call, Definition, Definitions, Kind, Option, Parameter
+from p2pfs.console.command import Answer, CommandSet, Progress
 from p2pfs.console.control.service import ControlService
 from p2pfs.errors import NotFound
 from p2pfs.waiters import Waiters
@@ -42,6 +43,46 @@ class Event:
         return self._waiting.wait().addTimeout(TIMEOUT, reactor)
 
 
+TOY_COMMANDS = Definitions(
+    [
+        Definition(
+            "echo",
+            "Say it.",
+            [Parameter("text", "what to say")],
+            [Option("loud", "in capitals")],
+        ),
+        Definition(
+            "copy",
+            "Name two files.",
+            [
+                Parameter("source", "a name"),
+                Parameter("target", "a path", Kind.PATH, optional=True),
+            ],
+            [Option("over-write", "whatever")],
+        ),
+        Definition("fail", "Fail on purpose."),
+        Definition("crash", "Fail by accident."),
+        Definition("odd", "Answer what JSON cannot hold."),
+        Definition("slow", "Wait until cancelled or released."),
+        Definition(
+            "begin",
+            "Wait as well, for what goes on without.",
+            [Parameter("name", "what begins", repeated=True)],
+            background=True,
+        ),
+        Definition("cancel", "End it.", [Parameter("name", "what ends", repeated=True)]),
+        Definition("progress", "Report a thousand times."),
+        Definition("flood", "Answer more than a pipe holds."),
+        Definition(
+            "exit",
+            "Pretend to shut down.",
+            options=[Option("yes", "do not ask")],
+            question="Shut it down?",
+        ),
+    ]
+)
+
+
 class Toy:
     """The commands, and what happened to them."""
 
@@ -50,33 +91,26 @@ class Toy:
         self.started = Event()
         self.cancelled = Event()
         self.hold: Deferred[None] | None = None
-        text = Parameter("text", "what to say")
         self.commands = CommandSet(
-            [
-                Command("echo", "Say it.", self.echo, [text], [Flag("loud", "in capitals")]),
-                Command(
-                    "copy",
-                    "Name two files.",
-                    self.copy,
-                    [
-                        Parameter("source", "a name"),
-                        Parameter("target", "a path", optional=True, is_path=True),
-                    ],
-                    [Flag("over-write", "whatever")],
-                ),
-                Command("fail", "Fail on purpose.", self.fail),
-                Command("crash", "Fail by accident.", self.crash),
-                Command("odd", "Answer what JSON cannot hold.", self.odd),
-                Command("slow", "Wait until cancelled or released.", self.slow),
-                Command("progress", "Report a thousand times.", self.progress),
-                Command("flood", "Answer more than a pipe holds.", self.flood),
-                Command("exit", "Pretend to shut down.", self.exit),
-            ]
+            TOY_COMMANDS,
+            {
+                "echo": self.echo,
+                "copy": self.copy,
+                "fail": self.fail,
+                "crash": self.crash,
+                "odd": self.odd,
+                "slow": self.slow,
+                "begin": self.slow,
+                "cancel": self.cancel,
+                "progress": self.progress,
+                "flood": self.flood,
+                "exit": self.exit,
+            },
         )
 
     async def echo(self, call: Call, report: Any) -> Answer:
         self.calls.append(call)
-        text = call["text"].upper() if "loud" in call.flags else call["text"]
+        text = call["text"].upper() if "loud" in call.options else call["text"]
         return Answer({"text": text}, [text])
 
     async def copy(self, call: Call, report: Any) -> Answer:
@@ -98,6 +132,10 @@ class Toy:
         self.started.happen()
         await self.hold
         return Answer("released", ["released"])
+
+    async def cancel(self, call: Call, report: Any) -> Answer:
+        self.calls.append(call)
+        return Answer(None, [f"{' and '.join(call.repeated)} ended."])
 
     async def progress(self, call: Call, report: Any) -> Answer:
         for step in range(1001):
@@ -212,3 +250,8 @@ def spawn(*arguments: str, tty: bool = False, cwd: Path | None = None, **environ
 def p2pfs(*arguments: str, **options: Any) -> Program:
     """Start the ``p2pfs`` program."""
     return spawn(sys.executable, "-m", "p2pfs.cli.main", *arguments, **options)
+
+
+def toy_program(*arguments: str, **options: Any) -> Program:
+    """Start the program as it would be for a daemon with toy commands."""
+    return spawn(sys.executable, "-m", "tests.cli.toy_main", *arguments, **options)

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol
 
+from p2pfs.commands import Definitions
 from p2pfs.console.command import CommandSet
 from p2pfs.daemon import Daemon, DaemonOptions, Descriptors, run_under_twistd
 from p2pfs.daemon.service import now
@@ -31,7 +32,7 @@ class Plain(Daemon):
         """Claim the directory, bind a port, offer a console."""
         super().open()
         self.listen("tcp:7000", Factory.forProtocol(Protocol))
-        self.offer_consoles(CommandSet([]), {}, None, None, ROOM)
+        self.offer_consoles(CommandSet(Definitions([]), {}), {}, None, None, ROOM)
 
     def end(self) -> None:
         """Note that it ends, or fail to."""
@@ -104,7 +105,7 @@ def test_ssh_needs_somebody_who_may_log_in(network: Network, host: Host) -> None
     daemon = Daemon(host.reactor, host.directory / "state")
     daemon.open()
     with pytest.raises(StartupProblem, match="--authorized-keys"):
-        daemon.offer_consoles(CommandSet([]), {}, "tcp:6822", None, ROOM)
+        daemon.offer_consoles(CommandSet(Definitions([]), {}), {}, "tcp:6822", None, ROOM)
     assert 6822 not in host.reactor.ports
     network.result_of(daemon.stopService(), 1)
 

@@ -295,7 +295,7 @@ async def outcome(peer: Any, *words: str) -> str:
     """What a command comes to, in words."""
     commands = peer_commands(peer.peer)
     try:
-        answer = await commands.run(commands.parse(words), lambda progress: None)
+        answer = await commands.run(commands.definitions.parse(words), lambda progress: None)
     except P2pfsError as error:
         return str(error)
     return "\n".join(answer.lines)

@@ -73,7 +73,7 @@ class Crowd:
 
     def ask(self, commands: CommandSet, line: str) -> Answer:
         """The answer to a command."""
-        running = commands.run(commands.parse_line(line), lambda progress: None)
+        running = commands.run(commands.definitions.parse_line(line), lambda progress: None)
         answer: Answer = self.network.result_of(running, 60)
         return answer
 

@@ -145,4 +145,4 @@ async def run(peer: PeerService, line: str) -> Any:
     from p2pfs.peer.commands import peer_commands
 
     commands = peer_commands(peer.peer)
-    return (await commands.run(commands.parse_line(line), lambda progress: None)).data
+    return (await commands.run(commands.definitions.parse_line(line), lambda progress: None)).data

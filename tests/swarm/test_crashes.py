@@ -111,7 +111,7 @@ async def test_connect_goes_to_another_tracker_at_once(swarm: Swarm) -> None:
 async def test_a_peer_without_a_tracker_says_so(swarm: Swarm) -> None:
     """`--tracker none` waits for `connect`."""
     peer = swarm.start_peer("p", tracker="none")
-    with pytest.raises(TrackerUnavailable, match="'connect <trackerip> <trackerport>'"):
+    with pytest.raises(TrackerUnavailable, match="'connect HOST PORT'"):
         await run(peer, "list_file")
     await run(peer, f"connect 127.0.0.1 {swarm.port}")
     assert await run(peer, "list_file") == []
@@ -126,7 +126,9 @@ async def test_the_consoles_start_opens_a_tracker(swarm: Swarm) -> None:
     tracker = swarm.start_tracker(listen=["none"])
     commands = tracker_commands(tracker.tracker, tracker.listen_also)
     for number in range(2):
-        answer = await commands.run(commands.parse_line("start 127.0.0.1 0"), lambda _: None)
+        answer = await commands.run(
+            commands.definitions.parse_line("start 127.0.0.1 0"), lambda _: None
+        )
         swarm.port = int(answer.data["listening"].rpartition(":")[2])
         await swarm.peer(f"p{number}")
     assert len(tracker.tracker.factory.joined) == 2

@@ -27,7 +27,7 @@ async def test_a_long_list_comes_in_parts(swarm: Swarm, monkeypatch: pytest.Monk
         listed += [file["name"] for file in files]
     assert listed == names
     commands = peer_commands(peer.peer)
-    call = commands.parse_line("list_file b/")
+    call = commands.definitions.parse_line("list_file b/")
     answer = await commands.run(call, lambda progress: None)
     assert [line.split()[0] for line in answer.lines[1:6]] == ["b/0", "b/1", "b/2", "b/3", "b/4"]
     rest = await run(peer, answer.lines[-1].rpartition("go on with: ")[2])

@@ -25,7 +25,7 @@ def test_who_is_connected_is_here_since_a_time_of_day(network: Network) -> None:
     swarm.start_peer(network.add_host("late"), host)
     network.run(100)
     commands = tracker_commands(tracker.tracker, tracker.listen_also)
-    asked = commands.run(commands.parse_line("list_peers"), lambda _: None)
+    asked = commands.run(commands.definitions.parse_line("list_peers"), lambda _: None)
     answer = network.result_of(asked, 1)
     began = EPOCH_NS / SECOND_NS
     seconds = [round(peer["since"] - began) for peer in answer.data]
@@ -42,7 +42,7 @@ def ask(tracker: MemoryTracker, line: str) -> Answer:
 
     commands = tracker_commands(Service(), pytest.fail)  # type: ignore[arg-type]  # all they need
     answers: list[Answer] = []
-    commands.run(commands.parse_line(line), lambda _: None).addCallback(answers.append)
+    commands.run(commands.definitions.parse_line(line), lambda _: None).addCallback(answers.append)
     return answers[0]
 
 

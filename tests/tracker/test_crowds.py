@@ -49,7 +49,7 @@ async def answer(tracker: MemoryTracker) -> Any:
         reactor, directory, factory = tracker.clock, tracker.directory, tracker.factory
 
     commands = tracker_commands(Service(), pytest.fail)  # type: ignore[arg-type]  # all that it needs
-    return await commands.run(commands.parse_line("list_files"), lambda progress: None)
+    return await commands.run(commands.definitions.parse_line("list_files"), lambda progress: None)
 
 
 def listed(tracker: MemoryTracker) -> tuple[dict[str, Any] | None, str]:

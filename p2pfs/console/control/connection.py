@@ -21,12 +21,12 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from p2pfs.console.command import Answer, Command, CommandSet, Progress
+from p2pfs.commands import Caller
+from p2pfs.console.command import Answer, CommandSet, Progress
+from p2pfs.console.control.callers import caller_behind
 from p2pfs.console.control.messages import (
     MAX_REQUEST_BYTES,
     AnswerMessage,
-    DescriptionMessage,
-    ParameterMessage,
     ProgressMessage,
     Request,
     Response,
@@ -140,12 +140,7 @@ class ControlConnection(LineReceiver):
                 self._send_problem(MalformedMessage(f"The request is not understood: {error}."))
                 continue
             self._busy = True
-            if request.words is not None:
-                self._run(request.words)
-            elif request.describe is not None:
-                self._work(request.describe, self._describe, request.describe)
-            else:
-                self._work("complete", self._complete, request.complete or "")
+            self._run(request.words)
 
     def _run(self, words: list[str]) -> None:
         gate = _Gate()
@@ -161,7 +156,8 @@ class ControlConnection(LineReceiver):
         report = ThrottledReport(self._reactor, PROGRESS_INTERVAL, show)
 
         def start() -> Deferred[Answer]:
-            return self._commands.run(self._commands.parse(words), report)
+            call = self._commands.definitions.parse(words, self._caller())
+            return self._commands.run(call, report)
 
         def over(result: Answer | Failure) -> Answer | Failure:
             report.finish(show_last=True)
@@ -175,19 +171,8 @@ class ControlConnection(LineReceiver):
         answer: Deferred[Answer] = maybeDeferred(start).addBoth(over)
         self._answer_with(answer.addCallback(respond), words[0] if words else "")
 
-    def _describe(self, name: str) -> Response:
-        command: Command = self._commands[name]
-        parameters = [ParameterMessage(p.name, p.is_path) for p in command.parameters]
-        flags = [flag.name for flag in command.flags]
-        return Response(
-            description=DescriptionMessage(command.name, command.usage, parameters, flags)
-        )
-
-    def _complete(self, prefix: str) -> Response:
-        return Response(names=[name for name in self._commands.names if name.startswith(prefix)])
-
-    def _work(self, name: str, function: Callable[[str], Response], argument: str) -> None:
-        self._answer_with(maybeDeferred(function, argument), name)
+    def _caller(self) -> Caller:
+        return caller_behind(self.transport)
 
     def _answer_with(self, response: Deferred[Response], name: str) -> None:
         """Send what ``response`` comes to, then see to the next request."""

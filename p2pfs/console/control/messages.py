@@ -21,22 +21,10 @@ MAX_REQUEST_BYTES = 64 * 1024
 MAX_SOCKET_PATH_BYTES = 107
 
 
-class Request(msgspec.Struct, omit_defaults=True):
-    """What a client asks for; exactly one of the fields is set.
+class Request(msgspec.Struct):
+    """What a client asks for: a command, given by its words."""
 
-    ``words`` runs a command, ``complete`` asks for the command names that
-    begin so, ``describe`` asks what arguments a command takes.
-    """
-
-    words: list[str] | None = None
-    complete: str | None = None
-    describe: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse a request that asks for nothing or for several things at once."""
-        asked = (self.words, self.complete, self.describe)
-        if sum(field is not None for field in asked) != 1:
-            raise ValueError("a request has one of 'words', 'complete' and 'describe'")
+    words: list[str]
 
 
 class ProgressMessage(msgspec.Struct):
@@ -55,29 +43,11 @@ class AnswerMessage(msgspec.Struct):
     lines: Sequence[str] = ()
 
 
-class ParameterMessage(msgspec.Struct):
-    """A positional argument; the client makes those with ``is_path`` absolute."""
-
-    name: str
-    is_path: bool = False
-
-
-class DescriptionMessage(msgspec.Struct):
-    """What a command takes: its synopsis, positional arguments and the names of its flags."""
-
-    name: str
-    usage: str
-    parameters: list[ParameterMessage]
-    flags: list[str]
-
-
 class Response(msgspec.Struct, omit_defaults=True):
     """A line from the daemon; ``kind`` goes with ``error`` and names its class."""
 
     progress: ProgressMessage | None = None
     answer: AnswerMessage | None = None
-    names: list[str] | None = None
-    description: DescriptionMessage | None = None
     error: str | None = None
     kind: str | None = None
 

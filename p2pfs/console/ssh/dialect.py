@@ -10,13 +10,14 @@ import codeop
 import os
 import re
 import rlcompleter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from p2pfs.console.command import Answer, Call, Command, CommandSet
+from p2pfs.commands import Call, Definition, Definitions, bind
+from p2pfs.console.command import Answer
 from p2pfs.errors import UsageProblem
 
 Start = Callable[[Callable[[], Call]], "Deferred[Answer]"]
@@ -30,12 +31,11 @@ _NAME_AT_END = re.compile(r"[A-Za-z_][\w.]*$")
 class CommandFunction:
     """A command as Python calls it: ``download("x.iso", "/srv", overwrite=True)``.
 
-    Arguments go by position or by name, flags by name, with "_" for "-".
+    Arguments go by position or by name, options by name, with "_" for "-".
     """
 
-    def __init__(self, commands: CommandSet, command: Command, start: Start) -> None:
+    def __init__(self, command: Definition, start: Start) -> None:
         """``start`` runs what it is given; the call is made there, so that its errors are shown."""
-        self._commands = commands
         self._command = command
         self._start = start
         self.__doc__ = "\n".join(command.help_lines())
@@ -47,33 +47,38 @@ class CommandFunction:
     def __repr__(self) -> str:
         return f"<command {self._command.usage}>"
 
-    def _bind(self, values: Iterable[object], keywords: Mapping[str, object]) -> Call:
+    def _bind(self, values: Sequence[object], keywords: Mapping[str, object]) -> Call:
         command = self._command
-        flags = {_identifier(flag.name): flag.name for flag in command.flags}
-        parameters = [parameter.name for parameter in command.parameters]
-        texts = [_text(value) for value in values]
-        chosen = [flags[name] for name, value in keywords.items() if name in flags and value]
-        named = {name: _text(v) for name, v in keywords.items() if name not in flags}
+        options = {_identifier(option.name): option for option in command.options}
+        texts = [text for value in values for text in _texts(value)]
+        chosen = {
+            option.name: _text(value) if option.value else ""
+            for name, value in keywords.items()
+            if (option := options.get(name)) is not None and value not in (None, False)
+        }
+        named = {name: _texts(v) for name, v in keywords.items() if name not in options}
         # Those given by name follow on those given by position.
-        for name in parameters[len(texts) :]:
-            if name not in named:
+        for parameter in command.parameters[len(values) :]:
+            if parameter.name not in named:
                 break
-            texts.append(named.pop(name))
+            texts += named.pop(parameter.name)
         if named:
             raise UsageProblem(
                 f"'{command.name}' cannot take {', '.join(named)} here; usage: {command.usage}"
             )
-        return self._commands.bind(command, texts, chosen)
+        return bind(command, texts, chosen)
 
 
-def command_functions(commands: CommandSet, start: Start) -> dict[str, Any]:
+def command_functions(commands: Definitions, start: Start) -> dict[str, Any]:
     """A `CommandFunction` for every command, under its name as a Python identifier."""
     return {
-        _identifier(command.name): CommandFunction(commands, command, start) for command in commands
+        _identifier(name): CommandFunction(command, start)
+        for command in commands
+        for name in (command.name, *command.aliases)
     }
 
 
-def is_command_line(line: str, commands: CommandSet, namespace: Mapping[str, object]) -> bool:
+def is_command_line(line: str, commands: Definitions, namespace: Mapping[str, object]) -> bool:
     """Whether a line is one for the console (``publish /data/x.iso``) rather than Python.
 
     It is if its first word is a command and what follows does not make it an
@@ -81,7 +86,7 @@ def is_command_line(line: str, commands: CommandSet, namespace: Mapping[str, obj
     something else in ``namespace`` is Python.
     """
     match = _FIRST_WORD.match(line)
-    if match is None or match[1] not in commands.names:
+    if match is None or match[1] not in commands:
         return False
     if not match[2]:
         bound = namespace.get(_identifier(match[1]))
@@ -96,7 +101,7 @@ def is_command_line(line: str, commands: CommandSet, namespace: Mapping[str, obj
 
 
 def completions(
-    before: str, commands: CommandSet, namespace: Mapping[str, object]
+    before: str, commands: Definitions, namespace: Mapping[str, object]
 ) -> tuple[str, list[str]]:
     """The piece of a line before the cursor that can be completed, and what it may become."""
     first = before.lstrip()
@@ -127,6 +132,11 @@ def common_prefix(names: Sequence[str]) -> str:
 
 def _identifier(name: str) -> str:
     return name.replace("-", "_")
+
+
+def _texts(value: object) -> list[str]:
+    """Of a list each item is an argument, as for ``download(["a", "b"], "/srv/")``."""
+    return [_text(item) for item in value] if isinstance(value, list | tuple) else [_text(value)]
 
 
 def _text(value: object) -> str:

@@ -14,7 +14,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs.console.command import Answer, Call, CommandSet, Progress
+from p2pfs.commands import Call
+from p2pfs.console.command import Answer, CommandSet, Progress
 from p2pfs.console.problems import problem_of
 from p2pfs.console.rendering import progress_text
 from p2pfs.console.ssh.dialect import (
@@ -77,7 +78,7 @@ class CommandManhole(ColoredManhole):
         leave: Callable[[], None],
     ) -> None:
         """``namespace`` is what Python sees besides the commands; ``leave`` ends the session."""
-        functions = command_functions(commands, self._start)
+        functions = command_functions(commands.definitions, self._start)
         own = {**namespace, "quit": self.leave, **functions}
         super().__init__(own)  # type: ignore[no-untyped-call]
         self._commands = commands
@@ -186,10 +187,12 @@ class CommandManhole(ColoredManhole):
             fresh = not self.interpreter.buffer
             if fresh and text.strip() == "quit":
                 self.leave()
-            elif fresh and is_command_line(text, self._commands, self.interpreter.locals):
+            elif fresh and is_command_line(
+                text, self._commands.definitions, self.interpreter.locals
+            ):
                 words = text.split(maxsplit=1)
                 self._show_when_known(
-                    self._start(lambda: self._commands.parse_line(text)), words[0]
+                    self._start(lambda: self._commands.definitions.parse_line(text)), words[0]
                 )
                 self._called.clear()
             else:
@@ -265,9 +268,9 @@ class CommandManhole(ColoredManhole):
         if not before.strip():
             super().handle_TAB()  # type: ignore[no-untyped-call]
             return
-        word, found = completions(before, self._commands, self.interpreter.locals)
+        word, found = completions(before, self._commands.definitions, self.interpreter.locals)
         addition = common_prefix(found)[len(word) :]
-        if len(found) == 1 and found[0] in self._commands.names:
+        if len(found) == 1 and found[0] in self._commands.definitions.names:
             addition += " "
         for character in addition:
             self.characterReceived(character.encode(), False)

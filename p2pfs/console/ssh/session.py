@@ -146,7 +146,7 @@ class ConsoleSession:
             line = command.decode("utf-8")
         except UnicodeDecodeError:
             raise UsageProblem("The command is not UTF-8 text.") from None
-        return self._commands.run(self._commands.parse_line(line), report)
+        return self._commands.run(self._commands.definitions.parse_line(line), report)
 
     def windowChanged(self, newWindowSize: Sequence[int]) -> None:
         """The client's terminal has another size."""

@@ -201,13 +201,11 @@ class Announcer:
         """The connection to the tracker; raises `TrackerUnavailable` when there is none."""
         link = self._link
         if link is None:
-            raise TrackerUnavailable(
-                "This peer has no tracker; join one with 'connect <trackerip> <trackerport>'."
-            )
+            raise TrackerUnavailable("This peer has no tracker; join one with 'connect HOST PORT'.")
         if link.client is None:
             raise TrackerUnavailable(
                 f"No tracker is reachable at {link.tracker}; it is tried again by itself, "
-                "'connect <trackerip> <trackerport>' tries at once."
+                "'connect HOST PORT' tries at once."
             )
         return link.client
 

@@ -9,19 +9,11 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
-from p2pfs.console.command import (
-    Answer,
-    Call,
-    Command,
-    CommandSet,
-    Flag,
-    Parameter,
-    Progress,
-    ReportProgress,
-)
-from p2pfs.console.exit_command import exit_command
+from p2pfs.commands import PEER_COMMANDS, Call
+from p2pfs.console.command import Answer, CommandSet, Progress, ReportProgress
 from p2pfs.console.listed_files import ListedFiles
 from p2pfs.console.rendering import size_text
+from p2pfs.console.shut_down import shut_down
 from p2pfs.errors import UsageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
@@ -41,75 +33,20 @@ _T = TypeVar("_T")
 def peer_commands(peer: Peer) -> CommandSet:
     """The commands of one peer."""
     console = _PeerConsole(peer)
-    remote = Parameter("remote_file", "the file's name on the network")
     return CommandSet(
-        [
-            Command(
-                "connect",
-                "Join the tracker at an address, leaving the present one.",
-                console.connect,
-                [
-                    Parameter("trackerip", "IP address or host name of the tracker"),
-                    Parameter("trackerport", "its TCP port"),
-                ],
-            ),
-            Command(
-                "publish",
-                "Share a file, or every regular file in a directory.",
-                console.publish,
-                [
-                    Parameter("localfile", "file or directory to share", is_path=True),
-                    Parameter("name", "its name on the network", optional=True),
-                ],
-            ),
-            Command(
-                "unpublish",
-                "Share a file no more; an unfinished download is discarded.",
-                console.unpublish,
-                [Parameter("name", "the file's name on the network")],
-            ),
-            Command(
-                "list_file",
-                "Show what the network offers, or what begins with a prefix.",
-                console.list_file,
-                [
-                    Parameter("prefix", "how the names begin", optional=True),
-                    Parameter("after", "the name to go on behind", optional=True),
-                ],
-            ),
-            Command(
-                "download",
-                "Fetch a file; with a name ending in '/', everything below it.",
-                console.download,
-                [
-                    remote,
-                    Parameter("local_path", "where to put it: a path or directory", is_path=True),
-                ],
-                [Flag("overwrite", "replace what exists there")],
-            ),
-            Command(
-                "status",
-                "Show tracker, shares, transfers under way, and how well they go for their crowd.",
-                console.status,
-            ),
-            Command(
-                "why",
-                "Say what a download waits for, or why it failed: chunks, holders, errors.",
-                console.why,
-                [remote],
-            ),
-            Command(
-                "limit",
-                "Limit the bytes a second of all uploads or downloads together, from now on.",
-                console.limit,
-                [
-                    Parameter("direction", "upload or download"),
-                    Parameter("rate", "e.g. 500K, 10M or none", optional=True),
-                ],
-            ),
-            Command("cancel", "Stop a download; what came is kept.", console.cancel, [remote]),
-            exit_command(peer.reactor, "peer"),
-        ]
+        PEER_COMMANDS,
+        {
+            "connect": console.connect,
+            "publish": console.publish,
+            "unpublish": console.unpublish,
+            "list_files": console.list_files,
+            "download": console.download,
+            "status": console.status,
+            "why": console.why,
+            "limit": console.limit,
+            "cancel": console.cancel,
+            **shut_down(peer.reactor, "peer"),
+        },
     )
 
 
@@ -118,7 +55,7 @@ class _PeerConsole:
         self._peer = peer
 
     async def connect(self, call: Call, report: ReportProgress) -> Answer:
-        endpoint = tcp_endpoint_string(call["trackerip"], call["trackerport"], for_server=False)
+        endpoint = tcp_endpoint_string(call["host"], call["port"], for_server=False)
         announcer = self._peer.announcer
         await announcer.switch(endpoint)
         data = {"tracker": announcer.tracker, "address": announcer.address}
@@ -127,7 +64,7 @@ class _PeerConsole:
     async def publish(self, call: Call, report: ReportProgress) -> Answer:
         self._peer.announcer.hurry()
         await self._peer.share_watcher.restored()
-        path = _local_path(call["localfile"])
+        path = _local_path(call["path"])
         publication, published = self._peer.publisher.publish(path, call.get("name"))
         files = await self._watched(
             published,
@@ -153,7 +90,7 @@ class _PeerConsole:
         await self._peer.publisher.unpublish(call["name"])
         return Answer({"unpublished": call["name"]}, [f"'{call['name']}' is shared no more."])
 
-    async def list_file(self, call: Call, report: ReportProgress) -> Answer:
+    async def list_files(self, call: Call, report: ReportProgress) -> Answer:
         await self._peer.share_watcher.restored()
         await self._peer.announcer.needed()
         prefix, library = call.get("prefix") or "", self._peer.library
@@ -172,8 +109,8 @@ class _PeerConsole:
         return shown.answer(prefix)
 
     async def download(self, call: Call, report: ReportProgress) -> Answer:
-        remote, target = call["remote_file"], _local_path(call["local_path"])
-        overwrite = "overwrite" in call.flags
+        remote, target = call["name"], _local_path(call["path"])
+        overwrite = "overwrite" in call.options
         if remote.endswith("/"):
             check_filename(remote[:-1])
             await self._peer.announcer.needed()
@@ -181,7 +118,7 @@ class _PeerConsole:
         check_filename(remote)
         await self._peer.announcer.needed()
         into = await in_thread(self._peer.reactor, target.is_dir)
-        if into or call["local_path"].endswith("/"):
+        if into or call["path"].endswith("/"):
             target = target / PurePosixPath(remote).name
         job, fetched = self._peer.downloads.start(remote, target, overwrite)
         result = await self._watched(
@@ -225,24 +162,22 @@ class _PeerConsole:
         return status(self._peer)
 
     async def why(self, call: Call, report: ReportProgress) -> Answer:
-        check_filename(call["remote_file"])
-        return why(self._peer, call["remote_file"])
+        check_filename(call["name"])
+        return why(self._peer, call["name"])
 
     async def limit(self, call: Call, report: ReportProgress) -> Answer:
         direction, rate = call["direction"], call.get("rate")
-        limit = self._peer.limits.get(direction)
-        if limit is None:
-            raise UsageProblem(f"'{direction}' is no direction; write upload or download.")
+        limit = self._peer.limits[direction]
         if rate is not None:
             limit.rate = parse_rate(rate)
         shown = "not limited" if limit.rate is None else f"limited to {size_text(limit.rate)}/s"
         return Answer({direction: limit.rate}, [f"The {direction} rate is {shown}."])
 
     async def cancel(self, call: Call, report: ReportProgress) -> Answer:
-        self._peer.downloads.cancel(call["remote_file"])
+        self._peer.downloads.cancel(call["name"])
         return Answer(
-            {"cancelled": call["remote_file"]},
-            [f"The download of '{call['remote_file']}' is cancelled; what came is kept."],
+            {"cancelled": call["name"]},
+            [f"The download of '{call['name']}' is cancelled; what came is kept."],
         )
 
     async def _watched(self, work: Deferred[_T], look: Callable[[], None]) -> _T:

@@ -67,23 +67,7 @@ async def test_internal_error(
     await client.hang_up()
 
 
-@ensureDeferred
-async def test_describe_and_complete(daemon: Daemon) -> None:
-    """A client learns the names and which arguments are local paths."""
-    client = await connected(daemon)
-    names = (await client.ask({"complete": ""}))["names"]
-    assert {"echo", "help", "slow"} <= set(names)
-    assert (await client.ask({"complete": "ec"})) == {"names": ["echo"]}
-    description = (await client.ask({"describe": "copy"}))["description"]
-    assert [p["is_path"] for p in description["parameters"]] == [False, True]
-    assert description["flags"] == ["over-write"]
-    assert (await client.ask({"describe": "nonsense"}))["kind"] == "UsageProblem"
-    await client.hang_up()
-
-
-@pytest.mark.parametrize(
-    "line", [b"{", b"[]", b"{}", b'{"words": 3}', b'{"words": [], "complete": ""}', b"\xff", b""]
-)
+@pytest.mark.parametrize("line", [b"{", b"[]", b"{}", b'{"words": 3}', b"\xff", b""])
 @ensureDeferred
 async def test_malformed(daemon: Daemon, line: bytes) -> None:
     """Nonsense is answered with an error, and the connection stays of use."""

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
-from p2pfs.console.command import Answer, Call
+from p2pfs.commands import Call
+from p2pfs.console.command import Answer
 from p2pfs.console.ssh.dialect import (
     command_functions,
     common_prefix,
@@ -16,7 +17,7 @@ from p2pfs.console.ssh.dialect import (
     is_command_line,
 )
 from p2pfs.errors import UsageProblem
-from tests.console.toy import Toy
+from tests.console.toy import TOY_COMMANDS
 
 
 @pytest.mark.parametrize(
@@ -49,12 +50,12 @@ from tests.console.toy import Toy
 )
 def test_language(line: str, is_command: bool) -> None:
     """A line is taken for what its writer meant."""
-    assert is_command_line(line, Toy().commands, {}) is is_command
+    assert is_command_line(line, TOY_COMMANDS, {}) is is_command
 
 
 def test_rebound_name() -> None:
     """A command's name that the user gave another value is Python's when it stands alone."""
-    commands = Toy().commands
+    commands = TOY_COMMANDS
     assert not is_command_line("echo", commands, {"echo": 3})
     assert is_command_line("echo x", commands, {"echo": 3})
 
@@ -67,16 +68,16 @@ def test_python_calls() -> None:
         calls.append(make())
         return succeed(Answer())
 
-    functions = command_functions(Toy().commands, start)
+    functions = command_functions(TOY_COMMANDS, start)
     functions["copy"]("a", PurePosixPath("/b"), over_write=True)
     functions["copy"](source="a", target="/b", over_write=False)
     functions["copy"]("a", target="/b")
     functions["echo"](5)
     assert [dict(call.arguments) for call in calls[:3]] == [{"source": "a", "target": "/b"}] * 3
-    assert [call.flags for call in calls[:3]] == [{"over-write"}, set(), set()]
+    assert [dict(call.options) for call in calls[:3]] == [{"over-write": ""}, {}, {}]
     assert calls[3]["text"] == "5"
     assert "usage: copy" in functions["copy"].__doc__
-    assert "copy <source>" in repr(functions["copy"])
+    assert "copy SOURCE" in repr(functions["copy"])
     for values, keywords in (
         ((), {}),
         ((1, 2, 3), {}),
@@ -90,7 +91,7 @@ def test_python_calls() -> None:
 
 def test_completions() -> None:
     """Commands complete at the start and behind help, Python names everywhere."""
-    commands = Toy().commands
+    commands = TOY_COMMANDS
     namespace = {"service": "text", "__secret__": 1}
     assert completions("e", commands, namespace) == ("e", ["echo", "exit"])
     assert completions("help ec", commands, namespace) == ("ec", ["echo"])

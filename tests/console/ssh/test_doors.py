@@ -10,6 +10,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
+from p2pfs.commands import Definitions
 from p2pfs.console.command import CommandSet
 from p2pfs.console.ssh.doors import Doorkeeper, Doors
 from p2pfs.console.ssh.factory import ConsoleSSHFactory, ssh_factory
@@ -23,7 +24,7 @@ class Door:
     def __init__(self, directory: Path, doors: Doors) -> None:
         self.clock = Clock()
         self.factory: ConsoleSSHFactory = ssh_factory(
-            directory, keys_file(directory), CommandSet([]), {}, self.clock, doors
+            directory, keys_file(directory), CommandSet(Definitions([]), {}), {}, self.clock, doors
         )
         self.factory.doStart()
 

@@ -84,12 +84,12 @@ def test_error_sentence(session: Session, line: str) -> None:
 def test_usage_problem(session: Session, line: str) -> None:
     """A wrong call is a sentence with the usage, both ways."""
     (sentence, _) = session.run(line)
-    assert "usage: copy <source>" in sentence
+    assert "usage: copy SOURCE" in sentence
 
 
 def test_raised_problem(session: Session) -> None:
     """A P2pfsError out of Python code is its sentence; other exceptions keep their traceback."""
-    assert session.run("service.commands['x']") == [
+    assert session.run("service.commands.definitions['x']") == [
         "There is no command 'x'; 'help' lists the ones there are.",
         ">>> ",
     ]

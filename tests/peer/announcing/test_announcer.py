@@ -305,6 +305,6 @@ def test_without_a_tracker_the_user_is_told_how_to_join_one(telling: Telling) ->
     for work in (announcer.locate("f"), announcer.announce(telling.holding)):
         error = outcome_of(network, work)
         assert isinstance(error, TrackerUnavailable)
-        assert "'connect <trackerip> <trackerport>'" in str(error)
+        assert "'connect HOST PORT'" in str(error)
     assert outcome_of(network, announcer.withdraw(telling.holding)) is None
     assert outcome_of(network, Deferred.fromCoroutine(announcer.needed())) is None

@@ -44,7 +44,7 @@ class Consoles:
         """Begin a command; the Deferred has its answer."""
         commands = peer_commands(peer.peer)
         self.reports = []
-        return commands.run(commands.parse_line(line), self.reports.append)
+        return commands.run(commands.definitions.parse_line(line), self.reports.append)
 
     def run(self, peer: PeerService, line: str) -> Answer:
         """The answer to a command."""

@@ -24,7 +24,7 @@ async def test_publishing_reports_progress_and_can_be_cancelled(swarm: Swarm) ->
     os.truncate(path, 8192 * MIB)  # sparse: only the hashing takes its time
     commands = peer_commands(peer.peer)
     seen: list[Any] = []
-    running = commands.run(commands.parse(["publish", str(path)]), seen.append)
+    running = commands.run(commands.definitions.parse(["publish", str(path)]), seen.append)
     await until(lambda: any(progress.done for progress in seen))
     running.cancel()
     with pytest.raises(CancelledError):
@@ -51,11 +51,11 @@ async def test_sharing_before_the_tracker_is_there(swarm: Swarm) -> None:
 def test_there_is_a_command_for_all_that_a_peer_does(consoles: Consoles) -> None:
     """Each says in a line what it is for."""
     commands = peer_commands(consoles.source.peer)
-    assert set(commands.names) == {
-        *("connect", "publish", "unpublish", "list_file", "download", "status", "why"),
-        *("limit", "cancel", "exit", "help"),
+    assert set(commands.definitions.names) == {
+        *("connect", "publish", "unpublish", "list_files", "download", "status", "why"),
+        *("limit", "cancel", "exit", "shutdown", "help"),
     }
-    assert all(command.summary.endswith(".") for command in commands)
+    assert all(command.summary.endswith(".") for command in commands.definitions)
 
 
 def test_connecting_says_where_and_as_whom(consoles: Consoles) -> None:

@@ -22,7 +22,7 @@ DATA = random_bytes(3 * MIB, seed=5)
 async def answer(peer: PeerService, line: str) -> tuple[dict[str, Any], str]:
     """A command's data, and its lines as one text."""
     commands = peer_commands(peer.peer)
-    came = await commands.run(commands.parse_line(line), lambda progress: None)
+    came = await commands.run(commands.definitions.parse_line(line), lambda progress: None)
     return came.data, "\n".join(came.lines)
 
 

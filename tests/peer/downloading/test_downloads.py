@@ -111,7 +111,7 @@ def test_what_needs_the_tracker_waits_for_it_at_the_start(peers: Peers, what: st
     peers.host.drive.disorder = 0.0  # only the restoring is slow
     commands = peer_commands(peer.peer)
     line = what.format(peers.host.directory / "copy")
-    answer = commands.run(commands.parse_line(line), lambda _: None)
+    answer = commands.run(commands.definitions.parse_line(line), lambda _: None)
     peers.network.run(0.01)
     assert not peer.peer.share_watcher.restored().called
     peers.network.result_of(answer, 60)

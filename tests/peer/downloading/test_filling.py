@@ -43,7 +43,7 @@ class Fetcher:
 
     def _command(self, line: str) -> Any:
         commands = peer_commands(self.peer.peer)
-        return commands.run(commands.parse_line(line), self.reports.append)
+        return commands.run(commands.definitions.parse_line(line), self.reports.append)
 
     def ask(self, line: str) -> Any:
         """The answer to a command."""

@@ -44,7 +44,7 @@ class Peers:
     def command(self, line: str) -> Deferred[Any]:
         """What a user types."""
         commands = peer_commands(self.peer.peer)
-        return commands.run(commands.parse_line(line), lambda _: None)
+        return commands.run(commands.definitions.parse_line(line), lambda _: None)
 
     def down(self, seconds: float) -> None:
         """Let the downloader reach nobody for a while."""

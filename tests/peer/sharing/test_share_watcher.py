@@ -71,7 +71,7 @@ class Sharing:
 
     def command(self, line: str) -> Deferred[Any]:
         commands = peer_commands(self.peer.peer)
-        return commands.run(commands.parse_line(line), lambda _: None)
+        return commands.run(commands.definitions.parse_line(line), lambda _: None)
 
 
 @pytest.fixture

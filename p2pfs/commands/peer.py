@@ -1,0 +1,83 @@
+"""The commands of a peer."""
+
+from __future__ import annotations
+
+from p2pfs.commands.definition import Definition, Kind, Option, Parameter
+from p2pfs.commands.parsing import Definitions
+from p2pfs.commands.shutting_down import shutting_down
+
+_NAME = Parameter("name", "the file's name on the network", Kind.NAME)
+_HELD = Parameter("name", "the file's name on the network", Kind.HELD)
+
+PEER_COMMANDS = Definitions(
+    [
+        Definition(
+            "connect",
+            "Join the tracker at an address, leaving the present one.",
+            [
+                Parameter("host", "IP address or host name of the tracker"),
+                Parameter("port", "its TCP port"),
+            ],
+        ),
+        Definition(
+            "publish",
+            "Share a file, or every regular file in a directory.",
+            [
+                Parameter("path", "file or directory to share", Kind.PATH),
+                Parameter("name", "its name on the network", optional=True),
+            ],
+        ),
+        Definition(
+            "unpublish",
+            "Share a file no more; an unfinished download is discarded.",
+            [_HELD],
+        ),
+        Definition(
+            "list_files",
+            "Show what the network offers, or what begins with a prefix.",
+            [
+                Parameter("prefix", "how the names begin", Kind.NAME, optional=True),
+                Parameter("after", "the name to go on behind", optional=True),
+            ],
+            aliases=["list_file"],
+        ),
+        Definition(
+            "download",
+            "Fetch a file; with a name ending in '/', everything below it.",
+            [
+                _NAME,
+                Parameter(
+                    "path",
+                    "where to put it: a path or directory; by default here",
+                    Kind.PATH,
+                    optional=True,
+                    default=".",
+                ),
+            ],
+            [Option("overwrite", "replace what exists there")],
+        ),
+        Definition(
+            "status",
+            "Show tracker, shares, transfers under way, and how well they go for their crowd.",
+        ),
+        Definition(
+            "why",
+            "Say what a download waits for, or why it failed: chunks, holders, errors.",
+            [_NAME],
+        ),
+        Definition(
+            "limit",
+            "Limit the bytes a second of all uploads or downloads together, from now on.",
+            [
+                Parameter("direction", "upload or download", choices=["upload", "download"]),
+                Parameter("rate", "e.g. 500K, 10M or none", optional=True),
+            ],
+        ),
+        Definition(
+            "cancel",
+            "Stop a download; what came is kept.",
+            [Parameter("name", "the download's name", Kind.DOWNLOAD)],
+        ),
+        *shutting_down("peer"),
+    ]
+)

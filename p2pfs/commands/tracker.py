@@ -1,0 +1,35 @@
+"""The commands of a tracker."""
+
+from __future__ import annotations
+
+from p2pfs.commands.definition import Definition, Kind, Parameter
+from p2pfs.commands.parsing import Definitions
+from p2pfs.commands.shutting_down import shutting_down
+
+TRACKER_COMMANDS = Definitions(
+    [
+        Definition(
+            "start",
+            "Listen for peers at one more host and port.",
+            [
+                Parameter("host", "address of the interface; 0.0.0.0 or :: for all"),
+                Parameter("port", "TCP port; 0 for any that is free"),
+            ],
+        ),
+        Definition(
+            "list_peers",
+            "Show who is connected, since when, holding how much, and who can be reached.",
+        ),
+        Definition(
+            "list_files",
+            "Show every file: size, chunks, holders, whole copies, and how its crowd gets on.",
+            aliases=["list_file"],
+        ),
+        Definition(
+            "list_chunkinfo",
+            "Show which peer holds which chunks of a file.",
+            [Parameter("name", "the file's name on the network", Kind.NAME)],
+        ),
+        *shutting_down("tracker"),
+    ]
+)

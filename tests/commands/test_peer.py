@@ -1,0 +1,22 @@
+"""The commands of a peer."""
+
+from __future__ import annotations
+
+from p2pfs.commands import PEER_COMMANDS, Kind
+
+
+def test_names_and_paths_are_called_so_everywhere() -> None:
+    """In all usages, by which surfaces know what to complete and to make absolute."""
+    kinds = {
+        (parameter.name, parameter.kind is Kind.PATH)
+        for command in PEER_COMMANDS
+        for parameter in command.parameters
+    }
+    assert ("path", True) in kinds
+    assert ("path", False) not in kinds
+    assert [name for name, is_path in kinds if is_path] == ["path"]
+
+
+def test_a_download_goes_here_by_default() -> None:
+    """Where that is, is for the surface to say."""
+    assert PEER_COMMANDS.parse(["download", "x.iso"])["path"] == "."

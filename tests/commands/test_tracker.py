@@ -1,0 +1,11 @@
+"""The commands of a tracker."""
+
+from __future__ import annotations
+
+from p2pfs.commands import PEER_COMMANDS, TRACKER_COMMANDS
+
+
+def test_peer_and_tracker_use_the_same_words() -> None:
+    """What both can do has one name."""
+    both = {"list_files", "list_file", "help", "exit", "shutdown"}
+    assert all(name in PEER_COMMANDS and name in TRACKER_COMMANDS for name in both)
