@@ -59,7 +59,7 @@ def _run_command(arguments: Arguments, definitions: Definitions) -> int:
     else:
         for line in answer.lines:
             print(line)
-    return 0
+    return answer.status
 
 
 def _print_error(error: P2pfsError, as_json: bool) -> None:

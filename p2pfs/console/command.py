@@ -41,10 +41,13 @@ class Answer:
     """What a command came to: ``data`` for scripts (plain JSON values), ``lines`` for people.
 
     The lines are made fit for a terminal: names in them are of other people's choice.
+    ``status`` is what a program exits with: 1 where the command was done, and what it
+    found is not well.
     """
 
     data: Any = None
     lines: Sequence[str] = ()
+    status: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lines", [printable(line) for line in self.lines])

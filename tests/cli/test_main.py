@@ -48,6 +48,14 @@ async def test_exit_status(daemon: Daemon) -> None:
 
 
 @ensureDeferred
+async def test_an_answer_may_say_that_something_is_not_well(daemon: Daemon) -> None:
+    """It is one all the same, on stdout; scripts see it by the exit status."""
+    assert await run(daemon, "unwell") == (1, "This is not well.\n", "")
+    status, out, _ = await run(daemon, "unwell", "--json")
+    assert (status, json.loads(out)) == (1, {"well": False})
+
+
+@ensureDeferred
 async def test_json_error(daemon: Daemon) -> None:
     """With --json an error is a JSON document too, and the exit status is the same."""
     status, out, err = await run(daemon, "--json", "fail")

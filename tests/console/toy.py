@@ -72,6 +72,7 @@ TOY_COMMANDS = Definitions(
         ),
         Definition("cancel", "End it.", [Parameter("name", "what ends", repeated=True)]),
         Definition("progress", "Report a thousand times."),
+        Definition("unwell", "Answer that something is not well."),
         Definition("flood", "Answer more than a pipe holds."),
         Definition(
             "exit",
@@ -103,6 +104,7 @@ class Toy:
                 "begin": self.slow,
                 "cancel": self.cancel,
                 "progress": self.progress,
+                "unwell": self.unwell,
                 "flood": self.flood,
                 "exit": self.exit,
             },
@@ -141,6 +143,9 @@ class Toy:
         for step in range(1001):
             report(Progress("work", step * 1024, 1000 * 1024, "2 sources"))
         return Answer(1000, ["finished"])
+
+    async def unwell(self, call: Call, report: Any) -> Answer:
+        return Answer({"well": False}, ["This is not well."], 1)
 
     async def flood(self, call: Call, report: Any) -> Answer:
         return Answer(None, [f"line {n}" for n in range(50000)])

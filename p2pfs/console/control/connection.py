@@ -166,7 +166,7 @@ class ControlConnection(LineReceiver):
             return result
 
         def respond(answer: Answer) -> Response:
-            return Response(answer=AnswerMessage(answer.data, list(answer.lines)))
+            return Response(answer=AnswerMessage(answer.data, list(answer.lines), answer.status))
 
         answer: Deferred[Answer] = maybeDeferred(start).addBoth(over)
         self._answer_with(answer.addCallback(respond), words[0] if words else "")

@@ -36,11 +36,12 @@ class ProgressMessage(msgspec.Struct):
     note: str = ""
 
 
-class AnswerMessage(msgspec.Struct):
-    """What the command came to: ``data`` for scripts, ``lines`` for people."""
+class AnswerMessage(msgspec.Struct, omit_defaults=True):
+    """What the command came to; the fields are those of `p2pfs.console.command.Answer`."""
 
     data: Any = None
     lines: Sequence[str] = ()
+    status: int = 0
 
 
 class Response(msgspec.Struct, omit_defaults=True):

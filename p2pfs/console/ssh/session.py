@@ -124,7 +124,7 @@ class ConsoleSession:
         def answered(answer: Answer) -> int:
             if not self._closed:
                 proto.outReceived("".join(f"{line}\n" for line in answer.lines).encode())
-            return 0
+            return answer.status
 
         def failed(failure: Failure) -> int:
             problem = problem_of(failure, name, self._log)

@@ -20,6 +20,7 @@ async def test_exec(server: Server) -> None:
     for command, status, out, err in (
         ("echo 'two words' --loud", 0, "TWO WORDS\n", ""),
         ("fail", 1, "", "There is no such thing; look elsewhere.\n"),
+        ("unwell", 1, "This is not well.\n", ""),
         ("echo", 2, "", "usage: echo TEXT [--loud]\n"),
         (
             "echo 'open",
