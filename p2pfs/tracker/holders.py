@@ -8,6 +8,7 @@ of bits do not mind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from random import Random
 
 from p2pfs.chunks import ChunkSet
@@ -107,6 +108,17 @@ class Cover:
             del self._members[peer]
             self._stale = True
 
+    @property
+    def at_most(self) -> int:
+        """Every chunk that any of them holds, as bits, and perhaps some that none does any more."""
+        return self._covered
+
+    def covered(self, partial: Roster) -> int:
+        """Every chunk that any in ``partial`` holds, as bits."""
+        if self._stale:
+            self._mend(partial)
+        return self._covered
+
     def members(self, partial: Roster) -> dict[str, None]:
         """The holders that cover everything in ``partial``, which is of the same file."""
         if len(self._members) > self.LARGE and self._changes >= len(partial):
@@ -183,6 +195,28 @@ class Holders(Mapping[str, ChunkSet]):
     def whole_copies(self) -> int:
         """How many holders have every chunk."""
         return len(self._whole)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every chunk is held by somebody."""
+        if len(self._whole):
+            return True
+        partial, cover = self._partial, self._cover
+        return partial is not None and cover is not None and self._is_all(cover.covered(partial))
+
+    @property
+    def may_be_complete(self) -> bool:
+        """False if it is known that some chunk is held by nobody; this costs nothing."""
+        return bool(len(self._whole)) or (
+            self._cover is not None and self._is_all(self._cover.at_most)
+        )
+
+    def _is_all(self, bits: int) -> bool:
+        return bits == int.from_bytes(self._full, "big")
+
+    def some(self, count: int) -> list[str]:
+        """The names of a few of them, those first that have all."""
+        return list(islice(self, count))
 
     def has_part(self, peer: object) -> bool:
         """Whether a peer holds some chunks and lacks others."""

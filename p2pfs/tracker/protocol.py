@@ -114,7 +114,7 @@ class TrackerProtocol(MessageProtocol):
         if member.fingerprint and self._is_here(member.address):
             # Where another host was announced, whoever runs the tracker answers for that.
             self.tracker.prober.look(member)
-        return m.ReplyRegister(member.address)
+        return m.ReplyRegister(member.address, round(self.tracker.wall_clock(), 3))
 
     def _reached(self, message: m.RequestReached) -> None:
         if self.member is not None:
@@ -131,8 +131,8 @@ class TrackerProtocol(MessageProtocol):
 
     def _publish(self, message: m.RequestPublish) -> m.Message:
         peer, name = self._registered(), message.filename
-        publish = self.tracker.directory.publish
-        return self._result(name, lambda: publish(peer, name, message.fileinfo))
+        publish, now = self.tracker.directory.publish, self.reactor.seconds()
+        return self._result(name, lambda: publish(peer, name, message.fileinfo, now))
 
     def _unpublish(self, message: m.RequestUnpublish) -> m.Message:
         peer, name = self._registered(), message.filename
@@ -141,9 +141,9 @@ class TrackerProtocol(MessageProtocol):
 
     def _add_chunks(self, message: m.RequestChunkRegister) -> None:
         peer, name, directory = self._registered(), message.filename, self.tracker.directory
-        directory.add_chunks(peer, name, message.fileinfo, message.chunknum, message.chunks)
+        info, now = message.fileinfo, self.reactor.seconds()
+        directory.add_chunks(peer, name, info, message.chunknum, message.chunks, now)
         if name in directory and peer in directory[name].holders:
-            now = self.reactor.seconds()
             self.tracker.crowds.told(peer, directory[name], message.up, message.down, now)
             self._vouch(directory[name], message.sources[: m.MOST_SOURCES])
 
@@ -155,9 +155,11 @@ class TrackerProtocol(MessageProtocol):
                 self.tracker.vouchers.vouch(self.host, source.name)
 
     def _list(self, message: m.RequestFileList) -> m.Message:
-        directory = self.tracker.directory
-        room = self._reply_room()
-        return m.ReplyFileList(*directory.list_page(message.prefix, message.after, room))
+        prefix, after, room = message.prefix, message.after, self._reply_room()
+        page, more = self.tracker.directory.list_page(prefix, after, room)
+        now = self.reactor.seconds()
+        ages = [max(0, int(now - listed.since)) for listed in page.values()]
+        return m.ReplyFileList({name: listed.info for name, listed in page.items()}, more, ages)
 
     def _locate(self, message: m.RequestFileLocation) -> m.Message:
         name = message.filename
@@ -360,7 +362,8 @@ class TrackerFactory(Reception[TrackerProtocol]):
         connection.member = member
         self.joined[member.name] = connection
         self.admission.settle(connection)
-        self.directory.join(member.name, connection.host)
+        identity = member.fingerprint or member.name
+        self.directory.join(member.name, connection.host, identity)
         self.comings.note(connection.host, f"{member.name} joined.")
 
     def forget(self, connection: TrackerProtocol) -> None:
@@ -375,9 +378,9 @@ class TrackerFactory(Reception[TrackerProtocol]):
         member, connection.member = connection.member, None
         assert member is not None
         del self.joined[member.name]
-        names = self.directory.names_of(member.name)
-        self.crowds.gone(member.name, names, self.reactor.seconds())
-        self.directory.leave(member.name)
+        names, now = self.directory.names_of(member.name), self.reactor.seconds()
+        self.crowds.gone(member.name, names, now)
+        self.directory.leave(member.name, now)
         self.members.remove(member)
         self.vouchers.forget(member.name)
         self.prober.forget(member)

@@ -24,6 +24,12 @@ SERVING_LINE_LIMIT = 64 * KIB
 MOST_RATE = 1 << 50
 """Bytes a second beyond which a rate that somebody states is taken for none."""
 
+MOST_AGE = 1 << 40
+"""Seconds beyond which an age that somebody states is taken for none."""
+
+MOST_WALL_CLOCK = 1 << 38
+"""The same of a time of day: some thousand years from now."""
+
 MOST_SOURCES = 16
 """Sources that one `RequestChunkRegister` names."""
 
@@ -60,9 +66,10 @@ class ReplyChallenge(_Message, frozen=True):
 
 
 class ReplyRegister(_Message, frozen=True):
-    """The address as the tracker recorded it."""
+    """The address as the tracker recorded it, and its time of day in seconds since 1970."""
 
     address: str
+    wall_clock: float | None = None
 
 
 class RequestPublish(_Message, frozen=True):
@@ -94,11 +101,15 @@ class RequestFileList(_Message, frozen=True):
 
 
 class ReplyFileList(_Message, frozen=True):
-    """Names and what is known of them; ``more`` when the list was cut to fit a line."""
+    """Names and what is known of them; ``more`` when the list was cut to fit a line.
+
+    ``ages`` are how many seconds each is listed, in the order of their names.
+    """
 
     filelist: dict[str, FileInfo]
     # A factory, unlike a plain default, is written to the wire even when it holds.
     more: bool = msgspec.field(default_factory=bool)
+    ages: list[int] = []
 
 
 class RequestFileLocation(_Message, frozen=True):
@@ -366,6 +377,11 @@ def type_of(message: type[Message]) -> str:
 def plausible_rate(rate: int | None) -> int | None:
     """Bytes a second as another side states them, or None for what is no rate."""
     return rate if rate is not None and 0 < rate <= MOST_RATE else None
+
+
+def plausible_wall_clock(seconds: float | None) -> float | None:
+    """A time of day as another side states it, or None for what is none."""
+    return seconds if seconds is not None and 0 < seconds <= MOST_WALL_CLOCK else None
 
 
 def encode_chunk(data: bytes) -> bytes:

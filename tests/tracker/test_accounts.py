@@ -55,7 +55,7 @@ def test_the_ledger_is_even_after_everything() -> None:
     info = FileInfo(**INFO)
     for number in range(50):
         chunk = ChunkSet.of(5, [number % 5]).to_bitfield()
-        tracker.directory.add_chunks("192.0.2.2:6881", "a", info, None, chunk)
+        tracker.directory.add_chunks("192.0.2.2:6881", "a", info, None, chunk, 0.0)
         assert publish(peer, "b")["result"]
         assert publish(peer, "a")["result"]
         assert not publish(peer, "c")["result"]

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidFileInfo, InvalidName, NotFound, Refused
-from p2pfs.tracker.directory import Directory
+from p2pfs.tracker.directory import KEPT_SECONDS, Directory
+from p2pfs.tracker.quotas import OverQuota, Quotas
 from p2pfs.wire import messages as m
 
 PEERS = st.sampled_from(["a:1", "b:1", "c:1"])
@@ -31,8 +32,19 @@ class Model(RuleBasedStateMachine):
         self.infos: dict[str, FileInfo] = {}
         self.holders: dict[str, dict[str, set[int]]] = {}
         self.newcomers: dict[str, set[str]] = {}
+        self.now = 1000.0
+        self.since: dict[str, float] = {}
+        # When a file was listed by a part of it, and when holders left it without a word; of
+        # these only the ones that mattered, by peer.
+        self.listed_in_part: dict[str, float] = {}
+        self.left: dict[str, float] = {}
+        self.missed: dict[str, dict[str, float]] = {}
 
     def hold(self, peer: str, name: str, info: FileInfo, chunks: set[int]) -> None:
+        if name not in self.infos:
+            self.since[name] = self.now
+            if len(chunks) < info.totalchunknum:
+                self.listed_in_part[name] = self.now
         self.infos[name] = info
         self.holders.setdefault(name, {}).setdefault(peer, set()).update(chunks)
         self.newcomers.setdefault(name, set()).discard(peer)
@@ -40,7 +52,28 @@ class Model(RuleBasedStateMachine):
     def drop(self, peer: str, name: str) -> None:
         del self.holders[name][peer]
         if not self.holders[name]:
-            del self.holders[name], self.infos[name], self.newcomers[name]
+            self.delist(name)
+
+    def delist(self, name: str) -> None:
+        for by_name in (self.holders, self.infos, self.newcomers):
+            del by_name[name]  # type: ignore[attr-defined]  # dictionaries of different values
+        for by_name in (self.listed_in_part, self.left, self.missed):
+            by_name.pop(name, None)  # type: ignore[attr-defined]  # here too
+
+    def is_complete(self, name: str) -> bool:
+        held = set[int]().union(*self.holders[name].values())
+        return len(held) == self.infos[name].totalchunknum
+
+    def has_whole_copy(self, name: str) -> bool:
+        total = self.infos[name].totalchunknum
+        return any(len(held) == total for held in self.holders[name].values())
+
+    def is_lately(self, at: float | None) -> bool:
+        return at is not None and self.now - at < KEPT_SECONDS
+
+    @rule(seconds=st.sampled_from([1.0, 20.0, KEPT_SECONDS]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
 
     @initialize()
     def begin(self) -> None:
@@ -54,23 +87,44 @@ class Model(RuleBasedStateMachine):
 
     @rule(peer=PEERS)
     def leave(self, peer: str) -> None:
-        self.directory.leave(peer)
+        self.directory.leave(peer, self.now)
         self.peers.discard(peer)
         for newcomers in self.newcomers.values():
             newcomers.discard(peer)
         for name in [name for name, holders in self.holders.items() if peer in holders]:
+            total, was_complete = self.infos[name].totalchunknum, self.is_complete(name)
+            was_whole = len(self.holders[name][peer]) == total
+            if was_whole or (was_complete and not self.has_whole_copy(name)):
+                self.missed.setdefault(name, {})[peer] = self.now
+            self.left[name] = self.now
             self.drop(peer, name)
 
     @precondition(lambda self: self.peers)
     @rule(data=st.data(), name=NAMES, info=INFOS)
     def publish(self, data: Any, name: str, info: FileInfo) -> None:
         peer = data.draw(st.sampled_from(sorted(self.peers)))
-        if self.infos.get(name, info) == info:
-            self.directory.publish(peer, name, info)
-            self.hold(peer, name, info, set(range(info.totalchunknum)))
+        refusal = ""
+        try:
+            self.directory.publish(peer, name, info, self.now)
+        except Refused as error:
+            refusal = str(error)
+        if self.infos.get(name, info) != info:
+            lately = self.is_lately(self.listed_in_part.get(name))
+            missed = self.missed.get(name, {})
+            must = lately or any(self.is_lately(at) for who, at in missed.items() if who != peer)
+            may = lately or self.is_lately(self.left.get(name))
+            if self.is_complete(name):
+                assert "held by" in refusal
+            elif refusal:
+                assert "kept for another" in refusal
+                assert may
+            else:
+                assert not must
+                self.delist(name)
         else:
-            with pytest.raises(Refused, match="Another content"):
-                self.directory.publish(peer, name, info)
+            assert not refusal
+        if not refusal:
+            self.hold(peer, name, info, set(range(info.totalchunknum)))
 
     @precondition(lambda self: self.peers)
     @rule(data=st.data(), name=NAMES)
@@ -110,9 +164,9 @@ class Model(RuleBasedStateMachine):
             expected = Refused
         if expected:
             with pytest.raises(expected):
-                self.directory.add_chunks(peer, name, info, number, bitfield)
+                self.directory.add_chunks(peer, name, info, number, bitfield, self.now)
             return
-        self.directory.add_chunks(peer, name, info, number, bitfield)
+        self.directory.add_chunks(peer, name, info, number, bitfield, self.now)
         if chunks:
             assert known is not None
             self.hold(peer, name, known, chunks)
@@ -141,7 +195,9 @@ class Model(RuleBasedStateMachine):
             held = {n: set(chunks) for n, chunks in self.directory.held_by(peer).items()}
             assert held == {n: h[peer] for n, h in self.holders.items() if peer in h}
         page, more = self.directory.list_page("", "", 1 << 20)
-        assert (page, more) == (dict(sorted(self.infos.items())), False)
+        listed = [(name, file.info, file.since) for name, file in page.items()]
+        assert listed == [(n, i, self.since[n]) for n, i in sorted(self.infos.items())]
+        assert not more
 
 
 class TestDirectory(Model.TestCase):  # type: ignore[misc]  # hypothesis makes the class
@@ -155,7 +211,7 @@ def listing(*names: str) -> Directory:
     directory = Directory()
     directory.join("a:1")
     for name in names:
-        directory.publish("a:1", name, FileInfo(1, 1, root="ab" * 32))
+        directory.publish("a:1", name, FileInfo(1, 1, root="ab" * 32), 0.0)
     return directory
 
 
@@ -187,9 +243,10 @@ def test_a_page_fits_its_room_on_the_line() -> None:
     directory.join("a:1")
     info = FileInfo((1 << 30) * 65_536, 65_536, 1 << 30, "ab" * 32)
     for number in range(200):
-        directory.publish("a:1", '"' * 1000 + str(number), info)
+        directory.publish("a:1", '"' * 1000 + str(number), info, 0.0)
     page, more = directory.list_page("", "", 50_000)
-    line = m.encode(m.ReplyFileList(page, more))
+    infos = {name: listed.info for name, listed in page.items()}
+    line = m.encode(m.ReplyFileList(infos, more, [9_999_999_999] * len(infos)))
     assert more
     assert 40_000 < len(line) <= 50_000 + 100
 
@@ -206,9 +263,9 @@ def test_a_selection_shares_nothing_that_changes() -> None:
     """What a holder adds or drops later does not show in a location given out before."""
     directory = listing("f")
     directory.join("b:1")
-    directory.publish("b:1", "f", FileInfo(1, 1, root="ab" * 32))
+    directory.publish("b:1", "f", FileInfo(1, 1, root="ab" * 32), 0.0)
     located = directory.locate("f", 2000, Random(1))
-    directory.add_chunks("b:1", "f", None, 0, None)
+    directory.add_chunks("b:1", "f", None, 0, None, 0.0)
     directory.unpublish("a:1", "f")
     assert located.chunkinfo == {"a:1": b"\x80", "b:1": b"\x80"}
 
@@ -219,9 +276,9 @@ def test_only_valid_names_are_listed(name: str) -> None:
     directory = listing()
     info = FileInfo(1, 1)
     with pytest.raises(InvalidName):
-        directory.publish("a:1", name, info)
+        directory.publish("a:1", name, info, 0.0)
     with pytest.raises(InvalidName):
-        directory.add_chunks("a:1", name, info, 0, None)
+        directory.add_chunks("a:1", name, info, 0, None, 0.0)
     assert list(directory) == []
     assert directory.held_by("a:1") == {}
 
@@ -230,7 +287,7 @@ def test_only_valid_names_are_listed(name: str) -> None:
 def test_chunks_are_named_in_one_way(number: int | None, bitfield: bytes | None) -> None:
     """Neither or both of chunknum and chunks is an error."""
     with pytest.raises(InvalidFileInfo, match="either"):
-        listing("f").add_chunks("a:1", "f", None, number, bitfield)
+        listing("f").add_chunks("a:1", "f", None, number, bitfield, 0.0)
 
 
 def test_newcomers_are_forgotten_with_the_last_holder() -> None:
@@ -238,11 +295,155 @@ def test_newcomers_are_forgotten_with_the_last_holder() -> None:
     directory = listing("f")
     directory.join("b:1")
     other = FileInfo(2, 2, 1, root="cd" * 32)
-    directory.add_chunks("b:1", "f", None, None, b"\0")
+    directory.add_chunks("b:1", "f", None, None, b"\0", 0.0)
     assert directory["f"].holders.newcomers == ["b:1"]
     directory.unpublish("a:1", "f")
     assert "f" not in directory
-    directory.publish("a:1", "f", other)
+    directory.publish("a:1", "f", other, 0.0)
     assert directory["f"].holders.newcomers == []
-    directory.leave("b:1")
+    directory.leave("b:1", 0.0)
     assert "f" in directory
+
+
+INFO, OTHER = FileInfo(10, 5, 2, "ab" * 32), FileInfo(12, 6, 2, "cd" * 32)
+
+
+def dead() -> Directory:
+    """The publisher of `f` has left at 100 s, while somebody has two chunks of it."""
+    directory = listing()
+    for peer in ("p:1", "m:1"):
+        directory.join(peer, identity=f"key of {peer}")
+    directory.publish("p:1", "f", INFO, 0.0)
+    directory.add_chunks("m:1", "f", None, None, b"\xc0", 1.0)
+    directory.leave("p:1", 100.0)
+    return directory
+
+
+def test_the_name_of_a_dead_content_is_kept_for_its_publisher_and_then_free() -> None:
+    """A short outage costs nobody a name; who had a part of the old has nothing to do with it."""
+    directory = dead()
+    with pytest.raises(Refused, match=r"Nobody here has all.*for another 1 s"):
+        directory.publish("a:1", "f", OTHER, 159.5)
+    assert directory["f"].info == INFO
+    directory.publish("a:1", "f", OTHER, 160.0)
+    assert directory["f"].info == OTHER
+    assert dict(directory["f"].holders) == {"a:1": ChunkSet.full(6)}
+    assert directory.held_by("m:1") == {}
+    with pytest.raises(Refused, match=r"Another content is listed .* held by a:1; "):
+        directory.add_chunks("m:1", "f", INFO, None, b"\xc0", 161.0)
+    directory.leave("m:1", 162.0)
+    assert "f" in directory
+
+
+def test_a_publisher_that_comes_back_has_its_name() -> None:
+    """With the old content, or at once with a new one: nobody else was waited for."""
+    directory = dead()
+    directory.join("p:2", identity="key of p:1")
+    directory.publish("p:2", "f", OTHER, 110.0)
+    assert directory["f"].info == OTHER
+    directory = dead()
+    directory.join("p:1", identity="another key")
+    with pytest.raises(Refused, match="for another 50 s"):
+        directory.publish("p:1", "f", OTHER, 110.0)
+    directory.join("p:2", identity="key of p:1")
+    directory.publish("p:2", "f", INFO, 120.0)
+    with pytest.raises(Refused, match="held by p:2, m:1; "):
+        directory.publish("p:1", "f", OTHER, 1000.0)
+
+
+def test_of_two_that_left_none_can_take_the_name_from_the_other() -> None:
+    """Whoever claims to have it all, and leaves, is not the only one who may come back."""
+    for first, second in (("p:1", "thief:1"), ("thief:1", "p:1")):
+        directory = listing()
+        for peer in ("p:1", "m:1", "thief:1"):
+            directory.join(peer)
+            directory.publish(peer, "f", INFO, 0.0)
+        directory.unpublish("m:1", "f")
+        directory.add_chunks("m:1", "f", None, 0, None, 1.0)
+        directory.leave(first, 100.0)
+        directory.leave(second, 101.0)
+        directory.join("thief:1")
+        with pytest.raises(Refused, match="kept for another"):
+            directory.publish("thief:1", "f", OTHER, 102.0)
+
+
+def test_a_content_given_up_is_not_kept() -> None:
+    """Who unpublishes does not come back, and leaves of those with a part have cost nothing."""
+    directory = listing()
+    for peer in ("p:1", "m:1", "n:1"):
+        directory.join(peer)
+    directory.publish("p:1", "f", INFO, 0.0)
+    directory.add_chunks("m:1", "f", None, 0, None, 1.0)
+    directory.add_chunks("n:1", "f", None, 1, None, 1.0)
+    directory.leave("n:1", 2.0)
+    directory.unpublish("p:1", "f")
+    directory.publish("p:1", "f", OTHER, 3.0)
+    assert list(directory["f"].holders) == ["p:1"]
+
+
+def test_parts_that_make_up_the_whole_hold_the_name() -> None:
+    """A crowd whose publisher has left goes on; so does it once one of it comes back in time."""
+    directory = dead()
+    directory.join("n:1")
+    directory.add_chunks("n:1", "f", None, None, b"\x38", 110.0)
+    with pytest.raises(Refused, match=r"held by m:1, n:1; "):
+        directory.publish("a:1", "f", OTHER, 1000.0)
+    directory.leave("n:1", 1000.0)
+    with pytest.raises(Refused, match="kept for another 60 s"):
+        directory.publish("a:1", "f", OTHER, 1000.0)
+    directory.publish("a:1", "f", OTHER, 1060.0)
+    assert directory["f"].info == OTHER
+
+
+def test_a_part_that_comes_first_after_a_restart_keeps_the_name_for_the_rest() -> None:
+    """A blank tracker hears of the whole copy some seconds later."""
+    directory = listing()
+    directory.join("m:1")
+    directory.add_chunks("m:1", "f", INFO, 0, None, 5.0)
+    with pytest.raises(Refused, match="kept for another 60 s"):
+        directory.publish("a:1", "f", OTHER, 5.0)
+    directory.publish("a:1", "f", OTHER, 65.0)
+    assert directory["f"].info == OTHER
+
+
+def test_replacing_is_charged_like_anything_else() -> None:
+    """What is refused for a quota leaves the old content; each former holder has its own back."""
+    directory = Directory(Quotas(names=1, names_per_peer=1))
+    for peer in ("p:1", "m:1", "n:1"):
+        directory.join(peer)
+    directory.publish("p:1", "f", INFO, 0.0)
+    directory.add_chunks("m:1", "f", None, 0, None, 0.0)
+    directory.add_chunks("n:1", "f", None, None, b"\0", 0.0)
+    directory.unpublish("p:1", "f")
+    with pytest.raises(OverQuota):
+        directory.publish("m:1", "f", OTHER, 1.0)
+    assert (directory["f"].info, list(directory["f"].holders)) == (INFO, ["m:1"])
+    for content in (OTHER, INFO, OTHER):
+        directory.publish("p:1", "f", content, 1.0)
+        assert list(directory["f"].holders) == ["p:1"]
+        assert directory["f"].since == 1.0
+        directory.add_chunks("m:1", "f", None, 0, None, 1.0)
+        directory.unpublish("p:1", "f")
+    directory.unpublish("m:1", "f")
+    for peer in ("p:1", "m:1", "n:1"):
+        directory.publish(peer, f"of {peer}", INFO, 2.0)
+        directory.unpublish(peer, f"of {peer}")
+
+
+def test_a_refusal_is_a_sentence_however_many_hold_it() -> None:
+    """It names those that have all of it first, and no more than fit."""
+    directory = listing()
+    directory.join("part:1")
+    directory.add_chunks("part:1", "f", INFO, 0, None, 0.0)
+    for number in range(10):
+        directory.join(f"{number}:1")
+        directory.publish(f"{number}:1", "f", INFO, 0.0)
+    with pytest.raises(Refused, match=r"held by 0:1, 1:1, 2:1 and 8 more; ") as refused:
+        directory.publish("a:1", "f", OTHER, 0.0)
+    assert len(str(refused.value)) < 300
+    for number in range(10):
+        directory.leave(f"{number}:1", 0.0)
+        directory.join(f"{number}" + "x" * 250)
+        directory.publish(f"{number}" + "x" * 250, "f", INFO, 0.0)
+    with pytest.raises(Refused, match=r"held by 0x+ and 10 more; "):
+        directory.publish("a:1", "f", OTHER, 0.0)

@@ -44,6 +44,48 @@ def test_every_chunk_held_is_covered_whoever_comes_and_goes(
         assert len(selection) <= max(size, size // 2 + len(everything))
 
 
+@settings(max_examples=300, deadline=None)
+@given(OPERATIONS, st.integers(1, 5))
+def test_it_is_known_whether_all_is_held(
+    operations: list[tuple[int, set[int] | None]], every: int
+) -> None:
+    """At once when it is asked for; what costs nothing errs on one side only."""
+    holders, held = Holders(12), dict[str, set[int]]()
+    for step, (number, chunks) in enumerate(operations):
+        peer = str(number)
+        if chunks is None:
+            if held.pop(peer, None):
+                holders.remove(peer)
+        elif chunks:
+            holders.add(peer, ChunkSet.of(12, chunks).to_bitfield())
+            held.setdefault(peer, set()).update(chunks)
+        is_complete = len(set().union(*held.values())) == 12
+        assert holders.may_be_complete or not is_complete
+        if step % every == 0:  # looking for it must not be what keeps it right
+            assert holders.complete == is_complete
+            assert holders.may_be_complete == is_complete
+
+
+def test_without_chunks_it_is_complete_with_a_holder() -> None:
+    """Nobody holds a part of an empty file, and whoever is about to does not count."""
+    holders = Holders(0)
+    assert not holders.complete
+    holders.expect("a")
+    assert not holders.complete
+    assert not holders.may_be_complete
+    holders.add_whole("b")
+    assert holders.complete
+
+
+def test_a_few_of_them_with_those_first_that_have_all() -> None:
+    """To be named to people."""
+    holders = Holders(2)
+    holders.add("part", b"\x80")
+    holders.add("whole", b"\xc0")
+    assert holders.some(1) == ["whole"]
+    assert holders.some(3) == ["whole", "part"]
+
+
 class Counted(dict[str, bytes]):
     """Counts the holders that are looked at."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tracker.tracker_connections import INFO, MemoryTracker
+from tests.tracker.tracker_connections import INFO, WALL_CLOCK, MemoryTracker
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_a_peer_is_recorded_where_it_is_seen(seen: str, announced: str, recorded
     tracker = MemoryTracker()
     peer = tracker.connect(seen)
     assert peer.ask(type="REQUEST_REGISTER", address=announced) == [
-        {"type": "REPLY_REGISTER", "address": recorded}
+        {"type": "REPLY_REGISTER", "address": recorded, "wall_clock": WALL_CLOCK}
     ]
     assert tracker.directory.peers == [recorded]
 
@@ -44,7 +44,7 @@ def test_a_foreign_host_is_refused_unless_allowed(announced: str) -> None:
     assert strict.directory.peers == []
     assert peer.ask(type="REQUEST_REGISTER", address=":1")[0]["type"] == "REPLY_REGISTER"
     (reply,) = lenient.connect().ask(type="REQUEST_REGISTER", address=announced)
-    assert reply == {"type": "REPLY_REGISTER", "address": announced}
+    assert (reply["type"], reply["address"]) == ("REPLY_REGISTER", announced)
 
 
 def test_a_wildcard_is_the_host_seen_even_where_others_are_allowed() -> None:

@@ -24,7 +24,7 @@ def crowd(total: int, held: dict[str, set[int]]) -> Directory:
     for peer, chunks in held.items():
         directory.join(peer)
         bitfield = ChunkSet.of(total, chunks).to_bitfield()
-        directory.add_chunks(peer, "f", info, None, bitfield)
+        directory.add_chunks(peer, "f", info, None, bitfield, 0.0)
     return directory
 
 
@@ -59,7 +59,7 @@ def test_hosts_share_the_places_of_a_location() -> None:
     for host, peers in {"crowded": 3_000, "busy": 1_000, "b": 3, "c": 1, "d": 1}.items():
         for number in range(peers):
             directory.join(f"{host}:{number}", host)
-            directory.add_chunks(f"{host}:{number}", "f", info, None, everything)
+            directory.add_chunks(f"{host}:{number}", "f", info, None, everything, 0.0)
     for seed in range(20):
         named = directory.locate("f", ROOM, Random(seed)).chunkinfo
         counts = Counter(peer.partition(":")[0] for peer in named)
@@ -74,7 +74,7 @@ def test_one_host_alone_has_all_the_places() -> None:
     directory, info = Directory(), FileInfo(8, 8, 1)
     for number in range(1_000):
         directory.join(f"a:{number}", "a")
-        directory.publish(f"a:{number}", "f", info)
+        directory.publish(f"a:{number}", "f", info, 0.0)
     seen: set[str] = set()
     for seed in range(50):
         named = directory.locate("f", ROOM, Random(seed)).chunkinfo
@@ -105,7 +105,7 @@ def test_long_bitfields_make_a_smaller_selection() -> None:
     info = FileInfo(MAX_CHUNKS, MAX_CHUNKS, 1)
     for number in range(100):
         directory.join(f"p{number}:1")
-        directory.publish(f"p{number}:1", "f", info)
+        directory.publish(f"p{number}:1", "f", info, 0.0)
     located = directory.locate("f", ROOM, Random(1))
     assert located.holders == 100
     assert 8 <= len(located.chunkinfo) < 30

@@ -25,7 +25,7 @@ def tracker() -> MemoryTracker:
     tracker.join("203.0.113.1")
     (holder,) = tracker.directory.peers
     for number in range(NAMES):
-        tracker.directory.publish(holder, f"{number:04}" + "x" * 120, INFO)
+        tracker.directory.publish(holder, f"{number:04}" + "x" * 120, INFO, 0.0)
     return tracker
 
 

@@ -145,16 +145,19 @@ def test_impossible_chunks_are_an_error(name: str, fields: dict[str, Any]) -> No
 
 
 def test_the_list_goes_by_prefix_and_after() -> None:
-    """In order, with what is known of each; `more` is always there."""
+    """In order, with what is known of each and how long it is listed; `more` is always there."""
     tracker = MemoryTracker()
     peer = tracker.join()
     for name in ["b/2", "a", "b/1", "c"]:
         tracker.share(peer, name)
+        tracker.clock.advance(2.5)
+    tracker.share(peer, "a")  # which changes nothing
     (reply,) = peer.ask(type="REQUEST_FILE_LIST")
     assert reply == {
         "type": "REPLY_FILE_LIST",
         "filelist": dict.fromkeys(["a", "b/1", "b/2", "c"], INFO),
         "more": False,
+        "ages": [7, 5, 10, 2],
     }
     assert list(reply["filelist"]) == ["a", "b/1", "b/2", "c"]
     (reply,) = peer.ask(type="REQUEST_FILE_LIST", prefix="b/", after="b/1")

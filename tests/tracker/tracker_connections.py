@@ -15,6 +15,9 @@ from p2pfs.tracker.protocol import TrackerFactory
 from p2pfs.tracker.quotas import Quotas
 from tests.memory_transport import MemoryTransport
 
+WALL_CLOCK = 1_700_000_000.5
+"""The time of day when a tracker begins."""
+
 ROOT = "ab" * 32
 INFO = {"filesize": 10, "totalchunknum": 5, "chunksize": 2, "root": ROOT}
 OTHER = {"filesize": 11, "totalchunknum": 6, "chunksize": 2, "root": ROOT}
@@ -28,7 +31,12 @@ class MemoryTracker:
         self.quotas = Quotas(**quotas)
         self.directory = Directory(self.quotas)
         self.factory = TrackerFactory(
-            self.clock, self.directory, Random(1), allow_announced_host, quotas=self.quotas
+            self.clock,
+            self.directory,
+            Random(1),
+            allow_announced_host,
+            quotas=self.quotas,
+            wall_clock=lambda: WALL_CLOCK + self.clock.seconds(),
         )
 
     def connect(self, host: str = "192.0.2.7") -> MemoryTransport:

@@ -32,6 +32,10 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
     ),
     (m.ReplyChallenge(b"\x03"), {"type": "REPLY_CHALLENGE", "nonce": "Aw=="}),
     (m.ReplyRegister("h:1"), {"type": "REPLY_REGISTER", "address": "h:1"}),
+    (
+        m.ReplyRegister("h:1", 1.5),
+        {"type": "REPLY_REGISTER", "address": "h:1", "wall_clock": 1.5},
+    ),
     (m.RequestReached("t"), {"type": "REQUEST_REACHED", "token": "t"}),
     (m.NoticeReachable(False), {"type": "NOTICE_REACHABLE", "reachable": False}),
     (
@@ -63,6 +67,10 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
         {"type": "REPLY_FILE_LIST", "filelist": {"f": WIRE_INFO}, "more": True},
     ),
     (m.ReplyFileList({}), {"type": "REPLY_FILE_LIST", "filelist": {}, "more": False}),
+    (
+        m.ReplyFileList({"f": INFO}, ages=[7]),
+        {"type": "REPLY_FILE_LIST", "filelist": {"f": WIRE_INFO}, "more": False, "ages": [7]},
+    ),
     (m.RequestFileLocation("f"), {"type": "REQUEST_FILE_LOCATION", "filename": "f"}),
     (
         m.ReplyFileLocation("f", INFO, {"h:1": b"\x80"}),
