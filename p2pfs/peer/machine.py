@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,13 +16,15 @@ from p2pfs.threads import BackgroundThreads, Threads
 
 @dataclass(frozen=True)
 class Machine:
-    """The disk, threads for long computations, the network, and bytes that nobody can foresee."""
+    """The disk, threads for long computations, the network, bytes nobody can foresee, a clock."""
 
     disk: Disk
     background: Threads
     entropy: Callable[[int], bytes] = os.urandom
     routes: Callable[[], bytes] | None = None
     """Something that changes when the machine gets another address or route, if it can tell."""
+    wall_clock: Callable[[], float] = time.time
+    """The time of day, in seconds since 1970, which is only shown and compared."""
 
 
 def this_machine(reactor: ThreadedReactor) -> Machine:

@@ -86,6 +86,7 @@ class Peer:
             lambda: Introduction(self.address, self.key),
             self._joined,
             self._noticed,
+            machine.wall_clock,
             machine.routes,
         )
         self._warned = ""

@@ -57,7 +57,12 @@ class Swarm:
             host.reactor,
             PeerSettings(host.directory / "state", **settings),
             self._new_random(),
-            Machine(host.disk, host.reactor.getThreadPool(), self._new_random().randbytes),
+            Machine(
+                host.disk,
+                host.reactor.getThreadPool(),
+                self._new_random().randbytes,
+                wall_clock=host.wall_clock,
+            ),
         )
         self._start(peer, host)
         return peer

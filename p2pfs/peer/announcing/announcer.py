@@ -24,7 +24,8 @@ from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rates import Bandwidths
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.reactor import Reactor
-from p2pfs.wire.messages import ReplyFileLocation
+from p2pfs.wire import said
+from p2pfs.wire.messages import Error, ReplyFileLocation
 
 BATCH_SECONDS = 1.0
 """Chunks that come within this time of the first message are registered in the next one."""
@@ -63,12 +64,14 @@ class Announcer:
         introduction: Callable[[], Introduction],
         joined: Callable[[TrackerLink], None],
         noticed: Callable[[Notice], None],
+        wall_clock: Callable[[], float],
         routes: Callable[[], bytes] | None = None,
     ) -> None:
         """``bandwidths`` are what the tracker is told of this peer's line, for what it shows.
 
         ``introduction`` says who this peer is; ``joined`` is called after each joining, and
-        ``noticed`` with what the tracker says by itself. ``routes`` is that of `Machine`.
+        ``noticed`` with what the tracker says by itself. ``wall_clock`` and ``routes`` are those
+        of `Machine`.
         """
         self._reactor = reactor
         self._random = random
@@ -77,8 +80,9 @@ class Announcer:
         self._bandwidths = bandwidths
         self._introduction = introduction
         self._on_joined = joined
+        self._wall_clock = wall_clock
         self._routes = routes
-        self._noticed = noticed
+        self._on_notice = noticed
         self._link: TrackerLink | None = None
         # All that have begun and not ended, in the order in which they were asked for.
         self._links: dict[TrackerLink, None] = {}
@@ -113,6 +117,14 @@ class Announcer:
     def found_reachable(self) -> bool | None:
         """Whether the tracker could reach this peer; None as long as it has not said so."""
         return None if self._link is None else self._link.found_reachable
+
+    @property
+    def tracker_time_offset(self) -> float | None:
+        """Seconds that the tracker's clock is ahead of this machine's, as of the last joining.
+
+        None while no tracker is joined, and with one that does not tell its time.
+        """
+        return None if self._link is None else self._link.time_offset
 
     @property
     def problem(self) -> str:
@@ -233,6 +245,7 @@ class Announcer:
             )
         if holding.chunks.bits or holding.part is not None:
             # With nothing yet, to be known to others that begin at the same time.
+            holding.listed()  # unless it is refused now; there is no other answer
             client.register_chunks(holding.name, holding.info, holding.chunks)
         return succeed(None)
 
@@ -300,6 +313,7 @@ class Announcer:
             if holding is not None:
                 up, down = self._bandwidths.up.highest, self._bandwidths.down.highest
                 sources = self._witness.news(name, self._reactor.seconds())
+                holding.listed()  # unless it is refused now
                 link.client.register_chunks(name, holding.info, chunks, up, down, sources)
                 if up is not None:
                     self._told[name] = self._reactor.seconds(), up
@@ -318,6 +332,7 @@ class Announcer:
             self._introduction(),
             self._link_joined,
             self._noticed,
+            self._wall_clock,
             self._routes,
         )
 
@@ -330,6 +345,19 @@ class Announcer:
 
         ended = [link.stop() for link in links]
         return DeferredList(ended, consumeErrors=True).addCallback(left)
+
+    def _noticed(self, notice: Notice | Error) -> None:
+        if not isinstance(notice, Error):
+            self._on_notice(notice)
+            return
+        holding = self._library.get(notice.filename or "")
+        if holding is None or holding.withheld is not None:
+            return
+        reason = said(notice.message) or "The tracker refused without a reason."
+        if holding.announced_whole:
+            self._refusals.refused(holding, reason)
+        else:
+            holding.refused(reason)  # it is offered again when there is more of it, or on joining
 
     def _link_joined(self, link: TrackerLink) -> None:
         if link is self._link:

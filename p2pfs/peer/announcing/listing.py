@@ -8,6 +8,7 @@ from p2pfs.chunks import FileInfo
 from p2pfs.errors import InvalidName, Refused
 from p2pfs.names import check_filename
 from p2pfs.peer.announcing.tracker_client import TrackerClient
+from p2pfs.wire.messages import MOST_AGE, ReplyFileList
 
 MOST_LISTED = 2_000_000
 """Files of one list that are gone through: twice as many as a tracker has, by default."""
@@ -31,6 +32,8 @@ class Listing:
         self._passed = 0
         self.ended = False
         """True once there is no further page."""
+        self.ages: dict[str, int] = {}
+        """Of the files of the last page: how many seconds each is listed, if the tracker says."""
 
     async def next_page(self) -> dict[str, FileInfo]:
         """The next files, in the tracker's order; names that may not be used are left out.
@@ -40,6 +43,7 @@ class Listing:
         page = await self._client().list_page(self._prefix, self._after)
         passed, last = self._after, max(page.filelist, default="")
         files = {name: info for name, info in page.filelist.items() if self._is_new(name)}
+        self.ages = _plausible_ages(page, files)
         self._passed += len(page.filelist)
         self.ended = not page.more
         if page.more and last <= passed:
@@ -63,3 +67,11 @@ class Listing:
         except InvalidName:
             return False
         return True
+
+
+def _plausible_ages(page: ReplyFileList, files: dict[str, FileInfo]) -> dict[str, int]:
+    """What a page says of how long each of these files is listed; nothing if it cannot be so."""
+    if len(page.ages) != len(page.filelist):
+        return {}
+    stated = zip(sorted(page.filelist), page.ages, strict=True)
+    return {name: age for name, age in stated if name in files and 0 <= age <= MOST_AGE}

@@ -19,6 +19,7 @@ from p2pfs.wire import messages as m
 Notice: TypeAlias = m.NoticeReachable | m.NoticeCallBack
 """What a tracker says without having been asked, to a peer that has a key."""
 
+_REGISTERING = m.type_of(m.RequestChunkRegister)
 _WITHOUT_REPLY = {m.type_of(kind) for kind in (m.RequestChunkRegister, m.RequestReached)}
 
 
@@ -32,11 +33,11 @@ class TrackerClient(RequestProtocol):
         silence_timeout: float,
         keep_alive: KeepAlive,
         connected: Callable[[TrackerClient], None],
-        noticed: Callable[[Notice], None] = lambda notice: None,
+        noticed: Callable[[Notice | m.Error], None] = lambda notice: None,
     ) -> None:
         """``tracker`` is how errors name it; ``silence_timeout`` is in seconds.
 
-        ``noticed`` is told what the tracker says by itself.
+        ``noticed`` is told what the tracker says by itself, and which chunks it will not register.
         """
         super().__init__(reactor, silence_timeout, LEAST_RATE)
         self._tracker = tracker
@@ -45,6 +46,9 @@ class TrackerClient(RequestProtocol):
         self._noticed = noticed
         self.farewell = ""
         """What the tracker said before it closed the connection, if anything."""
+        self.time_at_joining: float | None = None
+        """What its clock showed when it was joined, in seconds since 1970; None if not known."""
+        self._introduced_at = 0.0
         self._to_prove: Callable[[bytes], m.RequestRegister] | None = None
 
     def connectionMade(self) -> None:
@@ -72,6 +76,7 @@ class TrackerClient(RequestProtocol):
         inner = introduction.inner(cast(ITransport, self.transport).getHost())
         request = m.RequestRegister(introduction.address, introduction.key.public, inner=inner)
         self._to_prove = partial(introduction.prove, request)
+        self._introduced_at = self.reactor.seconds()
         return self.ask(request, m.ReplyRegister).addCallback(self._recorded)
 
     def message_received(self, message: m.Message, line: bytes) -> None:
@@ -79,12 +84,17 @@ class TrackerClient(RequestProtocol):
             case m.ReplyChallenge(nonce) if self._to_prove is not None:
                 self.send(self._to_prove(nonce))
                 self._to_prove = None  # it is asked once
+                self._introduced_at = self.reactor.seconds()
             case m.NoticeReachable() | m.NoticeCallBack():
                 self._noticed(message)
             case _:
                 super().message_received(message, line)
 
     def _recorded(self, reply: m.ReplyRegister) -> str:
+        shown = m.plausible_wall_clock(reply.wall_clock)
+        if shown is not None:
+            # It was so when the answer was sent: about half a round trip ago.
+            self.time_at_joining = shown + (self.reactor.seconds() - self._introduced_at) / 2
         try:
             return str(parse_address(reply.address))
         except InvalidAddress:
@@ -144,7 +154,9 @@ class TrackerClient(RequestProtocol):
         if error.request is None:
             self.farewell = said(error.message)
         # Requests without a reply may be answered with an error all the same.
-        if error.request not in _WITHOUT_REPLY:
+        if error.request == _REGISTERING and error.filename is not None:
+            self._noticed(error)
+        elif error.request not in _WITHOUT_REPLY:
             super()._error_received(error)
 
 

@@ -23,7 +23,7 @@ from p2pfs.reactor import Reactor
 from p2pfs.tasks import end_of
 from p2pfs.waiters import Waiters
 from p2pfs.wire import QUIET
-from p2pfs.wire.messages import NoticeReachable
+from p2pfs.wire.messages import Error, NoticeReachable
 
 STALE = 1.0
 """Seconds after which an attempt to connect is better begun anew than waited for.
@@ -55,12 +55,13 @@ class TrackerLink(Factory):
         tracker: str,
         introduction: Introduction,
         joined: Callable[[TrackerLink], None],
-        noticed: Callable[[Notice], None],
+        noticed: Callable[[Notice | Error], None],
+        wall_clock: Callable[[], float],
         routes: Callable[[], bytes] | None = None,
     ) -> None:
-        """``joined`` is called each time this peer has joined, ``noticed`` is told what the
-        tracker says by itself. What ``routes`` gives is another when the network may be there
-        again.
+        """``joined`` is called each time this peer has joined, ``noticed`` is that of
+        `TrackerClient`. ``wall_clock`` is what the tracker's is compared with. What ``routes``
+        gives is another when the network may be there again.
 
         Raises `UsageProblem` when ``tracker`` is no endpoint string.
         """
@@ -70,6 +71,8 @@ class TrackerLink(Factory):
         self.problem = ""
         self.found_reachable: bool | None = None
         """Whether the tracker could reach this peer; None as long as it has not said so."""
+        self.time_offset: float | None = None
+        """Seconds that the tracker's clock was ahead when it was joined; None if not known."""
         self.retry_at: float | None = None
         """When it is tried again, by the reactor's clock; None while it is not paused."""
         self._reactor = reactor
@@ -77,6 +80,7 @@ class TrackerLink(Factory):
         self._introduction = introduction
         self._joined = joined
         self._on_notice = noticed
+        self._wall_clock = wall_clock
         self._waiting: Waiters[None] = Waiters()
         self._connection: TrackerClient | None = None
         patience = settings.patience
@@ -239,11 +243,13 @@ class TrackerLink(Factory):
     def _registered(self, address: str, client: TrackerClient) -> None:
         self.client, self.address, self.problem = client, address, ""
         self._registered_at = self._reactor.seconds()
+        shown = client.time_at_joining
+        self.time_offset = None if shown is None else shown - self._wall_clock()
         self.log.info("Joined the tracker at {tracker} as {me}", tracker=self.tracker, me=address)
         self._joined(self)
         self._waiting.fire(None)
 
-    def _noticed(self, notice: Notice) -> None:
+    def _noticed(self, notice: Notice | Error) -> None:
         if isinstance(notice, NoticeReachable):
             self.found_reachable = notice.reachable
         self._on_notice(notice)
@@ -261,7 +267,7 @@ class TrackerLink(Factory):
         if self._connection is client:
             self._connection = None
         if self.client is client:
-            self.client = self.address = self.found_reachable = None
+            self.client = self.address = self.found_reachable = self.time_offset = None
             reason = f": {client.farewell}" if client.farewell else ""
             self.problem = (
                 f"The tracker at {self.tracker} is gone; it is tried again by itself, 'connect' "

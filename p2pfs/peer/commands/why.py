@@ -83,10 +83,12 @@ def _not_running(
 ) -> tuple[str, list[str]]:
     """A name that is neither being downloaded nor shared."""
     if holding is not None:
+        refused = [f"The tracker does not list what is here of it: {holding.refusal}"]
         return "unfinished", [
             f"'{name}' is unfinished: {len(holding.chunks)} of {holding.info.totalchunknum} chunks "
             f"lie in {holding.path}; download it to {holding.target} to go on, or unpublish it to "
-            "give it up."
+            "give it up.",
+            *(refused if holding.refusal else []),
         ]
     if failed is not None:
         return "failed", [f"'{name}' is not being downloaded, and nothing of it is here."]

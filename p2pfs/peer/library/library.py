@@ -35,7 +35,7 @@ class Holding:
     Invariants:
 
     - a share has no target, all chunks, and a stamp, which its file must still bear;
-    - an unfinished download has a target; only shares are withheld, refused, or went some way;
+    - an unfinished download has a target; only shares are withheld, or went some way;
     - a part file is open only while it is downloading, and then it is known by its identity;
     - while it is open, it bears no stamp until its download has settled: what it was left with
       says no more;
@@ -183,12 +183,11 @@ class Holding:
     # What the tracker says of it
 
     def refused(self, reason: str) -> None:
-        """The tracker would not list a share."""
-        assert self.is_share
+        """The tracker would not list it, or the chunks of it that are here."""
         self.refusal = reason
 
     def listed(self) -> None:
-        """The tracker lists it."""
+        """The tracker lists it, as far as is known."""
         self.refusal = ""
 
     # Inside

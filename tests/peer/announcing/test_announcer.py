@@ -14,13 +14,13 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.addresses import Address
-from p2pfs.chunks import ChunkSet
+from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import TrackerUnavailable
 from p2pfs.identity import PeerKey
 from p2pfs.peer.announcing.announcer import Announcer
 from p2pfs.peer.announcing.introduction import Introduction
 from p2pfs.peer.announcing.tracker_client import TrackerClient
-from p2pfs.peer.library import Library
+from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings
@@ -28,7 +28,7 @@ from p2pfs.testing import Host, Network, Swarm, publish
 from p2pfs.testing.swarm import TRACKER_PORT
 from p2pfs.tracker.service import TrackerService
 from p2pfs.wire import messages as m
-from tests.peer.holdings import content, shared
+from tests.peer.holdings import content, described, shared
 from tests.simulation.parts import outcome_of
 
 
@@ -177,7 +177,8 @@ class Telling:
     def __init__(self, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
         self.network = network
         self.tracker_host, host = network.add_host("tracker"), network.add_host("peer")
-        Swarm(network).start_tracker(self.tracker_host)
+        self.tracker = Swarm(network).start_tracker(self.tracker_host)
+        self.place = host.directory / "g"
         self.library = Library()
         self.holding = shared(host.directory / "f", content(64), 1)
         self.library.add(self.holding)
@@ -191,6 +192,7 @@ class Telling:
             lambda: Introduction(Address("", 6881), PeerKey.from_seed(bytes(32))),
             lambda _: None,
             lambda _: None,
+            host.wall_clock,
         )
         self.said: list[tuple[float, m.Message]] = []
         really = TrackerClient.send
@@ -297,6 +299,40 @@ def test_a_probe_that_came_too_early_is_told_once_joined(telling: Telling) -> No
     telling.announcer.start(f"tcp:{telling.tracker_host.address}:{TRACKER_PORT}")
     telling.network.run(5)
     assert [it.token for _, it in telling.said if isinstance(it, m.RequestReached)] == ["token"]
+
+
+@pytest.mark.parametrize("ahead", [0.0, 90.0, -90.0])
+def test_how_far_the_clock_of_the_tracker_is_ahead(telling: Telling, ahead: float) -> None:
+    """As of the joining; without a tracker nothing is known of it."""
+    telling.tracker_host.drive.clock_offset = ahead
+    assert telling.announcer.tracker_time_offset is None
+    telling.join()
+    assert telling.announcer.tracker_time_offset == pytest.approx(ahead, abs=0.1)
+    telling.tracker_host.kill()
+    telling.network.run(1)
+    assert telling.announcer.tracker_time_offset is None
+
+
+def test_a_part_that_is_refused_bears_the_reason_until_it_is_taken(telling: Telling) -> None:
+    """Nobody waits for an answer to a registration; so the holding is where it is seen."""
+    telling.join()
+    network = telling.network
+    directory = telling.tracker.tracker.directory
+    directory.join("192.0.2.9:6881")
+    other = FileInfo(5, 1, 5)
+    directory.publish("192.0.2.9:6881", "g", other, 0.0)
+    part = Holding.begun("g", *described(content(64), 1), telling.place, telling.place)
+    part.left()
+    part.chunks.add(3)
+    telling.library.add(part)
+    assert outcome_of(network, telling.announcer.announce(part)) is None
+    network.run(1)
+    assert part.refusal.startswith("Another content is listed under that name, held by 192.0.2.9")
+    directory.unpublish("192.0.2.9:6881", "g")
+    assert outcome_of(network, telling.announcer.announce(part)) is None
+    network.run(1)
+    assert part.refusal == ""
+    assert "g" in directory
 
 
 def test_without_a_tracker_the_user_is_told_how_to_join_one(telling: Telling) -> None:

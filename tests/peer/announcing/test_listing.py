@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -53,6 +54,29 @@ def test_page_by_page() -> None:
     assert through(tracker, "d/") == ["d/a", "d/b", "d/c"]
     assert tracker.asked == [("d/", ""), ("d/", "d/b")]
     assert through(Tracker((["a", "b", "c"], False)), after="b") == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("ages", "told"),
+    [
+        ([9, 8, 7, 6], {"a": 9, "c": 7}),
+        ([0, 0, 0, 0], {"a": 0, "c": 0}),
+        ([-1, 8, m.MOST_AGE + 1, 6], {}),
+        ([10**100, 8, 7, 6], {"c": 7}),
+        ([9, 8, 7], {}),
+        ([9, 8, 7, 6, 5], {}),
+        ([], {}),
+    ],
+)
+def test_ages_belong_to_names_in_their_order(ages: list[int], told: dict[str, int]) -> None:
+    """Whatever order the page has on the line; those that cannot be are not known."""
+    page = m.ReplyFileList(dict.fromkeys(["c", "b\\", "d/", "a"], EMPTY), False, ages)
+    tracker: Any = SimpleNamespace(list_page=lambda prefix, after: succeed(page))
+    listing = Listing(lambda: tracker, "")
+    names: list[Any] = []
+    Deferred.fromCoroutine(listing.next_page()).addCallback(names.append)
+    assert set(names[0]) == {"a", "c"}
+    assert listing.ages == told
 
 
 @pytest.mark.parametrize("second", [["b"], ["a"], [], ["a", "b"]])

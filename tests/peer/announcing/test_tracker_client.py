@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 from twisted.internet.task import Clock
 
+from p2pfs.addresses import Address
 from p2pfs.chunks import FileInfo
 from p2pfs.errors import Refused, TrackerUnavailable
+from p2pfs.identity import PeerKey
+from p2pfs.peer.announcing.introduction import Introduction
 from p2pfs.peer.announcing.tracker_client import TrackerClient
 from p2pfs.wire import KeepAlive
+from p2pfs.wire import messages as m
 from tests.memory_transport import MemoryTransport
 
 
@@ -56,5 +61,47 @@ def test_an_error_for_registering_chunks_answers_nothing_else() -> None:
         b'"totalchunknum":0},"chunkinfo":{}}\n'
     )
     assert len(located) == 1
+    transport.hang_up()
+    clock.advance(0)
+
+
+def test_which_chunks_are_not_registered_is_told() -> None:
+    """With the file that they are of; an error that names none says nothing of any."""
+    clock, told = Clock(), list[object]()
+    made = TrackerClient(clock, "tcp:tracker:6880", 5.0, KeepAlive(), lambda _: None, told.append)
+    transport = MemoryTransport(made, clock)
+    error = m.Error("REQUEST_CHUNK_REGISTER", "Another content.", "f")
+    for message in (error, m.Error("REQUEST_CHUNK_REGISTER", "no"), m.Error(None, "no", "f")):
+        transport.deliver(m.encode(message))
+    assert told == [error]
+    transport.hang_up()
+    clock.advance(0)
+
+
+@pytest.mark.parametrize(
+    ("stated", "known"),
+    [
+        (b"1700000000.5", 1_700_000_001.5),
+        (b"1700000000", 1_700_000_001.0),
+        (b"null", None),
+        (b"0", None),
+        (b"-5", None),
+        (b"1e300", None),
+    ],
+)
+def test_the_time_of_a_tracker_is_that_of_half_the_round_trip(
+    stated: bytes, known: float | None
+) -> None:
+    """The challenge and its answer make a round trip of their own; what cannot be is not known."""
+    tracker, transport, clock = client()
+    key = PeerKey.from_seed(bytes(32))
+    joined: list[str] = []
+    tracker.register(Introduction(Address("", 6881), key)).addCallback(joined.append)
+    clock.advance(1)
+    transport.deliver(m.encode(m.ReplyChallenge(bytes(32))))
+    clock.advance(2)
+    transport.deliver(b'{"type":"REPLY_REGISTER","address":"h:1","wall_clock":%b}\n' % stated)
+    assert joined == ["h:1"]
+    assert tracker.time_at_joining == known
     transport.hang_up()
     clock.advance(0)

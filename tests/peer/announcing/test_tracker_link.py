@@ -80,6 +80,7 @@ def test_another_address_is_a_reason_to_try(network: Network) -> None:
         Introduction(Address("", 6881), PeerKey.from_seed(bytes(32))),
         lambda _: None,
         lambda _: None,
+        host.wall_clock,
         lambda: tables[0],
     )
     network.result_of(link.start(), 5)

@@ -154,7 +154,7 @@ class Lives(RuleBasedStateMachine):
         "replaced": Step(is_share, lambda life, _: life.holding.replaced(STAMP)),
         "withhold": Step(is_share, lambda life, _: life.holding.withhold("It is gone.", 1.0)),
         "found_again": Step(always, lambda life, _: life.holding.found_again()),
-        "refused": Step(is_share, lambda life, _: life.holding.refused("Another has it.")),
+        "refused": Step(always, lambda life, _: life.holding.refused("Another has it.")),
         "listed": Step(always, lambda life, _: life.holding.listed()),
     }
 
@@ -186,7 +186,7 @@ class Lives(RuleBasedStateMachine):
         else:
             assert (held.path, held.target) == (PART, TARGET)
             assert held.stamp in (None, PART_STAMP)
-            assert (held.withheld, held.refusal, held.reached) == (None, "", None)
+            assert (held.withheld, held.reached) == (None, None)
             assert held.part is None or held.identity is not None
             assert held.part is None or held.stamp is None or self.settled
         assert held.part is None or held.downloading
