@@ -240,6 +240,9 @@ class Download:
         if self._progress.waited(now) >= self._patience.no_source:
             self._stop(Failure(self._starved()))
             return
+        if self._source_set.replaced and not self._source_set.can_complete(self._picker.unfinished):
+            self._stop(Failure(self._replaced()))
+            return
         self._want_lists.probe()
         self.go_on()
         for let_go in (self._stand_ins.end_trials, self._stand_ins.for_stragglers):
@@ -289,6 +292,15 @@ class Download:
             f"No source of {self._lacking()} of '{self._holding.name}' delivered within "
             f"{self._patience.no_source:g} s ({summary(self._facts())}); {kept}download it again "
             f"to go on, 'why {self._holding.name}' says more."
+        )
+
+    def _replaced(self) -> DownloadFailed:
+        """Others come to another content by now, and those that it knows are not enough."""
+        until = f"what came of the old one is kept in {self._part.path} until then"
+        return DownloadFailed(
+            f"The content of '{self._holding.name}' was replaced by another while it was "
+            "downloaded; download it again to get the new one"
+            + (f", {until}." if self._holding.chunks.bits else ".")
         )
 
     # The end

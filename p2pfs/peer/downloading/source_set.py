@@ -46,6 +46,8 @@ class SourceSet:
         self._picker = picker
         self._download = download
         self.trials = Trials(context, picker)
+        self.replaced = False
+        """Whether the tracker lists another content under the name by now."""
         self._sources: dict[Address, Source] = {}
         self._locator = Locator(context, holding)
         self.pace = Pace(context.incoming.bandwidth, context.reactor.seconds())
@@ -88,6 +90,13 @@ class SourceSet:
         view = self._picker.view(source)
         return view is not None and view.chunk_seconds is not None
 
+    def can_complete(self, missing: int) -> bool:
+        """Whether those at work have all of these chunks, as far as is known."""
+        for source in self._sources.values():
+            if source.at_work:
+                missing &= ~source.usable_chunks
+        return not missing
+
     @property
     def may_connect(self) -> bool:
         """True while there may be further connections."""
@@ -114,7 +123,9 @@ class SourceSet:
         """Take over what the tracker says, except about sources that are just at work."""
         now = self._reactor.seconds()
         self._locator.heard(now)
-        self.pace.located(location, now)
+        self.replaced = location.fileinfo != self._holding.info
+        if not self.replaced:
+            self.pace.located(location, now)
         named, proven = self._locator.named_in(location), set(location.proven)
         for address, bits in named.items():
             source = self._sources.setdefault(address, Source(address))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.peer.download_scene import Scenes, address
+from p2pfs.chunks import FileInfo
+from p2pfs.peer.downloading.running import HEARTBEAT
+from p2pfs.wire.messages import PeerRequestChunk, ReplyFileLocation, decode
+from tests.peer.download_scene import Scene, Scenes, address
 
 
 def test_a_gap_in_our_own_running_is_no_waiting(scene: Scenes) -> None:
@@ -103,3 +106,63 @@ def test_the_end_is_the_same_each_time(scene: Scenes) -> None:
         assert len(begun) == 4
         one.download.cancel()
         assert list(one.download._in_flight.troubles) == begun
+
+
+OTHER = ReplyFileLocation("x", FileInfo(5, 1, 5), {address(7): b"\x80"})
+"""What the tracker says once another content has the name."""
+
+
+def asked_chunks(one: Scene, count: int) -> list[int]:
+    """The chunks that its only source was asked for, once these are so many."""
+    one.run(lambda: one.asked_for(address(1)) >= count)
+    requests = map(decode, one.heard[address(1)].splitlines())
+    return [request.chunknum for request in requests if isinstance(request, PeerRequestChunk)]
+
+
+def test_what_was_replaced_goes_on_with_those_that_have_it_all(scene: Scenes) -> None:
+    """A publisher that gave it up, or another tracker, is no reason to break it off."""
+    one = scene()
+    one.reachable = {address(1), address(7)}
+    one.start(address(1))
+    one.tell(OTHER)
+    one.run(1.0)
+    assert not one.outcome
+    assert one.known == {address(1)}
+    for number in range(4):
+        one.send(address(1), asked_chunks(one, number + 1)[number])
+    assert one.outcome == [None]
+
+
+def test_what_was_replaced_ends_with_its_last_hope(scene: Scenes) -> None:
+    """Within a beat of that, with what happened, and where what came is."""
+    one = scene()
+    one.reachable = {address(1)}
+    one.start(address(1))
+    one.send(address(1), *asked_chunks(one, 1))
+    one.tell(OTHER)
+    one.sources[address(1)].hang_up()
+    one.run(HEARTBEAT)
+    assert "The content of 'x' was replaced by another while it was downloaded" in one.error
+    assert "what came of the old one is kept in x.part" in one.error
+
+
+def test_what_was_replaced_and_is_listed_again_goes_on(scene: Scenes) -> None:
+    """What the tracker said last counts."""
+    one = scene()
+    one.reachable = {address(1)}
+    one.start(address(1))
+    one.tell(OTHER)
+    one.reachable = {address(1), address(2)}
+    one.tell(one.named(address(2)))
+    one.sources[address(1)].hang_up()
+    one.run(5.0)
+    assert not one.outcome
+
+
+def test_what_was_replaced_before_anything_came_names_no_place(scene: Scenes) -> None:
+    """There is nothing that is kept."""
+    one = scene()
+    one.start()
+    one.tell(OTHER)
+    one.run(HEARTBEAT)
+    assert one.error.endswith("download it again to get the new one.")
