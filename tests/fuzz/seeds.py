@@ -84,6 +84,8 @@ def _messages() -> list[m.Message]:
         m.PeerOffer("f", 1, True),
         m.PeerBusy("f", 1),
         m.PeerReady("f"),
+        m.ReplyRegister("192.0.2.1:6881", 1_700_000_000.125),
+        m.ReplyFileList({"f": INFO, "g": SMALL}, ages=[60, 0]),
     ]
 
 
@@ -163,6 +165,24 @@ def _tracker() -> dict[str, bytes]:
         "not-joined": script(say(0, publish, chunks, m.RequestUnpublish("f"))),
         "another-content": script(
             say(0, register, publish), say(2, register, m.RequestPublish("f", SMALL))
+        ),
+        "replaced": script(
+            say(0, register, publish),
+            say(2, register, chunks),
+            say(3, register, m.RequestChunkRegister("f", chunks=b"\0\0")),
+            say(0, m.RequestUnpublish("f"), m.RequestPublish("f", SMALL)),
+            say(2, chunks, locate, listing),
+            "!2",
+            say(1, locate),
+        ),
+        "kept": script(
+            say(0, register, publish),
+            say(2, register, chunks),
+            "!0",
+            say(3, register, m.RequestPublish("f", SMALL)),
+            "+.60",
+            say(3, m.RequestPublish("f", SMALL)),
+            say(0, register, publish),
         ),
         "pages": script(
             say(0, register, *[m.RequestPublish(f"d/{n}", SMALL) for n in range(4)]),
@@ -290,12 +310,12 @@ def _source() -> dict[str, bytes]:
 
 
 def _tracker_client() -> dict[str, bytes]:
-    registered = say(0, m.ReplyRegister("192.0.2.1:6881"))
+    registered = say(0, m.ReplyRegister("192.0.2.1:6881", 1_700_000_000.125))
     published = say(0, m.ReplyPublish("f", True))
     refused = say(0, m.ReplyPublish("f", False, "Another content.\n"), m.ReplyPublish("f", False))
     location = say(0, m.ReplyFileLocation("f", INFO, {"192.0.2.1:6881": b"\xf8", "x": b""}))
     first = say(0, m.ReplyFileList({"a": SMALL, "../b": SMALL}, True))
-    second = say(0, m.ReplyFileList({"c": EMPTY}))
+    second = say(0, m.ReplyFileList({"c": EMPTY}, ages=[5]))
     unknown = say(0, m.Error("REQUEST_FILE_LOCATION", "Nobody offers it.", "f"))
     return {
         "session": script(
@@ -307,6 +327,7 @@ def _tracker_client() -> dict[str, bytes]:
         "endless-pages": script("s0", first, first, "s0", say(0, m.ReplyFileList({}, True))),
         "another-file": script("l0", "u0", say(0, m.ReplyPublish("g", True))),
         "chunks-refused": script("k07", say(0, m.Error("REQUEST_CHUNK_REGISTER", "No."))),
+        "part-refused": script("k07", say(0, m.Error("REQUEST_CHUNK_REGISTER", "No.\n", "f"))),
         "error": script("r0", say(0, m.Error(None, "The line is too long."))),
         "silent": script("r0", "+.29", ">0{", "+.30"),
         "in-pieces": script("/03", "r0", "l0", registered, location),

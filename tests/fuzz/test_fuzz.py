@@ -68,7 +68,7 @@ def _shifted(
     [
         ("messages", m, "encode", lambda message: m._encoder.encode(message) + b"\n\n"),
         ("values", names, "_objection", lambda name: None),
-        ("tracker", Directory, "leave", lambda self, peer: None),
+        ("tracker", Directory, "leave", lambda self, peer, now: None),
         ("serving", ServingProtocol, "message_received", _echo_at_once),
         ("source", PartFile, "write", _shifted),
         ("tracker_client", Pending, "fail", lambda self, error: None),

@@ -219,7 +219,9 @@ def _life_of(random: Random, file: FilePlan, names: list[str]) -> list[tuple[flo
         acts.append((random.uniform(5.0, 30.0), Unpublish(random.choice(publishers), file.name)))
     if random.random() < 0.1:  # the name gets another content, while some still fetch the old
         gone = random.uniform(4.0, 20.0)
-        acts += [(gone, Unpublish(name, file.name)) for name in names]
+        # Or only its publishers give it up, and what others have of it is worth nothing.
+        all_of_them = random.random() < 0.5
+        acts += [(gone, Unpublish(n, file.name)) for n in (names if all_of_them else publishers)]
         acts.append((gone + random.uniform(0.2, 5.0), Publish(random.choice(publishers), other)))
     for name in names:
         if name not in publishers:

@@ -107,7 +107,9 @@ class _Scene:
         self.directory = Directory()
         # Connections are for probes of those that prove a key, which chance does not.
         reactor = cast(Reactor, self.clock)
-        self.factory = TrackerFactory(reactor, self.directory, Random(1))
+        self.factory = TrackerFactory(
+            reactor, self.directory, Random(1), wall_clock=lambda: 1_700_000_000.5
+        )
         self.peers: dict[int, _Peer] = {}
         self.gone: list[_Peer] = []
 
