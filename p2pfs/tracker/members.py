@@ -97,10 +97,13 @@ class Members:
         if not place.members:
             del self._places[member.address]
 
-    def tried(self, address: str, found: Member | None) -> list[Member]:
+    def tried(
+        self, address: str, found: Member | None, asking: Iterable[Member] = ()
+    ) -> list[Member]:
         """It was tried which member is at an address; returns those of whom it says something new.
 
-        Who was found before may just have had no room now that nobody was.
+        Who was found before may just have had no room now that nobody was. Those ``asking`` are
+        told in any case.
         """
         place = self._places[address]
         # What has no key would not have told, so nothing is known of it.
@@ -110,6 +113,7 @@ class Members:
             if found.reachable is not True:
                 news.append(found)
             place.found = found
+        news += [each for each in asking if each not in news]
         for member in news:
             member.reachable = member is found
             place.untried.pop(member, None)

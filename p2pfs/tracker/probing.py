@@ -7,9 +7,10 @@ only that somebody is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from math import ceil
 from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -20,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import parse_address
+from p2pfs.errors import Refused
 from p2pfs.listening import address_endpoint
 from p2pfs.reactor import Reactor
 from p2pfs.tracker.members import Member
@@ -40,6 +42,9 @@ TRY_AGAIN_SECONDS = 60.0
 
 LONGEST_TRY_AGAIN = 3600.0
 
+ASKED_SECONDS = 5.0
+"""Between two probes of a host that its peers asked for."""
+
 TOKEN_SIZE = 16
 """Bytes of a token, which is written in hexadecimal."""
 
@@ -54,6 +59,8 @@ class _Target:
     probe: Deferred[Any] | None = None
     told: Deferred[Member | None] | None = None
     """While it is probed: fires with who says that it was pinged."""
+    asking: dict[Member, None] = field(default_factory=dict)
+    """Those who asked for the probe that is under way, or comes next."""
     again: bool = False
     """Whether somebody has come too late for the probe under way."""
     timer: IDelayedCall | None = None
@@ -72,11 +79,12 @@ class Prober:
         self,
         reactor: Reactor,
         entropy: Callable[[int], bytes],
-        concluded: Callable[[str, Member | None], None],
+        concluded: Callable[[str, Member | None, Iterable[Member]], None],
     ) -> None:
         """``entropy`` makes that many bytes that nobody can foresee.
 
-        ``concluded`` is told of each address that was tried, and which member is there.
+        ``concluded`` is told of each address that was tried, which member is there, and who has
+        asked.
         """
         self._reactor = reactor
         self._entropy = entropy
@@ -84,6 +92,8 @@ class Prober:
         self._targets: dict[str, _Target] = {}
         self._at_work: dict[str, int] = {}
         self._tokens: dict[str, _Target] = {}
+        # When the peers of a host last asked for a probe; who did last is last.
+        self._asked: dict[str, float] = {}
         # What is to be probed, by host; the host whose turn it is comes first.
         self._waiting: dict[str, dict[_Target, None]] = {}
 
@@ -99,12 +109,29 @@ class Prober:
         else:
             target.again = True
 
+    def look_now(self, member: Member) -> None:
+        """A peer asks to be looked for now; raises `Refused` when it may not, or not so soon."""
+        target, now = self._targets.get(member.address), self._reactor.seconds()
+        if target is None or member not in target.members:
+            raise Refused("Only a peer with a key is tried, and only at its own host.")
+        while self._asked and now - next(iter(self._asked.values())) >= ASKED_SECONDS:
+            del self._asked[next(iter(self._asked))]
+        if member.host in self._asked:
+            left = self._asked[member.host] + ASKED_SECONDS - now
+            raise Refused(f"Your host has just been tried; ask again in {ceil(left)} s.")
+        self._asked[member.host] = now
+        target.asking[member] = None
+        target.pause = TRY_AGAIN_SECONDS
+        if target.probe is None:
+            self._enqueue(target)
+
     def forget(self, member: Member) -> None:
         """A peer has left."""
         target = self._targets.get(member.address)
         if target is None or member not in target.members:
             return
         del target.members[member]
+        target.asking.pop(member, None)
         if target.members:
             if target.probe is None and target.timer is None:
                 self._try_later(target)  # whoever was there may have gone
@@ -179,7 +206,8 @@ class Prober:
                 self._enqueue(target)
             elif found is None:
                 self._try_later(target)
-            self._concluded(target.address, found)
+            asking, target.asking = target.asking, {}
+            self._concluded(target.address, found, asking)
         self._go_on()
 
     def _try_later(self, target: _Target) -> None:

@@ -120,6 +120,11 @@ class TrackerProtocol(MessageProtocol):
         if self.member is not None:
             self.tracker.prober.reached(self.member, message.token)
 
+    def _probe(self, message: m.RequestProbe) -> None:
+        if self.member is None:
+            raise Refused("Join with REQUEST_REGISTER first.")
+        self.tracker.prober.look_now(self.member)
+
     def _call_back(self, message: m.RequestCallBack) -> m.Message:
         if self.member is None:
             raise Refused("Join with REQUEST_REGISTER first.")
@@ -296,6 +301,7 @@ _ANSWERS: Mapping[type[m.Message], Callable[[TrackerProtocol, Any], m.Message | 
     m.RequestFileList: TrackerProtocol._list,
     m.RequestFileLocation: TrackerProtocol._locate,
     m.RequestReached: TrackerProtocol._reached,
+    m.RequestProbe: TrackerProtocol._probe,
     m.RequestCallBack: TrackerProtocol._call_back,
     m.Error: TrackerProtocol._ignore,
 }
@@ -385,7 +391,7 @@ class TrackerFactory(Reception[TrackerProtocol]):
         self.vouchers.forget(member.name)
         self.prober.forget(member)
 
-    def _probed(self, address: str, found: Member | None) -> None:
+    def _probed(self, address: str, found: Member | None, asking: Iterable[Member]) -> None:
         """It was tried who can be reached at an address."""
-        for member in self.members.tried(address, found):
+        for member in self.members.tried(address, found, asking):
             self.joined[member.name].send(m.NoticeReachable(member is found))

@@ -159,6 +159,10 @@ class RequestReached(_Message, frozen=True):
     token: str
 
 
+class RequestProbe(_Message, frozen=True):
+    """A peer with a key wants to know anew whether it can be reached. `NoticeReachable` follows."""
+
+
 class NoticeReachable(_Message, frozen=True):
     """The tracker found out whether a peer with a key can be reached where it says. No reply."""
 
@@ -311,6 +315,7 @@ Message: TypeAlias = (
     | ReplyFileLocation
     | RequestChunkRegister
     | RequestReached
+    | RequestProbe
     | NoticeReachable
     | RequestCallBack
     | ReplyCallBack

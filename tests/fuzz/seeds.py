@@ -86,6 +86,7 @@ def _messages() -> list[m.Message]:
         m.PeerReady("f"),
         m.ReplyRegister("192.0.2.1:6881", 1_700_000_000.125),
         m.ReplyFileList({"f": INFO, "g": SMALL}, ages=[60, 0]),
+        m.RequestProbe(),
     ]
 
 
@@ -162,6 +163,7 @@ def _tracker() -> dict[str, bytes]:
             say(1, locate),
         ),
         "taken-over": script(say(0, register, publish), say(1, register, locate), say(0, locate)),
+        "probes": script(say(1, m.RequestProbe()), say(0, register, m.RequestProbe())),
         "not-joined": script(say(0, publish, chunks, m.RequestUnpublish("f"))),
         "another-content": script(
             say(0, register, publish), say(2, register, m.RequestPublish("f", SMALL))

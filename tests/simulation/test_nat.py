@@ -8,10 +8,11 @@ from random import Random
 
 import pytest
 
-from p2pfs.errors import P2pfsError
+from p2pfs.errors import P2pfsError, Refused
 from p2pfs.peer.service import KEY_FILE, PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.testing.swarm import PEER_PORT
+from tests.simulation.parts import outcome_of
 
 
 class Scene:
@@ -220,3 +221,21 @@ def test_a_copied_state_directory_is_told(scene: Scene) -> None:
     assert copy.peer.announcer.joined
     assert not original.peer.announcer.joined
     assert "its state directory was copied" in original.peer.announcer.problem
+
+
+def test_a_peer_has_itself_tried_again_once_its_port_is_open(scene: Scene) -> None:
+    """It need not wait for the tracker's next attempt; asked too often, the tracker says so."""
+    network, router = scene.network, scene.router("router")
+    peer = scene.peer("peer", router)
+    network.run(8)
+    announcer = peer.peer.announcer
+    assert announcer.found_reachable is False
+    assert network.result_of(announcer.probe(), 6) is False
+    network.run(6)
+    router.forward(PEER_PORT, scene.host(peer))
+    assert network.result_of(announcer.probe(), 6) is True
+    assert announcer.found_reachable is True
+    assert peer.peer.reach_warning == ""
+    refused = outcome_of(network, announcer.probe())
+    assert isinstance(refused, Refused)
+    assert "ask again in" in str(refused)

@@ -8,7 +8,7 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.python.failure import Failure
 
 from p2pfs.identity import PeerKey
-from p2pfs.tracker.probing import MOST_OF_A_HOST, MOST_PROBES, PROBE_SECONDS
+from p2pfs.tracker.probing import ASKED_SECONDS, MOST_OF_A_HOST, MOST_PROBES, PROBE_SECONDS
 from tests.memory_transport import MemoryTransport
 from tests.tracker.test_identities import KEYS, ROUTER, called, introduce, joined, location
 from tests.tracker.tracker_connections import MemoryTracker
@@ -195,3 +195,86 @@ def test_a_tracker_that_stops_leaves_nothing() -> None:
     tracker.clock.advance(0)
     assert connection.lost
     assert not tracker.clock.getDelayedCalls()
+
+
+# Asked for
+
+ASK = {"type": "REQUEST_PROBE"}
+
+
+def test_who_asks_is_tried_again_and_told_in_any_case() -> None:
+    """Also when it says nothing new, and whatever comes of it; the pauses begin anew by it."""
+    tracker = MemoryTracker()
+    peer = joined(tracker, KEYS[0])
+    peer.say(type="REQUEST_REACHED", token=accept(tracker)[1])
+    assert told(peer) == [True]
+    peer.say(type="REQUEST_PROBE")
+    assert len(tried(tracker)) == 2
+    peer.say(type="REQUEST_REACHED", token=accept(tracker)[1])
+    assert told(peer) == [True]
+    for _ in range(3):
+        tracker.clock.advance(ASKED_SECONDS)
+        peer.say(type="REQUEST_PROBE")
+        refuse(tracker)
+        assert told(peer) == [False]
+    before = len(tried(tracker))
+    tracker.clock.advance(60)
+    assert len(tried(tracker)) == before + 1
+    peer.say(type="REQUEST_REACHED", token=accept(tracker)[1])
+    assert told(peer) == [True]  # it was told otherwise
+
+
+def test_who_asks_while_it_is_tried_is_not_tried_twice() -> None:
+    """What comes of the one under way is the answer."""
+    tracker = MemoryTracker()
+    peer = joined(tracker, KEYS[0])
+    peer.say(type="REQUEST_PROBE")
+    assert len(tried(tracker)) == 1
+    tracker.clock.advance(PROBE_SECONDS)
+    assert told(peer) == [False]
+    assert len(tried(tracker)) == 1
+
+
+def test_a_host_has_itself_tried_now_and_then_only() -> None:
+    """However many peers it has, and whatever others do; nothing is kept of it for long."""
+    tracker = MemoryTracker()
+    peers = [joined(tracker, key, address=f":{7000 + n}") for n, key in enumerate(KEYS[:2])]
+    other = joined(tracker, KEYS[2], "192.0.2.9")
+    for number in range(3):
+        refuse(tracker, number)
+    assert [told(peer) for peer in (*peers, other)] == [[False]] * 3
+    errors = 0
+    for second in range(20):
+        for peer in peers * 50:
+            errors += sum("ask again in" in a.get("message", "") for a in peer.ask(**ASK))
+        if second == 7:
+            assert other.ask(**ASK) == []
+        tracker.clock.advance(1)
+    hosts = [host for host, _ in tried(tracker)[3:]]
+    assert hosts.count(ROUTER) == 20 / ASKED_SECONDS
+    assert hosts.count("192.0.2.9") == 1
+    assert errors == 2000 - 20 / ASKED_SECONDS
+    tracker.clock.advance(ASKED_SECONDS)
+    other.say(type="REQUEST_PROBE")
+    assert len(tracker.factory.prober._asked) == 1
+
+
+def test_who_is_never_tried_may_not_ask_for_it() -> None:
+    """Nobody without a key, nor at an address elsewhere, nor before joining."""
+    tracker = MemoryTracker(allow_announced_host=True)
+    elsewhere = tracker.connect()
+    introduce(elsewhere, KEYS[0], "192.0.2.99:22")
+    for peer in (tracker.join(), tracker.connect(), elsewhere):
+        (answer,) = peer.ask(type="REQUEST_PROBE")
+        assert (answer["type"], answer["request"]) == ("ERROR", "REQUEST_PROBE")
+    assert tried(tracker) == []
+
+
+def test_who_has_asked_and_left_is_not_told() -> None:
+    """There is nobody to be told; who stays at the address is."""
+    tracker = MemoryTracker()
+    peer, other = joined(tracker, KEYS[0]), joined(tracker, KEYS[1])
+    peer.say(type="REQUEST_PROBE")
+    peer.hang_up()
+    tracker.clock.advance(PROBE_SECONDS)
+    assert told(other) == [False]

@@ -37,6 +37,7 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
         {"type": "REPLY_REGISTER", "address": "h:1", "wall_clock": 1.5},
     ),
     (m.RequestReached("t"), {"type": "REQUEST_REACHED", "token": "t"}),
+    (m.RequestProbe(), {"type": "REQUEST_PROBE"}),
     (m.NoticeReachable(False), {"type": "NOTICE_REACHABLE", "reachable": False}),
     (
         m.RequestCallBack("h:1#ab", "t"),

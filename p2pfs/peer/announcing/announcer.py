@@ -45,6 +45,9 @@ SOONEST_TELL = 1.0
 NEEDED_SECONDS = 5.0
 """Seconds that a user's command waits for a tracker that is to be found again."""
 
+PROBE_SECONDS = 15.0
+"""Seconds in which the tracker has to say whether it could reach this peer, when asked to try."""
+
 _MORE = 1.05
 """A rate has grown when it is this many times what the tracker was told."""
 
@@ -199,6 +202,18 @@ class Announcer:
         # Who needs it will be told that it is not there.
         with suppress(P2pfsError, TimeoutError):
             await attempt
+
+    def probe(self) -> Deferred[bool]:
+        """Have the tracker try now whether others can connect to this peer.
+
+        Fires with what comes of it. Fails with `Refused` when the tracker cannot, or was asked a
+        moment ago, and with `TrackerUnavailable`, also when nothing is heard for too long.
+        """
+        try:
+            tried = self.client().probe()
+        except TrackerUnavailable as error:
+            return fail(error)
+        return tried.addTimeout(PROBE_SECONDS, self._reactor, _not_tried)
 
     def stop(self) -> Deferred[None]:
         """Leave the tracker, and join none any more; fires when no connection to one is left."""
@@ -393,6 +408,16 @@ class Announcer:
     def _not_yet(self, failure: Failure) -> None:
         failure.trap(P2pfsError)
         self.log.warn("{reason}", reason=str(failure.value))
+
+
+def _not_tried(outcome: object, seconds: float) -> Failure:
+    """The tracker was asked to try whether it reaches this peer, and says nothing."""
+    return Failure(
+        TrackerUnavailable(
+            f"The tracker did not say within {seconds:g} s whether it can reach this peer; it may "
+            "be busy with others, try again later."
+        )
+    )
 
 
 def _not_listed_anyway(failure: Failure) -> None:

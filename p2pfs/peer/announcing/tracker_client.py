@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime, ITransport
+from twisted.python.failure import Failure
 
 from p2pfs.addresses import parse_address
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidAddress, P2pfsError, Refused, TrackerUnavailable
 from p2pfs.peer.announcing.introduction import Introduction
+from p2pfs.waiters import Waiters
 from p2pfs.wire import LEAST_RATE, KeepAlive, Pending, RequestProtocol, said
 from p2pfs.wire import messages as m
 
@@ -20,7 +22,8 @@ Notice: TypeAlias = m.NoticeReachable | m.NoticeCallBack
 """What a tracker says without having been asked, to a peer that has a key."""
 
 _REGISTERING = m.type_of(m.RequestChunkRegister)
-_WITHOUT_REPLY = {m.type_of(kind) for kind in (m.RequestChunkRegister, m.RequestReached)}
+_PROBING = m.type_of(m.RequestProbe)
+_WITHOUT_REPLY = {_REGISTERING, m.type_of(m.RequestReached)}
 
 
 class TrackerClient(RequestProtocol):
@@ -49,6 +52,7 @@ class TrackerClient(RequestProtocol):
         self.time_at_joining: float | None = None
         """What its clock showed when it was joined, in seconds since 1970; None if not known."""
         self._introduced_at = 0.0
+        self._awaiting_probe: Waiters[bool] = Waiters()
         self._to_prove: Callable[[bytes], m.RequestRegister] | None = None
 
     def connectionMade(self) -> None:
@@ -87,6 +91,8 @@ class TrackerClient(RequestProtocol):
                 self._introduced_at = self.reactor.seconds()
             case m.NoticeReachable() | m.NoticeCallBack():
                 self._noticed(message)
+                if isinstance(message, m.NoticeReachable):
+                    self._awaiting_probe.fire(message.reachable)
             case _:
                 super().message_received(message, line)
 
@@ -135,6 +141,23 @@ class TrackerClient(RequestProtocol):
         """Say that somebody pinged this peer with that token: it may have been the tracker."""
         self.send(m.RequestReached(token))
 
+    def probe(self) -> Deferred[bool]:
+        """Have the tracker try whether this peer can be reached; fires with what comes of it.
+
+        It may take its time, as others have their turns. Fails with `Refused` when the tracker
+        does not know how to, or was asked too often, and with `TrackerUnavailable`.
+        """
+        if self.closed:
+            return fail(self.connection_error("the connection was closed"))
+        # What has a notice for its answer is not waited for like a reply: that may be long.
+        tried = self._awaiting_probe.wait()
+        self.send(m.RequestProbe())
+        return tried
+
+    def closing(self, reason: Failure) -> None:
+        super().closing(reason)
+        self._awaiting_probe.fail(self.connection_error("it closed the connection"))
+
     async def call_back(self, peer: str, token: str) -> None:
         """Have a peer told to connect to this one, with that token.
 
@@ -156,6 +179,8 @@ class TrackerClient(RequestProtocol):
         # Requests without a reply may be answered with an error all the same.
         if error.request == _REGISTERING and error.filename is not None:
             self._noticed(error)
+        elif error.request == _PROBING:
+            self._awaiting_probe.fail(Refused(said(error.message)))
         elif error.request not in _WITHOUT_REPLY:
             super()._error_received(error)
 

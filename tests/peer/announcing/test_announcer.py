@@ -17,7 +17,7 @@ from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import TrackerUnavailable
 from p2pfs.identity import PeerKey
-from p2pfs.peer.announcing.announcer import Announcer
+from p2pfs.peer.announcing.announcer import PROBE_SECONDS, Announcer
 from p2pfs.peer.announcing.introduction import Introduction
 from p2pfs.peer.announcing.tracker_client import TrackerClient
 from p2pfs.peer.library import Holding, Library
@@ -333,6 +333,20 @@ def test_a_part_that_is_refused_bears_the_reason_until_it_is_taken(telling: Tell
     network.run(1)
     assert part.refusal == ""
     assert "g" in directory
+
+
+def test_what_the_tracker_never_says_is_waited_for_so_long(telling: Telling) -> None:
+    """To be tried again is asked for; a tracker that hangs, or has none, ends it with a reason."""
+    unavailable = outcome_of(telling.network, telling.announcer.probe(), 1)
+    assert isinstance(unavailable, TrackerUnavailable)
+    telling.join()
+    telling.tracker.tracker.factory.prober.stop()
+    telling.tracker.tracker.factory.prober.look_now = (  # type: ignore[method-assign]
+        lambda member: None  # it is asked, and nothing comes of it
+    )
+    outcome = outcome_of(telling.network, telling.announcer.probe(), PROBE_SECONDS + 1)
+    assert isinstance(outcome, TrackerUnavailable)
+    assert "did not say within 15 s" in str(outcome)
 
 
 def test_without_a_tracker_the_user_is_told_how_to_join_one(telling: Telling) -> None:

@@ -105,3 +105,25 @@ def test_the_time_of_a_tracker_is_that_of_half_the_round_trip(
     assert tracker.time_at_joining == known
     transport.hang_up()
     clock.advance(0)
+
+
+def test_a_probe_that_was_asked_for_is_answered_by_the_notice() -> None:
+    """Whoever tells of it besides; an error is for who asks, and ends nothing else."""
+    clock, told = Clock(), list[object]()
+    made = TrackerClient(clock, "tcp:tracker:6880", 5.0, KeepAlive(), lambda _: None, told.append)
+    transport = MemoryTransport(made, clock)
+    outcomes: list[object] = []
+    made.probe().addCallback(outcomes.append)
+    transport.deliver(m.encode(m.NoticeReachable(False)) + m.encode(m.NoticeReachable(True)))
+    assert outcomes == [False]
+    assert told == [m.NoticeReachable(False), m.NoticeReachable(True)]
+    made.probe().addErrback(lambda f: outcomes.append(str(f.value)))
+    transport.deliver(m.encode(m.Error("REQUEST_PROBE", "Not so soon.")) * 2)
+    assert outcomes == [False, "Not so soon."]
+    clock.advance(100)  # it is nothing to lose the connection for
+    assert not transport.aborted
+    made.probe().addErrback(lambda f: outcomes.append(f.check(TrackerUnavailable)))
+    transport.hang_up()
+    clock.advance(0)
+    made.probe().addErrback(lambda f: outcomes.append(f.check(TrackerUnavailable)))
+    assert outcomes[2:] == [TrackerUnavailable, TrackerUnavailable]
