@@ -8,6 +8,8 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import DownloadFailed, P2pfsError, Refused
+from p2pfs.peer.commands.status import status
+from p2pfs.peer.commands.why import why
 from p2pfs.peer.downloading import Fetched
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
@@ -68,10 +70,6 @@ class Scene:
         held = self.peers["fetcher"].peer.library.get("f")
         return 0 if held is None else len(held.chunks)
 
-    @property
-    def refusal(self) -> str:
-        return self.peers["fetcher"].peer.library["f"].refusal
-
 
 @pytest.fixture
 def scene(network: Network) -> Scene:
@@ -106,7 +104,11 @@ def test_what_is_left_of_the_old_one_neither_blocks_the_name_nor_is_listed(scene
     listed = scene.tracker.tracker.directory["f"]
     assert (listed.info.filesize, len(listed.holders)) == (len(NEW), 1)
     held_by = scene.peers["publisher"].peer.announcer.address
-    assert f"held by {held_by};" in scene.refusal
+    peer = scene.peers["fetcher"].peer
+    said = f"Another content is listed under that name, held by {held_by};"
+    assert f"not list what is here of it: {said}" in "\n".join(why(peer, "f").lines)
+    [share] = status(peer).data["shares"]
+    assert said in share["refused"]
     assert scene.has > 8
 
 
