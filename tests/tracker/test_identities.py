@@ -9,7 +9,7 @@ import pytest
 
 from p2pfs.identity import PeerKey
 from tests.memory_transport import MemoryTransport
-from tests.tracker.tracker_connections import MemoryTracker
+from tests.tracker.tracker_connections import OTHER, MemoryTracker, publish
 
 ROUTER = "192.0.2.7"
 KEYS = [PeerKey.from_seed(bytes([number] * 32)) for number in range(4)]
@@ -177,3 +177,16 @@ def test_an_ipv6_network_is_one_host() -> None:
     tracker.share(joined(tracker, KEYS[0], "2001:db8::7", inner="[fd00::7]:6881"))
     assert location(tracker.join("2001:db8::8"))[0] == {"[fd00::7]:6881": "+A=="}
     assert location(tracker.join("2001:db8:0:1::8"))[0] == {"[2001:db8::7]:6881": "+A=="}
+
+
+def test_a_name_is_kept_for_a_key_and_not_for_an_address() -> None:
+    """Who comes back elsewhere has it at once; who is where it was has to wait."""
+    tracker = MemoryTracker()
+    publisher, other = joined(tracker, KEYS[0]), joined(tracker, KEYS[1], "192.0.2.9")
+    tracker.share(publisher)
+    other.say(type="REQUEST_CHUNK_REGISTER", filename="f", chunknum=0)
+    publisher.hang_up()
+    stranger = joined(tracker, KEYS[2])
+    assert "kept for another" in publish(stranger, "f", OTHER)["message"]
+    publisher = joined(tracker, KEYS[0], "192.0.2.10", address=":7000")
+    assert publish(publisher, "f", OTHER)["result"]

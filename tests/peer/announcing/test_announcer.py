@@ -19,6 +19,7 @@ from p2pfs.errors import TrackerUnavailable
 from p2pfs.identity import PeerKey
 from p2pfs.peer.announcing.announcer import PROBE_SECONDS, Announcer
 from p2pfs.peer.announcing.introduction import Introduction
+from p2pfs.peer.announcing.refusals import FIRST_PAUSE
 from p2pfs.peer.announcing.tracker_client import TrackerClient
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
@@ -333,6 +334,29 @@ def test_a_part_that_is_refused_bears_the_reason_until_it_is_taken(telling: Tell
     network.run(1)
     assert part.refusal == ""
     assert "g" in directory
+    part.refused("as it was before")
+    telling.announcer.register_chunk(part, 4, Address("192.0.2.1", 6881))
+    assert part.refusal == ""
+
+
+def test_a_share_that_lost_its_name_meanwhile_is_offered_again(telling: Telling) -> None:
+    """It hears of it when it says how fast it sends; then it is as if a publish was refused."""
+    telling.join()
+    network, directory = telling.network, telling.tracker.tracker.directory
+    [me, name] = directory.peers[0], "f"
+    directory.unpublish(me, name)
+    directory.join("192.0.2.9:6881")
+    directory.publish("192.0.2.9:6881", name, FileInfo(5, 1, 5), 0.0)
+    now = network.timeline.now
+    for tenth in range(40):
+        telling.up.count(1000, now + tenth / 10, now + (tenth + 1) / 10)
+    telling.announcer.delivered(name)
+    network.run(1)
+    assert telling.holding.refusal.startswith("Another content is listed")
+    directory.unpublish("192.0.2.9:6881", name)
+    network.run(FIRST_PAUSE)
+    assert telling.holding.refusal == ""
+    assert directory[name].info == telling.holding.info
 
 
 def test_what_the_tracker_never_says_is_waited_for_so_long(telling: Telling) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from p2pfs.chunks import FileInfo
+from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.peer.downloading.running import HEARTBEAT
 from p2pfs.wire.messages import PeerRequestChunk, ReplyFileLocation, decode
 from tests.peer.download_scene import Scene, Scenes, address
@@ -166,3 +167,24 @@ def test_what_was_replaced_before_anything_came_names_no_place(scene: Scenes) ->
     one.tell(OTHER)
     one.run(HEARTBEAT)
     assert one.error.endswith("download it again to get the new one.")
+
+
+def test_what_was_replaced_ends_when_those_at_work_lack_something(scene: Scenes) -> None:
+    """Nobody else will come: what they could still give would be for nothing."""
+    one = scene()
+    one.reachable = {address(1)}
+    one.download.start(one.named(address(1), chunks=ChunkSet(4, 0b0111)))
+    one.run(lambda: one.asked_for(address(1)) > 0)
+    one.tell(OTHER)
+    one.run(HEARTBEAT)
+    assert "was replaced" in one.error
+
+
+def test_the_crowd_of_another_content_is_not_that_of_this_one(scene: Scenes) -> None:
+    """What it could have is shown while it goes on."""
+    one = scene()
+    one.reachable = {address(1)}
+    one.start(address(1))
+    one.tell(replace(OTHER, crowd=50, rate=1000))
+    assert not one.outcome
+    assert (one.download.pace.crowd, one.download.pace.possible) == (0, None)
