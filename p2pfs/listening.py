@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
@@ -28,8 +30,6 @@ from p2pfs.reactor import Reactor
 NONE = "none"
 """What an endpoint option says for "not yet, the console will tell"."""
 
-# What parsing an endpoint string can raise, depending on its type and what is wrong with it.
-_UNPARSABLE = (ValueError, TypeError, KeyError, OSError)
 # A port number out of range surfaces as an OverflowError from the socket itself.
 _UNBINDABLE = (CannotListenError, OSError, OverflowError)
 
@@ -42,13 +42,7 @@ def listen(
     Raises, or fails with, `StartupProblem` when the string cannot be read or
     the endpoint not be bound. TCP and UNIX endpoints are bound on return.
     """
-    try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    except _UNPARSABLE as error:
-        raise StartupProblem(
-            f"'{description}' is not a server endpoint ({_reason(error)}); "
-            "write for example tcp:6880 or tcp:6880:interface=127.0.0.1."
-        ) from None
+    endpoint = _server_endpoint(reactor, description)
 
     def explain(failure: Failure) -> Failure:
         failure.trap(*_UNBINDABLE)
@@ -65,6 +59,19 @@ def listen(
     return listening.addErrback(explain)
 
 
+def check_server_endpoint(description: str) -> str:
+    """The string as it is, if it can be read; raises `StartupProblem` otherwise."""
+    # A reactor is asked when the endpoint is used.
+    _server_endpoint(cast(Reactor, None), description)
+    return description
+
+
+def check_client_endpoint(description: str) -> str:
+    """The same for that of a client; raises `UsageProblem`."""
+    client_endpoint(cast(Reactor, None), description)
+    return description
+
+
 def client_endpoint(reactor: Reactor, description: str) -> IStreamClientEndpoint:
     """The client endpoint of a string such as ``tcp:tracker.example:6880``.
 
@@ -72,7 +79,7 @@ def client_endpoint(reactor: Reactor, description: str) -> IStreamClientEndpoint
     """
     try:
         endpoint: IStreamClientEndpoint = clientFromString(reactor, description)
-    except _UNPARSABLE as error:
+    except Exception as error:  # each type of endpoint has errors of its own
         raise UsageProblem(
             f"'{description}' is not a client endpoint ({_reason(error)}); "
             "write for example tcp:192.0.2.1:6880."
@@ -108,6 +115,17 @@ def bound_address(port: IListeningPort) -> Address:
     if not isinstance(bound, IPv4Address | IPv6Address):
         raise StartupProblem("Other machines need a TCP port; give an endpoint such as tcp:6881.")
     return Address(bound.host, bound.port)
+
+
+def _server_endpoint(reactor: Reactor, description: str) -> IStreamServerEndpoint:
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+    except Exception as error:  # each type of endpoint has errors of its own
+        raise StartupProblem(
+            f"'{description}' is not a server endpoint ({_reason(error)}); "
+            "write for example tcp:6880 or tcp:6880:interface=127.0.0.1."
+        ) from None
+    return endpoint
 
 
 def _reason(error: BaseException | None) -> str:

@@ -1,6 +1,18 @@
 """What both daemons are: a service with a state directory, ports and consoles, under twistd."""
 
 from p2pfs.daemon.descriptors import Descriptors, free_descriptors
-from p2pfs.daemon.service import Daemon, DaemonOptions, run_under_twistd
+from p2pfs.daemon.notify import Standing
+from p2pfs.daemon.options import DaemonOptions, absolute_path
+from p2pfs.daemon.program import run_program
+from p2pfs.daemon.service import Daemon, run_under_twistd
 
-__all__ = ["Daemon", "DaemonOptions", "Descriptors", "free_descriptors", "run_under_twistd"]
+__all__ = [
+    "Daemon",
+    "DaemonOptions",
+    "Descriptors",
+    "Standing",
+    "absolute_path",
+    "free_descriptors",
+    "run_program",
+    "run_under_twistd",
+]

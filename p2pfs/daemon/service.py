@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +15,15 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.python.usage import Options, UsageError
 
 from p2pfs.console.command import CommandSet
 from p2pfs.console.control.messages import SOCKET_NAME
 from p2pfs.console.control.service import ControlService
 from p2pfs.console.ssh.doors import Doors
 from p2pfs.daemon.descriptors import Descriptors, allow_many
+from p2pfs.daemon.notify import VARIABLE, Notifier, Standing
+from p2pfs.daemon.options import DaemonOptions
+from p2pfs.daemon.pid_file import PidFile
 from p2pfs.daemon.state_directory import StateDirectory
 from p2pfs.daemon.steady_reactor import steady_reactor
 from p2pfs.errors import P2pfsError, StartupProblem
@@ -29,6 +32,9 @@ from p2pfs.reactor import Reactor
 
 if TYPE_CHECKING:  # see `Daemon.offer_consoles`
     from p2pfs.console.ssh.factory import ConsoleSSHFactory
+
+PID_FILE = "pid"
+"""Where the number of the process is, in the state directory."""
 
 STATE_WATCH_SECONDS = 10.0
 """How often a daemon looks whether its state directory is still there."""
@@ -51,6 +57,10 @@ class Daemon(MultiService):
         self.ports: list[IListeningPort] = []
         self.claim: StateDirectory | None = None
         """The state directory, while it is this daemon's."""
+        self.notifier: Notifier | None = None
+        """What tells the service manager how the daemon stands, if there is one."""
+        self.gave_up = False
+        """True when it stopped because it could not do what it is for."""
         self._ssh: ConsoleSSHFactory | None = None
         self._state_watch = LoopingCall(self._look_after_state)
         self._state_watch.clock = reactor
@@ -64,9 +74,21 @@ class Daemon(MultiService):
             self.open()
         super().startService()  # type: ignore[no-untyped-call]  # Twisted's is not annotated
         self._state_watch.start(STATE_WATCH_SECONDS, now=False).addErrback(self._defect)
+        if self.notifier is not None:
+            self.notifier.start()
 
     def stopService(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._stop())
+
+    def standing(self) -> Standing:
+        """How it stands, for the service manager."""
+        return Standing(True, "Running.")
+
+    def give_up(self) -> None:
+        """Stop the process, for a reason that the log has."""
+        self.gave_up = True
+        with suppress(ReactorNotRunning):  # it stops already
+            self.reactor.stop()
 
     def steps_of_stop(self) -> Iterator[Callable[[], object]]:
         """What is to be ended at the stop, one after the other; a step may be asynchronous.
@@ -83,6 +105,8 @@ class Daemon(MultiService):
             await maybeDeferred(port.stopListening)
 
     async def _stop(self) -> None:
+        if self.notifier is not None:
+            self.notifier.stop()
         if self._state_watch.running:
             self._state_watch.stop()
         for step in self.steps_of_stop():
@@ -118,8 +142,7 @@ class Daemon(MultiService):
                 "stops. Start it again to begin anew.",
                 state=self.state,
             )
-            with suppress(ReactorNotRunning):  # it stops already
-                self.reactor.stop()
+            self.give_up()
 
     def _defect(self, failure: Failure) -> None:
         self.log.failure("Looking after the state directory failed.", failure=failure)
@@ -177,48 +200,7 @@ def now(deferred: Deferred[IListeningPort], description: str) -> IListeningPort:
     return results[0]
 
 
-class DaemonOptions(Options):
-    """The command-line options of both daemons."""
-
-    role = ""
-
-    optParameters = [  # noqa: RUF012  # twisted.python.usage reads it from the class
-        [
-            "state",
-            None,
-            None,
-            "Directory for state and control socket (default: below ~/.local/state/p2pfs).",
-        ],
-        ["ssh", None, None, "Server endpoint of the SSH console, e.g. tcp:6822 (default: none)."],
-        ["authorized-keys", None, None, "File with the public keys that may log in over SSH."],
-    ]
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Parse the command line; what cannot be understood becomes one line and exit status 1."""
-        try:
-            super().parseOptions(options)  # type: ignore[no-untyped-call]  # as above
-        except UsageError as error:
-            command = f"p2pfs-{self.role}"
-            raise SystemExit(f"{command}: {error}; see 'twistd {command} --help'.") from None
-
-    def parseArgs(self, *words: str) -> None:
-        if words:
-            raise UsageError(f"'{words[0]}' is not an option")
-
-    def getSynopsis(self) -> str:
-        return f"Usage: twistd [options of twistd] p2pfs-{self.role} [options]"
-
-    def postOptions(self) -> None:
-        if self["ssh"] is not None and self["authorized-keys"] is None:
-            raise UsageError("--ssh needs --authorized-keys FILE, the keys that may log in")
-
-    def path(self, name: str) -> Path | None:
-        """The absolute path an option gives, or None."""
-        value = self[name]
-        return None if value is None else Path(value).expanduser().absolute()
-
-
-def run_under_twistd(name: str, build: Callable[[Reactor], Daemon]) -> Daemon:
+def run_under_twistd(options: DaemonOptions, build: Callable[[Reactor], Daemon]) -> Daemon:
     """Build and open a daemon for twistd; a problem becomes one line and exit status 1.
 
     ``build`` makes it for the reactor that it is given.
@@ -228,5 +210,10 @@ def run_under_twistd(name: str, build: Callable[[Reactor], Daemon]) -> Daemon:
         daemon = build(steady_reactor())
         daemon.open()
     except P2pfsError as error:
-        raise SystemExit(f"{name}: {error}") from None
+        raise SystemExit(f"{options.name}: {error}") from None
+    if options.keeps_pid_file:
+        pid_file = PidFile(daemon.state / PID_FILE)
+        pid_file.setServiceParent(daemon)  # type: ignore[no-untyped-call]  # Twisted's is not annotated
+    if VARIABLE in os.environ:
+        daemon.notifier = Notifier(daemon.reactor, os.environ[VARIABLE], daemon.standing)
     return daemon

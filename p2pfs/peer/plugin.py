@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
+from typing import ClassVar
 
-from p2pfs.daemon import Daemon, DaemonOptions, Descriptors, free_descriptors, run_under_twistd
-from p2pfs.paths import default_state_directory
+from p2pfs.daemon import (
+    Daemon,
+    DaemonOptions,
+    Descriptors,
+    absolute_path,
+    free_descriptors,
+    run_program,
+    run_under_twistd,
+)
+from p2pfs.listening import NONE, check_client_endpoint, check_server_endpoint
 from p2pfs.peer.rates import parse_rate
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import DEFAULT_LISTEN, DEFAULT_TRACKER, PeerSettings
 from p2pfs.reactor import Reactor
+
+
+def _tracker(text: str) -> str:
+    return text if text == NONE else check_client_endpoint(text)
 
 
 class Options(DaemonOptions):
@@ -27,21 +39,39 @@ class Options(DaemonOptions):
         [
             "tracker",
             None,
-            DEFAULT_TRACKER,
-            "Client endpoint of the tracker; 'none' waits for the console's 'connect'.",
+            None,
+            "Client endpoint of the tracker; 'none' waits for the console's 'connect' "
+            f"(default: {DEFAULT_TRACKER}).",
         ],
-        ["listen", None, DEFAULT_LISTEN, "Server endpoint for other peers."],
-        ["upload-rate", None, "none", "Most bytes a second to send, e.g. 500K, 10M or none."],
-        ["download-rate", None, "none", "Most bytes a second to receive."],
+        ["listen", None, None, f"Server endpoint for other peers (default: {DEFAULT_LISTEN})."],
+        [
+            "upload-rate",
+            None,
+            None,
+            "Most bytes a second to send, e.g. 500K, 10M or none (default: none).",
+        ],
+        ["download-rate", None, None, "Most bytes a second to receive (default: none)."],
     ]
 
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's is not annotated
-        self["share"] = []
+    repeatable: ClassVar[Sequence[str]] = ("share",)
+
+    unless_given: ClassVar[Mapping[str, str | list[str]]] = {
+        "tracker": DEFAULT_TRACKER,
+        "listen": DEFAULT_LISTEN,
+    }
+
+    readers: ClassVar[Mapping[str, Callable[[str], object]]] = {
+        **DaemonOptions.readers,
+        "tracker": _tracker,
+        "listen": check_server_endpoint,
+        "share": absolute_path,
+        "upload-rate": parse_rate,
+        "download-rate": parse_rate,
+    }
 
     def opt_share(self, path: str) -> None:
         """File or directory to publish at start; may be repeated."""
-        self["share"].append(Path(path).expanduser().absolute())
+        self["share"].append(path)
 
 
 def make_service(options: Options) -> Daemon:
@@ -49,20 +79,29 @@ def make_service(options: Options) -> Daemon:
 
     def build(reactor: Reactor) -> PeerService:
         settings = PeerSettings(
-            state=options.path("state") or default_state_directory("peer", os.environ),
+            state=options["state"],
             tracker=options["tracker"],
             listen=options["listen"],
             share=options["share"],
             ssh=options["ssh"],
-            authorized_keys=options.path("authorized-keys"),
-            upload_rate=parse_rate(options["upload-rate"]),
-            download_rate=parse_rate(options["download-rate"]),
+            authorized_keys=options["authorized-keys"],
+            upload_rate=options["upload-rate"],
+            download_rate=options["download-rate"],
             descriptors=Descriptors.of_peer(free_descriptors()),
         )
         return PeerService(reactor, settings, Random())
 
-    return run_under_twistd("p2pfs-peer", build)
+    return run_under_twistd(options, build)
 
 
 makeService = make_service
 """The name under which twistd looks for it."""
+
+
+def main() -> None:
+    """Run a peer in the foreground, as the program ``p2pfs-peer``."""
+    run_program(Options(), make_service)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from random import Random
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs.daemon import Daemon
+from p2pfs.daemon import Daemon, Standing
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE, bound_address, client_endpoint
@@ -69,6 +67,17 @@ class PeerService(Daemon):
         # Work that waits for the reactor's threads to begin would not learn that none can.
         self.reactor.callWhenRunning(self._start)
 
+    def standing(self) -> Standing:
+        """It is ready once it has joined its tracker, or does not look for one."""
+        announcer, begun = self.peer.announcer, self._begun
+        if begun is None or not begun.called:
+            return Standing(False, "Looking after its shares.")
+        if announcer.joined:
+            return Standing(True, f"At the tracker {announcer.tracker} as {announcer.address}.")
+        if announcer.tracker is None:
+            return Standing(True, "Without a tracker; 'connect' joins one.")
+        return Standing(False, announcer.problem or f"Waiting for the tracker {announcer.tracker}.")
+
     def steps_of_stop(self) -> Iterator[Callable[[], object]]:
         """Besides what every daemon ends: the peer, and last the record of what came of it."""
         yield self._has_begun
@@ -93,5 +102,4 @@ class PeerService(Daemon):
             self.log.critical("{error}", error=str(failure.value))
         else:
             self.log.failure("The peer could not begin.", failure=failure)
-        with suppress(ReactorNotRunning):  # it stops already
-            self.reactor.stop()
+        self.give_up()

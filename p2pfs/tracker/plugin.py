@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
+from typing import ClassVar
 
-from p2pfs.daemon import Daemon, DaemonOptions, Descriptors, free_descriptors, run_under_twistd
-from p2pfs.paths import default_state_directory
+from p2pfs.daemon import (
+    Daemon,
+    DaemonOptions,
+    Descriptors,
+    free_descriptors,
+    run_program,
+    run_under_twistd,
+)
+from p2pfs.listening import NONE, check_server_endpoint
 from p2pfs.reactor import Reactor
 from p2pfs.tracker.service import TrackerService
 from p2pfs.tracker.settings import DEFAULT_LISTEN, TrackerSettings
+
+
+def _listen(text: str) -> str:
+    return text if text == NONE else check_server_endpoint(text)
 
 
 class Options(DaemonOptions):
@@ -30,9 +42,14 @@ class Options(DaemonOptions):
         ],
     ]
 
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's is not annotated
-        self["listen"] = []
+    repeatable: ClassVar[Sequence[str]] = ("listen",)
+
+    unless_given: ClassVar[Mapping[str, str | list[str]]] = {"listen": [DEFAULT_LISTEN]}
+
+    readers: ClassVar[Mapping[str, Callable[[str], object]]] = {
+        **DaemonOptions.readers,
+        "listen": _listen,
+    }
 
     def opt_listen(self, endpoint: str) -> None:
         """Server endpoint for peers, repeatable; 'none' waits for 'start' (default: loopback)."""
@@ -44,17 +61,26 @@ def make_service(options: Options) -> Daemon:
 
     def build(reactor: Reactor) -> TrackerService:
         settings = TrackerSettings(
-            state=options.path("state") or default_state_directory("tracker", os.environ),
-            listen=options["listen"] or [DEFAULT_LISTEN],
+            state=options["state"],
+            listen=options["listen"],
             ssh=options["ssh"],
-            authorized_keys=options.path("authorized-keys"),
+            authorized_keys=options["authorized-keys"],
             allow_announced_host=bool(options["allow-announced-host"]),
             descriptors=Descriptors.of_tracker(free_descriptors()),
         )
         return TrackerService(reactor, settings, Random())
 
-    return run_under_twistd("p2pfs-tracker", build)
+    return run_under_twistd(options, build)
 
 
 makeService = make_service
 """The name under which twistd looks for it."""
+
+
+def main() -> None:
+    """Run a tracker in the foreground, as the program ``p2pfs-tracker``."""
+    run_program(Options(), make_service)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ from random import Random
 
 from twisted.internet.interfaces import IListeningPort
 
-from p2pfs.daemon import Daemon
+from p2pfs.daemon import Daemon, Standing
 from p2pfs.listening import NONE
 from p2pfs.reactor import Reactor
 from p2pfs.tracker.commands import tracker_commands
@@ -50,6 +50,11 @@ class TrackerService(Daemon):
     def listen_also(self, description: str) -> IListeningPort:
         """Accept peers at one more endpoint; raises `StartupProblem`."""
         return self.listen(description, self.tracker.factory)
+
+    def standing(self) -> Standing:
+        """Once it is started it listens; peers may come."""
+        peers = len(self.tracker.directory.peers)
+        return Standing(True, f"{peers} peers." if peers != 1 else "1 peer.")
 
     def steps_of_stop(self) -> Iterator[Callable[[], object]]:
         """Besides what every daemon ends: the tracker."""

@@ -22,6 +22,12 @@ from tests.conftest import LoggedFailures
 ROOM = Descriptors()
 
 
+class PlainOptions(DaemonOptions):
+    """Those of a daemon that has none of its own."""
+
+    role = "plain"
+
+
 class Plain(Daemon):
     """A daemon that has ports and consoles, and nothing else."""
 
@@ -133,30 +139,10 @@ def test_what_is_not_bound_at_once_is_a_problem_of_the_start() -> None:
         now(waiting, "x:1")
 
 
-@pytest.mark.parametrize("words", [["--what"], ["word"], ["--ssh", "tcp:1"], ["--state"]])
-def test_options_that_are_not_understood_end_with_a_line(words: list[str]) -> None:
-    """That of the command whose help there is."""
-
-    class Options(DaemonOptions):
-        role = "plain"
-
-    with pytest.raises(SystemExit, match=r"^p2pfs-plain: .*; see 'twistd p2pfs-plain --help'\.$"):
-        Options().parseOptions(words)
-
-
-def test_paths_of_options_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twistd changes its directory when it goes into the background."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", "/home/me")
-    options = DaemonOptions()
-    options.parseOptions(["--state", "here", "--authorized-keys", "~/keys", "--ssh", "tcp:1"])
-    assert options.path("state") == tmp_path / "here"
-    assert options.path("authorized-keys") == Path("/home/me/keys")
-    assert DaemonOptions().path("state") is None
-
-
 def test_a_problem_of_the_start_is_one_line(tmp_path: Path) -> None:
     """And an exit status, before twistd goes into the background."""
     (tmp_path / "file").touch()
     with pytest.raises(SystemExit, match=r"^p2pfs-plain: .*cannot be used"):
-        run_under_twistd("p2pfs-plain", lambda reactor: Plain(reactor, tmp_path / "file" / "x"))
+        run_under_twistd(
+            PlainOptions(tmp_path), lambda reactor: Plain(reactor, tmp_path / "file" / "x")
+        )

@@ -37,8 +37,9 @@ class DaemonProcess:
         self.role = role
         self.state = state
         self.log = log
-        twistd = [*prefix, str(TWISTD), "-n", "--pidfile="]
-        command = [*twistd, f"p2pfs-{role}", "--state", str(state)]
+        # Nothing that is configured on this machine has a part in it.
+        told = ["--config", "none", "--state", str(state)]
+        command = [*prefix, str(TWISTD), "-n", f"p2pfs-{role}", *told]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [*command, *options],

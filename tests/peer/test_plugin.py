@@ -19,8 +19,8 @@ def built(network: Network, monkeypatch: pytest.MonkeyPatch) -> object:
     """Makes a peer of options, and leaves it as it is: neither opened nor started."""
     reactor = network.add_host("peer").reactor
 
-    def build_only(name: str, build: object) -> PeerService:
-        assert name == "p2pfs-peer"
+    def build_only(options: Options, build: object) -> PeerService:
+        assert options.name == "p2pfs-peer"
         return build(reactor)  # type: ignore[operator, no-any-return]
 
     monkeypatch.setattr(plugin, "run_under_twistd", build_only)
@@ -29,7 +29,7 @@ def built(network: Network, monkeypatch: pytest.MonkeyPatch) -> object:
 
 def peer(*arguments: str) -> PeerService:
     """The peer that these make."""
-    options = Options()
+    options = Options(Path("/nonexistent"))
     options.parseOptions(arguments)
     service = plugin.makeService(options)
     assert isinstance(service, PeerService)
@@ -81,4 +81,4 @@ def test_nothing_but_options_is_understood() -> None:
     with pytest.raises(
         SystemExit, match=r"'file' is not an option; see 'twistd p2pfs-peer --help'"
     ):
-        Options().parseOptions(["file"])
+        Options(Path("/nonexistent")).parseOptions(["file"])

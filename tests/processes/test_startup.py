@@ -7,17 +7,22 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.processes.daemons import TWISTD, Machines, until
+from p2pfs.cli.client import connect
+from p2pfs.daemon.state_directory import StateDirectory
+from p2pfs.errors import StartupProblem
+from tests.processes.daemons import TWISTD, Machines, random_file, until
 
 
 def start(directory: Path, *arguments: str, daemonise: bool = False) -> tuple[int, str]:
     """Run twistd until it ends by itself; its exit status and what it wrote."""
     mode = [] if daemonise else ["-n"]
+    role, *options = arguments
     ended = subprocess.run(
-        [TWISTD, *mode, "--pidfile", str(directory / "twistd.pid"), *arguments],
+        [TWISTD, *mode, role, "--config", "none", *options],
         capture_output=True,
         text=True,
         timeout=60,
@@ -116,20 +121,65 @@ def test_a_state_directory_is_private(machines: Machines) -> None:
     assert (tracker.state / "control").stat().st_mode & 0o777 == 0o600
 
 
-def test_in_the_background(machines: Machines) -> None:
-    """Without -n the daemon goes into the background, with its ports and consoles working."""
-    pidfile = machines.directory / "background.pid"
-    command = [TWISTD, "--pidfile", pidfile, "--logfile", machines.directory / "log"]
-    options = ["--state", machines.directory / "background", "--listen"]
-    endpoint = f"tcp:{machines.port}:interface=127.0.0.1"
-    subprocess.run([*command, "p2pfs-tracker", *options, endpoint], check=True, timeout=30)
-    pid = int(until(lambda: pidfile.exists() and pidfile.read_text()))
+def start_in_the_background(state: Path, *options: str) -> int:
+    """Start a daemon with no word on pid file, log or umask; the number of its process.
+
+    Its working directory is removed before it begins: it could write nothing there.
+    """
+    gone = state.parent / "gone"
+    gone.mkdir()
+    daemon = [TWISTD, f"p2pfs-{state.name}", "--config", "none", "--state", state, *options]
+    script = 'rmdir "$0" && umask 022 && exec "$@"'
+    subprocess.run(["sh", "-c", script, gone, *daemon], check=True, timeout=30, cwd=gone)
+    return int(until(lambda: (state / "pid").exists() and (state / "pid").read_text()))
+
+
+def ask(state: Path, *words: str) -> Any:
+    """Run a console command."""
+    with connect(state) as client:
+        return client.request(list(words), lambda _: None).data
+
+
+def is_free(state: Path) -> bool:
+    """Whether no daemon uses a state directory."""
     try:
-        peer = machines.peer("p")
-        assert peer.ask("list_file") == []
+        StateDirectory(state).release()
+    except StartupProblem:
+        return False
+    return True
+
+
+def test_in_the_background(machines: Machines) -> None:
+    """Nothing of twistd shows: two daemons in one directory, which may even be gone.
+
+    Files are as readable as those of any program, and what a killed daemon left
+    does not keep it from starting, whoever has the number of its process by now.
+    """
+    tracker, peer = machines.directory / "tracker", machines.directory / "peer"
+    shared = random_file(machines.directory / "shared", 1000)
+    endpoint = f"tcp:{machines.port}:interface=127.0.0.1"
+    options = ["--tracker", f"tcp:127.0.0.1:{machines.port}", "--share", str(shared)]
+    pids = {tracker: start_in_the_background(tracker, "--listen", endpoint)}
+    try:
+        pids[peer] = start_in_the_background(peer, *options)
+        until(lambda: ask(peer, "list_file"))
+        copy = machines.directory / "copy"
+        ask(peer, "download", "shared", str(copy))
+        assert copy.stat().st_mode & 0o777 == 0o644
+
+        os.kill(pids.pop(peer), signal.SIGKILL)
+        until(lambda: is_free(peer))
+        (peer / "pid").write_text(str(os.getpid()))
+        pids[peer] = start_in_the_background(peer, *options)
+        until(lambda: ask(peer, "status")["joined_as"])
+        log = (peer / "log").read_text()
+        assert "Joined the tracker" in log
+        assert "Traceback" not in log
     finally:
-        os.kill(pid, signal.SIGTERM)
-        until(lambda: not pidfile.exists())
+        for pid in pids.values():
+            os.kill(pid, signal.SIGTERM)
+        until(lambda: all(is_free(state) for state in pids))
+    assert not (peer / "pid").exists()
 
 
 def test_exit_ends_the_daemon(machines: Machines) -> None:

@@ -14,7 +14,7 @@ from p2pfs.tracker.settings import DEFAULT_LISTEN
 
 def options(*words: str) -> Options:
     """What those words say."""
-    made = Options()
+    made = Options(Path("/nonexistent"))
     made.parseOptions(list(words))
     return made
 
@@ -22,7 +22,7 @@ def options(*words: str) -> Options:
 @pytest.mark.parametrize(
     ("words", "listen"),
     [
-        ([], []),
+        ([], [DEFAULT_LISTEN]),
         (["--listen", "tcp:1", "--listen=tcp:2"], ["tcp:1", "tcp:2"]),
         (["--listen", "none"], ["none"]),
     ],
@@ -30,10 +30,10 @@ def options(*words: str) -> Options:
 def test_it_may_listen_at_several_endpoints(words: list[str], listen: list[str]) -> None:
     """One option each; those of one process do not get into the next."""
     assert options(*words)["listen"] == listen
-    assert options()["listen"] == []
+    assert options()["listen"] == [DEFAULT_LISTEN]
 
 
-@pytest.mark.parametrize("words", [["--nonsense"], ["extra"], ["--ssh", "tcp:6822"]])
+@pytest.mark.parametrize("words", [["--nonsense"], ["extra"]])
 def test_what_is_not_understood_ends_with_a_line(words: list[str]) -> None:
     """Which names the command whose help there is."""
     with pytest.raises(SystemExit, match=r"^p2pfs-tracker: .*see 'twistd p2pfs-tracker --help'"):
@@ -63,7 +63,8 @@ async def test_by_default_it_listens_on_loopback(
 ) -> None:
     """In the directory that is the user's own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr("p2pfs.tracker.plugin.DEFAULT_LISTEN", "tcp:0:interface=127.0.0.1")
+    default = {"listen": ["tcp:0:interface=127.0.0.1"]}
+    monkeypatch.setattr(Options, "unless_given", default)
     service = make_service(options())
     assert isinstance(service, TrackerService)
     assert service.settings.state == tmp_path / "p2pfs" / "tracker"
