@@ -63,6 +63,7 @@ def test_the_wheel_brings_plugins_and_program(tmp_path: Path) -> None:
     commands = run("-c", twistd, "--help")
     assert "p2pfs-tracker" in commands
     assert "p2pfs-peer" in commands
-    assert (environment / "bin" / "p2pfs").exists()
+    for program in ("p2pfs", "p2pfs-peer", "p2pfs-tracker"):
+        assert run(str(environment / "bin" / program), "--version").startswith(f"{program} ")
     assert (site_packages / "p2pfs" / "py.typed").exists()
     assert not (site_packages / "tests").exists()

@@ -76,9 +76,10 @@ def test_systemd_understands_the_unit_and_finds_it_little_exposed(
     # As for a user's own, so that it leaves its traces in that user's directory.
     here = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
     for check in (
-        ["--user", "verify", unit],
+        ["verify", unit],
         ["security", "--offline=true", f"--threshold={MOST_EXPOSED}", unit],
     ):
-        done = subprocess.run(["systemd-analyze", *check], capture_output=True, text=True, env=here)
+        command = ["systemd-analyze", "--user", *check]
+        done = subprocess.run(command, capture_output=True, text=True, env=here)
         assert done.returncode == 0, done.stdout + done.stderr
         assert not done.stderr
