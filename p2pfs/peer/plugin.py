@@ -56,6 +56,7 @@ class Options(DaemonOptions):
     repeatable: ClassVar[Sequence[str]] = ("share",)
 
     unless_given: ClassVar[Mapping[str, str | list[str]]] = {
+        **DaemonOptions.unless_given,
         "tracker": DEFAULT_TRACKER,
         "listen": DEFAULT_LISTEN,
     }

@@ -44,7 +44,10 @@ class Options(DaemonOptions):
 
     repeatable: ClassVar[Sequence[str]] = ("listen",)
 
-    unless_given: ClassVar[Mapping[str, str | list[str]]] = {"listen": [DEFAULT_LISTEN]}
+    unless_given: ClassVar[Mapping[str, str | list[str]]] = {
+        **DaemonOptions.unless_given,
+        "listen": [DEFAULT_LISTEN],
+    }
 
     readers: ClassVar[Mapping[str, Callable[[str], object]]] = {
         **DaemonOptions.readers,

@@ -138,6 +138,12 @@ def test_an_error_in_the_file_has_its_line(file: str, sentence: str) -> None:
     assert str(caught.value).startswith(f"p2pfs-plain: {where}, {sentence}")
 
 
+@pytest.mark.parametrize("options", [PeerOptions, TrackerOptions])
+def test_no_option_has_a_value_before_it_is_given(options: type[DaemonOptions]) -> None:
+    """Or else what the file says of it would be passed over."""
+    assert {str(value) for value in options().values()} <= {"None", "0", "[]"}
+
+
 def test_an_error_of_the_command_line_does_not_name_the_file() -> None:
     """Although the file gives that option too."""
     with pytest.raises(SystemExit, match=r"^p2pfs-plain: 'tcp:x' is not"):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import deferLater
 
+from p2pfs.daemon import Standing
 from p2pfs.errors import P2pfsError, StartupProblem, StorageProblem
 from p2pfs.listening import NONE
 from p2pfs.peer.library import LibraryStore
@@ -98,3 +99,24 @@ def test_a_peer_that_cannot_begin_ends(
     assert host not in swarm.daemons
     failures = [event for event in logged_failures.flush() if event.get("log_failure")]
     assert len(failures) == isinstance(problem, ValueError)
+
+
+def test_it_is_ready_once_it_has_joined_and_says_how_it_stands(network: Network) -> None:
+    """A service manager goes by it; one without a tracker has nothing to wait for."""
+    swarm = Swarm(network)
+    tracker, host = network.add_host("tracker"), network.add_host("peer")
+    peer = swarm.start_peer(host, tracker)
+    assert peer.standing() == Standing(False, "Looking after its shares.")
+    network.run(2)
+    assert not peer.standing().ready
+    assert peer.standing().text.startswith("No tracker is reachable at tcp:")
+    swarm.start_tracker(tracker)
+    network.run(20)
+    assert peer.standing().ready
+    assert peer.standing().text.startswith("At the tracker tcp:")
+    network.result_of(swarm.stop(tracker), 10)
+    network.run(1)
+    assert not peer.standing().ready
+    alone = swarm.start_peer(network.add_host("alone"), None)
+    network.run(1)
+    assert alone.standing() == Standing(True, "Without a tracker; 'connect' joins one.")
