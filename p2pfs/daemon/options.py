@@ -42,8 +42,8 @@ def absolute_path(text: str) -> Path:
 class DaemonOptions(Options):
     """The options of both daemons.
 
-    What a daemon adds it declares as `Options` want it, beside the names in the tables here:
-    then the configuration file has it as well.
+    What a daemon adds it declares as Twisted wants it, but for its value unless given: that is
+    in the table here, as is how it is read. Then the configuration file has it as well.
     """
 
     role = ""
