@@ -5,19 +5,27 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
 from p2pfs.console.control.messages import ProgressMessage
-from p2pfs.console.rendering import progress_text
+from p2pfs.console.progress_lines import ProgressLines
+from p2pfs.console.rendering import figures_text, size_text
 
-LINE_INTERVAL = 2.0
+LABEL_PART = 3
+"""A label takes up one of that many parts of a line; of a longer one, the end is shown."""
 
 
 class _Bar(tqdm):  # type: ignore[type-arg]
     # Without this, tqdm starts a thread that looks after stalled bars.
     monitor_interval = 0
+    figures = ""
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What the format is filled with: the daemon's figures, none that tqdm reckons."""
+        return {**super().format_dict, "figures": self.figures}
 
 
 class BarDisplay:
@@ -30,25 +38,30 @@ class BarDisplay:
 
     def __call__(self, progress: ProgressMessage) -> None:
         """Draw a report."""
-        bar = self._bar
+        bar, width = self._bar, _width(self._stream)
         if bar is None:
-            # What was there before is no part of the speed of this run.
             bar = self._bar = _Bar(
                 total=progress.total or None,
                 initial=progress.done,
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1024,
                 leave=False,
-                ncols=_width(self._stream),
+                ncols=width,
                 nrows=25,
                 file=self._stream,
+                bar_format="{figures}",  # at first there are none
             )
-        bar.ncols = _width(self._stream)
+        bar.ncols = width
         bar.total = progress.total or None
         bar.n = progress.done
-        bar.set_description(progress.label, refresh=False)
-        bar.set_postfix_str(progress.note, refresh=False)
+        label, figures = _shortened(progress.label, width // LABEL_PART), figures_text(progress)
+        if progress.total:
+            # Rounded down, so that 100 % means all of it.
+            label = f"{label}: {100 * progress.done // progress.total:3} %"
+            figures = f"of {size_text(progress.total)}{', ' if figures else ''}{figures}"
+            bar.bar_format = "{desc} |{bar:10}| {figures}"
+        else:
+            bar.bar_format = "{desc}: {figures}"
+        bar.figures = figures
+        bar.set_description_str(label, refresh=False)
         bar.refresh()
 
     def close(self) -> None:
@@ -56,6 +69,10 @@ class BarDisplay:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _shortened(label: str, most: int) -> str:
+    return label if len(label) <= most else f"…{label[len(label) - most + 1 :]}"
 
 
 def _width(terminal: TextIO) -> int:
@@ -67,22 +84,19 @@ def _width(terminal: TextIO) -> int:
 
 
 class LineDisplay:
-    """A line of text every now and then, and whenever the remark changes."""
+    """A line of text when something else is done than before, and now and then."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         """``stream`` is where lines go; ``clock`` counts seconds."""
         self._stream = stream
         self._clock = clock
-        self._shown_at: float | None = None
-        self._note = ""
+        self._lines = ProgressLines()
 
     def __call__(self, progress: ProgressMessage) -> None:
-        """Print a report if it is time for one."""
-        now = self._clock()
-        due = self._shown_at is None or now - self._shown_at >= LINE_INTERVAL
-        if due or progress.note != self._note:
-            self._shown_at, self._note = now, progress.note
-            print(progress_text(progress), file=self._stream, flush=True)
+        """Print a report if it is worth a line."""
+        line = self._lines.line(progress, self._clock())
+        if line is not None:
+            print(line, file=self._stream, flush=True)
 
     def close(self) -> None:
         """Nothing to take away."""

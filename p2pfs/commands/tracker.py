@@ -22,7 +22,7 @@ TRACKER_COMMANDS = Definitions(
         ),
         Definition(
             "list_files",
-            "Show every file: size, chunks, holders, whole copies, and how its crowd gets on.",
+            "Show every file: size, chunks, holders, whole copies, and how far fetching it is.",
             aliases=["list_file"],
         ),
         Definition(

@@ -22,18 +22,23 @@ from p2pfs.printable import printable
 class Progress:
     """How far a running command is.
 
-    ``done`` and ``total`` are bytes; ``note`` is a short remark such as
-    "4 sources" or what the command waits for. Both texts are made fit for a terminal.
+    ``done`` and ``total`` are bytes. ``note`` says what is done now, such as "downloading",
+    and stays the same as long as that is; ``detail`` has the numbers to it, such as
+    "4 sources". ``rate`` are bytes a second, and ``seconds_left`` the time to the end; each
+    is None while it is not known. The texts are made fit for a terminal.
     """
 
     label: str
     done: int
     total: int
     note: str = ""
+    detail: str = ""
+    rate: int | None = None
+    seconds_left: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "label", printable(self.label))
-        object.__setattr__(self, "note", printable(self.note))
+        for text in ("label", "note", "detail"):
+            object.__setattr__(self, text, printable(getattr(self, text)))
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from typing import Any
 
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.console.command import Answer
-from p2pfs.console.rendering import size_text, table
+from p2pfs.console.rendering import WIDEST, size_text, table
 from p2pfs.printable import printable
 
 MOST_FILES = 50_000
 """Files of one answer."""
 
 MOST_CHARACTERS = 8 << 20
-"""Characters of the column with their names, all as wide as the longest."""
+"""Characters of the column with their names, as wide as a table may pad it or wider."""
 
 
 class ListedFiles:
@@ -22,14 +22,14 @@ class ListedFiles:
 
     def __init__(self) -> None:
         self._files: list[dict[str, Any]] = []
-        self._widest = 0
+        self._characters = 0
         self.full = False
         """True when there was no room for one."""
 
     def add(self, name: str, info: FileInfo, here: ChunkSet | None) -> bool:
         """Take one more, of which those chunks are here; False when there is no room for it."""
-        count, self._widest = len(self._files) + 1, max(self._widest, len(printable(name)))
-        if count > MOST_FILES or count * self._widest > MOST_CHARACTERS:
+        self._characters += max(WIDEST, len(printable(name)))
+        if len(self._files) >= MOST_FILES or self._characters > MOST_CHARACTERS:
             self.full = True
             return False
         have = "no"

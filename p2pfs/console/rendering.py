@@ -7,6 +7,9 @@ from typing import Protocol
 
 from p2pfs.printable import printable
 
+WIDEST = 40
+"""Characters to which the columns of a table are padded at most."""
+
 
 class ProgressLike(Protocol):
     """Progress as a command reports it or as it comes over the control socket."""
@@ -25,7 +28,19 @@ class ProgressLike(Protocol):
 
     @property
     def note(self) -> str:
-        """A short remark, or the empty string."""
+        """What is done now, or the empty string."""
+
+    @property
+    def detail(self) -> str:
+        """The numbers to that, or the empty string."""
+
+    @property
+    def rate(self) -> int | None:
+        """Bytes a second, if that is known."""
+
+    @property
+    def seconds_left(self) -> int | None:
+        """The time to the end, if that is known."""
 
 
 def size_text(count: int) -> str:
@@ -41,8 +56,32 @@ def size_text(count: int) -> str:
     return f"{size / 1024:.1f} PiB"
 
 
+def rate_text(rate: float | None) -> str:
+    """Bytes a second, such as ``3.5 MiB/s``; ``-`` where that is not known."""
+    return "-" if rate is None else f"{size_text(round(rate))}/s"
+
+
+def duration_text(seconds: float | None) -> str:
+    """Hours, minutes and seconds, such as ``0:04:10``; ``-`` where that is not known."""
+    if seconds is None:
+        return "-"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"
+
+
+def figures_text(progress: ProgressLike) -> str:
+    """Rate, time left, and what is done; what is not known is left out."""
+    parts = []
+    if progress.rate is not None:
+        parts.append(rate_text(progress.rate))
+    if progress.seconds_left is not None:
+        parts.append(f"{duration_text(progress.seconds_left)} left")
+    return ", ".join([*parts, *(text for text in (progress.note, progress.detail) if text)])
+
+
 def progress_text(progress: ProgressLike) -> str:
-    """One line for a progress report, such as ``x.iso: 42 % of 3.5 GiB, 4 sources``."""
+    """One line for a progress report: ``x.iso: 42 % of 3.5 GiB, 9.8 MiB/s, 0:03:32 left``."""
     parts = []
     if progress.total > 0:
         # Rounded down, so that 100 % means all of it.
@@ -50,17 +89,23 @@ def progress_text(progress: ProgressLike) -> str:
         parts.append(f"{percent} % of {size_text(progress.total)}")
     elif progress.done:
         parts.append(size_text(progress.done))
-    if progress.note:
-        parts.append(progress.note)
+    if figures := figures_text(progress):
+        parts.append(figures)
     return f"{progress.label}: {', '.join(parts)}" if parts else progress.label
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty: str = "") -> list[str]:
-    """Lines of aligned columns, numbers to the right; ``empty`` alone when there are no rows."""
+    """Lines of aligned columns, numbers to the right; ``empty`` alone when there are no rows.
+
+    What is wider than `WIDEST` is shown whole, and makes only its own line longer.
+    """
     if not rows:
         return [empty] if empty else []
     cells = [list(headings), *([printable(str(cell)) for cell in row] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(headings))]
+    widths = [
+        max((len(line[column]) for line in cells if len(line[column]) <= WIDEST), default=0)
+        for column in range(len(headings))
+    ]
     to_right = [
         all(isinstance(row[column], int) for row in rows) for column in range(len(headings))
     ]

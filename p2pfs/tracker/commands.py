@@ -17,6 +17,9 @@ from p2pfs.listening import bound_address, tcp_endpoint_string
 from p2pfs.tracker.crowd import CrowdFigures
 from p2pfs.tracker.tracker import Tracker
 
+NEARLY = 0.1
+"""The part by which figures may be better than possible, as rates are not measured exactly."""
+
 _REACH = {True: "yes", False: "no", None: "not known"}
 
 
@@ -98,7 +101,7 @@ class _TrackerConsole:
             )
             for f in files
         ]
-        headings = ["name", "size", "chunks", "holders", "whole copies", "crowd"]
+        headings = ["name", "size", "chunks", "holders", "whole copies", "who fetches it"]
         return Answer(files, table(headings, rows, "No file is offered."))
 
     async def list_chunkinfo(self, call: Call, report: ReportProgress) -> Answer:
@@ -116,9 +119,19 @@ def _crowd(figures: CrowdFigures | None) -> dict[str, Any] | None:
     return {
         "present": figures.present,
         "finished": figures.finished,
-        "times_least": None if figures.ratio is None else round(figures.ratio, 3),
-        "share": None if figures.portion is None else round(figures.portion, 3),
+        "times_least": _at_least_one(figures.ratio),
+        "share": _at_most_one(figures.portion),
     }
+
+
+def _at_least_one(ratio: float | None) -> float | None:
+    """A time in units of the least; None where it is less, so that lines were not known."""
+    return None if ratio is None or ratio < 1 - NEARLY else max(1.0, round(ratio, 3))
+
+
+def _at_most_one(portion: float | None) -> float | None:
+    """A part of what is possible; None where it is more, so that lines were not known."""
+    return None if portion is None or portion > 1 + NEARLY else min(1.0, round(portion, 3))
 
 
 def _crowd_text(crowd: dict[str, Any] | None) -> str:
@@ -126,8 +139,8 @@ def _crowd_text(crowd: dict[str, Any] | None) -> str:
         return ""
     have = f"{crowd['finished']} of {crowd['finished'] + crowd['present']} have it"
     times, portion = crowd["times_least"], crowd["share"]
-    if crowd["present"]:
-        known = None if portion is None else f"at {100 * portion:.0f} % of the possible rate"
-        return f"{have}, {known or 'the possible rate is not known'}"
-    known = None if times is None else f"in {times:.2f} times the least time"
-    return f"{have}, {known or 'the least time is not known'}"
+    if crowd["present"] and portion is not None:
+        return f"{have}, at {100 * portion:.0f} % of the possible rate"
+    if not crowd["present"] and times is not None:
+        return f"{have}, in {times:.1f} times the least possible time"
+    return have

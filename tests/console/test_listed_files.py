@@ -9,6 +9,7 @@ import pytest
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.console import listed_files
 from p2pfs.console.listed_files import ListedFiles
+from p2pfs.console.rendering import WIDEST
 
 INFO = FileInfo(30, 3, 10, "ab" * 32)
 
@@ -47,10 +48,12 @@ def test_a_long_list_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_long_names_make_an_answer_of_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every row is as wide as the longest name, so what counts is both together."""
-    monkeypatch.setattr(listed_files, "MOST_CHARACTERS", 100)
+    """A short one takes as much room as it is padded to, a long one what it has."""
+    monkeypatch.setattr(listed_files, "MOST_CHARACTERS", 400 + 3 * WIDEST)
     files = ListedFiles()
-    for number in range(9):
-        assert files.add(f"{number}" * 10, INFO, None)
-    assert not files.add("x" * 11, INFO, None)
-    assert len(files.answer("").data) == 10
+    for name in ("a", "b", "x" * 400, "c"):
+        assert files.add(name, INFO, None)
+    assert not files.add("d", INFO, None)
+    answer = files.answer("")
+    assert len(answer.data) == 5
+    assert max(map(len, answer.lines[:3])) < 60

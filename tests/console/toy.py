@@ -11,6 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ProcessDone
 from twisted.internet.protocol import ProcessProtocol, connectionDone
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from p2pfs.commands import Call, Definition, Definitions, Kind, Option, Parameter
@@ -73,6 +74,7 @@ TOY_COMMANDS = Definitions(
         Definition("cancel", "End it.", [Parameter("name", "what ends", repeated=True)]),
         Definition("progress", "Report a thousand times."),
         Definition("unwell", "Answer that something is not well."),
+        Definition("wait", "Report a wait each moment."),
         Definition("flood", "Answer more than a pipe holds."),
         Definition(
             "exit",
@@ -104,6 +106,7 @@ class Toy:
                 "begin": self.slow,
                 "cancel": self.cancel,
                 "progress": self.progress,
+                "wait": self.wait,
                 "unwell": self.unwell,
                 "flood": self.flood,
                 "exit": self.exit,
@@ -146,6 +149,16 @@ class Toy:
 
     async def unwell(self, call: Call, report: Any) -> Answer:
         return Answer({"well": False}, ["This is not well."], 1)
+
+    async def wait(self, call: Call, report: Any) -> Answer:
+        report(Progress("wait", 1, 4, "downloading", "2 sources"))
+        for left in (60, 59, 58):
+            await deferLater(reactor, 0.3)
+            waits = f"for 3 chunks (1-3), gives up in {left} s"
+            report(Progress("wait", 1, 4, "waiting for a source", waits))
+        await deferLater(reactor, 0.3)
+        report(Progress("wait", 1, 4, "downloading", "1 source", 2, 1))
+        return Answer(None, ["waited"])
 
     async def flood(self, call: Call, report: Any) -> Answer:
         return Answer(None, [f"line {n}" for n in range(50000)])

@@ -21,6 +21,7 @@ from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.running import HEARTBEAT
 from p2pfs.peer.library import Checkpointer, Holding, LibraryStore
 from p2pfs.peer.policy import Experience
+from p2pfs.peer.rates import RateMeter
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources import Incoming, ReadySource, Source, SourceConnection, SpareMemory
 from p2pfs.peer.storage import Disk, PartFile
@@ -81,7 +82,7 @@ class Scene:
         pool: Any = SimpleNamespace(get=self._get)
         self.store: LibraryStore | None = None
         checkpointer = None if records is None else self._checkpointer(records, part)
-        self.download = Download(context, pool, self.holding, checkpointer)
+        self.download = Download(context, pool, self.holding, checkpointer, RateMeter())
         self.outcome: list[Any] = []
         self.download.finished.addBoth(self.outcome.append)
 

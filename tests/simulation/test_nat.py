@@ -104,7 +104,7 @@ def test_a_source_behind_a_router_serves_who_can_be_reached(scene: Scene) -> Non
     assert scene.fetch(outside) == data
     # A MB at 2 MB/s, and some round trips.
     assert scene.network.timeline.now - began < 1.5
-    assert source.peer.serving.uploaded == len(data)
+    assert source.peer.serving.uploads.total == len(data)
     scene.network.run(10)
     assert not source.peer.reception.connections
     assert not outside.peer.reception.connections
@@ -123,7 +123,7 @@ def test_all_of_a_class_room_serve_who_is_outside(scene: Scene) -> None:
     outside = scene.peer("outside")
     scene.network.run(1)
     assert scene.fetch(outside) == data
-    assert sum(pupil.peer.serving.uploaded > 0 for pupil in pupils) > 2
+    assert sum(pupil.peer.serving.uploads.total > 0 for pupil in pupils) > 2
 
 
 def test_two_that_cannot_be_reached_say_why(scene: Scene) -> None:

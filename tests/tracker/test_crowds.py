@@ -11,10 +11,13 @@ import pytest
 from p2pfs.chunks import FileInfo
 from p2pfs.tracker import crowds
 from p2pfs.tracker.commands import tracker_commands
-from p2pfs.tracker.crowd import Crowd
+from p2pfs.tracker.crowd import Crowd, CrowdFigures
+from p2pfs.tracker.crowds import Crowds
 from p2pfs.wire.messages import MOST_RATE
 from tests.memory_transport import MemoryTransport
 from tests.tracker.tracker_connections import INFO, MemoryTracker
+
+LEAST = "times the least possible time"
 
 
 def location(peer: MemoryTransport, name: str = "f") -> dict[str, Any]:
@@ -66,7 +69,7 @@ def listed(tracker: MemoryTracker) -> tuple[dict[str, Any] | None, str]:
 def test_a_crowd_is_told_what_is_possible() -> None:
     """As soon as the rates are known; and the console says how it gets on, and how it went."""
     tracker, source, peers = crowd_of(2)
-    assert listed(tracker)[1] == "0 of 2 have it, the possible rate is not known"
+    assert listed(tracker)[1] == "0 of 2 have it"
     assert "rate" not in location(peers[0])
     tell(source, 0, up=4)
     for peer in peers:
@@ -82,7 +85,7 @@ def test_a_crowd_is_told_what_is_possible() -> None:
     assert crowd is not None
     # Ten bytes at ten thirds of a byte a second would have been three seconds.
     assert crowd == {"present": 0, "finished": 2, "times_least": 1.333, "share": None}
-    assert text == "2 of 2 have it, in 1.33 times the least time"
+    assert text == "2 of 2 have it, in 1.3 times the least possible time"
     assert "rate" not in location(peers[0])
 
 
@@ -102,6 +105,30 @@ def test_those_under_way_are_shown() -> None:
     assert text == f"0 of 1 have it, at {100 * crowd['share']:.0f} % of the possible rate"
 
 
+@pytest.mark.parametrize(
+    ("figures", "said", "text"),
+    [
+        (CrowdFigures(1, 0, None, 1.06), 1.0, "0 of 1 have it, at 100 % of the possible rate"),
+        (CrowdFigures(1, 0, None, 1.45), None, "0 of 1 have it"),
+        (
+            CrowdFigures(0, 1, 0.97, None),
+            1.0,
+            f"1 of 1 have it, in 1.0 {LEAST}",
+        ),
+        (CrowdFigures(0, 1, 0.17, None), None, "1 of 1 have it"),
+    ],
+)
+def test_better_than_possible_is_not_said(
+    figures: CrowdFigures, said: float | None, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shows that lines were not known; but rates are not measured exactly."""
+    tracker, _, _ = crowd_of(1)
+    monkeypatch.setattr(Crowds, "figures", lambda *_: figures)
+    crowd, told = listed(tracker)
+    assert crowd is not None
+    assert (crowd["times_least"] or crowd["share"], told) == (said, text)
+
+
 def test_peers_that_say_nothing_are_served_as_ever() -> None:
     """Old peers have crowds too, whose rates are not known; nothing else changes for them."""
     tracker, _, peers = crowd_of(2)
@@ -117,7 +144,7 @@ def test_peers_that_say_nothing_are_served_as_ever() -> None:
             tell(peer, chunk)
     assert listed(tracker) == (
         {"present": 0, "finished": 2, "times_least": None, "share": None},
-        "2 of 2 have it, the least time is not known",
+        "2 of 2 have it",
     )
 
 

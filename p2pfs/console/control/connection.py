@@ -148,9 +148,7 @@ class ControlConnection(LineReceiver):
 
         def show(progress: Progress) -> None:
             if gate.open:
-                message = ProgressMessage(
-                    progress.label, progress.done, progress.total, progress.note
-                )
+                message = msgspec.convert(progress, ProgressMessage, from_attributes=True)
                 self._send(Response(progress=message))
 
         report = ThrottledReport(self._reactor, PROGRESS_INTERVAL, show)

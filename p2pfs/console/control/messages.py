@@ -34,6 +34,9 @@ class ProgressMessage(msgspec.Struct):
     done: int
     total: int
     note: str = ""
+    detail: str = ""
+    rate: int | None = None
+    seconds_left: int | None = None
 
 
 class AnswerMessage(msgspec.Struct, omit_defaults=True):

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from p2pfs.commands import Call
 from p2pfs.console.command import Answer, CommandSet, Progress
 from p2pfs.console.problems import problem_of
-from p2pfs.console.rendering import progress_text
+from p2pfs.console.progress_lines import ProgressLines
 from p2pfs.console.ssh.dialect import (
     command_functions,
     common_prefix,
@@ -211,8 +211,12 @@ class CommandManhole(ColoredManhole):
         self.terminal.write(self.ps[self.pn])
 
     def _start(self, make_call: Callable[[], Call]) -> Deferred[Answer]:
+        lines = ProgressLines()
+
         def show(progress: Progress) -> None:
-            self.show(progress_text(progress))
+            line = lines.line(progress, self._reactor.seconds())
+            if line is not None:
+                self.show(line)
 
         report = ThrottledReport(self._reactor, PROGRESS_INTERVAL, show)
         try:

@@ -20,7 +20,7 @@ from zope.interface.interface import InterfaceClass
 
 from p2pfs.console.command import Answer, CommandSet, Progress
 from p2pfs.console.problems import problem_of
-from p2pfs.console.rendering import progress_text
+from p2pfs.console.progress_lines import ProgressLines
 from p2pfs.console.ssh.manhole import CommandManhole
 from p2pfs.console.throttle import ThrottledReport
 from p2pfs.errors import UsageProblem
@@ -110,9 +110,12 @@ class ConsoleSession:
         proto.makeConnection(_NoInput())
         name = command.decode("utf-8", "replace").strip().partition(" ")[0]
 
+        lines = ProgressLines()
+
         def show(progress: Progress) -> None:
-            if not self._closed:
-                proto.errReceived(f"{progress_text(progress)}\n".encode())
+            line = lines.line(progress, self._reactor.seconds())
+            if line is not None and not self._closed:
+                proto.errReceived(f"{line}\n".encode())
 
         report = ThrottledReport(self._reactor, PROGRESS_INTERVAL, show)
 

@@ -12,16 +12,18 @@ from twisted.internet.task import LoopingCall
 from p2pfs.commands import PEER_COMMANDS, Call
 from p2pfs.console.command import Answer, CommandSet, Progress, ReportProgress
 from p2pfs.console.listed_files import ListedFiles
-from p2pfs.console.rendering import size_text
+from p2pfs.console.rendering import rate_text, size_text
 from p2pfs.console.shut_down import shut_down
-from p2pfs.errors import UsageProblem
+from p2pfs.errors import StorageProblem, UsageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
 from p2pfs.peer.announcing import Listing
 from p2pfs.peer.commands.status import status
+from p2pfs.peer.commands.status_text import limit_text
 from p2pfs.peer.commands.why import why
+from p2pfs.peer.downloading import Job, TreeJob
 from p2pfs.peer.peer import Peer
-from p2pfs.peer.rates import parse_rate
+from p2pfs.peer.rates import RateMeter, parse_rate, seconds_left, whole
 from p2pfs.threads import in_thread
 
 REPORT_SECONDS = 0.2
@@ -66,12 +68,20 @@ class _PeerConsole:
         await self._peer.share_watcher.restored()
         path = _local_path(call["path"])
         publication, published = self._peer.publisher.publish(path, call.get("name"))
-        files = await self._watched(
-            published,
-            lambda: report(
-                Progress(publication.label, publication.done, publication.total, "hashing")
-            ),
-        )
+        meter = RateMeter()
+
+        def look() -> None:
+            done, total, now = publication.done, publication.total, self._peer.reactor.seconds()
+            meter.reach(publication.fresh, now)
+            rate = meter.rate(now)
+            left = seconds_left(total - done, rate)
+            report(
+                Progress(
+                    publication.label, done, total, "hashing", rate=whole(rate), seconds_left=left
+                )
+            )
+
+        files = await self._watched(published, look)
         lines = [
             f"Published '{file.name}'."
             if file.listed
@@ -121,9 +131,7 @@ class _PeerConsole:
         if into or call["path"].endswith("/"):
             target = target / PurePosixPath(remote).name
         job, fetched = self._peer.downloads.start(remote, target, overwrite)
-        result = await self._watched(
-            fetched, lambda: report(Progress(remote, job.done, job.total, job.remark))
-        )
+        result = await self._watched(fetched, lambda: report(self._progress_of(remote, job)))
         data = {
             "name": result.name,
             "path": str(result.path),
@@ -134,8 +142,10 @@ class _PeerConsole:
             "times_least": round(result.reached.times, 3) if result.reached else None,
         }
         received = sum(result.sources.values())
-        rate = f" ({size_text(int(received / max(result.seconds, 1e-3)))}/s)" if received else ""
-        lines = [f"{result.path}: {size_text(result.size)} in {result.seconds:.1f} s{rate}"]
+        rate = f" ({rate_text(received / max(result.seconds, 1e-3))})" if received else ""
+        # What was there before, or is this peer's own, did not come in that time.
+        part = f", {size_text(received)} of it fetched" if 0 < received < result.size else ""
+        lines = [f"{result.path}: {size_text(result.size)}{part} in {result.seconds:.1f} s{rate}"]
         lines += [f"  {size_text(count)} from {source}" for source, count in result.sources.items()]
         lines += [f"  {result.reached}"] if result.reached else []
         return Answer(data, lines)
@@ -144,9 +154,7 @@ class _PeerConsole:
         self, prefix: str, target: Path, overwrite: bool, report: ReportProgress
     ) -> Answer:
         tree, fetched = self._peer.trees.start(prefix, target, overwrite)
-        await self._watched(
-            fetched, lambda: report(Progress(prefix, tree.done, tree.total, tree.remark))
-        )
+        await self._watched(fetched, lambda: report(self._progress_of(prefix, tree)))
         data = {
             "name": prefix,
             "path": str(target),
@@ -167,17 +175,47 @@ class _PeerConsole:
 
     async def limit(self, call: Call, report: ReportProgress) -> Answer:
         direction, rate = call["direction"], call.get("rate")
-        limit = self._peer.limits[direction]
         if rate is not None:
-            limit.rate = parse_rate(rate)
-        shown = "not limited" if limit.rate is None else f"limited to {size_text(limit.rate)}/s"
-        return Answer({direction: limit.rate}, [f"The {direction} rate is {shown}."])
+            await self._set_limit(direction, parse_rate(rate))
+        now, option = self._peer.limits[direction].rate, self._peer.settings.rates[direction]
+        after_restart = now if option is None else option or None
+        if after_restart == now:
+            later = ", also after a restart" if rate is not None else ""
+        else:
+            later = (
+                f"; after a restart --{direction}-rate makes it {limit_text(after_restart)} again"
+            )
+        shown = "not limited" if now is None else f"limited to {limit_text(now)}"
+        return Answer(
+            {direction: now, "after_restart": after_restart},
+            [f"The {direction} rate is {shown}{later}."],
+        )
+
+    async def _set_limit(self, direction: str, rate: int | None) -> None:
+        try:
+            await self._peer.set_limit(direction, rate)
+        except StorageProblem as error:
+            raise StorageProblem(
+                f"The {direction} limit is {limit_text(rate)} now, but not after a restart: {error}"
+            ) from None
 
     async def cancel(self, call: Call, report: ReportProgress) -> Answer:
         self._peer.downloads.cancel(call["name"])
         return Answer(
             {"cancelled": call["name"]},
             [f"The download of '{call['name']}' is cancelled; what came is kept."],
+        )
+
+    def _progress_of(self, name: str, work: Job | TreeJob) -> Progress:
+        now = self._peer.reactor.seconds()
+        return Progress(
+            name,
+            work.done,
+            work.total,
+            work.state,
+            work.detail,
+            whole(work.rate(now)),
+            work.seconds_left(now),
         )
 
     async def _watched(self, work: Deferred[_T], look: Callable[[], None]) -> _T:

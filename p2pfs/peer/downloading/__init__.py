@@ -5,7 +5,7 @@ from p2pfs.peer.downloading.downloads import Downloads
 from p2pfs.peer.downloading.explanation import Explanation, Group, SourceState, seconds_text
 from p2pfs.peer.downloading.failed_downloads import FailedDownload
 from p2pfs.peer.downloading.job import Fetched, Job
-from p2pfs.peer.downloading.trees import Trees
+from p2pfs.peer.downloading.trees import TreeJob, Trees
 
 __all__ = [
     "DownloadContext",
@@ -16,6 +16,7 @@ __all__ = [
     "Group",
     "Job",
     "SourceState",
+    "TreeJob",
     "Trees",
     "seconds_text",
 ]

@@ -59,7 +59,13 @@ class ChunkChains:
     def sink(self, chunknum: int) -> ChunkSink:
         """Where the bytes of a chunk go."""
         info = self._holding.info
-        return ChunkSink(self._reactor, self._part, info.offset(chunknum), info.length(chunknum))
+        return ChunkSink(
+            self._reactor,
+            self._part,
+            info.offset(chunknum),
+            info.length(chunknum),
+            came=self._download.came,
+        )
 
     def follow(self, chunknum: int, sink: ChunkSink) -> None:
         """See a chunk to its end that was asked for, and goes to ``sink``."""

@@ -16,7 +16,14 @@ from p2pfs.addresses import Address
 from p2pfs.errors import DownloadFailed, StorageProblem
 from p2pfs.peer.downloading.chunk_chains import ChunkChains
 from p2pfs.peer.downloading.context import DownloadContext
-from p2pfs.peer.downloading.explanation import Explanation, Facts, chunks_text, explain, summary
+from p2pfs.peer.downloading.explanation import (
+    Explanation,
+    Facts,
+    chunks_text,
+    explain,
+    short_chunks_text,
+    summary,
+)
 from p2pfs.peer.downloading.facts import asked_facts, trouble_facts
 from p2pfs.peer.downloading.hash_list_fetch import HashListFetch
 from p2pfs.peer.downloading.in_flight import Asked, InFlight
@@ -57,8 +64,12 @@ class Download:
         pool: SourcePool,
         holding: Holding,
         checkpointer: Checkpointer | None,
+        meter: RateMeter,
     ) -> None:
-        """``checkpointer`` keeps the record of it, if it is to go on after a crash."""
+        """``checkpointer`` keeps the record of it, if it is to go on after a crash.
+
+        ``meter`` counts what comes.
+        """
         assert holding.part is not None
         self._checkpointer = checkpointer
         self._reactor = context.reactor
@@ -105,7 +116,7 @@ class Download:
         self.last_state: Explanation | None = None
         """How it stood when it failed."""
         self.received: dict[Address, int] = {}
-        self._meter = RateMeter()
+        self._meter = meter
         self.finished: Deferred[None] = Deferred()
 
     def start(self, location: ReplyFileLocation) -> None:
@@ -124,10 +135,6 @@ class Download:
         """How many sources there is a connection to."""
         return len(self._source_set.connected)
 
-    def rate(self, now: float) -> float:
-        """Verified bytes a second, averaged over the last few seconds."""
-        return self._meter.rate(now)
-
     @property
     def pace(self) -> Pace:
         """What is possible for it."""
@@ -139,21 +146,38 @@ class Download:
         return self.pace.reached(sum(self.received.values()), self._reactor.seconds())
 
     @property
-    def remark(self) -> str:
-        """What a person would like to know now: how many sources, or what it waits for."""
+    def state(self) -> str:
+        """What it does now, in words that stay the same as long as it does that."""
         if self._stopping:
             # It waits for nothing but its own last writes.
             return "all chunks are there" if self._outcome is None else "stopping"
         if self._reach.cut_off:
             return CUT_OFF
-        waited = self._progress.waited(self._reactor.seconds())
-        # Whether a source that was asked delivers is known after a time of patience.
-        usual = self._patience.silence if self._picker.in_flight else 0.0
-        if waited < usual + 1.0:
+        if not self._is_waiting:
+            return "downloading"
+        return f"waiting for a source{' of the hash list' if self._hash_list.needed else ''}"
+
+    @property
+    def detail(self) -> str:
+        """The numbers to its state: how many sources, or which chunks it waits for."""
+        if self._stopping or self._reach.cut_off:
+            return ""
+        if not self._is_waiting:
             count = self.connected_sources
             return f"{count} source{'' if count == 1 else 's'}"
-        left = max(0, round(self._patience.no_source - waited))
-        return f"waiting for a source of {self._lacking()} ({left} s left)"
+        left = max(0, round(self._patience.no_source - self._waited))
+        many = short_chunks_text(self._holding.info.totalchunknum, self._picker.unfinished)
+        return f"{'' if self._hash_list.needed else f'for {many}, '}gives up in {left} s"
+
+    @property
+    def _waited(self) -> float:
+        return self._progress.waited(self._reactor.seconds())
+
+    @property
+    def _is_waiting(self) -> bool:
+        # Whether a source that was asked delivers is known after a time of patience.
+        usual = self._patience.silence if self._picker.in_flight else 0.0
+        return self._waited >= usual + 1.0
 
     # What its parts ask of it, and tell it
 
@@ -192,12 +216,15 @@ class Download:
             if self.may_ask():
                 self._want_lists.tell()
 
+    def came(self, count: int) -> None:
+        """Bytes of chunks have come: it is seen how fast it goes before a chunk is whole."""
+        self._meter.count(count, self._reactor.seconds())
+
     def kept(self, asked: Asked, chunknum: int) -> None:
         """A chunk is here, and right: tell all who have to know."""
         now, source = self._reactor.seconds(), asked.source
         length = self._holding.info.length(chunknum)
         self.received[source.address] = self.received.get(source.address, 0) + length
-        self._meter.count(length, now)
         self._progress.progressed(now)
         self._want_lists.kept(asked.connection, chunknum)
         self._sides.kept(chunknum)
@@ -224,7 +251,7 @@ class Download:
     def _is_impatient(self) -> bool:
         """True when nothing has come for long: all sources may be busy with others."""
         idle = not self._picker.in_flight
-        return idle and self._progress.waited(self._reactor.seconds()) >= IMPATIENT
+        return idle and self._waited >= IMPATIENT
 
     @property
     def _waits_for_disk(self) -> bool:

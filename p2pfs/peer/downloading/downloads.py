@@ -26,6 +26,7 @@ from p2pfs.peer.downloading.own_copy import OwnCopy
 from p2pfs.peer.downloading.places import Place, place_of
 from p2pfs.peer.downloading.preparing import Preparing
 from p2pfs.peer.library import Checkpointer, Holding, Library, LibraryStore, warn_not_recorded
+from p2pfs.peer.rates import RateMeter
 from p2pfs.peer.sharing import ShareWatcher
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import Disk, FileChanged, PartFile
@@ -101,11 +102,13 @@ class Downloads:
         overwrite: bool = False,
         pool: SourcePool | None = None,
         place: Place | None = None,
+        whole: RateMeter | None = None,
     ) -> tuple[Job, Deferred[Fetched]]:
         """Begin to fetch one file to ``target``, an absolute path that is no directory.
 
         Without a ``pool`` it has connections of its own, closed at its end. ``place`` is
-        where ``target`` is, if that is known already. The Deferred fails with a
+        where ``target`` is, if that is known already, and ``whole`` the meter of what this is
+        a part of. The Deferred fails with a
         `P2pfsError`, with `AlreadyExists` when another file is being downloaded to that
         place; cancelling it cancels the job, which then ends in its own time. Raises
         `AlreadyExists` when the file is being downloaded, and `DownloadFailed` when too
@@ -120,7 +123,7 @@ class Downloads:
         for other in self._running:
             if name == other.name:
                 raise _under_way(other)
-        job = Job(name, target, overwrite, self._reactor.seconds())
+        job = Job(name, target, overwrite, self._reactor.seconds(), meter=RateMeter(whole))
         fetched, end = detached(self._attempt(job, pool, place), job.cancel)
         self._running[job] = end
         end.addCallback(self._forget, job)

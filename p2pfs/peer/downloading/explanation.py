@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from p2pfs.chunks import ChunkSet
+from p2pfs.peer.rates import whole
 
 MAX_GROUPS = 20
 """Groups of chunks, and sources, that are told one by one."""
@@ -18,6 +19,8 @@ MAX_HOLDERS = 4
 """Holders of a group that are named."""
 _MAX_TEXT = 120
 """Characters of a list of chunks, about."""
+_SHORT_TEXT = 24
+"""The same where there is little room."""
 
 
 class SourceFacts(msgspec.Struct, frozen=True):
@@ -36,7 +39,7 @@ class SourceFacts(msgspec.Struct, frozen=True):
     error_ago: float = 0.0
     in_flight: int = 0
     window: int = 0
-    rate: float = 0.0
+    rate: float | None = None
     takes_turns: bool = False
     """True when it offers chunks when it is this peer's turn, rather than being asked for them."""
 
@@ -107,7 +110,7 @@ class SourceState(msgspec.Struct, frozen=True):
     state: str
     holds: int
     in_flight: int
-    rate: int
+    rate: int | None
     error: str
     error_seconds_ago: float | None
 
@@ -162,12 +165,18 @@ def seconds_text(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
 
 
-def chunks_text(total: int, bits: int) -> str:
+def chunks_text(total: int, bits: int, most: int = _MAX_TEXT) -> str:
     """The chunks as people write them, cut where there are too many runs."""
     text = str(ChunkSet(total, bits))
-    if len(text) > _MAX_TEXT:
-        text = text[:_MAX_TEXT].rsplit(",", 1)[0] + " and more"
+    if len(text) > most:
+        text = text[:most].rsplit(",", 1)[0] + " and more"
     return text
+
+
+def short_chunks_text(total: int, bits: int) -> str:
+    """How many chunks, and which, in few words: ``chunk 7`` or ``97 chunks (3-99)``."""
+    count, which = bits.bit_count(), chunks_text(total, bits, _SHORT_TEXT)
+    return f"chunk {which}" if count == 1 else f"{count} chunks ({which})"
 
 
 # Groups: bits of chunks, and the chunk whose record stands for all of them
@@ -254,7 +263,7 @@ def _group(facts: Facts, bits: int, chunknum: int | None) -> Group:
         [source.address for source in some if source.denied & bits][:MAX_HOLDERS],
         asked.source if asked else None,
         round(asked.ago, 1) if asked else None,
-        round(sender.rate) if sender else None,
+        None if sender is None else whole(sender.rate),
         trouble.attempts if trouble else 0,
         error,
         round(error_ago, 1) if error else None,
@@ -305,9 +314,10 @@ def _next_at(facts: Facts, source: SourceFacts, bits: int) -> str:
         if facts.waits_for_disk:
             return "waits for the disk"
         if source.in_flight >= source.window:
-            return f"waits for window room at {source.address} ({source.in_flight} under way)"
+            many = f"{source.in_flight} chunk{'s' if source.in_flight > 1 else ''}"
+            return f"waits until {source.address} has sent the {many} that it is asked for"
         if source.takes_turns:
-            return f"waits for its turn at {source.address}"
+            return f"waits until {source.address}, which serves others too, offers it"
         return f"is about to be asked of {source.address}"
     if not facts.may_connect:
         return "waits for a free connection"
@@ -323,7 +333,7 @@ def _source(facts: Facts, source: SourceFacts) -> SourceState:
         state,
         (source.chunks & facts.missing).bit_count(),
         source.in_flight,
-        round(source.rate),
+        whole(source.rate),
         source.error,
         round(source.error_ago, 1) if source.error else None,
     )

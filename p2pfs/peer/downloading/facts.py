@@ -32,7 +32,7 @@ def source_facts(source: Source, view: PickerSource | None, now: float) -> Sourc
         now - source.last_error_at,
         view.in_flight if view else 0,
         view.window if view else 0,
-        connection.rate() if connection is not None else 0.0,
+        connection.rate() if connection is not None else None,
         view is not None and view.chooses,
     )
 

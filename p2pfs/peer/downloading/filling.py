@@ -90,7 +90,9 @@ class Filling:
 
     async def _fetch(self, location: ReplyFileLocation) -> Download:
         """Fetch what is missing; a download that has ended, also because the file was touched."""
-        download = Download(self._context, self._pool, self._holding, self._checkpointer)
+        download = Download(
+            self._context, self._pool, self._holding, self._checkpointer, self._job.meter
+        )
         self._job.download = download
         self._mending.watch(download)
         download.start(location)

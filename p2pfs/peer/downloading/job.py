@@ -11,7 +11,7 @@ from p2pfs.errors import Cancelled
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.places import Place
 from p2pfs.peer.library import Holding
-from p2pfs.peer.rates import Reached
+from p2pfs.peer.rates import RateMeter, Reached, seconds_left
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Job:
     download: Download | None = None
     phase: str = "asking the tracker"
     stop: Event = field(default_factory=Event)
+    meter: RateMeter = field(default_factory=RateMeter)
+    """Counts what comes from others."""
     is_copy: bool = False
     """True when it copies this peer's own share: what came is not kept when it ends early."""
 
@@ -63,9 +65,27 @@ class Job:
         return self.holding is not None and self.holding.chunks.whole
 
     @property
+    def state(self) -> str:
+        """What is done now, in words that stay the same as long as it is."""
+        return self.download.state if self.download else self.phase
+
+    @property
+    def detail(self) -> str:
+        """The numbers to its state, if there are any."""
+        return self.download.detail if self.download else ""
+
+    @property
     def remark(self) -> str:
-        """What a person would like to know about its state now."""
-        return self.download.remark if self.download else self.phase
+        """State and detail."""
+        return f"{self.state}, {self.detail}" if self.detail else self.state
+
+    def rate(self, now: float) -> float | None:
+        """Bytes a second that come from others; None while nothing does, or too little is known."""
+        return self.meter.rate(now) if self.download else None
+
+    def seconds_left(self, now: float) -> int | None:
+        """The time until all is there, at the present rate; None while that is not known."""
+        return seconds_left(self.total - self.done, self.rate(now))
 
     def cancel(self) -> None:
         """Have it stop as soon as it can; it then ends with `Cancelled`."""

@@ -25,6 +25,9 @@ class RunningDownload(Protocol):
     def follow(self, chain: Deferred[None]) -> None:
         """See a request to its end; then there may be more to ask for."""
 
+    def came(self, count: int) -> None:
+        """So many bytes of chunks have come; it is not known yet whether they are right."""
+
     def kept(self, asked: Asked, chunknum: int) -> None:
         """A chunk is here, and right."""
 

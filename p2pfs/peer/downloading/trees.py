@@ -15,6 +15,7 @@ from p2pfs.peer.downloading.downloads import Downloads
 from p2pfs.peer.downloading.job import Fetched, Job
 from p2pfs.peer.downloading.places import Directory, Place
 from p2pfs.peer.library import Library
+from p2pfs.peer.rates import RateMeter, seconds_left
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import explained
 from p2pfs.reactor import ThreadedReactor
@@ -48,6 +49,8 @@ class TreeJob:
     running: dict[Job, None] = field(default_factory=dict)
     directories: dict[Path, Directory] = field(default_factory=dict)
     """Those that are there, which need not be looked for again."""
+    meter: RateMeter = field(default_factory=RateMeter)
+    """Counts what comes of all its files."""
     cancelled: bool = False
 
     @property
@@ -57,9 +60,27 @@ class TreeJob:
         return finished + sum(job.done for job in self.running)
 
     @property
-    def remark(self) -> str:
+    def state(self) -> str:
+        """What is done now, in words that stay the same as long as it is."""
+        return "downloading" if self.counted else "asking for the list of files"
+
+    @property
+    def detail(self) -> str:
         """How many files are there."""
-        return self._there if self.counted else f"{self.files} files are listed so far"
+        return self._there if self.counted else f"{self.files} files so far"
+
+    @property
+    def remark(self) -> str:
+        """State and detail."""
+        return f"{self.state}, {self.detail}"
+
+    def rate(self, now: float) -> float | None:
+        """Bytes a second that come of all its files; None while too little is known."""
+        return self.meter.rate(now)
+
+    def seconds_left(self, now: float) -> int | None:
+        """The time until all is there, at the present rate; None while that is not known."""
+        return seconds_left(self.total - self.done, self.rate(now)) if self.counted else None
 
     def cancel(self) -> None:
         """Stop all its files."""
@@ -165,7 +186,7 @@ class Trees:
             )
         if files.error is not None:
             raise DownloadFailed(
-                f"The list of files below '{tree.prefix}' broke off after {tree.remark}; download "
+                f"The list of files below '{tree.prefix}' broke off after {tree.detail}; download "
                 f"it again to go on: {files.error}"
             )
         return tree
@@ -219,7 +240,7 @@ class Trees:
             tree.directories[folder] = await in_thread(self._reactor, make_directory, folder)
         tree.check()
         place = Place(tree.directories[folder], target.name)
-        job, fetched = self._downloads.start(name, target, overwrite, pool, place)
+        job, fetched = self._downloads.start(name, target, overwrite, pool, place, tree.meter)
         tree.running[job] = None
         try:
             result = await fetched

@@ -70,6 +70,11 @@ class Bandwidth:
             self._ever = max(self._ever, self._before)
 
     @property
+    def limit(self) -> int | None:
+        """What is set for this direction, in bytes a second; None is no limit."""
+        return self._limit.rate
+
+    @property
     def highest(self) -> int | None:
         """Bytes a second; None while the line was never busy for so long."""
         return self._limited(max(self._highest, self._before))

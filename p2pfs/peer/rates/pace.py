@@ -17,6 +17,13 @@ LEAST_KNOWN = 0.25
 """The part of a download for which it must be known what was possible, to be taken for all."""
 
 
+NEARLY = 0.1
+"""The part by which a rate may be above what is possible, as rates are not measured exactly.
+
+What is further above it shows that lines are faster than was known.
+"""
+
+
 @dataclass(frozen=True)
 class Reached:
     """How long a download took, in units of the least time for a crowd of that size."""
@@ -25,8 +32,13 @@ class Reached:
     crowd: int
 
     def __str__(self) -> str:
-        of_crowd = f" for its crowd of {self.crowd}" if self.crowd > 1 else ""
-        return f"in {self.times:.2f} times the least time{of_crowd}"
+        times = f"fetched in {self.times:.1f} times the least possible time"
+        return f"{times}{crowd_text(self.crowd, 'fetched')}"
+
+
+def crowd_text(crowd: int, fetch: str) -> str:
+    """How many ``fetch`` something at once, in parentheses; nothing of one that is alone."""
+    return f" ({crowd:,} peers {fetch} it at once)" if crowd > 1 else ""
 
 
 class Pace:
@@ -50,13 +62,20 @@ class Pace:
         if location.crowd is not None and location.crowd <= MOST_CROWD:
             self.crowd = max(self.crowd, location.crowd)
 
-    @property
-    def possible(self) -> int | None:
-        """The rate that is possible now; None if it is not known."""
-        return None if self._rate is None else round(self._at_most(self._rate))
+    def possible_beside(self, rate: float | None) -> int | None:
+        """The rate that is possible now, while it goes at that rate; None if it is not known."""
+        if self._rate is None:
+            return None
+        possible = self._at_most(self._rate)
+        if rate is not None and rate > (1 + NEARLY) * possible:
+            return None
+        return round(possible)
 
     def reached(self, fetched: int, now: float) -> Reached | None:
-        """How long it took to fetch that many bytes; None if too little is known of the lines."""
+        """How long it took to fetch that many bytes; None if too little is known of the lines.
+
+        That is so too when it took less than should be possible.
+        """
         self._pass(now)
         took = now - self._began
         if self._known <= LEAST_KNOWN * took:
@@ -64,13 +83,17 @@ class Pace:
         rate = self._at_most(self._possible / self._known)
         if fetched < LEAST_SECONDS * rate:
             return None
-        return Reached(took * rate / fetched, max(1, self.crowd))
+        times = took * rate / fetched
+        return None if times < 1 - NEARLY else Reached(max(1.0, times), max(1, self.crowd))
 
     def _pass(self, now: float) -> None:
         if self._rate is not None:
-            self._possible += self._rate * (now - self._at)
+            # The limit as it is now: later there may be another.
+            rate = min(self._rate, self._bandwidth.limit or self._rate)
+            self._possible += rate * (now - self._at)
             self._known += now - self._at
         self._at = now
 
     def _at_most(self, rate: float) -> float:
-        return min(rate, self._bandwidth.highest or rate)
+        known = self._bandwidth.highest or self._bandwidth.limit
+        return rate if known is None else min(rate, known)

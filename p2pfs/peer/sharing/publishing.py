@@ -45,16 +45,23 @@ class Publication:
 
     label: str
     total: int = 0
-    done: int = 0
-    """Bytes hashed so far, or known from before."""
+    fresh: int = 0
+    """Bytes hashed so far."""
+    known: int = 0
+    """Bytes of files that were known from before."""
     skipped: list[str] = field(default_factory=list)
     """Why files below a directory were left out, a sentence each."""
     stop: Event = field(default_factory=Event)
 
+    @property
+    def done(self) -> int:
+        """Bytes that need not be hashed any more."""
+        return self.fresh + self.known
+
     def hashed(self, count: int) -> None:
         """Told from any thread how many more bytes are hashed."""
         with self._lock:
-            self.done += count
+            self.fresh += count
 
     _lock: Lock = field(default_factory=Lock)
 
@@ -189,7 +196,7 @@ class Publisher:
         else:
             holding = known
             holding.found_again()
-            publication.hashed(stamp.size)
+            publication.known += stamp.size
         try:
             await self._announcer.announce(holding)
         except TrackerUnavailable:

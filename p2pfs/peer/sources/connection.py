@@ -101,8 +101,8 @@ class SourceConnection(RequestProtocol):
         """Bytes that have come, without messages that bring nothing of a file."""
         return self.received - self._chatter
 
-    def rate(self) -> float:
-        """Bytes a second that came over the last few seconds."""
+    def rate(self) -> float | None:
+        """Bytes a second that came over the last few seconds; None while too little is known."""
         return self._meter.rate(self.reactor.seconds())
 
     def _go_on(self) -> None:

@@ -47,12 +47,15 @@ class ChunkSink:
         offset: int,
         length: int,
         job_size: int = JOB_SIZE,
+        came: Callable[[int], None] = lambda count: None,
     ) -> None:
         """A sink for ``length`` bytes that belong ``offset`` bytes into the part file.
 
-        A job begins when ``job_size`` bytes wait, or the rest of the chunk does.
+        A job begins when ``job_size`` bytes wait, or the rest of the chunk does. ``came`` is
+        told how many bytes come, each time.
         """
         self._job_size = job_size
+        self._came = came
         self._reactor = reactor
         self._part = part
         self._offset = offset
@@ -74,6 +77,7 @@ class ChunkSink:
 
     def write(self, data: bytes) -> None:
         """Take the next bytes of the chunk; never more than its length in all."""
+        self._came(len(data))
         self._waiting.append(data)
         self._waiting_bytes += len(data)
         self._missing -= len(data)

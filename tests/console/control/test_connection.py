@@ -123,6 +123,9 @@ async def test_progress_throttled(daemon: Daemon) -> None:
         "done": 1_024_000,
         "total": 1_024_000,
         "note": "2 sources",
+        "detail": "",
+        "rate": None,
+        "seconds_left": None,
     }
     assert answer["answer"]["data"] == 1000
     await client.hang_up()

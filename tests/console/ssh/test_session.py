@@ -7,6 +7,7 @@ import signal
 import struct
 import termios
 
+import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.conftest import LoggedFailures
@@ -152,3 +153,17 @@ async def test_manhole_disconnect_cancels(server: Server) -> None:
     ssh.transport.signalProcess("KILL")
     await server.toy.cancelled.wait()
     await ssh.end()
+
+
+@needs_ssh
+@ensureDeferred
+async def test_waiting_is_one_line(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is reported that the time runs out."""
+    monkeypatch.setattr("p2pfs.console.ssh.session.PROGRESS_INTERVAL", 0.1)
+    ssh = server.ssh("wait")
+    assert await ssh.end() == 0
+    assert ssh.err.splitlines() == [
+        "wait: 25 % of 4 B, downloading, 2 sources",
+        "wait: 25 % of 4 B, waiting for a source, for 3 chunks (1-3), gives up in 60 s",
+        "wait: 25 % of 4 B, 2 B/s, 0:00:01 left, downloading, 1 source",
+    ]

@@ -187,4 +187,4 @@ def test_the_crowd_of_another_content_is_not_that_of_this_one(scene: Scenes) -> 
     one.start(address(1))
     one.tell(replace(OTHER, crowd=50, rate=1000))
     assert not one.outcome
-    assert (one.download.pace.crowd, one.download.pace.possible) == (0, None)
+    assert (one.download.pace.crowd, one.download.pace.possible_beside(None)) == (0, None)

@@ -46,7 +46,7 @@ def test_chunks_with_the_same_story_are_told_together() -> None:
     assert stories(explanation) == {
         "6-7": ["asks the tracker in 1.5 s"],
         "0-1": ["a rests 4.0 s more"],
-        "2-3": ["waits for window room at b (2 under way)"],
+        "2-3": ["waits until b has sent the 2 chunks that it is asked for"],
         "4-5": ["is being sent by b, asked 3.0 s ago"],
     }
     unheld, resting, _, asked = explanation.groups
@@ -58,7 +58,7 @@ def test_chunks_with_the_same_story_are_told_together() -> None:
 def test_a_turn_is_waited_for() -> None:
     """Nothing is asked of a source that takes turns until it offers something."""
     explanation = explain(facts(SourceFacts("a", 0b11, "connected", window=2, takes_turns=True)))
-    assert stories(explanation)["0-1"] == ["waits for its turn at a"]
+    assert stories(explanation)["0-1"] == ["waits until a, which serves others too, offers it"]
 
 
 def test_a_source_that_failed_before_is_told_once() -> None:

@@ -82,8 +82,8 @@ def test_status_and_why_say_that_it_is_finishing(fetcher: Fetcher) -> None:
     """For people and for scripts."""
     fetcher.until_whole()
     status, why = fetcher.ask("status"), fetcher.ask("why f")
-    [transfer] = status.data["transfers"]
-    assert (transfer["percent"], transfer["sources"], transfer["rate"]) == (100, 0, 0)
+    [transfer] = status.data["downloads"]
+    assert (transfer["percent"], transfer["sources"], transfer["rate"]) == (100, 0, None)
     assert transfer["remark"] == "syncing the file and giving it its name"
     assert why.data["state"] == "finishing"
     assert why.data["phase"] == transfer["remark"]

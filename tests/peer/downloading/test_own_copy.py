@@ -47,11 +47,11 @@ def sharing(peers: Peers) -> Peers:
 
 def test_a_copy_asks_nobody_for_what_is_there(sharing: Peers) -> None:
     """And of what is wrong in the share, one only asks for that."""
-    copy, uploaded = sharing.host.directory / "copy", sharing.source.peer.serving.uploaded
+    copy, uploaded = sharing.host.directory / "copy", sharing.source.peer.serving.uploads.total
     fetched = sharing.network.result_of(download(sharing.peer, "f", copy)[1], 60)
     assert copy.read_bytes() == CONTENT
     assert fetched.sources == {}
-    assert sharing.source.peer.serving.uploaded == uploaded
+    assert sharing.source.peer.serving.uploads.total == uploaded
     status = sharing.target.stat()
     change_a_byte(sharing.target, 2 * CHUNK)
     os.utime(sharing.target, ns=(status.st_atime_ns, status.st_mtime_ns))

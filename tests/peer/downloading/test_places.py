@@ -27,13 +27,13 @@ def test_two_downloads_to_one_place(peers: Peers, detour: str) -> None:
     (folder / "s").mkdir(parents=True)
     (peers.host.directory / "linked").symlink_to(folder)
     around = folder / "s" / ".." if detour == "dots" else peers.host.directory / "linked"
-    uploaded = peers.source.peer.serving.uploaded
+    uploaded = peers.source.peer.serving.uploads.total
     _, first = download(peers.peer, "f", folder / "out", True)
     _, second = download(peers.peer, "g", around / "out", True)
     outcome = outcome_of(peers.network, second, 60)
     assert isinstance(outcome, AlreadyExists)
     assert "'f' is being downloaded to" in str(outcome)
-    assert peers.source.peer.serving.uploaded == uploaded
+    assert peers.source.peer.serving.uploads.total == uploaded
     # One that comes later, too.
     peers.network.run(1)
     with pytest.raises(AlreadyExists):

@@ -81,7 +81,7 @@ def test_a_tree_is_counted_before_it_comes(
     """So it is known from the first file on how far it is; and the second time all are there."""
     told: list[str] = []
     tree, fetched = peers[1].peer.trees.start(
-        "d/", target(network), False, lambda _: told.append(tree.remark)
+        "d/", target(network), False, lambda _: told.append(tree.detail)
     )
     network.result_of(fetched, 60)
     assert told[0] == f"1 of {FILES} files"

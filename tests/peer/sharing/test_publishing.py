@@ -115,3 +115,16 @@ def test_unfinished_files_are_not_published_with_their_directory(network: Networ
     assert names == ["d/g"]
     assert f"{left} was skipped: it is an unfinished download." in publication.skipped
     assert isinstance(outcome_of(peers.network, publish(peers.peer, left)), UsageProblem)
+
+
+def test_what_is_known_from_before_is_done_but_not_hashed(
+    network: Network, peer: PeerService, place: Path
+) -> None:
+    """Or hashing would seem to be as fast as that is found out."""
+    (place / "f").write_bytes(bytes(1000))
+    first, published = peer.peer.publisher.publish(place / "f")
+    network.result_of(published, 10)
+    assert (first.fresh, first.known, first.done) == (1000, 0, 1000)
+    again, published = peer.peer.publisher.publish(place / "f")
+    network.result_of(published, 10)
+    assert (again.fresh, again.known, again.done) == (0, 1000, 1000)

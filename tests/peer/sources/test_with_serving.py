@@ -48,7 +48,7 @@ def test_a_downloader_and_a_serving_peer_understand_each_other(tmp_path: Path) -
     assert [outcome(one) for one in asked] == [HASHES[n] for n in (4, 0, 3, 2, 1)]
     assert isinstance(outcome(refused), Refused)
     assert down.written() == DATA
-    assert serving.factory.serving.uploaded == len(DATA)
+    assert serving.factory.serving.uploads.total == len(DATA)
     ours.hang_up()
     theirs.hang_up()
     assert not serving.clock.getDelayedCalls()
