@@ -127,7 +127,7 @@ class Fetch(Thread):
 
     def share_done(self) -> float:
         """How much of the file is there, from 0 to 1, as the peer's status tells."""
-        transfers = self.peer.ask("status")["transfers"]
+        transfers = self.peer.ask("status")["downloads"]
         if transfers:
             self._share = transfers[0]["done"] / max(1, transfers[0]["size"])
         elif self._share or not self.is_alive():

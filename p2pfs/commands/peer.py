@@ -58,7 +58,7 @@ PEER_COMMANDS = Definitions(
         ),
         Definition(
             "status",
-            "Show tracker, shares, transfers under way, and how well they go for their crowd.",
+            "Show tracker, limits, downloads and uploads under way, and shares.",
         ),
         Definition(
             "why",
@@ -67,7 +67,7 @@ PEER_COMMANDS = Definitions(
         ),
         Definition(
             "limit",
-            "Limit the bytes a second of all uploads or downloads together, from now on.",
+            "Limit the bytes a second of all uploads or downloads together, also after a restart.",
             [
                 Parameter("direction", "upload or download", choices=["upload", "download"]),
                 Parameter("rate", "e.g. 500K, 10M or none", optional=True),

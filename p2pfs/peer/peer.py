@@ -71,8 +71,7 @@ class Peer:
         disk = machine.disk
         self.store = LibraryStore(reactor, disk, settings.state / STATE_FILE)
         self.limits = {
-            "upload": RateLimit(settings.upload_rate),
-            "download": RateLimit(settings.download_rate),
+            direction: RateLimit(rate or None) for direction, rate in settings.rates.items()
         }
         bandwidths = Bandwidths(
             Bandwidth(self.limits["upload"]), Bandwidth(self.limits["download"])
@@ -153,6 +152,17 @@ class Peer:
     def load(self) -> None:
         """Read from the disk what it held; raises `StartupProblem`."""
         self._on_record = self.store.load()
+        for direction, rate in self.store.load_limits().items():
+            if self.settings.rates[direction] is None:
+                self.limits[direction].rate = rate
+
+    async def set_limit(self, direction: str, rate: int | None) -> None:
+        """Limit uploads or downloads from now on, also after a restart without such an option.
+
+        Raises `StorageProblem` when it cannot be put on record; it holds all the same.
+        """
+        self.limits[direction].rate = rate
+        await self.store.save_limit(direction, rate)
 
     async def begin(self) -> None:
         """Look after what it held, join the tracker, and share what its settings say."""

@@ -26,6 +26,11 @@ def _tracker(text: str) -> str:
     return text if text == NONE else check_client_endpoint(text)
 
 
+def _rate(text: str) -> int:
+    """A limit as `PeerSettings` has it, where none is 0."""
+    return parse_rate(text) or 0
+
+
 class Options(DaemonOptions):
     """Options of a peer."""
 
@@ -48,9 +53,9 @@ class Options(DaemonOptions):
             "upload-rate",
             None,
             None,
-            "Most bytes a second to send, e.g. 500K, 10M or none (default: none).",
+            "Most bytes a second to send, e.g. 500K, 10M or none (default: as 'limit' left it).",
         ],
-        ["download-rate", None, None, "Most bytes a second to receive (default: none)."],
+        ["download-rate", None, None, "Most bytes a second to receive (default: likewise)."],
     ]
 
     repeatable: ClassVar[Sequence[str]] = ("share",)
@@ -66,8 +71,8 @@ class Options(DaemonOptions):
         "tracker": _tracker,
         "listen": check_server_endpoint,
         "share": absolute_path,
-        "upload-rate": parse_rate,
-        "download-rate": parse_rate,
+        "upload-rate": _rate,
+        "download-rate": _rate,
     }
 
     def opt_share(self, path: str) -> None:

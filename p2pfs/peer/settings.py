@@ -57,7 +57,7 @@ class PeerSettings:
     watch_interval: float = 30.0
     """Seconds between looks whether shared files are still what they were."""
     upload_rate: int | None = None
-    """Bytes a second that all uploads together may take; None is no limit."""
+    """Bytes a second that all uploads together may take; 0 is no limit, None what was set last."""
     download_rate: int | None = None
     """The same for all downloads together."""
     smallest_chunk: int = DEFAULT_CHUNK_SIZE
@@ -66,3 +66,8 @@ class PeerSettings:
     """Connections of one download command."""
     descriptors: Descriptors = field(default_factory=Descriptors)
     """What it may open; there are further limits on most of that."""
+
+    @property
+    def rates(self) -> dict[str, int | None]:
+        """``upload_rate`` and ``download_rate``, by direction."""
+        return {"upload": self.upload_rate, "download": self.download_rate}

@@ -97,7 +97,7 @@ def files_below(folder: Path) -> list[Path]:
 def parts_known(status: Mapping[str, list[dict[str, str]]]) -> list[Path]:
     """The part files that a peer's ``status`` tells of."""
     paths = [share["path"] for share in status["shares"] if share["target"]]
-    paths += [transfer["part"] for transfer in status["transfers"] if transfer["part"]]
+    paths += [transfer["part"] for transfer in status["downloads"] if transfer["part"]]
     return [Path(path) for path in paths]
 
 

@@ -138,7 +138,7 @@ class Run:
         problems = []
         for peer in self.plan.peers:
             daemon = self._swarm.daemon(peer)
-            status = daemon.ask("status") if daemon else {"shares": [], "transfers": []}
+            status = daemon.ask("status") if daemon else {"shares": [], "downloads": []}
             found = files_below(self._swarm.downloads(peer))
             left = strays(found, self.copies, parts_known(status), self.users.cut_copies)
             state = self._swarm.state(peer)

@@ -105,7 +105,7 @@ def test_strays() -> None:
         {"path": one, "target": "/d/y"},
     ]
     transfers = [{"path": "/d/z", "part": two}, {"path": "/d/w", "part": None}]
-    status: dict[str, Any] = {"shares": shares, "transfers": transfers}
+    status: dict[str, Any] = {"shares": shares, "downloads": transfers}
     cut = Path("/e", Path(four).name)
     found = [Path("/d/x"), Path(one), Path(two), Path(three), Path("/d/w"), cut]
     assert strays(found, copies, parts_known(status), [Path("/e")]) == [

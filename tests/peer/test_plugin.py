@@ -67,6 +67,12 @@ def test_every_option_reaches_the_peer(
     assert service.peer.limits["download"].rate == 10 * 1024 * 1024
 
 
+def test_no_limit_is_told_from_none_given(built: Reactor, tmp_path: Path) -> None:
+    """Only then does what was set last, at run time, hold again."""
+    settings = peer("--state", str(tmp_path), "--upload-rate", "none").settings
+    assert settings.rates == {"upload": 0, "download": None}
+
+
 def test_it_opens_no_more_than_the_system_allows(
     built: Reactor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

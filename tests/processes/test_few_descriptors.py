@@ -84,7 +84,7 @@ def test_more_downloads_than_there_is_room_for(
     source.ask("publish", str(random_file(machines.directory / "large", 8 * MIB)))
     fetcher.ask("limit", "download", "10K")
     large = background.submit(fetcher.ask, "download", "large", str(machines.directory / "large.2"))
-    until(lambda: fetcher.ask("status")["transfers"])
+    until(lambda: fetcher.ask("status")["downloads"])
     try:
         with pytest.raises(DownloadFailed, match="need a higher limit of open files"):
             fetcher.ask("download", "d/1", str(machines.directory / "one"))

@@ -57,4 +57,4 @@ def test_a_limit_on_file_sizes(machines: Machines) -> None:
     source.ask("publish", str(random_file(machines.directory / "large", 16 * MIB)))
     with pytest.raises(StorageProblem, match="larger than the file system or a limit allows"):
         fetcher.ask("download", "large", str(machines.directory / "copy"))
-    assert fetcher.ask("status")["transfers"] == []
+    assert fetcher.ask("status")["downloads"] == []

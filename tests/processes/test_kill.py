@@ -17,7 +17,7 @@ def underway(peer: Daemon, share: float) -> None:
     """Wait until the peer's only download has ``share`` of its bytes, and check it has not all."""
 
     def far_enough() -> bool:
-        transfers = peer.ask("status")["transfers"]
+        transfers = peer.ask("status")["downloads"]
         return bool(transfers) and transfers[0]["done"] >= share * SIZE
 
     until(far_enough)

@@ -49,7 +49,7 @@ async def test_a_changed_share_is_noticed_before_wrong_bytes_go_out(swarm: Swarm
     with pytest.raises(DownloadFailed):
         await fetched
     assert job.done == 0
-    assert source.peer.serving.uploaded == 0
+    assert source.peer.serving.uploads.total == 0
     held = source.peer.library.get("x.bin")
     assert held is None if how == "changed" else held is not None and held.withheld is not None
     assert "x.bin" not in swarm.tracker.tracker.directory

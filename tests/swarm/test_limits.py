@@ -43,7 +43,7 @@ async def test_a_limit_can_be_lifted_at_run_time(swarm: Swarm) -> None:
     await publish(source, path)
     job, fetched = fetcher.peer.downloads.start("x.bin", swarm.directory / "copy")
     await until(lambda: job.download and job.download.connected_sources)
-    assert (await run(source, "limit upload")) == {"upload": 64 * 1024}
+    assert (await run(source, "limit upload"))["upload"] == 64 * 1024
     await run(source, "limit upload none")
     await fetched
     assert sha256(swarm.directory / "copy") == sha256(path)

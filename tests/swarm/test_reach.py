@@ -43,7 +43,7 @@ async def test_a_peer_that_cannot_be_reached_serves(swarm: Swarm, tmp_path: Path
     await publish(hidden, path)
     await download(fetcher, "x.bin", tmp_path / "fetched")
     assert sha256(tmp_path / "fetched") == sha256(path)
-    assert hidden.peer.serving.uploaded == 5 * MIB + 17
+    assert hidden.peer.serving.uploads.total == 5 * MIB + 17
     await until(
         lambda: not hidden.peer.reception.connections and not fetcher.peer.reception.connections
     )

@@ -107,7 +107,7 @@ async def test_an_existing_target_is_an_error_unless_overwrite(swarm: Swarm) -> 
     with pytest.raises(AlreadyExists, match="--overwrite"):
         await run(fetcher, f"download x.bin {target}")
     assert target.read_bytes() == before
-    assert source.peer.serving.uploaded == 0  # it is told at once, not after the transfer
+    assert source.peer.serving.uploads.total == 0  # it is told at once, not after the transfer
     await run(fetcher, f"download x.bin {target} --overwrite")
     assert sha256(target) == sha256(path)
 

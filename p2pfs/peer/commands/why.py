@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from p2pfs.console.command import Answer
-from p2pfs.console.rendering import size_text
+from p2pfs.console.rendering import rate_text, size_text
 from p2pfs.peer.downloading import (
     Explanation,
     FailedDownload,
@@ -18,6 +18,9 @@ from p2pfs.peer.downloading import (
 )
 from p2pfs.peer.library import Holding
 from p2pfs.peer.peer import Peer
+
+NEAR_LIMIT = 0.9
+"""The part of a limit from which on it is taken for what holds downloads back."""
 
 
 def why(peer: Peer, name: str) -> Answer:
@@ -33,6 +36,7 @@ def why(peer: Peer, name: str) -> Answer:
     data: dict[str, Any] = {"name": name, "tracker": tracker}
     if job is not None:
         state, lines = _running(job, data, peer.reactor.seconds())
+        lines += _limit_lines(peer, data)
     elif holding is not None and holding.withheld is not None:
         state, lines = "withheld", [_withheld(holding, peer.reactor.seconds())]
     elif holding is not None and holding.is_share:
@@ -72,10 +76,24 @@ def _running(job: Job, data: dict[str, Any], now: float) -> tuple[str, list[str]
     data["explanation"] = msgspec.to_builtins(explanation)
     percent = int(100 * job.done / job.total) if job.total else 0
     first = (
-        f"'{job.name}' is being downloaded: {percent} % of {size_text(job.total)} are there, "
+        f"'{job.name}' is being downloaded, {percent} % of {size_text(job.total)} are there: "
         f"{job.remark}."
     )
     return "downloading", [first, *_explanation_lines(explanation)]
+
+
+def _limit_lines(peer: Peer, data: dict[str, Any]) -> list[str]:
+    """What is said where all downloads together come as fast as they may."""
+    now, limit = peer.reactor.seconds(), peer.limits["download"].rate
+    rate = sum(job.rate(now) or 0.0 for job in peer.downloads.jobs)
+    data["limit"] = limit if limit is not None and rate >= NEAR_LIMIT * limit else None
+    if data["limit"] is None:
+        return []
+    return [
+        "",
+        f"It is held back by this peer's limit on downloads: {rate_text(limit)} for all together. "
+        "'limit download none' lifts it.",
+    ]
 
 
 def _not_running(
@@ -143,7 +161,7 @@ def _group_lines(group: Group) -> list[str]:
     if group.denied:
         lines.append(f"  denied   by {', '.join(group.denied)}")
     for step in group.next:
-        rate = f" (at {size_text(group.rate)}/s)" if group.asked and group.rate is not None else ""
+        rate = f" (at {rate_text(group.rate)})" if group.asked and group.rate is not None else ""
         lines.append(f"  next     {step}{rate}")
     if group.error:
         tries = f", {group.attempts} attempts failed" if group.attempts > 1 else ""
@@ -156,7 +174,7 @@ def _source_line(source: SourceState) -> str:
     if source.in_flight:
         parts.append(f"{source.in_flight} asked")
     if source.rate:
-        parts.append(f"{size_text(source.rate)}/s")
+        parts.append(rate_text(source.rate))
     if source.error:
         error = source.error.removeprefix(f"{source.address}: ")
         parts.append(f"last error: {error} ({_ago(source.error_seconds_ago)})")

@@ -16,6 +16,7 @@ from typing import Any
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import InvalidName, P2pfsError, StartupProblem, StorageProblem
 from p2pfs.names import check_filename
+from p2pfs.peer.library import limits
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage import Disk, Stamp
 
@@ -57,6 +58,7 @@ class Database:
                 self._connection.close()
                 raise _not_ours(path, version)
             self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute(limits.TABLE)
         except (sqlite3.Error, OSError) as error:
             raise StartupProblem(
                 f"The state file {path} cannot be used ({error}); mend its permissions, or move "
@@ -89,9 +91,26 @@ class Database:
                     "DELETE FROM holdings WHERE name = ?", ((name,) for name in deleted)
                 )
         except sqlite3.Error as error:
-            raise StorageProblem(
-                f"The state file {self._path} cannot be written ({error}); make room on its disk."
-            ) from None
+            raise _not_written(self._path, error) from None
+
+    def load_limits(self) -> dict[str, int | None]:
+        """The limits on record, in bytes a second by direction; None is no limit.
+
+        What cannot be read is no limit on record: it keeps no peer from its start.
+        """
+        try:
+            with self._lock:
+                return limits.limits_of(self._connection.execute(limits.SELECT).fetchall())
+        except sqlite3.Error:
+            return {}
+
+    def write_limit(self, direction: str, rate: int | None) -> None:
+        """Record a limit; raises `StorageProblem` when that is not possible."""
+        try:
+            with self._lock, self._connection:
+                self._connection.execute(limits.INSERT, (direction, rate))
+        except sqlite3.Error as error:
+            raise _not_written(self._path, error) from None
 
     def close(self) -> None:
         """Close the file."""
@@ -113,6 +132,12 @@ def _create(disk: Disk, path: Path) -> None:
         connection.close()
     disk.replace(fresh, path)
     disk.sync_directory(path.parent)
+
+
+def _not_written(path: Path, error: sqlite3.Error) -> StorageProblem:
+    return StorageProblem(
+        f"The state file {path} cannot be written ({error}); make room on its disk."
+    )
 
 
 def _not_ours(path: Path, version: int) -> StartupProblem:

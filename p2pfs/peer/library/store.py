@@ -48,6 +48,14 @@ class LibraryStore:
             # SQLite's connections must not be carried into the background by a fork.
             database.close()
 
+    def load_limits(self) -> dict[str, int | None]:
+        """The limits that were set last, in bytes a second by direction; to be called as `load`."""
+        database = Database(self._disk, self._path)
+        try:
+            return database.load_limits()
+        finally:
+            database.close()
+
     async def open(self) -> None:
         """Get ready to write."""
         self._database = await in_thread(self._reactor, Database, self._disk, self._path)
@@ -59,6 +67,12 @@ class LibraryStore:
     def delete(self, name: str) -> Deferred[None]:
         """Forget a holding."""
         return self._change(name, None)
+
+    async def save_limit(self, direction: str, rate: int | None) -> None:
+        """Record a limit; raises `StorageProblem` when that is not possible."""
+        if self._database is None:
+            raise StorageProblem("The state file is closed; start the peer again.")
+        await in_thread(self._reactor, self._database.write_limit, direction, rate)
 
     async def close(self) -> None:
         """Finish what is being written, and close the state file."""

@@ -6,6 +6,7 @@ from p2pfs.peer.serving.factory import ServingFactory
 from p2pfs.peer.serving.protocol import ServingProtocol
 from p2pfs.peer.serving.served_files import ServedFiles
 from p2pfs.peer.serving.serving import ServingHooks
+from p2pfs.peer.serving.uploads import Upload, Uploads
 
 __all__ = [
     "Callee",
@@ -14,4 +15,6 @@ __all__ = [
     "ServingFactory",
     "ServingHooks",
     "ServingProtocol",
+    "Upload",
+    "Uploads",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
@@ -119,7 +121,7 @@ class ChunkSender:
             finally:
                 budget.drop(self._host, most)
             begun = True
-            self._serving.count_upload(size)
+            self._count(holding, size)
             await self._spend(len(piece))
 
     async def _send_raw(self, holding: Holding, chunknum: int, reader: ChunkReader) -> None:
@@ -132,31 +134,34 @@ class ChunkSender:
         header = m.encode(m.PeerReplyChunk(holding.name, chunknum, digest, length=length))
         try:
             if can_send_files(self._connection.transport):
-                await self._send_file(header, reader, offset, length)
+                await self._send_file(header, holding, reader, offset, length)
             else:
-                await self._send_frames(header, reader, offset, length)
+                await self._send_frames(header, holding, reader, offset, length)
         except StorageProblem:
             # The payload was announced and cannot be delivered: only a cut says so.
             self._connection.abort()
             raise
 
     async def _send_file(
-        self, header: bytes, reader: ChunkReader, offset: int, length: int
+        self, header: bytes, holding: Holding, reader: ChunkReader, offset: int, length: int
     ) -> None:
         connection = self._connection
         sender = FileSender(
-            self._reactor, connection.transport, reader, self._limit, connection.stall_timeout
+            self._reactor,
+            connection.transport,
+            reader,
+            self._limit,
+            connection.stall_timeout,
+            partial(self._count, holding),
         )
         connection.give_up_producing()
         try:
             await sender.send(header, offset, length)
         finally:
             connection.take_up_producing()
-        if not connection.closed:
-            self._serving.count_upload(length)
 
     async def _send_frames(
-        self, header: bytes, reader: ChunkReader, offset: int, length: int
+        self, header: bytes, holding: Holding, reader: ChunkReader, offset: int, length: int
     ) -> None:
         """Read the next frame while one goes out."""
         limit, end = self._limit, offset + length
@@ -171,11 +176,14 @@ class ChunkSender:
                 size = limit.portion(min(FRAME, end - offset))
                 ahead = in_thread(self._reactor, reader.read, offset, size)
             self._connection.send_bytes(frame)
-            self._serving.count_upload(len(frame))
+            self._count(holding, len(frame))
             await self._spend(len(frame))
             if ahead is None:
                 return
             frame = await ahead
+
+    def _count(self, holding: Holding, size: int) -> None:
+        self._serving.count_upload(self._connection, holding.name, size)
 
     async def _spend(self, count: int) -> None:
         """Wait until more than the ``count`` bytes just sent may be sent."""

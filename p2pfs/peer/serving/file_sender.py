@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -41,8 +42,13 @@ class FileSender:
         reader: ChunkReader,
         limit: RateLimit,
         stall_timeout: float,
+        moved: Callable[[int], None],
     ) -> None:
-        """``stall_timeout`` is the seconds the other side may take nothing, before it is cut."""
+        """``stall_timeout`` is the seconds the other side may take nothing, before it is cut.
+
+        ``moved`` is told how many bytes of the file the kernel has taken, each time.
+        """
+        self._tell_moved = moved
         self._reactor = reactor
         self._transport = transport
         self._reader = reader
@@ -108,6 +114,7 @@ class FileSender:
             raise self._reader.cut_short()
         self._moved = True
         self._offset += sent
+        self._tell_moved(sent)
         wait = self._limit.spend(sent, self._reactor.seconds())
         if wait > 0:
             # Also behind the last byte: the next chunk counts from there.

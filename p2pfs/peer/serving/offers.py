@@ -12,18 +12,15 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Refused
 from p2pfs.peer.library import Holding
 from p2pfs.peer.policy import MOST_WANT_LISTS, UploadSlots, WantList
+from p2pfs.peer.serving.uploads import Downloader
 from p2pfs.wire.messages import PeerWant
 
 MOST_AT_A_TIME = 64
 """Chunks that are offered to one downloader at a time, whatever room it has."""
 
 
-class Receiver(Hashable, Protocol):
-    """A downloader's connection."""
-
-    @property
-    def host(self) -> str:
-        """For whom it counts where hosts share something."""
+class Receiver(Downloader, Hashable, Protocol):
+    """A downloader's connection that takes offers."""
 
     def offer(self, filename: str, chunknum: int, spare: bool) -> None:
         """Tell the downloader that it is its turn; ``spare``: nothing else is being sent."""

@@ -16,6 +16,7 @@ from p2pfs.peer.serving.deliveries import Deliveries
 from p2pfs.peer.serving.offers import Offers, Receiver
 from p2pfs.peer.serving.sending import Sending
 from p2pfs.peer.serving.served_files import ServedFiles
+from p2pfs.peer.serving.uploads import Downloader, Uploads
 from p2pfs.peer.sources import Expected
 from p2pfs.reactor import ThreadedReactor
 from p2pfs.wire import HostRates, Reception
@@ -66,8 +67,7 @@ class Serving:
         self.budget = reception.budget
         self.files = files
         self.limit = limit
-        self.uploaded = 0
-        """Bytes of chunks that were sent."""
+        self.uploads = Uploads()
         self.offers = Offers(reactor, random, files.holding)
         self._reception = reception
         self._rates = rates
@@ -123,6 +123,7 @@ class Serving:
         self.offers.forget(receiver)
         self._sending.end(receiver, receiver.host)
         self._deliveries.forget(receiver)
+        self.uploads.forget(receiver)
 
     # Whether it may stay
 
@@ -152,9 +153,9 @@ class Serving:
         """A chunk begins to be sent."""
         self._deliveries.begun(receiver, holding, chunknum, self.reactor.seconds())
 
-    def count_upload(self, size: int) -> None:
-        """Bytes of a chunk were sent, that many."""
-        self.uploaded += size
+    def count_upload(self, receiver: Downloader, name: str, size: int) -> None:
+        """Bytes of a chunk of a file were sent, that many."""
+        self.uploads.count(receiver, name, size, self.reactor.seconds())
 
     def given(self, receiver: Receiver) -> None:
         """All of a chunk was sent: some messages of its host do not count for that."""

@@ -9,8 +9,9 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import CancelledError
 
-from p2pfs.errors import Cancelled, NotFound, UsageProblem
+from p2pfs.errors import Cancelled, NotFound, StorageProblem, UsageProblem
 from p2pfs.peer.commands import peer_commands
+from p2pfs.peer.service import PeerService
 from p2pfs.testing.swarm import TRACKER_PORT
 from tests.peer.commands.console import DATA, Consoles
 from tests.swarm.harness import MIB, Swarm, run, until
@@ -151,15 +152,63 @@ def test_what_is_unpublished_is_gone_from_the_list(consoles: Consoles) -> None:
 def test_a_limit_is_shown_and_set(consoles: Consoles) -> None:
     """In each direction by itself."""
     peer = consoles.source
-    assert consoles.run(peer, "limit upload").data == {"upload": None}
+    assert consoles.run(peer, "limit upload").data == {"upload": None, "after_restart": None}
     answer = consoles.run(peer, "limit upload 500K")
     assert (answer.data, answer.lines) == (
-        {"upload": 512_000},
-        ["The upload rate is limited to 500.0 KiB/s."],
+        {"upload": 512_000, "after_restart": 512_000},
+        ["The upload rate is limited to 500.0 KiB/s, also after a restart."],
     )
     assert peer.peer.limits["upload"].rate == 512_000
     assert consoles.run(peer, "limit download").lines == ["The download rate is not limited."]
-    assert consoles.run(peer, "limit upload none").data == {"upload": None}
+    assert consoles.run(peer, "limit upload none").data["upload"] is None
+
+
+def restarted(consoles: Consoles, **settings: Any) -> PeerService:
+    """The fetching peer, after a restart with such settings."""
+    host = consoles.network.hosts["fetcher"]
+    consoles.network.result_of(consoles.swarm.stop(host), 10)
+    consoles.fetcher = consoles.swarm.start_peer(host, consoles.tracker_host, **settings)
+    consoles.network.run(1)
+    return consoles.fetcher
+
+
+def test_a_limit_is_kept_over_a_restart(consoles: Consoles) -> None:
+    """What was commanded last, also when that was to have none."""
+    consoles.run(consoles.fetcher, "limit download 5M")
+    consoles.run(consoles.fetcher, "limit upload 1M")
+    consoles.run(consoles.fetcher, "limit upload none")
+    peer = restarted(consoles)
+    limits = {"upload": None, "download": 5 << 20}
+    assert consoles.run(peer, "status").data["limits"] == limits
+
+
+def test_an_option_at_the_start_comes_before_what_was_set_last(consoles: Consoles) -> None:
+    """The answer to a limit says so; without the option, what was set last holds again."""
+    consoles.run(consoles.fetcher, "limit download 5M")
+    peer = restarted(consoles, download_rate=2 << 20, upload_rate=0)
+    assert consoles.run(peer, "status").data["limits"] == {"upload": None, "download": 2 << 20}
+    answer = consoles.run(peer, "limit download 3M")
+    assert answer.data == {"download": 3 << 20, "after_restart": 2 << 20}
+    assert answer.lines == [
+        "The download rate is limited to 3.0 MiB/s; after a restart --download-rate makes it "
+        "2.0 MiB/s again."
+    ]
+    answer = consoles.run(peer, "limit upload 3M")
+    assert answer.lines[0].endswith("; after a restart --upload-rate makes it none again.")
+    peer = restarted(consoles)
+    assert consoles.run(peer, "status").data["limits"] == {
+        "upload": 3 << 20,
+        "download": 3 << 20,
+    }
+
+
+def test_a_limit_that_cannot_be_recorded_holds_all_the_same(consoles: Consoles) -> None:
+    """And it is said that it does not after a restart."""
+    consoles.network.hosts["fetcher"].drive.full = True
+    with pytest.raises(StorageProblem, match=r"1\.0 MiB/s now, but not after a restart: The state"):
+        consoles.run(consoles.fetcher, "limit download 1M")
+    consoles.network.hosts["fetcher"].drive.full = False
+    assert consoles.run(consoles.fetcher, "limit download").data["download"] == 1 << 20
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_a_transfer_under_way_is_shown_with_what_is_left(consoles: Consoles) -> 
     running = consoles.begin(consoles.fetcher, f"download dir/f.bin {target}")
     consoles.network.run(1.2)
     answer = consoles.run(consoles.fetcher, "status")
-    [transfer] = answer.data["transfers"]
+    [transfer] = answer.data["downloads"]
     assert (transfer["name"], transfer["path"]) == ("dir/f.bin", str(target))
     assert transfer["size"] == len(DATA)
     assert transfer["percent"] == 100 * transfer["done"] // len(DATA) > 0
@@ -64,10 +64,10 @@ def test_a_transfer_under_way_is_shown_with_what_is_left(consoles: Consoles) -> 
     assert transfer["seconds_left"] == round((len(DATA) - transfer["done"]) / transfer["rate"])
     consoles.network.result_of(running, 10)
     after = consoles.run(consoles.fetcher, "status")
-    assert after.data["transfers"] == []
+    assert after.data["downloads"] == []
     [share] = after.data["shares"]
     assert (share["held"], share["chunks"], share["path"]) == (4, 4, str(target))
-    assert "No transfer is under way." in after.lines
+    assert "No download is under way." in after.lines
     assert consoles.run(consoles.source, "status").data["uploaded"] == len(DATA)
 
 
@@ -101,3 +101,24 @@ def test_how_it_stands_with_the_tracker_is_shown(consoles: Consoles) -> None:
     gone = consoles.run(consoles.source, "status")
     assert gone.data["joined_as"] is None
     assert gone.lines[0] == f"tracker    {gone.data['problem']}"
+
+
+def test_what_is_sent_is_shown(consoles: Consoles) -> None:
+    """To whom, of what and how fast, while the downloader sees it come; and the limit on it."""
+    consoles.run(consoles.source, "limit upload 80K")
+    target = consoles.network.hosts["fetcher"].directory / "copy"
+    running = consoles.begin(consoles.fetcher, f"download dir/f.bin {target}")
+    consoles.network.run(2)
+    answer = consoles.run(consoles.source, "status")
+    [upload] = answer.data["uploads"]
+    assert upload["name"] == "dir/f.bin"
+    assert upload["peer"].startswith(f"{consoles.network.hosts['fetcher'].address}:")
+    assert 0 < upload["sent"] == answer.data["uploaded"] < len(DATA)
+    assert upload["rate"] == pytest.approx(80 << 10, rel=0.3)
+    assert answer.data["upload_rate"] == pytest.approx(upload["rate"], rel=0.1)
+    assert answer.data["limits"] == {"upload": 80 << 10, "download": None}
+    assert "limits     upload 80.0 KiB/s, download none" in answer.lines
+    assert any(line.startswith(f"dir/f.bin  {upload['peer']}") for line in answer.lines)
+    consoles.network.result_of(running, 10)
+    consoles.network.run(10)
+    assert consoles.run(consoles.source, "status").data["uploads"] == []

@@ -39,7 +39,7 @@ async def test_a_download_under_way_says_what_it_waits_for(swarm: Swarm) -> None
     assert data["state"] == "downloading"
     waiting, asked = data["explanation"]["groups"]
     assert (waiting["count"], waiting["holders"]) == (2, [address])
-    assert waiting["next"] == [f"waits for window room at {address} (1 under way)"]
+    assert waiting["next"] == [f"waits until {address} has sent the 1 chunk that it is asked for"]
     assert (asked["count"], asked["asked"]) == (1, address)
     assert f"held by  {address}" in text
     assert f"next     is being sent by {address}, asked" in text
@@ -155,11 +155,31 @@ def test_a_download_says_how_far_it_is_and_of_whom(consoles: Consoles) -> None:
     target = consoles.network.hosts["fetcher"].directory / "copy"
     running = consoles.begin(consoles.fetcher, f"download dir/f.bin {target}")
     consoles.network.run(1.2)
-    [transfer] = consoles.run(consoles.fetcher, "status").data["transfers"]
+    [transfer] = consoles.run(consoles.fetcher, "status").data["downloads"]
     answer = consoles.run(consoles.fetcher, "why dir/f.bin")
     assert answer.data["state"] == "downloading"
     assert f"{transfer['percent']} % of 195.3 KiB are there" in answer.lines[0]
     [source] = answer.data["explanation"]["sources"]
     assert source["address"] == str(consoles.source.peer.announcer.address)
     assert answer.lines[-1] == f"tracker  {consoles.fetcher.peer.announcer.tracker} is reachable"
+    consoles.network.result_of(running, 10)
+
+
+def test_a_limit_that_holds_a_download_back_is_named(consoles: Consoles) -> None:
+    """It is nobody's fault then; a limit that is far above what comes holds nothing back."""
+    target = consoles.network.hosts["fetcher"].directory / "copy"
+    consoles.run(consoles.fetcher, "limit download 40K")
+    running = consoles.begin(consoles.fetcher, f"download dir/f.bin {target}")
+    consoles.network.run(4)
+    answer = consoles.run(consoles.fetcher, "why dir/f.bin")
+    assert answer.data["limit"] == 40 << 10
+    assert (
+        "It is held back by this peer's limit on downloads: 40.0 KiB/s for all together. "
+        "'limit download none' lifts it."
+    ) in answer.lines
+    for rate in ("10M", "none"):
+        consoles.run(consoles.fetcher, f"limit download {rate}")
+        answer = consoles.run(consoles.fetcher, "why dir/f.bin")
+        assert answer.data["limit"] is None
+        assert not any("limit" in line for line in answer.lines)
     consoles.network.result_of(running, 10)

@@ -252,3 +252,24 @@ def test_what_was_committed_survives_sigkill(tmp_path: Path) -> None:
     database.close()
     assert len(names) in (last + 1, last + 2)
     assert names == [f"{number:07}" for number in range(len(names))]
+
+
+def test_limits_come_back_as_they_were_set_last(tmp_path: Path) -> None:
+    """Also into a state file from before there were any; and damage of them keeps no peer away."""
+    stored(tmp_path / "db", SHARE).close()
+    with sqlite3.connect(tmp_path / "db") as connection:
+        connection.execute("DROP TABLE limits")
+    connection.close()
+    database = Database(Disk(), tmp_path / "db")
+    assert database.load_limits() == {}
+    database.write_limit("upload", 5000)
+    database.write_limit("download", 7000)
+    database.write_limit("upload", None)
+    database.close()
+    database = Database(Disk(), tmp_path / "db")
+    assert database.load_limits() == {"upload": None, "download": 7000}
+    assert [holding.name for holding in database.load()] == ["d/f"]
+    database.close()
+    with pytest.raises(StorageProblem, match="cannot be written"):
+        database.write_limit("upload", 1)
+    assert database.load_limits() == {}

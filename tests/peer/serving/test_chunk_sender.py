@@ -57,7 +57,7 @@ def test_a_chunk_in_raw_bytes(serving: Serving) -> None:
         "length": 15,
     }
     assert payload == CHUNKS[4]
-    assert serving.factory.serving.uploaded == 15
+    assert serving.factory.serving.uploads.total == 15
     serving.done(other)
 
 
@@ -109,7 +109,7 @@ def test_it_is_made_as_it_is_read(large: Serving) -> None:
         line += other.take()
     assert most <= PIECE + 1000
     assert line == m.encode(m.PeerReplyChunk("f", 0, LARGE_DIGEST, TEXT))
-    assert large.factory.serving.uploaded == CHUNK
+    assert large.factory.serving.uploads.total == CHUNK
     assert large.factory.budget.kept == 0
     other.hang_up()
 

@@ -121,7 +121,7 @@ async def test_a_reader_that_pauses_gets_the_chunk(server: Server) -> None:
     header, _, payload = bytes(reader.data).partition(b"\n")
     assert json.loads(header)["length"] == CHUNK
     assert payload == server.data
-    assert server.factory.serving.uploaded == CHUNK
+    assert server.factory.serving.uploads.total == CHUNK
     reader.transport.loseConnection()
     await at_rest(connection)
     assert descriptors(server.path) == 0

@@ -1,0 +1,22 @@
+"""Limits on record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from p2pfs.peer.library.limits import limits_of
+
+
+def test_no_limit_is_a_limit_that_was_lifted() -> None:
+    """It is told from one of which nothing is on record."""
+    assert limits_of([(b"upload", None)]) == {"upload": None}
+    assert limits_of([(b"download", 5000), (b"upload", 6000)]) == {"upload": 6000, "download": 5000}
+    assert limits_of([]) == {}
+
+
+@pytest.mark.parametrize("row", [(b"\xff", 5), (b"upload", "x"), (b"upload", -1), (None, 5)])
+def test_what_is_none_is_left_out(row: tuple[Any, Any]) -> None:
+    """A damaged record of a limit keeps no peer from its start."""
+    assert limits_of([row, (b"download", 7)]) == {"download": 7}
