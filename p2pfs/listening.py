@@ -30,8 +30,9 @@ from p2pfs.reactor import Reactor
 NONE = "none"
 """What an endpoint option says for "not yet, the console will tell"."""
 
-# A port number out of range surfaces as an OverflowError from the socket itself.
-_UNBINDABLE = (CannotListenError, OSError, OverflowError)
+# A port number out of range surfaces as an OverflowError from the socket itself, and what no
+# host's name can be as one of the others.
+_UNBINDABLE = (CannotListenError, OSError, OverflowError, TypeError, ValueError)
 
 
 def listen(

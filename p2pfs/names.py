@@ -26,14 +26,33 @@ def check_filename(name: str) -> str:
     """
     reason = _objection(name)
     if reason is not None:
-        shown = ascii(name if len(name) <= 80 else name[:77] + "...")
-        raise InvalidName(f"The name {shown} cannot be used: {reason}.")
+        raise InvalidName(f"The name {_shown(name)} cannot be used: {reason}.")
     return name
+
+
+def check_prefix(text: str) -> str:
+    """Return ``text`` unchanged if names can be asked for that begin so, or come behind it.
+
+    Raises `InvalidName` when it is not valid Unicode, or longer than a name.
+    """
+    try:
+        too_long = len(text.encode()) > MAX_FILENAME_BYTES
+    except UnicodeEncodeError:
+        raise InvalidName(f"No name begins with {_shown(text)}: it is not valid Unicode.") from None
+    if too_long:
+        raise InvalidName(
+            f"No name begins with {_shown(text)}: it is longer than {MAX_FILENAME_BYTES} bytes."
+        )
+    return text
 
 
 def filename_from_path(path: PurePath | str) -> str:
     """Make a filename of a relative local path (normalised to NFC), or raise `InvalidName`."""
     return check_filename(unicodedata.normalize("NFC", PurePath(path).as_posix()))
+
+
+def _shown(name: str) -> str:
+    return ascii(name if len(name) <= 80 else name[:77] + "...")
 
 
 def _objection(name: str) -> str | None:

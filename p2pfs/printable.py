@@ -19,5 +19,17 @@ def printable(text: str) -> str:
     )
 
 
+def encodable(text: str) -> str:
+    r"""``text`` with what UTF-8 has no bytes for written as ``\udcff``: half characters.
+
+    Python has these for bytes in local paths that are no text.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join(_escape(ord(c)) if "\ud800" <= c <= "\udfff" else c for c in text)
+    return text
+
+
 def _escape(code: int) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

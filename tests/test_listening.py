@@ -66,6 +66,14 @@ async def test_what_cannot_be_bound_is_explained(text: str) -> None:
         await listen(reactor, text, Factory())
 
 
+@pytest.mark.parametrize("host", ["a\0b", "\xe9.invalid", "bad\udcff", "x" * 5000, "a b"])
+@ensureDeferred
+async def test_what_no_host_can_be_is_explained(host: str) -> None:
+    """Twisted and the system have many errors for it."""
+    with pytest.raises(StartupProblem, match="Cannot listen at"):
+        await listen(reactor, tcp_endpoint_string(host, "0", for_server=True), Factory())
+
+
 @ensureDeferred
 async def test_a_unix_socket_has_no_address_for_other_machines(tmp_path: Path) -> None:
     """A peer is told that it needs a TCP port."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pfs.errors import InvalidName
-from p2pfs.names import MAX_FILENAME_BYTES, check_filename, filename_from_path
+from p2pfs.names import MAX_FILENAME_BYTES, check_filename, check_prefix, filename_from_path
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,17 @@ def test_a_local_path_that_makes_no_name_is_refused(path: str) -> None:
     """Absolute and climbing paths, and names that are no Unicode, do not get onto the network."""
     with pytest.raises(InvalidName):
         filename_from_path(path)
+
+
+@pytest.mark.parametrize("text", ["", "dir/", "/", "x" * 1024, "\u00e9"])
+def test_names_can_be_asked_for_by_whatever_they_may_begin_with(text: str) -> None:
+    """That none does is no mistake."""
+    assert check_prefix(text) == text
+
+
+@pytest.mark.parametrize("text", ["bad\udcff", "x" * 1025, "\u00e9" * 513, "\ud800" * 5000])
+def test_what_no_name_begins_with_is_told(text: str) -> None:
+    """In a sentence of bounded length."""
+    with pytest.raises(InvalidName, match="No name begins with") as caught:
+        check_prefix(text)
+    assert len(str(caught.value)) < 1000

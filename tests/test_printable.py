@@ -9,7 +9,7 @@ import pytest
 from p2pfs.cli.main import _print_json
 from p2pfs.console.command import Answer, Progress
 from p2pfs.console.rendering import table
-from p2pfs.printable import printable
+from p2pfs.printable import encodable, printable
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,9 @@ def test_json_is_the_same_value_and_safe_to_look_at(capsys: pytest.CaptureFixtur
     assert json.loads(out) == data
     assert out.replace("\n", "").isprintable()
     assert "näme" in out
+
+
+def test_what_utf8_has_no_bytes_for_is_escaped() -> None:
+    """Half characters, as Python has them for bytes that are no text; and nothing else."""
+    assert encodable("bad\udcff\ud800.bin") == r"bad\udcff\ud800.bin"
+    assert encodable("n\xe4me\u202e\n\U0001f600") == "n\xe4me\u202e\n\U0001f600"

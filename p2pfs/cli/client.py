@@ -114,7 +114,10 @@ class ControlClient:
         try:
             line = msgspec.json.encode(request)
         except UnicodeEncodeError:
-            raise UsageProblem("The command has bytes in it that are not UTF-8 text.") from None
+            raise UsageProblem(
+                "The command has bytes in it that are not UTF-8 text; rename that file, or give "
+                "the directory that it is in."
+            ) from None
         if len(line) > MAX_REQUEST_BYTES:
             raise UsageProblem(f"The command is longer than {MAX_REQUEST_BYTES} bytes.")
         try:

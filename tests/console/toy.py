@@ -243,7 +243,9 @@ class Program(ProcessProtocol):
                 deferred.callback(text)
 
 
-def spawn(*arguments: str, tty: bool = False, cwd: Path | None = None, **environ: str) -> Program:
+def spawn(
+    *arguments: str | bytes, tty: bool = False, cwd: Path | None = None, **environ: str
+) -> Program:
     """Start a program, with a terminal of its own if ``tty``."""
     program = Program()
     environment = {

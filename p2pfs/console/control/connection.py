@@ -31,6 +31,7 @@ from p2pfs.console.control.messages import (
     Request,
     Response,
 )
+from p2pfs.console.json_text import json_text
 from p2pfs.console.problems import Problem, problem_of
 from p2pfs.console.throttle import ThrottledReport
 from p2pfs.errors import Cancelled, MalformedMessage
@@ -212,7 +213,7 @@ class ControlConnection(LineReceiver):
 
     def _send(self, response: Response) -> None:
         if self._open:
-            self._wire.write(msgspec.json.encode(response) + b"\n")
+            self._wire.write(json_text(response) + b"\n")
 
     def _give_up(self) -> None:
         """Close on a client that breaks the rules, and cancel what it runs."""

@@ -148,7 +148,10 @@ class ConsoleSession:
         try:
             line = command.decode("utf-8")
         except UnicodeDecodeError:
-            raise UsageProblem("The command is not UTF-8 text.") from None
+            raise UsageProblem(
+                "The command has bytes in it that are not UTF-8 text; rename that file, or give "
+                "the directory that it is in."
+            ) from None
         return self._commands.run(self._commands.definitions.parse_line(line), report)
 
     def windowChanged(self, newWindowSize: Sequence[int]) -> None:

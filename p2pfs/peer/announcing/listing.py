@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from p2pfs.chunks import FileInfo
 from p2pfs.errors import InvalidName, Refused
-from p2pfs.names import check_filename
+from p2pfs.names import check_filename, check_prefix
 from p2pfs.peer.announcing.tracker_client import TrackerClient
 from p2pfs.wire.messages import MOST_AGE, ReplyFileList
 
@@ -24,8 +24,10 @@ class Listing:
     def __init__(self, client: Callable[[], TrackerClient], prefix: str, after: str = "") -> None:
         """``client`` is asked for the connection to the tracker, anew for each page.
 
-        Names up to ``after`` are passed over.
+        Names up to ``after`` are passed over. Raises `InvalidName` when no name begins so.
         """
+        check_prefix(prefix)
+        check_prefix(after)
         self._client = client
         self._prefix = prefix
         self._after = after

@@ -18,10 +18,11 @@ from p2pfs.errors import StorageProblem, UsageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
 from p2pfs.peer.announcing import Listing
+from p2pfs.peer.commands.local_path import local_path
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.status_text import limit_text
 from p2pfs.peer.commands.why import why
-from p2pfs.peer.downloading import Job, TreeJob
+from p2pfs.peer.downloading import Job, TreeJob, is_directory
 from p2pfs.peer.peer import Peer
 from p2pfs.peer.rates import RateMeter, parse_rate, seconds_left, whole
 from p2pfs.threads import in_thread
@@ -66,7 +67,7 @@ class _PeerConsole:
     async def publish(self, call: Call, report: ReportProgress) -> Answer:
         self._peer.announcer.hurry()
         await self._peer.share_watcher.restored()
-        path = _local_path(call["path"])
+        path = local_path(call["path"])
         publication, published = self._peer.publisher.publish(path, call.get("name"))
         meter = RateMeter()
 
@@ -119,7 +120,7 @@ class _PeerConsole:
         return shown.answer(prefix)
 
     async def download(self, call: Call, report: ReportProgress) -> Answer:
-        remote, target = call["name"], _local_path(call["path"])
+        remote, target = call["name"], local_path(call["path"])
         overwrite = "overwrite" in call.options
         if remote.endswith("/"):
             check_filename(remote[:-1])
@@ -127,7 +128,7 @@ class _PeerConsole:
             return await self._download_tree(remote, target, overwrite, report)
         check_filename(remote)
         await self._peer.announcer.needed()
-        into = await in_thread(self._peer.reactor, target.is_dir)
+        into = await in_thread(self._peer.reactor, is_directory, target)
         if into or call["path"].endswith("/"):
             target = target / PurePosixPath(remote).name
         job, fetched = self._peer.downloads.start(remote, target, overwrite)
@@ -230,10 +231,3 @@ class _PeerConsole:
             await watching
         look()
         return result
-
-
-def _local_path(text: str) -> Path:
-    """A path as the daemon sees it; surfaces with a directory of their own made it absolute."""
-    if not text:
-        raise UsageProblem("The local path is empty; give a file or directory.")
-    return Path(text).expanduser().absolute()

@@ -5,6 +5,7 @@ from p2pfs.peer.downloading.downloads import Downloads
 from p2pfs.peer.downloading.explanation import Explanation, Group, SourceState, seconds_text
 from p2pfs.peer.downloading.failed_downloads import FailedDownload
 from p2pfs.peer.downloading.job import Fetched, Job
+from p2pfs.peer.downloading.places import is_directory
 from p2pfs.peer.downloading.trees import TreeJob, Trees
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "SourceState",
     "TreeJob",
     "Trees",
+    "is_directory",
     "seconds_text",
 ]

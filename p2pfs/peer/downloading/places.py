@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +29,33 @@ class Directory(NamedTuple):
                     f"The directory {path} is not there; create it, or give another path."
                 ) from None
         return cls(status.st_dev, status.st_ino)
+
+
+def is_directory(path: Path) -> bool:
+    """True for a directory, links followed; blocks. Raises `StorageProblem`.
+
+    For instance when the way there is closed, or the name too long for the file system.
+    """
+    with explained("use", path):
+        try:
+            return stat.S_ISDIR(os.stat(path).st_mode)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return False
+            raise
+
+
+def is_there(path: Path) -> bool:
+    """True when something has that name, be it a link to nothing; blocks.
+
+    Raises `StorageProblem` as `is_directory` does.
+    """
+    with explained("use", path):
+        try:
+            os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
 
 
 class Place(NamedTuple):

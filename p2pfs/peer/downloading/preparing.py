@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from random import Random
 
 from p2pfs.chunks import FileInfo, HashList
 from p2pfs.errors import AlreadyExists, StorageProblem
 from p2pfs.peer.downloading.job import Job
+from p2pfs.peer.downloading.places import is_directory, is_there
 from p2pfs.peer.library import Holding, Library, LibraryStore
 from p2pfs.peer.sharing import ShareWatcher
 from p2pfs.peer.storage import Disk, PartFile, already_exists, is_same, part_name
@@ -178,7 +178,7 @@ class Preparing:
 
 def _check_target(job: Job) -> None:
     """Raise what speaks against writing there; blocks, so it belongs into a thread."""
-    if job.target.is_dir():
+    if is_directory(job.target):
         raise StorageProblem(f"{job.target} is a directory; give a path for the file in it.")
-    if not job.overwrite and os.path.lexists(job.target):
+    if not job.overwrite and is_there(job.target):
         raise already_exists(job.target)

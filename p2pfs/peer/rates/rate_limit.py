@@ -7,6 +7,9 @@ from p2pfs.errors import UsageProblem
 MIN_RATE = 1024
 """Lowest limit in bytes a second: below it others would take this peer for dead."""
 
+MAX_RATE = 1 << 50
+"""Highest limit in bytes a second, a PiB: more than any line has."""
+
 _BURST_SECONDS = 0.1
 """Unused time that may be made up for at once."""
 
@@ -54,4 +57,6 @@ def parse_rate(text: str) -> int | None:
         ) from None
     if rate < MIN_RATE:
         raise UsageProblem(f"A limit cannot be below {MIN_RATE} bytes a second; write 1K or more.")
+    if rate > MAX_RATE:
+        raise UsageProblem(f"'{text}' is more than any line has; write 'none' for no limit.")
     return rate

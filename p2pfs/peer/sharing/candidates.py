@@ -43,7 +43,7 @@ def candidates_at(
     """
     with explained("read", path):
         status = disk.status(path)
-    if path.resolve().is_relative_to(private):
+    if Path(os.path.realpath(path)).is_relative_to(private):
         raise UsageProblem(f"{path} belongs to this peer's own state and is not to be shared.")
     if is_part_name(path.name):
         raise UsageProblem(f"{path} is an unfinished download; share it once it is complete.")

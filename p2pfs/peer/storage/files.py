@@ -26,7 +26,9 @@ _ADVICE = {
     errno.ENOENT: "it is not there; check the path",
     errno.ENOTDIR: "a part of the path is not a directory; check the path",
     errno.EISDIR: "it is a directory; give a file",
-    errno.ENAMETOOLONG: "the name is too long for the file system; choose a shorter one",
+    errno.EEXIST: "something else has that name; give another path",
+    errno.ELOOP: "its links lead round in circles; check the path",
+    errno.ENAMETOOLONG: "the name is too long for the file system; give a path with a shorter one",
     errno.EMFILE: "too many files are open; raise the limit of open files",
 }
 
@@ -78,9 +80,17 @@ _OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 @contextmanager
 def explained(action: str, path: Path) -> Iterator[None]:
-    """Turn an OSError into a `StorageProblem` such as "Cannot write /x: the disk is full …"."""
+    """Turn an OSError into a `StorageProblem` such as "Cannot write /x: the disk is full …".
+
+    So is a name that the file system has no bytes for.
+    """
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise StorageProblem(
+            f"Cannot {action} {path}: its name cannot be written in the encoding {error.encoding} "
+            "of this system; give another path."
+        ) from error
     except OSError as error:
         reason = _ADVICE.get(error.errno or 0, error.strerror or str(error))
         raise StorageProblem(f"Cannot {action} {path}: {reason}.") from error

@@ -44,7 +44,7 @@ class Server:
         )
         self.port: IListeningPort = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
 
-    def ssh(self, *arguments: str, key: str = "key", tty: bool = False) -> Program:
+    def ssh(self, *arguments: str | bytes, key: str = "key", tty: bool = False) -> Program:
         """Start ``ssh`` without any of the user's configuration; options before the command."""
         options = {
             "UserKnownHostsFile": str(self.directory / "known_hosts"),
@@ -60,10 +60,15 @@ class Server:
         words = ["ssh", "-F", "none", "-p", str(self.port.getHost().port)]
         for name, value in options.items():
             words += ["-o", f"{name}={value}"]
-        before = [word for word in arguments if word.startswith("-")]
-        command = [word for word in arguments if not word.startswith("-")]
+        options_given = [word for word in arguments if word[:1] in ("-", b"-")]
+        command = [word for word in arguments if word[:1] not in ("-", b"-")]
         return spawn(
-            shutil.which("ssh") or "ssh", *words[1:], *before, "me@127.0.0.1", *command, tty=tty
+            shutil.which("ssh") or "ssh",
+            *words[1:],
+            *options_given,
+            "me@127.0.0.1",
+            *command,
+            tty=tty,
         )
 
     async def stop(self) -> None:

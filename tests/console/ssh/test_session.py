@@ -37,6 +37,15 @@ async def test_exec(server: Server) -> None:
 
 @needs_ssh
 @ensureDeferred
+async def test_exec_of_bytes_that_are_no_text(server: Server) -> None:
+    """They are told, not guessed at."""
+    ssh = server.ssh(b"echo bad\xff.bin")
+    assert (await ssh.end(), ssh.out) == (2, "")
+    assert ssh.err.startswith("The command has bytes in it that are not UTF-8 text; rename")
+
+
+@needs_ssh
+@ensureDeferred
 async def test_exec_crash(server: Server, logged_failures: LoggedFailures) -> None:
     """An accident is logged, and the client learns no more than that."""
     ssh = server.ssh("crash")

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, succeed
 from p2pfs.chunks import FileInfo
 from p2pfs.console import listed_files
 from p2pfs.console.listed_files import ListedFiles
-from p2pfs.errors import Refused
+from p2pfs.errors import InvalidName, Refused
 from p2pfs.peer.announcing.listing import Listing
 from p2pfs.wire import messages as m
 
@@ -145,3 +145,12 @@ def test_how_to_go_on() -> None:
     answer = shown.answer("i ")
     assert answer.data[1:] == [{"more_after": "it's"}]
     assert answer.lines[-1].endswith("go on with: list_file 'i ' 'it'\"'\"'s'")
+
+
+def test_nothing_is_asked_for_what_no_name_begins_with() -> None:
+    """Nor behind what is none: the connection to the tracker has no bytes for it."""
+    tracker = Tracker()
+    for words in (("bad\udcff", ""), ("", "bad\udcff"), ("x" * 1025, "")):
+        with pytest.raises(InvalidName):
+            through(tracker, *words)
+    assert tracker.asked == []

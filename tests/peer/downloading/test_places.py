@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from p2pfs.errors import AlreadyExists, StorageProblem
-from p2pfs.peer.downloading.places import place_of
+from p2pfs.peer.downloading.places import is_directory, is_there, place_of
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import download, publish
 from tests.peer.downloading.pairs import (
@@ -75,3 +76,20 @@ def test_a_place_is_in_a_directory_that_is_there(tmp_path: Path) -> None:
     for folder in (tmp_path / "away", tmp_path / "file"):
         with pytest.raises(StorageProblem, match=f"The directory {folder} is not there"):
             place_of(folder / "f")
+
+
+def test_what_is_at_a_path_is_told_without_tripping(tmp_path: Path) -> None:
+    """Links are followed to a directory, and something themselves; nothing is no error."""
+    (tmp_path / "file").touch()
+    for link, to in (("linked", "."), ("dangling", "nothing"), ("loop", "loop")):
+        (tmp_path / link).symlink_to(to)
+    things = ["", "linked", "file", "dangling", "loop", "nothing", "file/below", "nothing/below"]
+    assert [t for t in things if is_directory(tmp_path / t)] == ["", "linked"]
+    assert [t for t in things if is_there(tmp_path / t)] == things[:5]
+
+
+@pytest.mark.parametrize("look", [is_directory, is_there])
+def test_a_name_too_long_is_told(tmp_path: Path, look: Callable[[Path], bool]) -> None:
+    """Wherever it is asked for first."""
+    with pytest.raises(StorageProblem, match="too long for the file system; give a path"):
+        look(tmp_path / ("x" * 300))

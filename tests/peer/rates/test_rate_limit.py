@@ -17,9 +17,11 @@ def test_rates_are_read(text: str, rate: int | None) -> None:
     assert parse_rate(text) == rate
 
 
-@pytest.mark.parametrize("text", ["", "x", "10X", "1e", "nan", "inf", "-5M", "10", "1023"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "10X", "1e", "nan", "inf", "-5M", "10", "1023", "1e300", "2000000G"]
+)
 def test_nonsense_is_refused(text: str) -> None:
-    """What is no rate, and what is too low to be useful."""
+    """What is no rate, and what is too low or too high to be useful."""
     with pytest.raises(UsageProblem):
         parse_rate(text)
 

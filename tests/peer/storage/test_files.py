@@ -112,3 +112,13 @@ def test_errors_of_the_disk_are_sentences(number: int, words: str) -> None:
         explained("write", Path("/x")),
     ):
         raise OSError(number, os.strerror(number))
+
+
+def test_a_name_that_the_system_has_no_bytes_for_is_a_sentence() -> None:
+    """As where the file system's names are ASCII."""
+    path = Path("/x/caf\xe9")
+    with (
+        pytest.raises(StorageProblem, match=r"its name cannot be written in the encoding ascii"),
+        explained("create", path),
+    ):
+        str(path).encode("ascii")

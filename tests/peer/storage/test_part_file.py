@@ -46,7 +46,7 @@ def test_nothing_there_is_taken_for_a_part_file(part: PartFile, tmp_path: Path) 
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "nowhere")
     for path in (part.path, link):
-        with pytest.raises(StorageProblem, match=r"Cannot create .*: File exists"):
+        with pytest.raises(StorageProblem, match=r"Cannot create .*: something else has that name"):
             PartFile.create(Disk(), path, 1)
     assert not (tmp_path / "nowhere").exists()
 
