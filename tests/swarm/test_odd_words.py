@@ -19,7 +19,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from p2pfs.console.command import Command, CommandSet, Parameter
+from p2pfs.commands import Definition, Kind, Parameter
+from p2pfs.console.command import CommandSet
 from p2pfs.console.json_text import json_text
 from p2pfs.console.problems import Problem, problem_of
 from p2pfs.errors import P2pfsError, StorageProblem
@@ -36,6 +37,9 @@ from tests.swarm.odd_words import HOSTS, NAMES, NUMBERS, WHOLE_SYSTEM, as_nobody
 
 LONG = "y" * 300
 """A name that is offered, and is too long for a file system."""
+
+ENDS = ("exit", "shutdown")
+"""Commands after which no other is answered."""
 
 
 @implementer(IHostnameResolver)
@@ -73,7 +77,7 @@ class Typist:
             (tracker, tracker_commands(tracker.tracker, tracker.listen_also)),
         ]
 
-    def lines(self, command: Command) -> list[list[str]]:
+    def lines(self, command: Definition) -> list[list[str]]:
         """A command as it may be given: each argument whatever it can be, the others as usual."""
         found = [[command.name]]
         for at, odd in enumerate(command.parameters):
@@ -82,22 +86,25 @@ class Typist:
             for word in self._whatever(command, odd):
                 found += [[command.name, *before, word, *after]]
                 found += [[command.name, "--", *before, word, *after]]
+        usual = [_usual(parameter) for parameter in command.parameters]
+        for option in command.options:
+            for word in NAMES + NUMBERS:
+                found += [[command.name, f"--{option.name}={word}", *usual]]
+                found += [[command.name, f"--{option.name}", word, *usual]]
         return found
 
-    def _whatever(self, command: Command, parameter: Parameter) -> list[str]:
-        if parameter.is_path:  # all that this machine has is not to be published
+    def _whatever(self, command: Definition, parameter: Parameter) -> list[str]:
+        if parameter.kind is Kind.PATH:  # all that this machine has is not to be published
             few = WHOLE_SYSTEM if command.name == "publish" else ()
             return [path for path in self.paths if path not in few]
-        if "port" in parameter.name or parameter.name == "rate":
+        if parameter.name in ("port", "rate"):
             return NUMBERS
-        if parameter.name in ("host", "trackerip"):
-            return HOSTS + NAMES
-        return NAMES
+        return HOSTS + NAMES if parameter.name == "host" else NAMES
 
     async def at_prompt(self, commands: CommandSet, words: list[str]) -> None:
         """Give a command as the Python prompt and SSH do."""
         try:
-            answer = await commands.run(commands.parse(words), lambda progress: None)
+            answer = await commands.run(commands.definitions.parse(words), lambda progress: None)
             json_text(answer.data)
         except Exception:
             problem = problem_of(Failure(), words[0], Logger())
@@ -120,7 +127,7 @@ class Typist:
 
 
 def _usual(parameter: Parameter) -> str:
-    usual = {"port": "0", "trackerport": "1", "direction": "upload", "remote_file": "good"}
+    usual = {"port": "1", "direction": "upload", "name": "good"}
     return usual.get(parameter.name, "x")
 
 
@@ -156,9 +163,9 @@ async def test_every_command_has_a_sentence_for_whatever_is_typed(
 ) -> None:
     """At the Python prompt and over SSH, where text may be what no JSON can have."""
     for _, commands in typist.daemons:
-        for command in commands:
+        for command in commands.definitions:
             for words in typist.lines(command):
-                if command.name != "exit":
+                if command.name not in ENDS:
                     with as_nobody():
                         await typist.at_prompt(commands, words)
     logged_failures.flush()
@@ -174,9 +181,9 @@ async def test_every_answer_fits_through_the_control_socket(
     """In JSON, whatever it says."""
     for daemon, commands in typist.daemons:
         client = await connected(daemon)
-        for command in commands:
+        for command in commands.definitions:
             for words in typist.lines(command)[::2]:
-                if command.name != "exit":
+                if command.name not in ENDS:
                     with as_nobody():
                         await typist.at_socket(client, words)
         await client.hang_up()
@@ -205,7 +212,9 @@ async def test_a_directory_that_may_not_be_entered_is_told(typist: Typist, into:
     commands = peer_commands(typist.peer.peer)
     closed = typist.swarm.directory / "odd" / "closed"
     with as_nobody(), pytest.raises(P2pfsError) as told:
-        await commands.run(commands.parse(["download", "good", f"{closed}/in{into}"]), print)
+        await commands.run(
+            commands.definitions.parse(["download", "good", f"{closed}/in{into}"]), print
+        )
     assert str(told.value).startswith(f"Cannot use {closed}/in: permission denied;")
 
 
