@@ -14,7 +14,7 @@ from p2pfs.console.command import Answer, CommandSet, Progress, ReportProgress
 from p2pfs.console.listed_files import ListedFiles
 from p2pfs.console.rendering import rate_text, size_text
 from p2pfs.console.shut_down import shut_down
-from p2pfs.errors import StorageProblem, UsageProblem
+from p2pfs.errors import StorageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
 from p2pfs.peer.announcing import Listing

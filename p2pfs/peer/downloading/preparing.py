@@ -108,6 +108,11 @@ class Preparing:
         job.check()
         if unfinished.is_share or not self._holds(unfinished):
             return None
+        if unfinished.withheld is not None:
+            raise StorageProblem(
+                f"What came of '{job.name}' so far is away: {unfinished.withheld.reason} See to "
+                "its disk and download it again to go on, or unpublish it to begin anew."
+            )
         if not await in_thread(
             self._reactor, is_same, self._disk, unfinished.path, unfinished.identity
         ):  # it is gone, or something else lies there, which stays

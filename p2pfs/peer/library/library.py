@@ -14,7 +14,7 @@ from p2pfs.peer.storage import PartFile, Stamp
 
 @dataclass(frozen=True)
 class Withheld:
-    """Why a share is not offered at present, and since when, by the reactor's clock."""
+    """Why nothing of a file is offered at present, and since when, by the reactor's clock."""
 
     reason: str
     since: float
@@ -35,7 +35,8 @@ class Holding:
     Invariants:
 
     - a share has no target, all chunks, and a stamp, which its file must still bear;
-    - an unfinished download has a target; only shares are withheld, or went some way;
+    - an unfinished download has a target; only shares went some way;
+    - who is downloading or being checked is not withheld;
     - a part file is open only while it is downloading, and then it is known by its identity;
     - while it is open, it bears no stamp until its download has settled: what it was left with
       says no more;
@@ -60,7 +61,7 @@ class Holding:
     refusal: str = field(default="", init=False)
     """Why the tracker would not list it, if so."""
     withheld: Withheld | None = field(default=None, init=False)
-    """Set while the file of a share is away: then nothing of it is offered or claimed."""
+    """Set while its file is away: then nothing of it is offered or claimed."""
     reached: Reached | None = field(default=None, init=False)
     """How well its download went, if that was since the start of this process."""
 
@@ -95,7 +96,7 @@ class Holding:
     def begin(self) -> None:
         """A download begins, or goes on: from now on it belongs to that."""
         assert self._at_rest
-        self.downloading = True
+        self.downloading, self.withheld = True, None
 
     def opened(self, part: PartFile, identity: int) -> None:
         """Its download has the part file open, which is known by that identity."""
@@ -146,7 +147,7 @@ class Holding:
         """It is to be found out which chunks are right; returns those that it claimed."""
         assert self._at_rest
         claimed, self.chunks = self.chunks, ChunkSet(self.info.totalchunknum)
-        self.checking = True
+        self.checking, self.withheld = True, None
         return claimed
 
     def check_broken_off(self, claimed: ChunkSet) -> None:
@@ -172,12 +173,12 @@ class Holding:
         self.stamp = stamp
 
     def withhold(self, reason: str, since: float) -> None:
-        """The file of a share is away."""
-        assert self.is_share
+        """The file of a share is away, or the part file of an unfinished download."""
+        assert self.is_share or self._at_rest
         self.withheld = Withheld(reason, since)
 
     def found_again(self) -> None:
-        """The file of a share is there as it was."""
+        """Its file is there as it was."""
         self.withheld = None
 
     # What the tracker says of it

@@ -15,6 +15,7 @@ from p2pfs.errors import StorageProblem
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage import (
     Disk,
+    FileAway,
     Stamp,
     Traces,
     hash_list,
@@ -54,21 +55,24 @@ def recheck(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Recheck
     those are read again; otherwise somebody else may have written to the file, and
     all are. What is there is not taken for the part file unless it is known to be, or has
     something right in it. When the file has come to its target already, and only the record of that
-    is lacking, the file there is read, all of it. Raises `Cancelled` once ``stop`` is set.
+    is lacking, the file there is read, all of it. Raises `FileAway` when there is no telling, as
+    neither of them can be looked at, and `Cancelled` once ``stop`` is set.
     """
     total = holding.info.totalchunknum
     if (finished := _finished(disk, holding, stop)) is not None:
         return finished
     nothing = Rechecked(ChunkSet(total), None, 0, len(holding.chunks))
+    traces = read_journal(journal, total)
+    claimed = ChunkSet(total, holding.chunks.bits | (traces.chunks.bits if traces else 0))
     try:
-        identity = identity_at(disk, holding.path)
         status = disk.status_of_link(holding.path)
-    except (OSError, StorageProblem):
+        identity = identity_at(disk, holding.path)
+    except (OSError, StorageProblem) as error:
+        if claimed.bits:
+            raise _away(holding.path, error) from None
         return nothing
     if identity is None:
         return nothing
-    traces = read_journal(journal, total)
-    claimed = ChunkSet(total, holding.chunks.bits | (traces.chunks.bits if traces else 0))
     trusted = (
         holding.chunks.bits if traces is not None and traces.explain(status, disk.boot_id()) else 0
     )
@@ -84,6 +88,10 @@ def recheck(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Recheck
         len(doubtful) - len(right),
         identity,
     )
+
+
+def _away(path: Path, error: OSError | StorageProblem) -> FileAway:
+    return FileAway.of(path, error) if isinstance(error, OSError) else FileAway(str(error))
 
 
 def _is_ours(

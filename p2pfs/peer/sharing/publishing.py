@@ -174,7 +174,8 @@ class Publisher:
         path, name, stamp = candidate
         known = self._library.get(name)
         elsewhere = known is not None and known.path != path
-        if known is not None and (elsewhere or not known.is_share) and not known.withheld:
+        is_away = known is not None and known.is_share and known.withheld is not None
+        if known is not None and (elsewhere or not known.is_share) and not is_away:
             raise AlreadyExists(
                 f"This peer holds '{name}' already, in {known.path}; unpublish it first, or "
                 "publish under another name."

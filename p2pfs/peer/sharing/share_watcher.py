@@ -50,7 +50,8 @@ class ShareWatcher:
     *withheld*: a file that was removed cannot be told from one whose disk is not
     there. Each look sees whether it is back as it was, and then it is offered again.
     An unfinished download whose part file is not as it was left is checked chunk
-    by chunk, and becomes a share when it turns out to be finished.
+    by chunk, and becomes a share when it turns out to be finished; one whose part
+    file is away is withheld too.
     """
 
     log = Logger()
@@ -166,11 +167,16 @@ class ShareWatcher:
         return holding.name in self._checks
 
     async def check_unfinished(self, holding: Holding) -> None:
-        """Make sure that what an unfinished download claims to have is right."""
+        """Make sure that what an unfinished download claims to have is right.
+
+        Afterwards it is withheld if its part file is away.
+        """
         if not self.is_checking(holding):
             [fault] = await in_thread(self._reactor, self._faults, [holding])
             if fault is not None and not self.is_checking(holding):
                 self._start_check(holding)
+            elif fault is None and holding.withheld is not None:
+                self._offer_again([holding])
         if self.is_checking(holding):
             await end_of(self._checks[holding.name])
 
@@ -238,7 +244,9 @@ class ShareWatcher:
             )
         except BaseException as error:
             holding.check_broken_off(on_record)
-            if isinstance(error, Cancelled):
+            if isinstance(error, FileAway) and self._library.get(holding.name) is holding:
+                self._withhold([(holding, error)])
+            if isinstance(error, Cancelled | FileAway):
                 return
             raise
         if self._library.get(holding.name) is not holding:  # it was given up meanwhile
@@ -287,13 +295,15 @@ class ShareWatcher:
             self._defect(failure)
 
     async def _look(self) -> None:
-        shares = [h for h in self._library if h.is_share]
-        faults = await in_thread(self._reactor, self._faults, shares)
+        watched = [h for h in self._library if h.is_share or h.withheld is not None]
+        faults = await in_thread(self._reactor, self._faults, watched)
         away: list[tuple[Holding, FileAway]] = []
         back: list[Holding] = []
-        for holding, fault in zip(shares, faults, strict=True):
+        for holding, fault in zip(watched, faults, strict=True):
             if self._library.get(holding.name) is not holding:
                 continue  # it was unpublished meanwhile
+            if not holding.is_share and holding.withheld is None:
+                continue  # it is gone on with, or checked, meanwhile
             if isinstance(fault, FileAway):
                 if holding.withheld is None:
                     away.append((holding, fault))

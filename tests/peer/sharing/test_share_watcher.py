@@ -11,18 +11,30 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, fail
 
-from p2pfs.errors import Cancelled, DownloadFailed, NotFound, OutOfResources
+from p2pfs.errors import (
+    AlreadyExists,
+    Cancelled,
+    DownloadFailed,
+    NotFound,
+    OutOfResources,
+    StorageProblem,
+)
 from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.why import why
+from p2pfs.peer.downloading import Job
+from p2pfs.peer.library import Holding
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.sharing import share_watcher
+from p2pfs.peer.storage import is_part_name
 from p2pfs.testing import Network, Swarm, download, publish
 from p2pfs.tracker.service import TrackerService
 from tests.conftest import LoggedFailures
 from tests.simulation.parts import outcome_of
 
 CONTENT = Random(1).randbytes(200_000)
+CHUNK = 16384
+"""Bytes of a chunk, of what is fetched."""
 
 
 class Sharing:
@@ -306,3 +318,133 @@ def test_a_check_that_breaks_off_leaves_what_was_claimed(
     sharing.network.result_of(Deferred.fromCoroutine(watcher.check_unfinished(held)), 10)
     assert list(held.chunks) == before
     assert held.stamp is not None
+
+
+# Unfinished downloads
+
+
+class Fetching(Sharing):
+    """A peer with an unfinished download ``c`` to the directory ``disk``, which may be away."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        other = network.add_host("other", up=20e3)
+        (other.directory / "c").write_bytes(CONTENT)
+        self.other = self.swarm.start_peer(other, self.tracker_host, smallest_chunk=CHUNK)
+        network.run(1)
+        network.result_of(publish(self.other, other.directory / "c"), 10)
+        self.target = self.disk / "c"
+
+    def fetch(self) -> tuple[Job, Deferred[Any]]:
+        return download(self.peer, "c", self.target)
+
+    def begin(self, killed: bool = False) -> int:
+        """Fetch some of it, and end the process; how many chunks are there at least."""
+        job, fetched = self.fetch()
+        assert self.network.run(20, lambda: job.done > 60_000)
+        fetched.addErrback(lambda _: None)
+        if killed:
+            self.network.run(3)  # until there is a record
+            self.host.kill()
+            return 3
+        job.cancel()
+        self.network.run(1)
+        held = len(self.held.chunks)
+        self.network.result_of(self.swarm.stop(self.host), 10)
+        return held
+
+    def start_without_disk(self) -> None:
+        self.unmount()
+        self.peer = self.start()
+        self.network.run(2)
+
+    @property
+    def held(self) -> Holding:
+        return self.peer.peer.library["c"]
+
+    @property
+    def holders(self) -> int:
+        """How many the tracker knows for it."""
+        return len(self.tracker.tracker.directory["c"].holders)
+
+
+@pytest.fixture
+def fetching(network: Network) -> Fetching:
+    """See there."""
+    return Fetching(network)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_unfinished_download_outlives_a_start_without_its_disk(
+    fetching: Fetching, killed: bool
+) -> None:
+    """Also a second one, and after a crash: nothing that came is forgotten or fetched again."""
+    before = fetching.begin(killed)
+    fetching.unmount()
+    for _ in range(2):
+        fetching.peer = fetching.start()
+        fetching.network.run(40)
+        assert fetching.withheld == ["a", "b", "c"]
+        assert fetching.holders == 1
+        fetching.network.result_of(fetching.swarm.stop(fetching.host), 10)
+    fetching.peer = fetching.start()
+    fetching.network.run(5)
+    fetching.mount()
+    fetching.network.run(31)
+    assert fetching.withheld == []
+    assert len(fetching.held.chunks) >= before
+    assert fetching.holders == 2
+    uploaded = fetching.other.peer.serving.uploaded
+    missing = CHUNK * len(fetching.held.chunks.missing)
+    fetching.network.result_of(fetching.fetch()[1], 60)
+    assert fetching.target.read_bytes() == CONTENT
+    assert fetching.other.peer.serving.uploaded - uploaded <= missing
+
+
+def test_what_is_away_is_not_begun_anew(fetching: Fetching) -> None:
+    """Whoever asks for it is told, as is who asks how it stands; until it is unpublished."""
+    fetching.begin()
+    fetching.start_without_disk()
+    with pytest.raises(StorageProblem, match=r"so far is away: .* is gone\. See to its disk"):
+        fetching.network.result_of(fetching.fetch()[1], 10)
+    assert list(fetching.disk.iterdir()) == []
+    assert why(fetching.peer.peer, "c").data["state"] == "withheld"
+    [share] = [s for s in status(fetching.peer.peer).data["shares"] if s["name"] == "c"]
+    assert share["withheld"].endswith("is gone.")
+    fetching.network.result_of(fetching.command("unpublish c"), 10)
+    fetching.network.result_of(fetching.fetch()[1], 60)
+    assert fetching.target.read_bytes() == CONTENT
+
+
+def test_what_is_back_is_gone_on_with_at_once(fetching: Fetching) -> None:
+    """Nobody has to wait for a look."""
+    fetching.begin()
+    fetching.start_without_disk()
+    fetching.mount()
+    fetching.network.result_of(fetching.fetch()[1], 60)
+    assert fetching.target.read_bytes() == CONTENT
+    assert "c" not in fetching.withheld
+
+
+def test_a_part_file_that_comes_back_changed_is_checked(fetching: Fetching) -> None:
+    """What is right in it is kept."""
+    before = fetching.begin()
+    fetching.start_without_disk()
+    [part] = [path for path in fetching.away.iterdir() if is_part_name(path.name)]
+    with part.open("r+b") as file:
+        file.seek(min(fetching.held.chunks) * CHUNK)
+        file.write(b"not that")
+    fetching.mount()
+    fetching.network.run(31)
+    assert "c" not in fetching.withheld
+    assert len(fetching.held.chunks) == before - 1
+
+
+def test_nothing_is_published_over_what_is_away(fetching: Fetching) -> None:
+    """An unfinished download is in the way of its name, wherever it is."""
+    fetching.begin()
+    fetching.start_without_disk()
+    path = fetching.host.directory / "c"
+    path.write_bytes(CONTENT)
+    with pytest.raises(AlreadyExists, match="unpublish it first"):
+        fetching.network.result_of(publish(fetching.peer, path), 10)
