@@ -142,7 +142,7 @@ class Peer:
             journals,
             settings.descriptors.downloads,
         )
-        self.trees = Trees(reactor, self.downloads, self.library, self.announcer)
+        self.trees = Trees(reactor, disk, self.downloads, self.library, self.announcer)
         self._on_record: list[Holding] = []
 
     def introduce(self, key: PeerKey, address: Address) -> None:

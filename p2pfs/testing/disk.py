@@ -36,9 +36,9 @@ class _Unsynced:
 class Drive:
     """Keeps files in a real directory, and has the faults it is told to have.
 
-    Attributes may be set at any time: ``full`` refuses whatever needs room,
-    ``failing`` refuses the named kinds of calls, ``rate`` (bytes a second) and
-    ``seek`` (seconds a call) make it slow, ``disorder`` (seconds) lets pieces of work
+    Attributes may be set at any time: ``full`` refuses whatever needs room, ``space`` is how
+    many bytes it says are left, ``failing`` refuses the named kinds of calls, ``rate`` (bytes
+    a second) and ``seek`` (seconds a call) make it slow, ``disorder`` (seconds) lets pieces of work
     wait by chance, so that others overtake them, ``clock_offset`` (seconds) makes its
     clock go wrong. The time stamps of files written here are simulated too.
 
@@ -48,6 +48,7 @@ class Drive:
 
     def __init__(self, timeline: Timeline, random: Random) -> None:
         self.full = False
+        self.space = 1 << 50
         self.failing: frozenset[Literal["read", "write", "sync"]] = frozenset()
         self.rate: float | None = None
         self.seek = 0.0
@@ -317,6 +318,11 @@ class SimulatedDisk(Disk):
         self.drive.overwrites(path, real, 0, 0)
         os.ftruncate(real, size)
         self.drive.stamp(real)
+
+    def space(self, path: Path) -> int:
+        self._check("read")
+        os.statvfs(path)  # which has to be there
+        return 0 if self.drive.full else self.drive.space
 
     # Durability
 

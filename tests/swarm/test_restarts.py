@@ -110,6 +110,10 @@ async def test_a_part_file_that_was_tampered_with(swarm: Swarm, how: str) -> Non
     else:
         part.unlink()
     fetcher = await swarm.peer("f")
+    if how == "deleted":  # its disk may not be mounted
+        with pytest.raises(StorageProblem, match="unpublish it to begin anew"):
+            await download(fetcher, "x.bin", swarm.directory / "copy")
+        await run(fetcher, "unpublish x.bin")
     again = await download(fetcher, "x.bin", swarm.directory / "copy")
     assert sum(again.sources.values()) == 64 * MIB
     assert sha256(swarm.directory / "copy") == sha256(path)

@@ -9,6 +9,7 @@ from p2pfs.chunks import FileInfo, HashList
 from p2pfs.errors import AlreadyExists, StorageProblem
 from p2pfs.peer.downloading.job import Job
 from p2pfs.peer.downloading.places import is_directory, is_there
+from p2pfs.peer.downloading.space import check_space
 from p2pfs.peer.library import Holding, Library, LibraryStore
 from p2pfs.peer.sharing import ShareWatcher
 from p2pfs.peer.storage import Disk, PartFile, already_exists, is_same, part_name
@@ -72,6 +73,7 @@ class Preparing:
     async def _begin(self, job: Job, info: FileInfo) -> Holding | None:
         """Nothing is held under that name."""
         await in_thread(self._reactor, _check_target, job)
+        await in_thread(self._reactor, check_space, self._disk, job.name, job.target, info.filesize)
         if self._library.get(job.name) is not None:
             return None
         job.phase = "preparing the part file"
@@ -93,6 +95,9 @@ class Preparing:
     async def _begin_copy(self, job: Job, share: Holding) -> Holding | None:
         """This peer has the file already: what it copies to is known to nobody else."""
         await in_thread(self._reactor, _check_target, job)
+        await in_thread(
+            self._reactor, check_space, self._disk, job.name, job.target, share.info.filesize
+        )
         if not self._holds(share):
             return None
         job.phase, job.is_copy = "preparing the part file", True
@@ -104,11 +109,15 @@ class Preparing:
     async def _go_on(self, job: Job, unfinished: Holding) -> Holding | None:
         """An earlier download of the same content has left something."""
         job.phase = "checking what was there before"
-        await self._share_watcher.check_unfinished(unfinished)
+        # What is only now found to be gone was removed; of what is known to be away, its user
+        # was told, and it may be back.
+        watcher = self._share_watcher
+        was_away = unfinished.withheld is not None or watcher.is_checking(unfinished)
+        await watcher.check_unfinished(unfinished)
         job.check()
         if unfinished.is_share or not self._holds(unfinished):
             return None
-        if unfinished.withheld is not None:
+        if was_away and unfinished.withheld is not None:
             raise StorageProblem(
                 f"What came of '{job.name}' so far is away: {unfinished.withheld.reason} See to "
                 "its disk and download it again to go on, or unpublish it to begin anew."

@@ -14,10 +14,11 @@ from p2pfs.peer.announcing import Announcer, Listing
 from p2pfs.peer.downloading.downloads import Downloads
 from p2pfs.peer.downloading.job import Fetched, Job
 from p2pfs.peer.downloading.places import Directory, Place
+from p2pfs.peer.downloading.space import Wanted, bytes_to_come, check_space
 from p2pfs.peer.library import Library
 from p2pfs.peer.rates import RateMeter, seconds_left
 from p2pfs.peer.sources import SourcePool
-from p2pfs.peer.storage import explained
+from p2pfs.peer.storage import Disk, explained
 from p2pfs.reactor import ThreadedReactor
 from p2pfs.tasks import detached
 from p2pfs.threads import in_thread
@@ -38,8 +39,10 @@ class TreeJob:
     target: Path
     total: int = 0
     files: int = 0
+    to_come: int = 0
+    """Bytes that they will take on the disk beside those that are there."""
     counted: bool = False
-    """Whether ``total`` and ``files`` are known; they grow until then."""
+    """Whether these three are known; they grow until then."""
     fetched: int = 0
     bytes_fetched: int = 0
     already_there: int = 0
@@ -134,9 +137,15 @@ class Trees:
     """Downloads whole directories, some files at a time, over shared connections."""
 
     def __init__(
-        self, reactor: ThreadedReactor, downloads: Downloads, library: Library, announcer: Announcer
+        self,
+        reactor: ThreadedReactor,
+        disk: Disk,
+        downloads: Downloads,
+        library: Library,
+        announcer: Announcer,
     ) -> None:
         self._reactor = reactor
+        self._disk = disk
         self._downloads = downloads
         self._library = library
         self._announcer = announcer
@@ -152,7 +161,8 @@ class Trees:
 
         Files that this peer has fetched to their place already are left alone; ``each``
         is called with what every other one came to. The Deferred fails with a
-        `P2pfsError` after all that could be fetched was.
+        `P2pfsError` after all that could be fetched was, and before anything is when the
+        disk has no room for all of it.
         """
         tree = TreeJob(prefix, target)
         fetched, _ = detached(self._fetch(tree, overwrite, each), tree.cancel)
@@ -167,6 +177,10 @@ class Trees:
             raise NotFound(
                 f"Nobody offers anything below '{tree.prefix}'; 'list_file' shows what is offered."
             )
+        await in_thread(
+            self._reactor, check_space, self._disk, tree.prefix, tree.target, tree.to_come
+        )
+        tree.check()
         pool = self._downloads.new_pool()
         try:
             slots = [
@@ -202,11 +216,18 @@ class Trees:
             only = page if listing.ended and not tree.files else {}
             tree.files += len(page)
             tree.total += sum(info.filesize for info in page.values())
+            wanted = [self._wanted(tree, name, info) for name, info in page.items()]
+            tree.to_come += await in_thread(self._reactor, bytes_to_come, self._disk, wanted)
             tree.check()
         tree.counted = True
         if not only:
             listing = Listing(self._announcer.client, tree.prefix)
         return _Files(only, listing)
+
+    def _wanted(self, tree: TreeJob, name: str, info: FileInfo) -> Wanted:
+        held, target = self._library.get(name), tree.target / name.removeprefix(tree.prefix)
+        goes_on = held is not None and (held.target, held.info) == (target, info)
+        return Wanted(target, info.filesize, held.path if held is not None and goes_on else None)
 
     async def _slot(
         self,

@@ -36,7 +36,7 @@ class Holding:
 
     - a share has no target, all chunks, and a stamp, which its file must still bear;
     - an unfinished download has a target; only shares went some way;
-    - who is downloading or being checked is not withheld;
+    - an unfinished download is withheld only while nobody fetches or checks it;
     - a part file is open only while it is downloading, and then it is known by its identity;
     - while it is open, it bears no stamp until its download has settled: what it was left with
       says no more;

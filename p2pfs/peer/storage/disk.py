@@ -102,8 +102,7 @@ class Disk:
         if size and _lies_in_memory(os.fstat(fd)):
             # There is nothing to keep together in memory, and allocating it all at once makes a
             # virtual machine take it from its host, where writing reuses what was freed before.
-            room = os.statvfs(path)
-            if size - os.fstat(fd).st_blocks * 512 > room.f_bavail * room.f_frsize:
+            if size - os.fstat(fd).st_blocks * 512 > self.space(path):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         elif size:
             try:
@@ -112,6 +111,11 @@ class Disk:
                 if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
                     raise
         os.ftruncate(fd, size)
+
+    def space(self, path: Path) -> int:
+        """How many bytes this process may still write where ``path`` lies."""
+        left = os.statvfs(path)
+        return left.f_bavail * left.f_frsize
 
     def mark(self, fd: int, time_ns: int) -> None:
         """Set a file's time of modification, in nanoseconds."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pfs.errors import Cancelled, DownloadFailed
+from p2pfs.errors import Cancelled, DownloadFailed, StorageProblem
 from p2pfs.peer.downloading import Fetched
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.trees import FILES_AT_ONCE
@@ -114,3 +114,24 @@ def test_cancelled(network: Network, peers: tuple[PeerService, PeerService]) -> 
         assert isinstance(outcome, Cancelled)
         network.run(1)
         assert not peers[1].peer.downloads.jobs
+
+
+def test_a_disk_too_small_for_all_of_it_is_told_of_before_it_is_filled(
+    network: Network, peers: tuple[PeerService, PeerService]
+) -> None:
+    """Nothing is created; of what is there already only the rest has to fit."""
+    one, two = peers
+    folder, drive = target(network), network.hosts["two"].drive
+    total = sum(len(b"%d" % number) for number in range(FILES))
+    drive.space = total - 1
+    refused = outcome_of(network, two.peer.trees.start("d/", folder, False)[1], 60)
+    assert isinstance(refused, StorageProblem)
+    assert f"it takes {total} B more, and the disk of {folder.parent} has {total - 1} B" in str(
+        refused
+    )
+    assert not folder.exists()
+    assert one.peer.serving.uploaded == 0
+    folder.mkdir()
+    network.result_of(two.peer.downloads.start("d/079", folder / "079")[1], 60)
+    tree = network.result_of(two.peer.trees.start("d/", folder, False)[1], 60)
+    assert (tree.fetched, tree.already_there) == (FILES - 1, 1)

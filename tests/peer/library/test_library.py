@@ -82,6 +82,9 @@ class Lives(RuleBasedStateMachine):
         held = self.holding
         return not (held.is_share or held.downloading or held.checking)
 
+    def may_be_away(self) -> bool:
+        return self.is_share() or self.at_rest()
+
     def is_preparing(self) -> bool:
         held = self.holding
         return held.downloading and held.part is None
@@ -152,7 +155,7 @@ class Lives(RuleBasedStateMachine):
         "checked": Step(is_checking, checked),
         "found_whole": Step(is_checking, lambda life, _: life.holding.found_whole(HASHES, STAMP)),
         "replaced": Step(is_share, lambda life, _: life.holding.replaced(STAMP)),
-        "withhold": Step(is_share, lambda life, _: life.holding.withhold("It is gone.", 1.0)),
+        "withhold": Step(may_be_away, lambda life, _: life.holding.withhold("It is gone.", 1.0)),
         "found_again": Step(always, lambda life, _: life.holding.found_again()),
         "refused": Step(always, lambda life, _: life.holding.refused("Another has it.")),
         "listed": Step(always, lambda life, _: life.holding.listed()),
@@ -186,7 +189,8 @@ class Lives(RuleBasedStateMachine):
         else:
             assert (held.path, held.target) == (PART, TARGET)
             assert held.stamp in (None, PART_STAMP)
-            assert (held.withheld, held.reached) == (None, None)
+            assert held.reached is None
+            assert held.withheld is None or self.at_rest()
             assert held.part is None or held.identity is not None
             assert held.part is None or held.stamp is None or self.settled
         assert held.part is None or held.downloading

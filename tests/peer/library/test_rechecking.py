@@ -14,7 +14,7 @@ import pytest
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Cancelled
 from p2pfs.peer.library import recheck
-from p2pfs.peer.storage import Disk, Stamp, identity_at
+from p2pfs.peer.storage import Disk, FileGone, Stamp, identity_at
 from tests.peer.crashed import CHUNK, TOTAL, Crashed, chunk
 
 
@@ -104,9 +104,18 @@ def test_a_part_file_cut_short(crashed: Crashed) -> None:
 
 
 def test_a_part_file_that_is_gone(crashed: Crashed) -> None:
-    """Nothing is there, nothing is read."""
+    """Or whose disk is away, there is no telling: that is told, and nothing is taken for lost."""
     crashed.path.unlink()
-    assert crashed.recheck() == ([], 0, 4)
+    with pytest.raises(FileGone):
+        crashed.recheck()
+
+
+def test_nothing_that_came_cannot_be_away(crashed: Crashed) -> None:
+    """A process that ended before the first chunk has left nothing to wait for."""
+    crashed.path.unlink()
+    crashed.journal.unlink()
+    crashed.holding.chunks = ChunkSet(crashed.holding.info.totalchunknum)
+    assert crashed.recheck() == ([], 0, 0)
 
 
 def test_without_a_journal_nothing_is_taken_on_trust(crashed: Crashed) -> None:
@@ -155,7 +164,8 @@ def test_another_file_at_the_target_is_not_taken_for_it(crashed: Crashed) -> Non
     target = whole_at_its_target(crashed)
     content = target.read_bytes()
     target.write_bytes(content[::-1])
-    assert recheck(Disk(), crashed.holding, crashed.journal, Event()).finished is None
+    with pytest.raises(FileGone):
+        recheck(Disk(), crashed.holding, crashed.journal, Event())
     target.write_bytes(content)
     crashed.path.write_bytes(content)
     found = recheck(Disk(), crashed.holding, crashed.journal, Event())
