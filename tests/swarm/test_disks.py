@@ -27,6 +27,7 @@ from tests.swarm.harness import (
     holders,
     part_file,
     publish,
+    run,
     sha256,
     until,
 )
@@ -77,6 +78,10 @@ async def test_a_target_directory_that_vanishes(swarm: Swarm) -> None:
     shutil.rmtree(swarm.directory / "into")
     with pytest.raises(StorageProblem, match="was taken away while"):
         await fetched
+    # It may be a disk that was pulled out: what came is not given up unasked.
+    with pytest.raises(StorageProblem, match="unpublish it to begin anew"):
+        await download(fetcher, "x.bin", swarm.directory / "copy")
+    await run(fetcher, "unpublish x.bin")
     await download(fetcher, "x.bin", swarm.directory / "copy")
 
 

@@ -17,6 +17,7 @@ from p2pfs.errors import (
     AlreadyExists,
     NotFound,
     P2pfsError,
+    StorageProblem,
 )
 from p2pfs.peer.library import journal_path, recheck
 from p2pfs.peer.library.database import Database, row

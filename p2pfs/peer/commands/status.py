@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from p2pfs.console.command import Answer
+from p2pfs.peer.commands.share_state import state_of
 from p2pfs.peer.commands.status_text import status_lines
 from p2pfs.peer.downloading import Job
 from p2pfs.peer.library import Holding
@@ -25,7 +26,7 @@ def status(peer: Peer) -> Answer:
         "upload_rate": whole(peer.serving.uploads.meter.rate(now)),
         "downloads": [_download(job, now) for job in peer.downloads.jobs],
         "uploads": _uploads(peer, now),
-        "shares": [_share(holding, now) for holding in peer.library],
+        "shares": [_share(holding, now, peer.announcer.joined) for holding in peer.library],
     }
     return Answer(data, status_lines(data))
 
@@ -73,8 +74,9 @@ def _uploads(peer: Peer, now: float) -> list[dict[str, Any]]:
     ]
 
 
-def _share(holding: Holding, now: float) -> dict[str, Any]:
+def _share(holding: Holding, now: float, joined: bool) -> dict[str, Any]:
     withheld, reached = holding.withheld, holding.reached
+    state = state_of(holding, now, joined)
     return {
         "name": holding.name,
         "size": holding.info.filesize,
@@ -82,6 +84,8 @@ def _share(holding: Holding, now: float) -> dict[str, Any]:
         "held": len(holding.chunks),
         "path": str(holding.path),
         "target": None if holding.target is None else str(holding.target),
+        "state": state.word,
+        "remark": state.remark,
         "refused": holding.refusal,
         "withheld": withheld.reason if withheld else "",
         "withheld_seconds": round(now - withheld.since) if withheld else None,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from p2pfs.console.rendering import duration_text, rate_text, size_text, table
-from p2pfs.peer.downloading import seconds_text
 from p2pfs.peer.rates import Reached, crowd_text
 
 MOST_UPLOADS = 20
@@ -121,14 +120,12 @@ def _share_lines(shares: Sequence[dict[str, Any]]) -> list[str]:
 
 def _needs_care(share: dict[str, Any]) -> bool:
     """Whether there is something to say: it is not offered, or not finished."""
-    return bool(share["withheld"] or share["refused"] or share["target"] is not None)
+    return bool(share["remark"])
 
 
 def _share_remark(share: dict[str, Any]) -> str:
-    if share["withheld"]:
-        return f" (withheld for {seconds_text(share['withheld_seconds'])}: {share['withheld']})"
-    if share["refused"]:
-        return f" (not listed: {share['refused']})"
+    if share["remark"]:
+        return f" ({share['remark']})"
     if share["times_least"] is not None:
         return f" ({Reached(share['times_least'], share['crowd'])})"
     return ""

@@ -8,6 +8,7 @@ import msgspec
 
 from p2pfs.console.command import Answer
 from p2pfs.console.rendering import rate_text, size_text
+from p2pfs.peer.commands.share_state import state_of
 from p2pfs.peer.downloading import (
     Explanation,
     FailedDownload,
@@ -26,8 +27,8 @@ NEAR_LIMIT = 0.9
 def why(peer: Peer, name: str) -> Answer:
     """How it stands with the file of that name, for people and for scripts.
 
-    ``state`` in the data is one of starting, downloading, finishing, shared, withheld,
-    unfinished, failed and unknown.
+    ``state`` in the data is one of starting, downloading, finishing, failed and unknown, or
+    that of `ShareState`.
     """
     job = next((job for job in peer.downloads.jobs if job.name == name), None)
     failed = peer.downloads.failed.get(name)
@@ -37,10 +38,8 @@ def why(peer: Peer, name: str) -> Answer:
     if job is not None:
         state, lines = _running(job, data, peer.reactor.seconds())
         lines += _limit_lines(peer, data)
-    elif holding is not None and holding.withheld is not None:
-        state, lines = "withheld", [_withheld(holding, peer.reactor.seconds())]
-    elif holding is not None and holding.is_share:
-        state, lines = "shared", [f"'{name}' is shared from {holding.path}."]
+    elif holding is not None and (holding.is_share or holding.withheld is not None):
+        state, lines = _held(holding, peer)
     else:
         state, lines = _not_running(name, holding, failed)
     data["state"] = state
@@ -57,13 +56,12 @@ def why(peer: Peer, name: str) -> Answer:
     return Answer(data, [*lines, "", f"tracker  {tracker}"])
 
 
-def _withheld(holding: Holding, now: float) -> str:
-    assert holding.withheld is not None
-    return (
-        f"'{holding.name}' is withheld for {seconds_text(now - holding.withheld.since)}: "
-        f"{holding.withheld.reason} It is offered again once it is back as it was; unpublish it if "
-        "it is gone for good."
-    )
+def _held(holding: Holding, peer: Peer) -> tuple[str, list[str]]:
+    state = state_of(holding, peer.reactor.seconds(), peer.announcer.joined)
+    if not state.remark:
+        return state.word, [f"'{holding.name}' is {state.text}, and shared from {holding.path}."]
+    lines = [f"'{holding.name}' is {state.remark} {state.advice}", f"It lies in {holding.path}."]
+    return state.word, lines
 
 
 def _running(job: Job, data: dict[str, Any], now: float) -> tuple[str, list[str]]:

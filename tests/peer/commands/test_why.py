@@ -81,7 +81,7 @@ async def test_an_unfinished_download_says_what_to_do(swarm: Swarm) -> None:
     source.answer = ForeignConnection.send_chunk
     await fetcher.peer.downloads.start(NAME, copy)[1]
     data, text = await answer(fetcher, f"why {NAME}")
-    assert data["state"] == "shared"
+    assert data["state"] == "listed"
     assert "failed" not in data
     assert str(copy) in text
     await source.leave()
@@ -141,8 +141,8 @@ async def test_an_earlier_phase_is_named(swarm: Swarm, tmp_path: Path) -> None:
 def test_a_share_says_where_it_lies(consoles: Consoles) -> None:
     """And one that is away, since when and what to do."""
     answer = consoles.run(consoles.source, "why dir/f.bin")
-    assert answer.data["state"] == "shared"
-    assert answer.lines[0] == f"'dir/f.bin' is shared from {consoles.path}."
+    assert answer.data["state"] == "listed"
+    assert answer.lines[0] == f"'dir/f.bin' is listed, and shared from {consoles.path}."
     consoles.path.unlink()
     consoles.network.run(40)
     answer = consoles.run(consoles.source, "why dir/f.bin")
