@@ -1,11 +1,12 @@
-"""Where a daemon keeps its state when nobody says otherwise."""
+"""Where a daemon keeps its state when nobody says otherwise; paths as users write them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from p2pfs.errors import StartupProblem
+from p2pfs.errors import StartupProblem, UsageProblem
 
 
 def default_state_directory(role: str, environ: Mapping[str, str]) -> Path:
@@ -25,3 +26,31 @@ def default_state_directory(role: str, environ: Mapping[str, str]) -> Path:
             "There is no home directory to keep state in; give a directory with --state."
         )
     return Path(home, ".local", "state", "p2pfs", role)
+
+
+def given_path(text: str) -> Path:
+    """A path that a user gave, absolute, and with ``~`` expanded.
+
+    Raises `UsageProblem` for what no path can be, and for a relative one where there is nothing
+    that it could be relative to.
+    """
+    if not text:
+        raise UsageProblem("The local path is empty; give a file or directory.")
+    if "\0" in text:
+        raise _no_path(text, "has a NUL character in it, which no path has; give another")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise _no_path(text, "has a character in it that no path has here; give another") from None
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        reason = "begins with a user who is not known here; write it from '/' on"
+        raise _no_path(text, reason) from None
+    except OSError:
+        raise _no_path(text, "is relative to a directory that was removed; go to another") from None
+
+
+def _no_path(text: str, reason: str) -> UsageProblem:
+    shown = ascii(text if len(text) <= 80 else text[:77] + "...")
+    return UsageProblem(f"The local path {shown} {reason}.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from p2pfs import __version__
 from p2pfs.commands import Definitions
 from p2pfs.errors import UsageProblem
-from p2pfs.paths import default_state_directory
+from p2pfs.paths import default_state_directory, given_path
 
 STATE_VARIABLE = "P2PFS_STATE"
 """The environment variable that stands for ``--state`` where that is not given."""
@@ -70,9 +70,7 @@ def parse_arguments(
     state = options.state if options.state is not None else environ.get(STATE_VARIABLE) or None
     return Arguments(
         role,
-        default_state_directory(role, environ)
-        if state is None
-        else Path(state).expanduser().absolute(),
+        default_state_directory(role, environ) if state is None else given_path(state),
         options.json,
         words,
     )

@@ -31,7 +31,16 @@ def call_of(definitions: Definitions, words: Sequence[str]) -> Call:
     options = words[1 : words.index("--")] if "--" in words else words[1:]
     if "--help" in options:
         words = [HELP.name, words[0]]
-    return with_absolute_paths(definitions.parse(words), Path.cwd())
+    return with_absolute_paths(definitions.parse(words), _here)
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        raise UsageProblem(
+            "The directory where you are was removed; go to another, or give the path from '/' on."
+        ) from None
 
 
 def invoke(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,10 +23,15 @@ def absolute_path(text: str, directory: Path) -> str:
     return path + "/" if text.endswith("/") and not path.endswith("/") else path
 
 
-def with_absolute_paths(call: Call, directory: Path) -> Call:
-    """The same call with its local paths as seen from ``directory``, where the user is."""
+def with_absolute_paths(call: Call, here: Callable[[], Path]) -> Call:
+    """The same call with its local paths as seen from where the user is.
+
+    ``here`` says where that is, and is asked only for what is relative; it may raise.
+    """
     arguments = dict(call.arguments)
     for parameter in call.command.parameters:
         if parameter.kind is Kind.PATH and parameter.name in arguments:
-            arguments[parameter.name] = absolute_path(arguments[parameter.name], directory)
+            path = os.path.expanduser(arguments[parameter.name])
+            directory = Path("/") if os.path.isabs(path) else here()
+            arguments[parameter.name] = absolute_path(path, directory)
     return replace(call, arguments=arguments)

@@ -67,3 +67,10 @@ def test_what_is_no_command_line_ends_the_program(argv: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parsed(*argv)
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("state", ["~nosuchuser/x", "bad\0"])
+def test_a_state_directory_that_cannot_be_is_told(state: str) -> None:
+    """In a sentence, as every other path."""
+    with pytest.raises(UsageProblem, match="The local path"):
+        parsed("--state", state, "echo")

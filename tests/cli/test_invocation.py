@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from pytest_twisted import ensureDeferred
 
+from p2pfs.cli.invocation import call_of
+from p2pfs.commands import PEER_COMMANDS
+from p2pfs.errors import UsageProblem
 from tests.cli.program import run
 from tests.console.toy import Daemon
 
@@ -41,3 +45,16 @@ async def test_what_is_no_command_is_not_run(daemon: Daemon) -> None:
     assert (status, out) == (2, "")
     assert "There is no command 'nonsense'" in err
     assert daemon.toy.calls == []
+
+
+def test_a_directory_that_was_removed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a path is relative to it; other commands do without."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert call_of(PEER_COMMANDS, ["status"]).command.name == "status"
+    assert call_of(PEER_COMMANDS, ["publish", "/x"])["path"] == "/x"
+    with pytest.raises(UsageProblem, match="The directory where you are was removed"):
+        call_of(PEER_COMMANDS, ["download", "x"])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from p2pfs.cli.local_paths import absolute_path, with_absolute_paths
 from p2pfs.commands import Definition, Definitions, Kind, Option, Parameter
+from p2pfs.errors import UsageProblem
 
 COMMANDS = Definitions(
     [
@@ -26,13 +29,25 @@ COMMANDS = Definitions(
 def test_paths_of_a_call_are_made_absolute() -> None:
     """Those, what is left out among them, and nothing else."""
     call = COMMANDS.parse(["copy", "--flag", "./a/", "b", "--", "--c"])
-    assert with_absolute_paths(call, Path("/here")).arguments == {
+    assert with_absolute_paths(call, lambda: Path("/here")).arguments == {
         "source": "/here/a/",
         "name": "b",
         "target": "/here/--c",
     }
     call = COMMANDS.parse(["copy", "a", "b"])
-    assert with_absolute_paths(call, Path("/here"))["target"] == "/here"
+    assert with_absolute_paths(call, lambda: Path("/here"))["target"] == "/here"
+
+
+def test_who_is_nowhere_may_still_give_whole_paths() -> None:
+    """A directory may be removed while somebody is in it."""
+
+    def nowhere() -> Path:
+        raise UsageProblem("The directory was removed.")
+
+    call = COMMANDS.parse(["copy", "/a", "b", "/c"])
+    assert with_absolute_paths(call, nowhere)["target"] == "/c"
+    with pytest.raises(UsageProblem):
+        with_absolute_paths(COMMANDS.parse(["copy", "a", "b", "/c"]), nowhere)
 
 
 def test_a_path_is_as_seen_from_a_directory() -> None:

@@ -17,8 +17,8 @@ from p2pfs.console.shut_down import shut_down
 from p2pfs.errors import StorageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
+from p2pfs.paths import given_path
 from p2pfs.peer.announcing import Listing
-from p2pfs.peer.commands.local_path import local_path
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.status_text import limit_text
 from p2pfs.peer.commands.why import why
@@ -67,7 +67,7 @@ class _PeerConsole:
     async def publish(self, call: Call, report: ReportProgress) -> Answer:
         self._peer.announcer.hurry()
         await self._peer.share_watcher.restored()
-        path = local_path(call["path"])
+        path = given_path(call["path"])
         publication, published = self._peer.publisher.publish(path, call.get("name"))
         meter = RateMeter()
 
@@ -120,7 +120,7 @@ class _PeerConsole:
         return shown.answer(prefix)
 
     async def download(self, call: Call, report: ReportProgress) -> Answer:
-        remote, target = call["name"], local_path(call["path"])
+        remote, target = call["name"], given_path(call["path"])
         overwrite = "overwrite" in call.options
         if remote.endswith("/"):
             check_filename(remote[:-1])
