@@ -43,17 +43,14 @@ def state_of(holding: Holding, now: float, joined: bool) -> ShareState:
             holding.withheld.reason,
             "It is offered again once it is back as it was; unpublish it if it is gone for good.",
         )
+    refused = holding.refusal if joined else ""
     if not holding.is_share and holding.downloading:
-        return ShareState("downloading", "being downloaded")
+        return _beside(refused, "downloading", "being downloaded")
     if holding.checking:
         return ShareState("checking", "unfinished; it is checked which chunks are right")
     if not holding.is_share:
-        return ShareState(
-            "unfinished",
-            "unfinished, and not listed" if holding.refusal else "unfinished",
-            holding.refusal,
-            f"Download it to {holding.target} to go on, or unpublish it to give it up.",
-        )
+        advice = f"Download it to {holding.target} to go on, or unpublish it to give it up."
+        return _beside(refused, "unfinished", "unfinished", advice)
     if not joined:
         return ShareState(
             "unlisted",
@@ -69,3 +66,8 @@ def state_of(holding: Holding, now: float, joined: bool) -> ShareState:
             "It is offered again now and then; unpublish it, or publish it under another name.",
         )
     return ShareState("listed", "listed")
+
+
+def _beside(refusal: str, word: str, text: str, advice: str = "") -> ShareState:
+    """The state of an unfinished download, whose chunks the tracker may have refused."""
+    return ShareState(word, f"{text}, not listed" if refusal else text, refusal, advice)

@@ -75,6 +75,16 @@ def test_what_is_worked_on_is_told_as_that() -> None:
     assert state_of(holding, 10.0, joined=True).word == "downloading"
 
 
+def test_chunks_that_the_tracker_refuses_are_told_with_the_reason() -> None:
+    """An unfinished download has them listed too."""
+    holding = unfinished()
+    holding.refused("Another content has that name.")
+    state = state_of(holding, 10.0, joined=True)
+    assert state.word == "unfinished"
+    assert state.remark == "unfinished, not listed: Another content has that name."
+    assert state_of(holding, 10.0, joined=False).remark == "unfinished"
+
+
 def test_why_and_status_say_the_same(consoles: Consoles) -> None:
     """Of a share that the tracker refuses, and once there is no tracker."""
     other = consoles.start("other", tracker=False)
