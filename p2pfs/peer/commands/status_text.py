@@ -119,8 +119,8 @@ def _share_lines(shares: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _needs_care(share: dict[str, Any]) -> bool:
-    """Whether there is something to say: it is not offered, or not finished."""
-    return bool(share["remark"])
+    """Whether there is something to say of this one, and not of all for want of a tracker."""
+    return share["state"] not in ("listed", "unlisted")
 
 
 def _share_remark(share: dict[str, Any]) -> str:

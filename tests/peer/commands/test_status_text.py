@@ -30,7 +30,7 @@ def data(**given: Any) -> dict[str, Any]:
 
 def share(number: int, **given: Any) -> dict[str, Any]:
     """One of many."""
-    plain = {"withheld": "", "refused": "", "target": None, "times_least": None, "crowd": None}
+    plain = {"state": "listed", "remark": "", "times_least": None, "crowd": None}
     name = f"s{number:04}"
     sizes = {"size": MIB, "chunks": 1, "held": 1, "path": f"/srv/{name}"}
     return {"name": name, **sizes, **plain, **given}
@@ -77,9 +77,10 @@ def test_many_uploads_are_told_in_sum() -> None:
 def test_five_thousand_shares_are_not_as_many_lines() -> None:
     """First come those of which there is something to say; for the others there are numbers."""
     shares = [share(number) for number in range(5000)]
-    shares[4000] = share(4000, withheld="The file is away.", withheld_seconds=7)
-    shares[4500] = share(4500, refused="Another content has that name.")
-    shares[4600] = share(4600, target="/srv/copy", held=0)
+    shares[4000] = share(4000, state="withheld", remark="withheld for 7.0 s: The file is away.")
+    shares[4500] = share(4500, state="refused", remark="not listed: Another content has that name.")
+    shares[4600] = share(4600, state="unfinished", remark="unfinished", held=0)
+    shares[0] = share(0, state="unlisted", remark="not listed yet: no tracker knows this peer.")
     lines = status_lines(data(shares=shares))
     assert lines[-1] == "and 4,980 more; 'status --json' has them all"
     begin = lines.index("5,000 shares, 4.9 GiB:")
@@ -87,8 +88,8 @@ def test_five_thousand_shares_are_not_as_many_lines() -> None:
     assert lines[begin + 2 : begin + 6] == [
         "s4000  1.0 MiB  1/1     /srv/s4000 (withheld for 7.0 s: The file is away.)",
         "s4500  1.0 MiB  1/1     /srv/s4500 (not listed: Another content has that name.)",
-        "s4600  1.0 MiB  0/1     /srv/s4600",
-        "s0000  1.0 MiB  1/1     /srv/s0000",
+        "s4600  1.0 MiB  0/1     /srv/s4600 (unfinished)",
+        "s0000  1.0 MiB  1/1     /srv/s0000 (not listed yet: no tracker knows this peer.)",
     ]
 
 

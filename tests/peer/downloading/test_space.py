@@ -60,7 +60,7 @@ def test_a_file_that_does_not_fit_leaves_nothing(peers: Peers) -> None:
     with pytest.raises(StorageProblem, match=r"There is no room for 'f': .* make room"):
         peers.network.result_of(download(peers.peer, "f", peers.target)[1], 60)
     assert part_files(peers.host.directory) == []
-    assert peers.source.peer.serving.uploaded == 0
+    assert peers.source.peer.serving.uploads.total == 0
     assert peers.peer.peer.library.get("f") is None
     peers.host.drive.space += 1
     peers.network.result_of(download(peers.peer, "f", peers.target)[1], 60)

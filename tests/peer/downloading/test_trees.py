@@ -130,7 +130,7 @@ def test_a_disk_too_small_for_all_of_it_is_told_of_before_it_is_filled(
         refused
     )
     assert not folder.exists()
-    assert one.peer.serving.uploaded == 0
+    assert one.peer.serving.uploads.total == 0
     folder.mkdir()
     network.result_of(two.peer.downloads.start("d/079", folder / "079")[1], 60)
     tree = network.result_of(two.peer.trees.start("d/", folder, False)[1], 60)

@@ -394,11 +394,11 @@ def test_an_unfinished_download_outlives_a_start_without_its_disk(
     assert fetching.withheld == []
     assert len(fetching.held.chunks) >= before
     assert fetching.holders == 2
-    uploaded = fetching.other.peer.serving.uploaded
+    uploaded = fetching.other.peer.serving.uploads.total
     missing = CHUNK * len(fetching.held.chunks.missing)
     fetching.network.result_of(fetching.fetch()[1], 60)
     assert fetching.target.read_bytes() == CONTENT
-    assert fetching.other.peer.serving.uploaded - uploaded <= missing
+    assert fetching.other.peer.serving.uploads.total - uploaded <= missing
 
 
 def test_what_is_away_is_not_begun_anew(fetching: Fetching) -> None:
