@@ -66,6 +66,14 @@ PEER_COMMANDS = Definitions(
             [_NAME],
         ),
         Definition(
+            "doctor",
+            "Look whether all is well: tracker, connections from others, room, clock, limits.",
+            details=[
+                "A line for each thing looked at: ok, FAIL with what to do, or ? where it is not "
+                "known. The exit status is 1 when one fails."
+            ],
+        ),
+        Definition(
             "limit",
             "Limit the bytes a second of all uploads or downloads together, also after a restart.",
             [

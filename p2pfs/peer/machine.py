@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from p2pfs.peer.storage import Disk
+from p2pfs.peer.system_limits import SystemLimits, system_limits
 from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import BackgroundThreads, Threads
 
@@ -25,6 +26,8 @@ class Machine:
     """Something that changes when the machine gets another address or route, if it can tell."""
     wall_clock: Callable[[], float] = time.time
     """The time of day, in seconds since 1970, which is only shown and compared."""
+    limits: Callable[[], SystemLimits] = system_limits
+    """What the system allows the process."""
 
 
 def this_machine(reactor: ThreadedReactor) -> Machine:

@@ -67,6 +67,7 @@ class Peer:
         self.address: Address
         """Where it listens."""
         self.key: PeerKey
+        self.machine = machine
         self.library = Library()
         disk = machine.disk
         self.store = LibraryStore(reactor, disk, settings.state / STATE_FILE)

@@ -19,6 +19,7 @@ from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
 from p2pfs.paths import given_path
 from p2pfs.peer.announcing import Listing
+from p2pfs.peer.commands.doctor import doctor
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.status_text import limit_text
 from p2pfs.peer.commands.why import why
@@ -46,6 +47,7 @@ def peer_commands(peer: Peer) -> CommandSet:
             "download": console.download,
             "status": console.status,
             "why": console.why,
+            "doctor": console.doctor,
             "limit": console.limit,
             "cancel": console.cancel,
             **shut_down(peer.reactor, "peer"),
@@ -173,6 +175,9 @@ class _PeerConsole:
     async def why(self, call: Call, report: ReportProgress) -> Answer:
         check_filename(call["name"])
         return why(self._peer, call["name"])
+
+    async def doctor(self, call: Call, report: ReportProgress) -> Answer:
+        return await doctor(self._peer)
 
     async def limit(self, call: Call, report: ReportProgress) -> Answer:
         direction, rate = call["direction"], call.get("rate")
