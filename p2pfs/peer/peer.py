@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -188,18 +187,11 @@ class Peer:
             yield partial(_see_off, connection)
 
     def _share(self, path: Path, name: str | None) -> None:
-        publication, published = self.publisher.publish(path, name)
+        def told(failure: Failure) -> None:
+            failure.trap(P2pfsError)  # the publisher says it in the log
 
-        def report(files: list[Any]) -> None:
-            for reason in publication.skipped:
-                self.log.warn("{reason}", reason=reason)
-            self.log.info("Shared {path}: {count} files", path=path, count=len(files))
-
-        def explain(failure: Failure) -> None:
-            failure.trap(P2pfsError)
-            self.log.warn("{error}", error=str(failure.value))
-
-        published.addCallback(report).addErrback(explain).addErrback(
+        _, published = self.publisher.publish(path, name)
+        published.addErrback(told).addErrback(
             lambda failure: self.log.failure("Sharing failed.", failure=failure)
         )
 

@@ -9,7 +9,7 @@ from random import Random
 
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
@@ -47,6 +47,9 @@ NEEDED_SECONDS = 5.0
 
 PROBE_SECONDS = 15.0
 """Seconds in which the tracker has to say whether it could reach this peer, when asked to try."""
+
+MOST_TOLD = 10
+"""Shares that the log names of those that a tracker does not list."""
 
 _MORE = 1.05
 """A rate has grown when it is this many times what the tracker was told."""
@@ -97,6 +100,8 @@ class Announcer:
         self._reached_with: str | None = None
         # When the tracker was last told how fast a file is sent, and what.
         self._told: dict[str, tuple[float, int]] = {}
+        # How many it has not listed since it was joined.
+        self._not_listed = 0
         self._refusals = Refusals(reactor, library, self.announce)
 
     # The tracker
@@ -380,6 +385,7 @@ class Announcer:
 
     def _announce_all(self, link: TrackerLink) -> None:
         self._refusals.forget()
+        self._not_listed = 0
         token, self._reached_with = self._reached_with, None
         if token is not None and link.client is not None:
             link.client.tell_reached(token)
@@ -398,16 +404,19 @@ class Announcer:
     def _not_announced(self, failure: Failure, holding: Holding) -> None:
         failure.trap(P2pfsError)
         if failure.check(Refused):
-            self.log.warn(
+            self._not_listed += 1
+            self.log.emit(
+                LogLevel.warn if self._not_listed <= MOST_TOLD else LogLevel.debug,
                 "The tracker does not list '{name}': {reason}",
                 name=holding.name,
                 reason=holding.refusal,
             )
+            if self._not_listed == MOST_TOLD + 1:
+                self.log.warn("It does not list others either; 'status' shows which.")
         # Otherwise the tracker is gone again, and the next joining announces everything.
 
     def _not_yet(self, failure: Failure) -> None:
-        failure.trap(P2pfsError)
-        self.log.warn("{reason}", reason=str(failure.value))
+        failure.trap(P2pfsError)  # the link says it in the log, and tries again
 
 
 def _not_tried(outcome: object, seconds: float) -> Failure:

@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectingCancelledError, ConnectionRefusedError
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall, deferLater
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
@@ -92,6 +92,7 @@ class TrackerLink(Factory):
         self._connecting_since = 0.0
         self._pausing: Deferred[None] | None = None
         self._registered_at: float | None = None
+        self._in_trouble = False
         self._failures = 0
         self._heard = True
         self._hurried = False
@@ -221,6 +222,8 @@ class TrackerLink(Factory):
         self._failures = 1 if lasted else self._failures + 1
         pause = self._pauses(self._failures)
         self.retry_at = now + pause
+        if self._registered_at is None:
+            self._tell_trouble(pause)
         self._pausing = deferLater(self._reactor, pause)
         try:
             await self._pausing
@@ -228,6 +231,22 @@ class TrackerLink(Factory):
             pass  # it is over sooner
         finally:
             self._pausing = self.retry_at = None
+
+    @property
+    def _trouble_level(self) -> Any:
+        """Trouble is news when this peer had joined before, or is new."""
+        return LogLevel.debug if self._in_trouble else LogLevel.warn
+
+    def _tell_trouble(self, pause: float) -> None:
+        """An attempt came to nothing."""
+        self.log.emit(
+            self._trouble_level,
+            "{problem} It is tried again in {seconds:.0f} s, and then less and less often.",
+            problem=self.problem,
+            tracker=self.tracker,
+            seconds=pause,
+        )
+        self._in_trouble = True
 
     def _defect(self, failure: Failure) -> None:
         self.log.failure("Keeping to the tracker failed.", failure=failure)
@@ -245,7 +264,8 @@ class TrackerLink(Factory):
         self._registered_at = self._reactor.seconds()
         shown = client.time_at_joining
         self.time_offset = None if shown is None else shown - self._wall_clock()
-        self.log.info("Joined the tracker at {tracker} as {me}", tracker=self.tracker, me=address)
+        self._in_trouble = False
+        self.log.info("Joined the tracker at {tracker} as {me}.", tracker=self.tracker, me=address)
         self._joined(self)
         self._waiting.fire(None)
 
@@ -260,7 +280,13 @@ class TrackerLink(Factory):
         if failure.check(Refused):
             # Others cannot fetch from this peer, but it can still list and download.
             self.client = client
-            self.log.warn("The tracker refused this peer: {reason}", reason=self.problem)
+            self.log.emit(
+                self._trouble_level,
+                "The tracker at {tracker} refused this peer: {reason}",
+                tracker=self.tracker,
+                reason=self.problem,
+            )
+            self._in_trouble = True
         self._waiting.fail(failure)
 
     def _disconnected(self, _: None, client: TrackerClient) -> None:
@@ -273,9 +299,15 @@ class TrackerLink(Factory):
                 f"The tracker at {self.tracker} is gone; it is tried again by itself, 'connect' "
                 f"tries at once{reason or '.'}"
             )
-            self.log.info(
-                "Lost the tracker at {tracker}{reason}", tracker=self.tracker, reason=reason
-            )
+            if self._stopped:
+                self.log.info("Left the tracker at {tracker}.", tracker=self.tracker)
+            else:
+                self.log.emit(
+                    self._trouble_level,
+                    "Lost the tracker at {tracker}; it is tried again by itself{reason}",
+                    tracker=self.tracker,
+                    reason=reason or ".",
+                )
 
     def _unreachable(self, error: Exception) -> None:
         reason = (str(error) or type(error).__name__).rstrip(".")

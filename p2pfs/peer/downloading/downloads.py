@@ -19,6 +19,11 @@ from p2pfs.errors import (
     StorageProblem,
 )
 from p2pfs.peer.downloading.context import DownloadContext
+from p2pfs.peer.downloading.download_log import (
+    download_begun,
+    download_ended,
+    download_failed,
+)
 from p2pfs.peer.downloading.failed_downloads import FailedDownload, FailedDownloads
 from p2pfs.peer.downloading.filling import Filling
 from p2pfs.peer.downloading.job import Fetched, Job
@@ -123,7 +128,8 @@ class Downloads:
         for other in self._running:
             if name == other.name:
                 raise _under_way(other)
-        job = Job(name, target, overwrite, self._reactor.seconds(), meter=RateMeter(whole))
+        now, in_tree = self._reactor.seconds(), pool is not None
+        job = Job(name, target, overwrite, now, meter=RateMeter(whole), in_tree=in_tree)
         fetched, end = detached(self._attempt(job, pool, place), job.cancel)
         self._running[job] = end
         end.addCallback(self._forget, job)
@@ -156,13 +162,16 @@ class Downloads:
             fetched = await self._fetch(job, pool)
         except P2pfsError as error:
             state = job.download.last_state if job.download else None
-            self.failed.note(FailedDownload(job.name, self._reactor.seconds(), str(error), state))
+            now, before = self._reactor.seconds(), self.failed.get(job.name)
+            download_failed(job, error, now - job.started, before.error if before else "")
+            self.failed.note(FailedDownload(job.name, now, str(error), state))
             raise
         finally:
             if shared is None:
                 await pool.close()
         self.failed.forget(job.name)
         job.phase = "finished"
+        download_ended(job, fetched)
         return fetched
 
     async def _fetch(self, job: Job, pool: SourcePool) -> Fetched:
@@ -170,6 +179,7 @@ class Downloads:
         location = await self._locate(job)
         job.check()
         holding = await self._preparing.prepare(job, location.fileinfo)
+        download_begun(job)
         receive = self._receive_copy if job.is_copy else self._receive
         received = await receive(job, holding, pool, location)
         return Fetched(

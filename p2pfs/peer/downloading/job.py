@@ -46,6 +46,8 @@ class Job:
     stop: Event = field(default_factory=Event)
     meter: RateMeter = field(default_factory=RateMeter)
     """Counts what comes from others."""
+    in_tree: bool = False
+    """True when it is one of the files of a directory that is fetched."""
     is_copy: bool = False
     """True when it copies this peer's own share: what came is not kept when it ends early."""
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock
+from twisted.logger import Logger, LogLevel
 
 from p2pfs.chunks import FileInfo
+from p2pfs.console.rendering import size_text
 from p2pfs.errors import Cancelled, DownloadFailed, NotFound, P2pfsError
 from p2pfs.peer.announcing import Announcer, Listing
 from p2pfs.peer.downloading.downloads import Downloads
@@ -136,6 +139,8 @@ class _Files:
 class Trees:
     """Downloads whole directories, some files at a time, over shared connections."""
 
+    log = Logger()
+
     def __init__(
         self,
         reactor: ThreadedReactor,
@@ -165,8 +170,37 @@ class Trees:
         disk has no room for all of it.
         """
         tree = TreeJob(prefix, target)
-        fetched, _ = detached(self._fetch(tree, overwrite, each), tree.cancel)
+        fetched, _ = detached(self._told(tree, self._fetch(tree, overwrite, each)), tree.cancel)
         return tree, fetched
+
+    async def _told(self, tree: TreeJob, work: Coroutine[Any, Any, TreeJob]) -> TreeJob:
+        """Have it in the log how it ends."""
+        began = self._reactor.seconds()
+        try:
+            await work
+        except P2pfsError as error:
+            cancelled = isinstance(error, Cancelled)
+            self.log.emit(
+                LogLevel.info if cancelled else LogLevel.warn,
+                "The download of '{name}' {outcome} after {seconds:.1f} s: {reason}",
+                name=tree.prefix,
+                outcome="was cancelled" if cancelled else "failed",
+                seconds=self._reactor.seconds() - began,
+                reason=str(error),
+            )
+            raise
+        self.log.info(
+            "Downloaded '{name}' to {path}: {files} files, {size}, in {seconds:.1f} s; {there} "
+            "files were there already.",
+            name=tree.prefix,
+            path=str(tree.target),
+            files=tree.fetched,
+            size=size_text(tree.bytes_fetched),
+            bytes=tree.bytes_fetched,
+            seconds=self._reactor.seconds() - began,
+            there=tree.already_there,
+        )
+        return tree
 
     async def _fetch(
         self, tree: TreeJob, overwrite: bool, each: Callable[[Fetched], None]
@@ -181,6 +215,14 @@ class Trees:
             self._reactor, check_space, self._disk, tree.prefix, tree.target, tree.to_come
         )
         tree.check()
+        self.log.info(
+            "Download of '{name}' to {path} begun: {files} files, {size}.",
+            name=tree.prefix,
+            path=str(tree.target),
+            files=tree.files,
+            size=size_text(tree.total),
+            bytes=tree.total,
+        )
         pool = self._downloads.new_pool()
         try:
             slots = [

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from p2pfs.console.rendering import size_text
 from p2pfs.errors import (
     AlreadyExists,
+    Cancelled,
+    P2pfsError,
     Refused,
     StorageProblem,
     TrackerUnavailable,
@@ -27,6 +31,9 @@ from p2pfs.peer.storage import FileHasher
 from p2pfs.reactor import ThreadedReactor
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import in_thread
+
+MOST_TOLD = 10
+"""Files that the log names when many of a directory are left out."""
 
 FILES_AT_ONCE = 16
 """Files of one directory that are published at the same time."""
@@ -107,7 +114,7 @@ class Publisher:
         path. The Deferred fails with a `P2pfsError`; cancelling it stops the work.
         """
         publication = Publication(str(path))
-        work = self._publish(path, name, publication)
+        work = self._told(publication, self._publish(path, name, publication))
         published, end = detached(work, publication.stop.set)
         self._running[publication] = end
         end.addCallback(self._forget, publication)
@@ -123,6 +130,7 @@ class Publisher:
         if holding.downloading:
             raise AlreadyExists(f"'{name}' is being downloaded just now; cancel that first.")
         await self._share_watcher.give_up(holding)
+        self.log.info("Unpublished '{name}': {path}.", name=name, path=str(holding.path))
 
     async def stop(self) -> None:
         """Cancel what is under way and wait for its end."""
@@ -135,6 +143,41 @@ class Publisher:
 
     def _forget(self, _: None, publication: Publication) -> None:
         del self._running[publication]
+
+    async def _told(
+        self, publication: Publication, work: Coroutine[Any, Any, list[Published]]
+    ) -> list[Published]:
+        """Have it in the log what came of it."""
+        began = self._reactor.seconds()
+        try:
+            published = await work
+        except P2pfsError as error:
+            is_cancelled = isinstance(error, Cancelled)
+            self.log.emit(
+                LogLevel.info if is_cancelled else LogLevel.warn,
+                "{path} was not published: {reason}",
+                path=publication.label,
+                reason=str(error),
+            )
+            raise
+        for reason in publication.skipped[:MOST_TOLD]:
+            self.log.warn("Left out of {path}: {reason}", path=publication.label, reason=reason)
+        name = published[0].name if published else ""
+        unlisted = sum(not file.listed for file in published)
+        self.log.info(
+            "Published {path} as {what}: {size} in {seconds:.1f} s{unlisted_text}{skipped_text}.",
+            path=publication.label,
+            what=f"'{name}'" if len(published) == 1 else f"{len(published):,} files",
+            files=len(published),
+            size=size_text(publication.total),
+            bytes=publication.total,
+            seconds=self._reactor.seconds() - began,
+            unlisted=unlisted,
+            unlisted_text=f", {unlisted:,} not listed yet" if unlisted else "",
+            skipped=len(publication.skipped),
+            skipped_text=f", {len(publication.skipped):,} left out" if publication.skipped else "",
+        )
+        return published
 
     async def _publish(
         self, path: Path, name: str | None, publication: Publication
@@ -164,6 +207,7 @@ class Publisher:
             candidate = waiting.pop()
             try:
                 published.append(await self._publish_file(candidate, publication))
+                self.log.debug("Published '{name}'.", name=candidate.name)
             except (AlreadyExists, Refused, StorageProblem) as error:
                 if str(candidate.path) == publication.label:
                     raise

@@ -17,7 +17,7 @@ from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import TrackerUnavailable
 from p2pfs.identity import PeerKey
-from p2pfs.peer.announcing.announcer import PROBE_SECONDS, Announcer
+from p2pfs.peer.announcing.announcer import MOST_TOLD, PROBE_SECONDS, Announcer
 from p2pfs.peer.announcing.introduction import Introduction
 from p2pfs.peer.announcing.refusals import FIRST_PAUSE
 from p2pfs.peer.announcing.tracker_client import TrackerClient
@@ -29,6 +29,7 @@ from p2pfs.testing import Host, Network, Swarm, publish
 from p2pfs.testing.swarm import TRACKER_PORT
 from p2pfs.tracker.service import TrackerService
 from p2pfs.wire import messages as m
+from tests.log import log_lines
 from tests.peer.holdings import content, described, shared
 from tests.simulation.parts import outcome_of
 
@@ -382,3 +383,26 @@ def test_without_a_tracker_the_user_is_told_how_to_join_one(telling: Telling) ->
         assert "'connect HOST PORT'" in str(error)
     assert outcome_of(network, announcer.withdraw(telling.holding)) is None
     assert outcome_of(network, Deferred.fromCoroutine(announcer.needed())) is None
+
+
+def test_of_many_that_are_not_listed_the_log_names_some(network: Network) -> None:
+    """Whoever joins with a directory that has other contents elsewhere is told, in some lines."""
+    swarm = Swarm(network)
+    tracker = network.add_host("tracker")
+    swarm.start_tracker(tracker)
+    hosts = [network.add_host(name) for name in ("one", "two")]
+    peers = [swarm.start_peer(hosts[0], tracker), swarm.start_peer(hosts[1], None)]
+    network.run(1)
+    for host, peer in zip(hosts, peers, strict=True):
+        (host.directory / "d").mkdir()
+        for number in range(3 * MOST_TOLD):
+            (host.directory / "d" / f"{number}").write_text(host.name)
+        network.result_of(publish(peer, host.directory / "d"), 10)
+    with log_lines(of=Announcer.__module__) as lines:
+        endpoint = f"tcp:{tracker.address}:{TRACKER_PORT}"
+        switched = Deferred.fromCoroutine(peers[1].peer.announcer.switch(endpoint))
+        network.result_of(switched, 5)
+        network.run(5)
+    assert len(lines) == MOST_TOLD + 1
+    assert all(line.startswith("The tracker does not list 'd/") for line in lines[:-1])
+    assert lines[-1].startswith("It does not list others either")

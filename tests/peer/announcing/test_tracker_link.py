@@ -20,6 +20,7 @@ from p2pfs.testing import Network, Swarm
 from p2pfs.testing.swarm import TRACKER_PORT
 from p2pfs.wire.messages import ReplyRegister, encode
 from p2pfs.wire.reception import TurnedAway
+from tests.log import log_lines
 from tests.simulation.parts import Servers
 
 
@@ -94,3 +95,37 @@ def test_another_address_is_a_reason_to_try(network: Network) -> None:
     network.result_of(link.stop(), 5)
     network.run(10)
     assert not host.reactor.getDelayedCalls()
+
+
+def test_the_log_has_what_changes_and_not_each_attempt(network: Network) -> None:
+    """A tracker that is away, comes, goes for long, comes back, and is left at the end."""
+    swarm = Swarm(network)
+    tracker, host = network.add_host("tracker"), network.add_host("peer")
+    with log_lines(of=TrackerLink.__module__) as lines:
+        swarm.start_peer(host, tracker)
+        network.run(100)
+        for _ in range(2):
+            swarm.start_tracker(tracker)
+            network.run(20)
+            tracker.kill()
+            network.run(100)
+        swarm.start_tracker(tracker)
+        network.run(20)
+        network.result_of(swarm.stop(host), 5)
+    [away, joined, *again, left] = [line.partition(" at tcp:")[0] for line in lines]
+    assert away == "No tracker is reachable"
+    assert joined == "Joined the tracker"
+    assert again == ["Lost the tracker", "No tracker is reachable", "Joined the tracker"] * 2
+    assert left == "Left the tracker"
+    assert "It is tried again in " in lines[0]
+
+
+def test_who_is_refused_for_long_is_told_so_once(network: Network) -> None:
+    """The tracker may be full for a day."""
+    tracker, host = network.add_host("tracker"), network.add_host("peer")
+    make = partial(TurnedAway, lambda: None)
+    TCP4ServerEndpoint(tracker.reactor, TRACKER_PORT).listen(Servers(make))
+    with log_lines(of=TrackerLink.__module__) as lines:
+        Swarm(network).start_peer(host, tracker)
+        network.run(500)
+    assert len(lines) == 1, lines

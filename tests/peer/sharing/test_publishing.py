@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from p2pfs.errors import NotFound, StorageProblem, UsageProblem
 from p2pfs.names import MAX_FILENAME_BYTES
 from p2pfs.peer.service import PeerService
+from p2pfs.peer.sharing.publishing import MOST_TOLD
 from p2pfs.testing import Network, Swarm, publish
+from tests.log import log_lines
 from tests.peer.downloading.pairs import PeersOfSmallChunks, begun
 from tests.simulation.parts import outcome_of
 
@@ -128,3 +131,39 @@ def test_what_is_known_from_before_is_done_but_not_hashed(
     again, published = peer.peer.publisher.publish(place / "f")
     network.result_of(published, 10)
     assert (again.fresh, again.known, again.done) == (0, 1000, 1000)
+
+
+def test_a_directory_is_one_line_of_the_log(
+    network: Network, peer: PeerService, place: Path
+) -> None:
+    """However many files it has; of those that are left out some are named, and all counted."""
+    (place / "d").mkdir()
+    for number in range(50):
+        (place / "d" / f"{number}").write_bytes(b"12345")
+        (place / "d" / f"link{number}").symlink_to("0")
+    with log_lines() as lines:
+        outcome(network, peer, place / "d")
+    assert len(lines) == MOST_TOLD + 1
+    assert all(f"Left out of {place}/d: {place}/d/link" in line for line in lines[:-1])
+    assert lines[-1] == (
+        f"Published {place}/d as 50 files: 250 B in 0.0 s, 50 not listed yet, 50 left out."
+    )
+
+
+def test_what_is_published_and_not_is_in_the_log(
+    network: Network, peer: PeerService, place: Path
+) -> None:
+    """With its name, or the reason; and when it is shared no more."""
+    (place / "f").write_bytes(b"12345")
+    with log_lines() as lines:
+        outcome(network, peer, place / "f")
+        outcome(network, peer, place / "nothing")
+        publication, published = peer.peer.publisher.publish(place / "f", "g")
+        publication.stop.set()
+        outcome_of(network, published)
+        network.result_of(Deferred.fromCoroutine(peer.peer.publisher.unpublish("f")), 5)
+    done, refused, cancelled, unpublished = lines
+    assert done == f"Published {place}/f as 'f': 5 B in 0.0 s, 1 not listed yet."
+    assert refused.startswith(f"{place}/nothing was not published: ")
+    assert cancelled.startswith(f"{place}/f was not published: ")
+    assert unpublished == f"Unpublished 'f': {place}/f."
