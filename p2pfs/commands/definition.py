@@ -77,7 +77,8 @@ class Definition:
     ``details`` are further paragraphs of its help. ``aliases`` are other names that it
     answers to. ``background`` is for what goes on in the daemon when whoever gave the
     command no longer waits for it, and is ended with ``cancel``. ``question`` is what a
-    person is asked before, where there is one to ask.
+    person is asked before, where there is one to ask. ``only_tells`` is for what changes
+    nothing, which is no event that a log should have.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Definition:
     aliases: Sequence[str] = ()
     background: bool = False
     question: str = ""
+    only_tells: bool = False
 
     @property
     def usage(self) -> str:

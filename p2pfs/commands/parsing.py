@@ -14,6 +14,7 @@ HELP = Definition(
     "help",
     "Say what the commands are, or how one of them is used.",
     [Parameter("command", "the command to explain", Kind.COMMAND, optional=True)],
+    only_tells=True,
 )
 
 

@@ -40,6 +40,7 @@ PEER_COMMANDS = Definitions(
                 Parameter("after", "the name to go on behind", optional=True),
             ],
             aliases=["list_file"],
+            only_tells=True,
         ),
         Definition(
             "download",
@@ -59,11 +60,13 @@ PEER_COMMANDS = Definitions(
         Definition(
             "status",
             "Show tracker, limits, downloads and uploads under way, and shares.",
+            only_tells=True,
         ),
         Definition(
             "why",
             "Say what a download waits for, or why it failed: chunks, holders, errors.",
             [_NAME],
+            only_tells=True,
         ),
         Definition(
             "doctor",

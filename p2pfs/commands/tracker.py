@@ -19,16 +19,19 @@ TRACKER_COMMANDS = Definitions(
         Definition(
             "list_peers",
             "Show who is connected, since when, holding how much, and who can be reached.",
+            only_tells=True,
         ),
         Definition(
             "list_files",
             "Show every file: size, chunks, holders, whole copies, and how far fetching it is.",
             aliases=["list_file"],
+            only_tells=True,
         ),
         Definition(
             "list_chunkinfo",
             "Show which peer holds which chunks of a file.",
             [Parameter("name", "the file's name on the network", Kind.NAME)],
+            only_tells=True,
         ),
         *shutting_down("tracker"),
     ]

@@ -9,12 +9,13 @@ socket) parses words with its definitions, runs the resulting call and shows the
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from p2pfs.commands import HELP, Call, Definitions
+from p2pfs.commands import HELP, Call, Caller, Definitions
 from p2pfs.printable import printable
 
 
@@ -65,15 +66,34 @@ Work = Callable[[Call, ReportProgress], Coroutine[Any, Any, Answer]]
 class CommandSet:
     """The commands of one daemon, with the coroutines that do them; ``help`` it does itself."""
 
-    def __init__(self, definitions: Definitions, works: Mapping[str, Work]) -> None:
-        """``works`` has one for each of the definitions, by its name."""
+    def __init__(
+        self,
+        definitions: Definitions,
+        works: Mapping[str, Work],
+        watch: Callable[[Call, Deferred[Answer]], Deferred[Answer]] = lambda call, answer: answer,
+    ) -> None:
+        """``works`` has one for each of the definitions, by its name.
+
+        ``watch`` is shown each call with what comes of it, which it hands back.
+        """
         self.definitions = definitions
         self._works = {**works, HELP.name: self._help}
+        self._watch = watch
+        self._caller: Caller | None = None
         assert sorted(self._works) == definitions.names
+
+    def given_by(self, caller: Caller) -> CommandSet:
+        """The same, for a surface all of whose calls are this caller's."""
+        mine = copy(self)
+        mine._caller = caller
+        return mine
 
     def run(self, call: Call, report: ReportProgress) -> Deferred[Answer]:
         """Start a call; cancelling the Deferred stops the work."""
-        return Deferred.fromCoroutine(self._works[call.command.name](call, report))
+        if self._caller is not None:
+            call = call.by(self._caller)
+        answer = Deferred.fromCoroutine(self._works[call.command.name](call, report))
+        return self._watch(call, answer)
 
     async def _help(self, call: Call, report: ReportProgress) -> Answer:
         name = call.get("command")

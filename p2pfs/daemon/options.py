@@ -13,6 +13,7 @@ from twisted.python.usage import Options, UsageError
 
 from p2pfs import __version__
 from p2pfs.daemon.config import MOST_BYTES, Configuration, Kind
+from p2pfs.daemon.log_filter import DEFAULT_LEVEL, LEVELS, level_named
 from p2pfs.errors import P2pfsError, StartupProblem, UsageProblem
 from p2pfs.listening import NONE, check_server_endpoint
 from p2pfs.paths import default_state_directory
@@ -65,12 +66,23 @@ class DaemonOptions(Options):
             f"counts as given there. 'none' reads no file (default: peer.toml or tracker.toml in "
             f"{CONFIGURATIONS}, if it is there).",
         ],
+        [
+            "log-level",
+            None,
+            None,
+            f"What the log tells of, and what is worse: {', '.join(LEVELS)} "
+            f"(default: {DEFAULT_LEVEL}).",
+        ],
+    ]
+
+    optFlags = [  # noqa: RUF012  # as above
+        ["log-json", None, "Log a JSON record a line, for programs."],
     ]
 
     repeatable: ClassVar[Sequence[str]] = ()
     """The options that may be given several times; each has a method ``opt_NAME``."""
 
-    unless_given: ClassVar[Mapping[str, str | list[str]]] = {}
+    unless_given: ClassVar[Mapping[str, str | list[str]]] = {"log-level": DEFAULT_LEVEL}
     """The values of options that neither command line nor file give.
 
     They are not in ``optParameters``, so that an option that is given can be told from
@@ -81,6 +93,7 @@ class DaemonOptions(Options):
         "state": absolute_path,
         "authorized-keys": absolute_path,
         "ssh": check_server_endpoint,
+        "log-level": level_named,
     }
     """What is made of the text of an option; raises `P2pfsError` when that cannot be."""
 

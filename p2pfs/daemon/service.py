@@ -6,28 +6,32 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from twisted.application.service import MultiService, Service
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
+from p2pfs import __version__
 from p2pfs.console.command import CommandSet
 from p2pfs.console.control.messages import SOCKET_NAME
 from p2pfs.console.control.service import ControlService
 from p2pfs.console.ssh.doors import Doors
 from p2pfs.daemon.descriptors import Descriptors, allow_many
+from p2pfs.daemon.log_target import log_observer
 from p2pfs.daemon.notify import VARIABLE, Notifier, Standing
 from p2pfs.daemon.options import DaemonOptions
 from p2pfs.daemon.pid_file import PidFile
 from p2pfs.daemon.state_directory import StateDirectory
 from p2pfs.daemon.steady_reactor import steady_reactor
 from p2pfs.errors import P2pfsError, StartupProblem
-from p2pfs.listening import listen
+from p2pfs.listening import bound_address, listen
 from p2pfs.reactor import Reactor
 
 if TYPE_CHECKING:  # see `Daemon.offer_consoles`
@@ -48,6 +52,8 @@ class Daemon(MultiService):
     """
 
     log = Logger()
+    role: ClassVar[str] = "daemon"
+    """What people call it."""
 
     def __init__(self, reactor: Reactor, state: Path) -> None:
         """``reactor`` gives time, connections and threads; ``state`` is the state directory."""
@@ -61,6 +67,8 @@ class Daemon(MultiService):
         """What tells the service manager how the daemon stands, if there is one."""
         self.gave_up = False
         """True when it stopped because it could not do what it is for."""
+        self.log_observer: ILogObserver | None = None
+        """What twistd is to write the log with, if not as it would by itself."""
         self._ssh: ConsoleSSHFactory | None = None
         self._state_watch = LoopingCall(self._look_after_state)
         self._state_watch.clock = reactor
@@ -68,6 +76,18 @@ class Daemon(MultiService):
     def open(self) -> None:
         """Claim the state directory and bind the ports; raises `StartupProblem`."""
         self.claim = StateDirectory(self.state)
+        self.log.info(
+            "The {role} of p2pfs {version} starts; its state is in {state}.",
+            role=self.role,
+            version=__version__,
+            state=self.state,
+        )
+
+    def setServiceParent(self, parent: object) -> None:
+        """Belong to ``parent``; an application learns what the log is to be written with."""
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]  # as above
+        if self.log_observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self.log_observer)
 
     def startService(self) -> None:
         if self.claim is None:
@@ -114,6 +134,7 @@ class Daemon(MultiService):
         if self.claim is not None:
             self.claim.release()
             self.claim = None
+        self.log.info("The {role} has stopped.", role=self.role)
 
     async def _close(self) -> None:
         """Close all ports and consoles at the same time."""
@@ -147,14 +168,20 @@ class Daemon(MultiService):
     def _defect(self, failure: Failure) -> None:
         self.log.failure("Looking after the state directory failed.", failure=failure)
 
-    def listen(self, description: str, factory: IProtocolFactory) -> IListeningPort:
+    def listen(
+        self, description: str, factory: IProtocolFactory, whom: str = "others"
+    ) -> IListeningPort:
         """Listen at a server endpoint string as long as the service runs.
 
-        Raises `StartupProblem`. Only endpoints that are bound at once will do:
-        TCP, TLS and UNIX are.
+        ``whom`` is for the log. Raises `StartupProblem`. Only endpoints that are bound at once
+        will do: TCP, TLS and UNIX are.
         """
         port = now(listen(self.reactor, description, factory), description)
         self.ports.append(port)
+        # Of port 0 it says which one that is.
+        is_tcp = isinstance(port.getHost(), IPv4Address | IPv6Address)
+        address = str(bound_address(port)) if is_tcp else description
+        self.log.info("Listening for {whom} at {address}.", whom=whom, address=address)
         return port
 
     def offer_consoles(
@@ -185,7 +212,8 @@ class Daemon(MultiService):
         self._ssh = ssh_factory(
             self.state, authorized_keys, commands, namespace, self.reactor, doors
         )
-        self.listen(ssh, self._ssh)
+        self.listen(ssh, self._ssh, "consoles over SSH")
+        self.log.info("The SSH host key is {fingerprint}.", fingerprint=self._ssh.fingerprint)
 
 
 def now(deferred: Deferred[IListeningPort], description: str) -> IListeningPort:
@@ -209,6 +237,11 @@ def run_under_twistd(options: DaemonOptions, build: Callable[[Reactor], Daemon])
     try:
         daemon = build(steady_reactor())
         daemon.open()
+        if options.parent is not None:
+            level, as_json = options["log-level"], bool(options["log-json"])
+            daemon.log_observer = log_observer(
+                options.parent, level, as_json, daemon.reactor, os.environ
+            )
     except P2pfsError as error:
         raise SystemExit(f"{options.name}: {error}") from None
     if options.keeps_pid_file:

@@ -28,6 +28,7 @@ class PeerService(Daemon):
     """A peer that listens, answers its consoles, and keeps its state in a directory."""
 
     log = Logger()
+    role = "peer"
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class PeerService(Daemon):
         super().open()
         key = PeerKey.kept_in(self.state / KEY_FILE, self._entropy)
         self.peer.load()
-        self._port = self.listen(self.settings.listen, self.peer.reception)
+        self._port = self.listen(self.settings.listen, self.peer.reception, "peers")
         self.peer.introduce(key, bound_address(self._port))
         self.offer_consoles(
             peer_commands(self.peer),

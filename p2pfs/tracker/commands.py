@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IListeningPort
 from p2pfs.chunks import bytes_in
 from p2pfs.commands import TRACKER_COMMANDS, Call
 from p2pfs.console.command import Answer, CommandSet, ReportProgress
+from p2pfs.console.command_log import command_log
 from p2pfs.console.rendering import size_text, table
 from p2pfs.console.shut_down import shut_down
 from p2pfs.listening import bound_address, tcp_endpoint_string
@@ -35,6 +36,7 @@ def tracker_commands(tracker: Tracker, listen: Callable[[str], IListeningPort]) 
             "list_chunkinfo": console.list_chunkinfo,
             **shut_down(tracker.reactor, "tracker"),
         },
+        command_log(tracker.reactor),
     )
 
 

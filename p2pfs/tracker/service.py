@@ -20,6 +20,8 @@ from p2pfs.tracker.tracker import Tracker
 class TrackerService(Daemon):
     """A tracker that listens, and answers its consoles."""
 
+    role = "tracker"
+
     def __init__(
         self,
         reactor: Reactor,
@@ -49,7 +51,7 @@ class TrackerService(Daemon):
 
     def listen_also(self, description: str) -> IListeningPort:
         """Accept peers at one more endpoint; raises `StartupProblem`."""
-        return self.listen(description, self.tracker.factory)
+        return self.listen(description, self.tracker.factory, "peers")
 
     def standing(self) -> Standing:
         """Once it is started it listens; peers may come."""

@@ -20,3 +20,9 @@ def test_names_and_paths_are_called_so_everywhere() -> None:
 def test_a_download_goes_here_by_default() -> None:
     """Where that is, is for the surface to say."""
     assert PEER_COMMANDS.parse(["download", "x.iso"])["path"] == "."
+
+
+def test_what_changes_nothing_is_known() -> None:
+    """The log has no use for it."""
+    tells = {command.name for command in PEER_COMMANDS if command.only_tells}
+    assert tells == {"help", "list_files", "status", "why"}

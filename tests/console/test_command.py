@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 
-from p2pfs.commands import Definition, Definitions
+from p2pfs.commands import Call, Caller, Definition, Definitions
 from p2pfs.console.command import Answer, CommandSet, Progress
 from p2pfs.errors import UsageProblem
 from tests.console.toy import Toy
@@ -54,6 +54,21 @@ def test_a_call_that_is_cancelled_stops_its_work() -> None:
     running.cancel()
     assert toy.cancelled.count == 1
     assert failed == [CancelledError]
+
+
+def test_each_call_is_shown_with_what_comes_of_it() -> None:
+    """To who writes the log, who may say by whom it was given."""
+    seen: list[Any] = []
+
+    def watch(call: Call, answer: Deferred[Answer]) -> Deferred[Answer]:
+        seen.append((call.command.name, call.caller.who))
+        return answer.addCallback(lambda _: Answer("watched"))
+
+    commands = CommandSet(Definitions([]), {}, watch)
+    assert run(commands, "help").data == "watched"
+    assert run(commands.given_by(Caller("alice over SSH")), "help").data == "watched"
+    assert run(commands, "help").data == "watched"
+    assert seen == [("help", "somebody"), ("help", "alice over SSH"), ("help", "somebody")]
 
 
 def test_what_others_chose_cannot_upset_a_terminal() -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from twisted.application.service import Application, MultiService
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import FileLogObserver, ILogObserver
 
+from p2pfs import __version__
 from p2pfs.commands import Definitions
 from p2pfs.console.command import CommandSet
 from p2pfs.daemon import Daemon, DaemonOptions, Descriptors, run_under_twistd
@@ -18,6 +22,7 @@ from p2pfs.daemon.service import now
 from p2pfs.errors import StartupProblem
 from p2pfs.testing import Host, Network, Swarm
 from tests.conftest import LoggedFailures
+from tests.log import log_lines
 
 ROOM = Descriptors()
 
@@ -137,6 +142,33 @@ def test_what_is_not_bound_at_once_is_a_problem_of_the_start() -> None:
     waiting: Deferred[IListeningPort] = Deferred()
     with pytest.raises(StartupProblem, match="'x:1' cannot be bound at start"):
         now(waiting, "x:1")
+
+
+def test_start_and_stop_are_in_the_log(network: Network, host: Host) -> None:
+    """With where its state is, and where it listens."""
+    daemon = Plain(host.reactor, host.directory / "state")
+    with log_lines(of=Plain.__module__) as lines:
+        daemon.startService()
+        network.result_of(daemon.stopService(), 1)
+    assert lines == [
+        f"The daemon of p2pfs {__version__} starts; its state is in {host.directory}/state.",
+        "Listening for others at 0.0.0.0:7000.",
+        "The daemon has stopped.",
+    ]
+
+
+def test_an_application_learns_what_writes_the_log(host: Host) -> None:
+    """Twistd asks it; a daemon that is built into something else leaves the log to that."""
+    daemon = Plain(host.reactor, host.directory / "state")
+    application, parent = Application("p2pfs"), MultiService()
+    daemon.setServiceParent(application)
+    assert application.getComponent(ILogObserver, None) is None
+    daemon.disownServiceParent()
+    daemon.log_observer = FileLogObserver(StringIO(), lambda event: "")
+    daemon.setServiceParent(parent)
+    daemon.disownServiceParent()
+    daemon.setServiceParent(application)
+    assert application.getComponent(ILogObserver) is daemon.log_observer
 
 
 def test_a_problem_of_the_start_is_one_line(tmp_path: Path) -> None:

@@ -25,9 +25,11 @@ from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
 from p2pfs.addresses import host_of
+from p2pfs.commands import Caller
 from p2pfs.console.command import CommandSet
+from p2pfs.console.ssh.conch_log import ConchLog
 from p2pfs.console.ssh.doors import Doorkeeper, Doors
-from p2pfs.console.ssh.keys import AuthorizedKeysFile, host_key
+from p2pfs.console.ssh.keys import AuthorizedKeysFile, fingerprint, host_key
 from p2pfs.console.ssh.session import ConsoleUser
 from p2pfs.waiters import Waiters
 from p2pfs.wire import Notices
@@ -52,7 +54,12 @@ def ssh_factory(
     Raises `StartupProblem` when a key file is unusable.
     """
     checker = SSHPublicKeyChecker(AuthorizedKeysFile(authorized_keys))
-    realm = _Realm(lambda: ConsoleUser(commands, namespace, reactor))
+
+    def user(name: str) -> ConsoleUser:
+        caller = Caller(f"{name} over SSH")
+        return ConsoleUser(commands.given_by(caller), namespace, reactor)
+
+    realm = _Realm(user)
     portal = Portal(realm, [checker])
     return ConsoleSSHFactory(portal, host_key(state_dir), reactor, doors or Doors())
 
@@ -65,6 +72,7 @@ class _Transport(SSHServerTransport):
     """
 
     factory: ConsoleSSHFactory
+    _log = ConchLog()
 
     _grace: IDelayedCall | None = None
 
@@ -124,12 +132,16 @@ class ConsoleSSHFactory(SSHFactory):
 
     protocol = _Transport
     log = Logger()
+    _log = ConchLog()
+    noisy = False
 
     def __init__(self, portal: Portal, key: Key, reactor: IReactorTime, doors: Doors) -> None:
         """``portal`` decides who gets in, ``doors`` how many; ``key`` is the host key."""
         self.portal = portal
         self.publicKeys = {key.sshType(): key.public()}
         self.privateKeys = {key.sshType(): key}
+        self.fingerprint = fingerprint(key)
+        """That of the host key, for who compares it with what their client shows."""
         self.connections: set[_Transport] = set()
         self.reactor = reactor
         self.doors = doors
@@ -187,9 +199,9 @@ class ConsoleSSHFactory(SSHFactory):
 
 @implementer(IRealm)
 class _Realm:
-    """Makes a user of whoever has one of the keys."""
+    """Makes a user of whoever has one of the keys, under the name with which they log in."""
 
-    def __init__(self, make_user: Callable[[], ConsoleUser]) -> None:
+    def __init__(self, make_user: Callable[[str], ConsoleUser]) -> None:
         self._make_user = make_user
 
     def requestAvatar(
@@ -198,7 +210,8 @@ class _Realm:
         if IConchUser not in interfaces:
             # What IRealm asks for; only conch sees it.
             raise NotImplementedError("only IConchUser is offered")
-        return IConchUser, self._make_user(), _nothing
+        name = bytes(avatarId).decode("utf-8", "replace")
+        return IConchUser, self._make_user(name), _nothing
 
 
 def _nothing() -> None:

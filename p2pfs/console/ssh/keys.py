@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from twisted.conch.checkers import IAuthorizedKeysDB, readAuthorizedKeyFile
-from twisted.conch.ssh.keys import BadKeyError, Key
+from twisted.conch.ssh.keys import BadKeyError, FingerprintFormats, Key
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -38,6 +38,12 @@ def host_key(state: Path) -> Key:
         raise StartupProblem(
             f"The file {path} is not an SSH host key; remove it to have a new one made."
         ) from error
+
+
+def fingerprint(key: Key) -> str:
+    """A key's fingerprint as OpenSSH shows it: ``SHA256:`` and 43 characters."""
+    digest: str = key.fingerprint(FingerprintFormats.SHA256_BASE64)
+    return f"SHA256:{digest.rstrip('=')}"
 
 
 @implementer(IAuthorizedKeysDB)

@@ -18,6 +18,7 @@ from p2pfs.commands import Call
 from p2pfs.console.command import Answer, CommandSet, Progress
 from p2pfs.console.problems import problem_of
 from p2pfs.console.progress_lines import ProgressLines
+from p2pfs.console.ssh.conch_log import ConchLog
 from p2pfs.console.ssh.dialect import (
     command_functions,
     common_prefix,
@@ -67,7 +68,8 @@ class CommandManhole(ColoredManhole):
     they come to is printed above the prompt when it is known.
     """
 
-    _log = Logger()
+    _log = ConchLog()
+    _problems = Logger()
     interpreter: CommandInterpreter
 
     def __init__(
@@ -115,7 +117,7 @@ class CommandManhole(ColoredManhole):
         if self._leave_soon is not None and self._leave_soon.active():
             self._leave_soon.cancel()
         for running in list(self._running):
-            running.addErrback(lambda failure: problem_of(failure, "manhole", self._log))
+            running.addErrback(lambda failure: problem_of(failure, "manhole", self._problems))
             running.cancel()
 
     def end_input(self) -> None:
@@ -172,7 +174,7 @@ class CommandManhole(ColoredManhole):
             return answer
 
         def failed(failure: Failure) -> None:
-            self.show(problem_of(failure, name, self._log).sentence)
+            self.show(problem_of(failure, name, self._problems).sentence)
 
         deferred.addCallbacks(answered, failed)
 

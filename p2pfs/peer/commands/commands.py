@@ -11,6 +11,7 @@ from twisted.internet.task import LoopingCall
 
 from p2pfs.commands import PEER_COMMANDS, Call
 from p2pfs.console.command import Answer, CommandSet, Progress, ReportProgress
+from p2pfs.console.command_log import command_log
 from p2pfs.console.listed_files import ListedFiles
 from p2pfs.console.rendering import rate_text, size_text
 from p2pfs.console.shut_down import shut_down
@@ -52,6 +53,7 @@ def peer_commands(peer: Peer) -> CommandSet:
             "cancel": console.cancel,
             **shut_down(peer.reactor, "peer"),
         },
+        command_log(peer.reactor),
     )
 
 

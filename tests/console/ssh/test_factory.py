@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from pytest_twisted import ensureDeferred
+from twisted.logger import LogLevel
 
 from tests.conftest import LoggedFailures
 from tests.console.ssh.server import Server, make_key, needs_ssh
+from tests.log import log_lines
 
 
 @needs_ssh
@@ -27,7 +29,8 @@ async def test_any_user_and_later_keys(server: Server) -> None:
     server.authorized_keys.unlink()
     ssh = server.ssh("echo x", key="other")
     assert await ssh.end() == 255
-    assert [call["text"] for call in server.toy.calls] == ["x"]
+    [call] = server.toy.calls
+    assert (call["text"], call.caller.who) == ("x", "somebody over SSH")
 
 
 @needs_ssh
@@ -84,3 +87,19 @@ async def test_stop_closes_sessions(tmp_path: Path) -> None:
     await server.toy.cancelled.wait()
     await busy.end()
     await prompt.end()
+
+
+@needs_ssh
+@ensureDeferred
+async def test_what_conch_tells_of_its_work_is_no_news(server: Server) -> None:
+    """A session begins and ends; a prompt too, and who may not log in: nothing of it is ours."""
+    with log_lines() as lines, log_lines(LogLevel.error, "twisted.conch") as errors:
+        assert await server.ssh("echo x").end() == 0
+        prompt = server.ssh("-tt", tty=True)
+        await prompt.expect(">>> ")
+        prompt.type("quit\r")
+        await prompt.end()
+        make_key(server.directory / "other")
+        assert await server.ssh("echo x", key="other").end() == 255
+    assert not lines
+    assert any("Got remote error" in line for line in errors)

@@ -63,6 +63,10 @@ async def test_host_key(server: Server, tmp_path: Path) -> None:
     before = path.read_bytes()
     ssh_factory(server.state, server.authorized_keys, server.toy.commands, {}, reactor)
     assert path.read_bytes() == before
+    listed = subprocess.run(
+        ["ssh-keygen", "-lf", str(path)], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert server.factory.fingerprint == listed[1]
     await server.ssh("echo x").end()
     shown = subprocess.run(
         ["ssh-keygen", "-y", "-f", str(path)], check=True, capture_output=True, text=True
