@@ -45,7 +45,7 @@ def test_the_example_is_right_as_it_is_and_without_its_comments(
     full = example(options, tmp_path, commented=True)
     text = (tmp_path / f"{options.role}.toml").read_text()
     assert set(re.findall(r"(?m)^([a-z-]+) = ", text)) == set(usual) - OF_UNIT_ONLY
-    for name in {"upload-rate", "download-rate", "allow-announced-host"} & set(usual):
+    for name in {"allow-announced-host", "log-level", "log-json"} & set(usual):
         assert full[name] == usual[name]
 
 

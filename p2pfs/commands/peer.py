@@ -75,6 +75,7 @@ PEER_COMMANDS = Definitions(
                 "A line for each thing looked at: ok, FAIL with what to do, or ? where it is not "
                 "known. The exit status is 1 when one fails."
             ],
+            only_tells=True,
         ),
         Definition(
             "limit",

@@ -162,7 +162,7 @@ def test_an_error_of_the_command_line_does_not_name_the_file() -> None:
                 "listen": "tcp:2",
                 "share": [Path("/a"), Path("/b")],
                 "upload-rate": 1024,
-                "download-rate": None,
+                "download-rate": 0,
             },
         ),
         (
