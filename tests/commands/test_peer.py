@@ -25,4 +25,4 @@ def test_a_download_goes_here_by_default() -> None:
 def test_what_changes_nothing_is_known() -> None:
     """The log has no use for it."""
     tells = {command.name for command in PEER_COMMANDS if command.only_tells}
-    assert tells == {"help", "list_files", "status", "why"}
+    assert tells == {"doctor", "help", "list_files", "status", "why"}
