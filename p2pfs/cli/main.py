@@ -6,12 +6,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from p2pfs.cli.arguments import Arguments, parse_arguments
 from p2pfs.cli.invocation import Interrupted, call_of, invoke
 from p2pfs.cli.shell import run_shell
 from p2pfs.commands import PEER_COMMANDS, TRACKER_COMMANDS, Definitions
+from p2pfs.console.json_text import error_document, json_document
 from p2pfs.errors import P2pfsError, UsageProblem
 
 INTERRUPTED = 130
@@ -55,7 +54,7 @@ def _run_command(arguments: Arguments, definitions: Definitions) -> int:
         _print_error(Interrupted(str(error) or "It was interrupted."), arguments.as_json)
         return INTERRUPTED
     if arguments.as_json:
-        _print_json(answer.data)
+        print(json_document(answer.data))
     else:
         for line in answer.lines:
             print(line)
@@ -64,20 +63,9 @@ def _run_command(arguments: Arguments, definitions: Definitions) -> int:
 
 def _print_error(error: P2pfsError, as_json: bool) -> None:
     if as_json:
-        _print_json({"error": str(error), "kind": type(error).__name__})
+        print(error_document(type(error).__name__, str(error)))
     else:
         print(f"p2pfs: {error}", file=sys.stderr)
-
-
-def _print_json(data: object) -> None:
-    text = msgspec.json.format(msgspec.json.encode(data)).decode()
-    # Whatever a terminal does not show is inside of strings, and stays what it is when escaped.
-    print("".join(c if c == "\n" or c.isprintable() else _json_escape(c) for c in text))
-
-
-def _json_escape(character: str) -> str:
-    units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ takes them from here; what a command does is known to its daemon alone. All of t
 
 from p2pfs.commands.caller import SOMEBODY, Caller
 from p2pfs.commands.definition import Definition, Kind, Option, Parameter
-from p2pfs.commands.parsing import HELP, Call, Definitions, bind
+from p2pfs.commands.parsing import HELP, Call, Definitions, bind, split_line
 from p2pfs.commands.peer import PEER_COMMANDS
 from p2pfs.commands.tracker import TRACKER_COMMANDS
 
@@ -23,4 +23,5 @@ __all__ = [
     "Option",
     "Parameter",
     "bind",
+    "split_line",
 ]

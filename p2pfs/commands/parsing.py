@@ -99,11 +99,7 @@ class Definitions:
 
     def parse_line(self, line: str, caller: Caller = SOMEBODY) -> Call:
         """Split a shell-like line and parse its words; raises `UsageProblem`."""
-        try:
-            words = shlex.split(line)
-        except ValueError as error:
-            raise UsageProblem(f"The line cannot be read ({error}); check its quotes.") from None
-        return self.parse(words, caller)
+        return self.parse(split_line(line), caller)
 
     def parse(self, words: Sequence[str], caller: Caller = SOMEBODY) -> Call:
         """Make a `Call` of a command name and its arguments; raises `UsageProblem`."""
@@ -124,6 +120,14 @@ class Definitions:
             else:
                 values.append(word)
         return bind(command, values, options).by(caller)
+
+
+def split_line(line: str) -> list[str]:
+    """The words of a shell-like line; raises `UsageProblem`."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageProblem(f"The line cannot be read ({error}); check its quotes.") from None
 
 
 def bind(command: Definition, values: Sequence[str], options: Mapping[str, str]) -> Call:

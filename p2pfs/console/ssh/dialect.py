@@ -14,13 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from twisted.internet.defer import Deferred
-
 from p2pfs.commands import Call, Definition, Definitions, bind
-from p2pfs.console.command import Answer
+from p2pfs.console.ssh.outcome import Outcome
 from p2pfs.errors import UsageProblem
 
-Start = Callable[[Callable[[], Call]], "Deferred[Answer]"]
+Start = Callable[[str, Callable[[], Call]], Outcome]
+"""Runs what the second one makes, which is a call of the command of that name."""
 
 _FIRST_WORD = re.compile(r"\s*([A-Za-z_][\w-]*)(?:\s+(.*))?$", re.DOTALL)
 # What follows a name in an assignment, an annotation, a call or a comparison.
@@ -40,9 +39,9 @@ class CommandFunction:
         self._start = start
         self.__doc__ = "\n".join(command.help_lines())
 
-    def __call__(self, *values: object, **keywords: object) -> Deferred[Answer]:
-        """Start the command; what it comes to is in the Deferred."""
-        return self._start(lambda: self._bind(values, keywords))
+    def __call__(self, *values: object, **keywords: object) -> Outcome:
+        """Start the command."""
+        return self._start(self._command.name, lambda: self._bind(values, keywords))
 
     def __repr__(self) -> str:
         return f"<command {self._command.usage}>"

@@ -16,6 +16,7 @@ from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.service import SSHService
 from twisted.conch.ssh.transport import DISCONNECT_TOO_MANY_CONNECTIONS, SSHServerTransport
 from twisted.conch.ssh.userauth import SSHUserAuthServer
+from twisted.cred.credentials import SSHPrivateKey
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITCPTransport
@@ -25,7 +26,6 @@ from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
 from p2pfs.addresses import host_of
-from p2pfs.commands import Caller
 from p2pfs.console.command import CommandSet
 from p2pfs.console.ssh.conch_log import ConchLog
 from p2pfs.console.ssh.doors import Doorkeeper, Doors
@@ -53,13 +53,8 @@ def ssh_factory(
     Python prompt sees besides the commands, and ``doors`` are how many may come.
     Raises `StartupProblem` when a key file is unusable.
     """
-    checker = SSHPublicKeyChecker(AuthorizedKeysFile(authorized_keys))
-
-    def user(name: str) -> ConsoleUser:
-        caller = Caller(f"{name} over SSH")
-        return ConsoleUser(commands.given_by(caller), namespace, reactor)
-
-    realm = _Realm(user)
+    checker = _Checker(AuthorizedKeysFile(authorized_keys))
+    realm = _Realm(lambda key: ConsoleUser(key, commands, namespace, reactor))
     portal = Portal(realm, [checker])
     return ConsoleSSHFactory(portal, host_key(state_dir), reactor, doors or Doors())
 
@@ -197,21 +192,33 @@ class ConsoleSSHFactory(SSHFactory):
         return server
 
 
+class _Checker(SSHPublicKeyChecker):
+    """Knows people by their keys; conch's would go by the user name, which anybody may choose."""
+
+    def __init__(self, keys: AuthorizedKeysFile) -> None:
+        super().__init__(keys)
+        self._keys = keys
+
+    def requestAvatarId(self, credentials: SSHPrivateKey) -> Deferred[str]:
+        """Check the key and its proof; what it comes to says whose key it is."""
+        checked: Deferred[bytes] = super().requestAvatarId(credentials)  # type: ignore[no-untyped-call]
+        return checked.addCallback(lambda _: self._keys.holder_of(Key.fromString(credentials.blob)))
+
+
 @implementer(IRealm)
 class _Realm:
-    """Makes a user of whoever has one of the keys, under the name with which they log in."""
+    """Makes a user of whoever has one of the keys."""
 
     def __init__(self, make_user: Callable[[str], ConsoleUser]) -> None:
         self._make_user = make_user
 
     def requestAvatar(
-        self, avatarId: bytes | tuple[()], mind: object, *interfaces: type[Interface]
+        self, avatarId: Any, mind: object, *interfaces: type[Interface]
     ) -> tuple[type[Interface], object, Callable[[], None]]:
         if IConchUser not in interfaces:
             # What IRealm asks for; only conch sees it.
             raise NotImplementedError("only IConchUser is offered")
-        name = bytes(avatarId).decode("utf-8", "replace")
-        return IConchUser, self._make_user(name), _nothing
+        return IConchUser, self._make_user(avatarId), _nothing
 
 
 def _nothing() -> None:

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from twisted.conch.checkers import IAuthorizedKeysDB, readAuthorizedKeyFile
@@ -14,6 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from p2pfs.errors import StartupProblem
+from p2pfs.printable import printable
 from p2pfs.private_files import write_private
 
 HOST_KEY_NAME = "ssh_host_ed25519_key"
@@ -74,7 +76,7 @@ class AuthorizedKeysFile:
                 "without options before it."
             )
 
-    def getAuthorizedKeys(self, avatarId: bytes) -> Iterable[Key]:
+    def getAuthorizedKeys(self, avatarId: bytes) -> Iterable[_CommentedKey]:
         """The keys that may log in now, whatever the user name."""
         try:
             return self._read()
@@ -89,12 +91,17 @@ class AuthorizedKeysFile:
             )
             return ()
 
-    def _read(self) -> list[Key]:
+    def holder_of(self, key: Key) -> str:
+        """Whose key it is, for the log: its fingerprint, and its comment in the file."""
+        comments = (line.comment for line in self.getAuthorizedKeys(b"") if line == key)
+        return " ".join(text for text in (fingerprint(key), next(comments, "")) if text)
+
+    def _read(self) -> list[_CommentedKey]:
         path = self._path.resolve()
         with path.open("rb") as file:
             _check_safe(path.parent, path.parent.stat())
             _check_safe(path, os.fstat(file.fileno()))
-            return list(readAuthorizedKeyFile(file, _read_key))
+            return [cast(_CommentedKey, key) for key in readAuthorizedKeyFile(file, _read_key)]
 
 
 def _check_safe(path: Path, status: os.stat_result) -> None:
@@ -110,14 +117,21 @@ def _check_safe(path: Path, status: os.stat_result) -> None:
         )
 
 
-def _read_key(data: bytes) -> Key:
+class _CommentedKey(Key):
+    """A key with what stands behind it in its file; conch drops that."""
+
+    comment = ""
+
+
+def _read_key(data: bytes) -> _CommentedKey:
     """Read a key; raises ``BadKeyError`` alone, whatever conch stumbles over."""
     try:
-        key: Key = Key.fromString(data)
+        key: _CommentedKey = _CommentedKey.fromString(data)  # type: ignore[no-untyped-call]
     except BadKeyError:
         raise
     except Exception as error:
         raise BadKeyError(f"not a key: {error}") from error
+    key.comment = printable(" ".join(data.decode("utf-8", "replace").split()[2:]))
     return key
 
 

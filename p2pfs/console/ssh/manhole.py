@@ -8,14 +8,14 @@ from typing import Any
 
 from twisted.conch.insults.insults import modes
 from twisted.conch.manhole import ColoredManhole, ManholeInterpreter
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.commands import Call
-from p2pfs.console.command import Answer, CommandSet, Progress
+from p2pfs.console.command import CommandSet, Progress
 from p2pfs.console.problems import problem_of
 from p2pfs.console.progress_lines import ProgressLines
 from p2pfs.console.ssh.conch_log import ConchLog
@@ -25,27 +25,33 @@ from p2pfs.console.ssh.dialect import (
     completions,
     is_command_line,
 )
+from p2pfs.console.ssh.outcome import Outcome
 from p2pfs.console.throttle import ThrottledReport
 from p2pfs.errors import P2pfsError
 
 PROGRESS_INTERVAL = 2.0
+LEAVE = ("quit", "exit")
+"""What ends the session, as a command and as Python."""
 BANNER = """\
 This is a Python prompt inside the daemon. Commands go both as on the command
-line (help) and as Python (help("download")), where they return Deferreds.
-Ctrl-C cancels the command started last, Ctrl-D or 'quit' leaves; leaving
-cancels what was started here. 'exit' shuts the daemon down.
+line (list_files) and as Python (files = list_files()), where what they return
+is shown as a table, and is the data that --json would print, once it is known.
+Ctrl-C cancels the command started last; Ctrl-D, 'quit' or 'exit' leaves.
+Leaving cancels what was started here, but downloads go on in the daemon.
+'shutdown' shuts the daemon down.
 """
 
 
 class CommandInterpreter(ManholeInterpreter):
-    """Python, with the Deferreds of commands shown as what the commands come to."""
+    """Python, with the outcomes of commands shown as soon as they are known."""
 
     handler: CommandManhole
 
     def displayhook(self, obj: object) -> None:
         """Show the value of an expression."""
-        if isinstance(obj, Deferred) and self.handler.show_outcome(obj):
+        if isinstance(obj, Outcome):
             self.locals["_"] = obj
+            self.handler.show_outcome(obj)
         else:
             super().displayhook(obj)  # type: ignore[no-untyped-call]
 
@@ -81,15 +87,14 @@ class CommandManhole(ColoredManhole):
     ) -> None:
         """``namespace`` is what Python sees besides the commands; ``leave`` ends the session."""
         functions = command_functions(commands.definitions, self._start)
-        own = {**namespace, "quit": self.leave, **functions}
+        own = {**namespace, **functions, **dict.fromkeys(LEAVE, self.leave)}
         super().__init__(own)  # type: ignore[no-untyped-call]
         self._commands = commands
         self._reactor = reactor
         self._leave = leave
-        self._running: list[Deferred[Answer]] = []
-        # The Deferreds of Python calls in the line being run, whose values
-        # the interpreter is about to display.
-        self._called: list[Deferred[Answer]] = []
+        self._running: list[Outcome] = []
+        # Of the calls in the line being run: the interpreter may be about to display them.
+        self._called: list[Outcome] = []
         self._in_line = False
         self._closed = False
         self._input_ended = False
@@ -117,7 +122,6 @@ class CommandManhole(ColoredManhole):
         if self._leave_soon is not None and self._leave_soon.active():
             self._leave_soon.cancel()
         for running in list(self._running):
-            running.addErrback(lambda failure: problem_of(failure, "manhole", self._problems))
             running.cancel()
 
     def end_input(self) -> None:
@@ -160,23 +164,21 @@ class CommandManhole(ColoredManhole):
         else:
             self.terminal.write(data)
 
-    def show_outcome(self, deferred: Deferred[Any]) -> bool:
-        """Print what a command comes to; returns False when the Deferred is none of its calls."""
-        if not any(deferred is called for called in self._called):
-            return False
-        self._show_when_known(deferred, "command")
-        return True
+    def show_outcome(self, outcome: Outcome) -> None:
+        """Print what a command came to; of one called in this line also when that comes later."""
+        if outcome.known or not any(outcome is called for called in self._called):
+            self.show(repr(outcome))
+        else:
+            outcome.when_ended().addCallback(lambda _: self.show(repr(outcome)))
 
-    def _show_when_known(self, deferred: Deferred[Answer], name: str) -> None:
-        def answered(answer: Answer) -> Answer:
-            for line in answer.lines:
-                self.show(line)
-            return answer
+    def _show_failure_unless_seen(self, outcome: Outcome) -> None:
+        """A failure is told also where the outcome was only given a name."""
 
-        def failed(failure: Failure) -> None:
-            self.show(problem_of(failure, name, self._problems).sentence)
+        def ended(_: None) -> None:
+            if outcome.failed and not outcome.seen:
+                self.show(repr(outcome))
 
-        deferred.addCallbacks(answered, failed)
+        outcome.when_ended().addCallback(ended)
 
     # What is run
 
@@ -187,24 +189,26 @@ class CommandManhole(ColoredManhole):
         self._in_line = True
         try:
             fresh = not self.interpreter.buffer
-            if fresh and text.strip() == "quit":
-                self.leave()
-            elif fresh and is_command_line(
+            is_command = fresh and is_command_line(
                 text, self._commands.definitions, self.interpreter.locals
-            ):
-                words = text.split(maxsplit=1)
-                self._show_when_known(
-                    self._start(lambda: self._commands.definitions.parse_line(text)), words[0]
+            )
+            first = text.split(maxsplit=1)[0] if text.strip() else ""
+            if fresh and (text.strip() in LEAVE or (is_command and first in LEAVE)):
+                self.leave()
+            elif is_command:
+                self.show_outcome(
+                    self._start(first, lambda: self._commands.definitions.parse_line(text))
                 )
-                self._called.clear()
             else:
                 more = bool(self.interpreter.push(line))  # type: ignore[no-untyped-call]
         except SystemExit:
             # Python's own way out must not take the daemon along.
             self.leave()
         finally:
+            called, self._called = self._called, []
+            for outcome in called:
+                self._show_failure_unless_seen(outcome)
             self._in_line = False
-            self._called.clear()
         if self._closed:
             return
         self.pn = int(more)
@@ -212,7 +216,7 @@ class CommandManhole(ColoredManhole):
             self.terminal.nextLine()
         self.terminal.write(self.ps[self.pn])
 
-    def _start(self, make_call: Callable[[], Call]) -> Deferred[Answer]:
+    def _start(self, name: str, make_call: Callable[[], Call]) -> Outcome:
         lines = ProgressLines()
 
         def show(progress: Progress) -> None:
@@ -225,19 +229,19 @@ class CommandManhole(ColoredManhole):
             running = self._commands.run(make_call(), report)
         except P2pfsError as error:
             running = fail(error)
+        outcome = Outcome(name, running, lambda failure: problem_of(failure, name, self._problems))
 
-        def ended(result: Answer | Failure) -> Answer | Failure:
+        def ended(_: None) -> None:
             report.finish()
-            self._running.remove(running)
+            self._running.remove(outcome)
             if self._input_ended and not self._closed:
                 # After the callbacks that print the result.
                 self._leave_soon = self._reactor.callLater(0, self._leave_if_over)
-            return result
 
-        self._running.append(running)
-        self._called.append(running)
-        running.addBoth(ended)
-        return running
+        self._running.append(outcome)
+        self._called.append(outcome)
+        outcome.when_ended().addCallback(ended)
+        return outcome
 
     def _leave_if_over(self) -> None:
         if not self._running:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.conch.avatar import ConchUser
 from twisted.conch.insults.insults import ServerProtocol
 from twisted.conch.interfaces import ISession
+from twisted.conch.ssh.connection import SSHConnection
 from twisted.conch.ssh.session import SSHSession
+from twisted.conch.ssh.transport import SSHServerTransport
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
 
+from p2pfs.addresses import host_of
+from p2pfs.commands import Caller, split_line
 from p2pfs.console.command import Answer, CommandSet, Progress
+from p2pfs.console.json_text import error_document, json_document
 from p2pfs.console.problems import problem_of
 from p2pfs.console.progress_lines import ProgressLines
 from p2pfs.console.ssh.manhole import CommandManhole
@@ -47,11 +52,19 @@ class Client(Protocol):
 class ConsoleUser(ConchUser):
     """Somebody who logged in. Sessions are all there is: no files, no forwarding."""
 
+    conn: SSHConnection
+    """Conch puts it here."""
+
     def __init__(
-        self, commands: CommandSet, namespace: Mapping[str, object], reactor: IReactorTime
+        self,
+        key: str,
+        commands: CommandSet,
+        namespace: Mapping[str, object],
+        reactor: IReactorTime,
     ) -> None:
-        """``commands`` and ``namespace`` are what sessions offer."""
+        """``key`` says whose key it was; ``commands`` and ``namespace`` are what sessions offer."""
         super().__init__()  # type: ignore[no-untyped-call]
+        self._key = key
         self._commands = commands
         self._namespace = namespace
         self._reactor = reactor
@@ -60,8 +73,15 @@ class ConsoleUser(ConchUser):
     def __conform__(self, interface: InterfaceClass) -> ConsoleSession | None:
         # A connection can have several sessions; conch asks for each.
         if interface is ISession:
-            return ConsoleSession(self._commands, self._namespace, self._reactor)
+            commands = self._commands.given_by(self._caller())
+            return ConsoleSession(commands, self._namespace, self._reactor)
         return None
+
+    def _caller(self) -> Caller:
+        """Whose key, and from where; no user of this machine, whoever runs ``ssh``."""
+        ssh = cast(SSHServerTransport, self.conn.transport)
+        host = host_of(cast(ITCPTransport, ssh.transport).getPeer())
+        return Caller(f"{self._key} from {host} over SSH")
 
 
 @implementer(ISession)
@@ -71,7 +91,10 @@ class ConsoleSession:
     _log = Logger()
 
     def __init__(
-        self, commands: CommandSet, namespace: Mapping[str, object], reactor: IReactorTime
+        self,
+        commands: CommandSet,
+        namespace: Mapping[str, object],
+        reactor: IReactorTime,
     ) -> None:
         """``commands`` and ``namespace`` are what the session offers."""
         self._commands = commands
@@ -96,7 +119,10 @@ class ConsoleSession:
             _end(proto, 2)
             return
         manhole = CommandManhole(
-            self._commands, self._namespace, self._reactor, lambda: _end(proto, 0)
+            self._commands,
+            self._namespace,
+            self._reactor,
+            lambda: _end(proto, 0),
         )
         terminal = ServerProtocol(lambda: manhole)
         # The terminal first: the other side may have typed already.
@@ -106,10 +132,13 @@ class ConsoleSession:
         proto.makeConnection(_TerminalInput(terminal))
 
     def execCommand(self, proto: Client, command: bytes) -> None:
-        """Run one command: its lines to stdout, progress and errors to stderr."""
+        """Run one command: its lines to stdout, progress and errors to stderr.
+
+        With ``--json`` in it, its data or the error goes to stdout, as one JSON document.
+        """
         proto.makeConnection(_NoInput())
         name = command.decode("utf-8", "replace").strip().partition(" ")[0]
-
+        wanted = _Wanted(command)
         lines = ProgressLines()
 
         def show(progress: Progress) -> None:
@@ -125,13 +154,18 @@ class ConsoleSession:
             return result
 
         def answered(answer: Answer) -> int:
+            lines = [json_document(answer.data)] if wanted.as_json else answer.lines
             if not self._closed:
-                proto.outReceived("".join(f"{line}\n" for line in answer.lines).encode())
+                proto.outReceived("".join(f"{line}\n" for line in lines).encode())
             return answer.status
 
         def failed(failure: Failure) -> int:
             problem = problem_of(failure, name, self._log)
-            if not self._closed:
+            if self._closed:
+                return problem.exit_status
+            if wanted.as_json:
+                proto.outReceived(f"{error_document(problem.kind, problem.sentence)}\n".encode())
+            else:
                 proto.errReceived(f"{problem.sentence}\n".encode())
             return problem.exit_status
 
@@ -139,20 +173,14 @@ class ConsoleSession:
             if not self._closed:
                 _end(proto, status)
 
-        running: Deferred[Answer] = maybeDeferred(self._run, command, report)
+        def start() -> Deferred[Answer]:
+            call = self._commands.definitions.parse(wanted.words())
+            return self._commands.run(call, report)
+
+        running: Deferred[Answer] = maybeDeferred(start)
         self._running = running
         running.addBoth(over)
         running.addCallback(answered).addErrback(failed).addCallback(end)
-
-    def _run(self, command: bytes, report: ThrottledReport) -> Deferred[Answer]:
-        try:
-            line = command.decode("utf-8")
-        except UnicodeDecodeError:
-            raise UsageProblem(
-                "The command has bytes in it that are not UTF-8 text; rename that file, or give "
-                "the directory that it is in."
-            ) from None
-        return self._commands.run(self._commands.definitions.parse_line(line), report)
 
     def windowChanged(self, newWindowSize: Sequence[int]) -> None:
         """The client's terminal has another size."""
@@ -172,6 +200,35 @@ class ConsoleSession:
             self._manhole.connectionLost(connectionDone)
         if self._running is not None:
             self._running.cancel()
+
+
+class _Wanted:
+    """What a client asks to have run, and in what form it wants the answer."""
+
+    def __init__(self, command: bytes) -> None:
+        self._command = command
+        self.as_json = "--json" in _options(command.decode("utf-8", "replace").split())
+
+    def words(self) -> list[str]:
+        """The words of the command, without the option that is none of its own.
+
+        Raises `UsageProblem`.
+        """
+        try:
+            words = split_line(self._command.decode("utf-8"))
+        except UnicodeDecodeError:
+            raise UsageProblem(
+                "The command has bytes in it that are not UTF-8 text; rename that file, or give "
+                "the directory that it is in."
+            ) from None
+        options = _options(words)
+        self.as_json = "--json" in options
+        return [word for word in options if word != "--json"] + words[len(options) :]
+
+
+def _options(words: list[str]) -> list[str]:
+    """The words among which options may stand."""
+    return words[: words.index("--")] if "--" in words else words
 
 
 class _TerminalInput:

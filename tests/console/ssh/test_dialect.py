@@ -6,16 +6,19 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import succeed
+from twisted.python.failure import Failure
 
 from p2pfs.commands import Call
 from p2pfs.console.command import Answer
+from p2pfs.console.problems import Problem
 from p2pfs.console.ssh.dialect import (
     command_functions,
     common_prefix,
     completions,
     is_command_line,
 )
+from p2pfs.console.ssh.outcome import Outcome
 from p2pfs.errors import UsageProblem
 from tests.console.toy import TOY_COMMANDS
 
@@ -64,9 +67,13 @@ def test_python_calls() -> None:
     """Python calls become the same calls as command lines do."""
     calls: list[Call] = []
 
-    def start(make: Any) -> Deferred[Answer]:
+    def start(name: str, make: Any) -> Outcome:
         calls.append(make())
-        return succeed(Answer())
+        assert calls[-1].command.name == name
+        return Outcome(name, succeed(Answer()), problem_of)
+
+    def problem_of(failure: Failure) -> Problem:
+        raise AssertionError(failure)
 
     functions = command_functions(TOY_COMMANDS, start)
     functions["copy"]("a", PurePosixPath("/b"), over_write=True)

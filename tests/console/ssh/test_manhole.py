@@ -70,7 +70,7 @@ def test_python(session: Session) -> None:
     assert session.run("    print(n)") == ["... "]
     assert session.run("") == ["0", "1", ">>> "]
     assert session.run('copy("a")') == ["source=a", ">>> "]
-    assert session.run("_.result.data") == ["{'source': 'a'}", ">>> "]
+    assert session.run("_.data") == ["{'source': 'a'}", ">>> "]
     assert session.namespace == {"service": session.toy, "number": 42}
 
 
@@ -114,11 +114,28 @@ def test_later_result(session: Session, line: str) -> None:
 
 
 def test_later_result_of_saved_call(session: Session) -> None:
-    """A Deferred that was given a name can be looked at and cancelled."""
+    """An outcome that was given a name can be looked at and cancelled; its failure is told."""
     session.run("d = slow()")
-    assert session.run("d")[0].startswith("<Deferred #0>")
-    assert "Deferred #0 failed" in session.run("d.cancel()")[0]
+    assert session.run("d") == ["<slow: not known yet>", ">>> "]
+    assert session.run("len(d)")[0].startswith("'slow' has not answered yet;")
+    assert session.run("d.cancel()") == ["'slow' was cancelled.", ">>> "]
     assert session.toy.cancelled.count == 1
+
+
+def test_an_answer_is_data(session: Session) -> None:
+    """It can be gone through in the line that asks, and is a table when it is looked at."""
+    assert session.run('[key for key in copy("a", "b")]') == ["['source', 'target']", ">>> "]
+    assert session.run('files = copy("a")') == [">>> "]
+    assert session.run("files['source']") == ["'a'", ">>> "]
+    assert session.run("files") == ["source=a", ">>> "]
+
+
+def test_a_failure_is_told_once(session: Session) -> None:
+    """Also when nobody looks at it, and by the exception where somebody does."""
+    sentence = "There is no such thing; look elsewhere."
+    assert session.run("d = fail()") == [sentence, ">>> "]
+    assert session.run("[x for x in fail()]") == [sentence, ">>> "]
+    assert session.run("d") == [sentence, ">>> "]
 
 
 def test_interrupt(session: Session) -> None:
@@ -149,10 +166,13 @@ def test_not_ascii(session: Session) -> None:
     ]
 
 
-@pytest.mark.parametrize("keys", ["quit\r", "quit()\r", "raise SystemExit\r", "\x04"])
+@pytest.mark.parametrize(
+    "keys",
+    ["quit\r", "quit()\r", "exit\r", "exit()\r", "exit --yes\r", "raise SystemExit\r", "\x04"],
+)
 def test_leaving(session: Session, keys: str) -> None:
     """There are several ways out, and none ends the daemon."""
-    session.type(keys)
+    assert "Shutting down" not in session.type(keys)
     assert session.left == 1
 
 

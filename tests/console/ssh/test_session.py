@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import signal
 import struct
+import subprocess
 import termios
 
 import pytest
 from pytest_twisted import ensureDeferred
 
+from p2pfs.commands import Caller
 from tests.conftest import LoggedFailures
 from tests.console.ssh.server import Server, needs_ssh
 
@@ -42,6 +45,54 @@ async def test_exec_of_bytes_that_are_no_text(server: Server) -> None:
     ssh = server.ssh(b"echo bad\xff.bin")
     assert (await ssh.end(), ssh.out) == (2, "")
     assert ssh.err.startswith("The command has bytes in it that are not UTF-8 text; rename")
+
+
+@needs_ssh
+@ensureDeferred
+async def test_exec_json(server: Server) -> None:
+    """With --json before "--" scripts get the data, or the error, and the same exit status."""
+    sentence = "There is no such thing; look elsewhere."
+    for command, status, data in (
+        ("echo --json 'two words'", 0, {"text": "two words"}),
+        ("echo x --json", 0, {"text": "x"}),
+        ("unwell --json", 1, {"well": False}),
+        ("fail --json", 1, {"error": sentence, "kind": "NotFound"}),
+    ):
+        ssh = server.ssh(command)
+        assert (await ssh.end(), json.loads(ssh.out), ssh.err) == (status, data, "")
+    for command in ("echo --json", "nonsense --json", "echo --json 'open"):
+        ssh = server.ssh(command)
+        assert (await ssh.end(), ssh.err) == (2, "")
+        assert json.loads(ssh.out)["kind"] == "UsageProblem"
+    ssh = server.ssh("echo -- --json")
+    assert (await ssh.end(), ssh.out) == (0, "--json\n")
+
+
+@needs_ssh
+@ensureDeferred
+async def test_the_caller_is_the_key_and_the_host(server: Server) -> None:
+    """As ssh-keygen shows it, whatever user name the client gives."""
+    shown = subprocess.run(
+        ["ssh-keygen", "-l", "-f", server.directory / "key.pub"], capture_output=True, text=True
+    )
+    print_of_key = shown.stdout.split()[1]
+    assert await server.ssh("-lroot", "echo x").end() == 0
+    ssh = server.ssh("-tt", tty=True)
+    await ssh.expect(">>> ")
+    ssh.type("echo x\r")
+    await ssh.expect("\nx")
+    ssh.type("exit\r")
+    assert await ssh.end() == 0
+    who = f"{print_of_key} a comment from 127.0.0.1 over SSH"
+    assert [call.caller for call in server.toy.calls] == [Caller(who)] * 2
+
+
+@needs_ssh
+@ensureDeferred
+async def test_exit_as_a_command_is_the_daemons(server: Server) -> None:
+    """Where there is no session to leave."""
+    ssh = server.ssh("exit")
+    assert (await ssh.end(), ssh.out) == (0, "Shutting down.\n")
 
 
 @needs_ssh
