@@ -42,6 +42,10 @@ class SourceFailed(P2pfsError):
     """A source did not deliver: refused, disconnected, silent or wrong."""
 
 
+class NotAllowed(P2pfsError):
+    """Whoever gave the command may not have this done."""
+
+
 class NotFound(P2pfsError):
     """A file, share or download of that name does not exist."""
 

@@ -17,15 +17,20 @@ def default_state_directory(role: str, environ: Mapping[str, str]) -> Path:
     or relative (the XDG specification has relative paths ignored). Raises
     `StartupProblem` when there is no home directory to fall back to.
     """
+    return own_state_directory(environ) / role
+
+
+def own_state_directory(environ: Mapping[str, str]) -> Path:
+    """The directory in which a user has those of all daemons; raises `StartupProblem`."""
     base = environ.get("XDG_STATE_HOME", "")
     if base.startswith("/"):
-        return Path(base, "p2pfs", role)
+        return Path(base, "p2pfs")
     home = environ.get("HOME", "")
     if not home.startswith("/"):
         raise StartupProblem(
             "There is no home directory to keep state in; give a directory with --state."
         )
-    return Path(home, ".local", "state", "p2pfs", role)
+    return Path(home, ".local", "state", "p2pfs")
 
 
 def given_path(text: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from p2pfs.errors import StartupProblem, UsageProblem
-from p2pfs.paths import default_state_directory, given_path
+from p2pfs.paths import default_state_directory, given_path, own_state_directory
 
 
 def test_state_goes_where_the_user_keeps_state() -> None:
@@ -16,6 +16,7 @@ def test_state_goes_where_the_user_keeps_state() -> None:
     assert default_state_directory("tracker", {"XDG_STATE_HOME": "/s", "HOME": "/h"}) == Path(
         "/s/p2pfs/tracker"
     )
+    assert own_state_directory({"XDG_STATE_HOME": "/s"}) == Path("/s/p2pfs")
 
 
 @pytest.mark.parametrize("variable", [{}, {"XDG_STATE_HOME": ""}, {"XDG_STATE_HOME": "relative"}])

@@ -55,7 +55,8 @@ def connect(state: Path, role: str = "peer") -> ControlClient:
     except PermissionError as error:
         connection.close()
         raise DaemonUnavailable(
-            f"The p2pfs {role} at {state} belongs to another user; only they may use its console."
+            f"The p2pfs {role} at {state} belongs to another user; only they, root and members of "
+            "the group that it was started for with --group may use its console."
         ) from error
     except OSError as error:
         connection.close()

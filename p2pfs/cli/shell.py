@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -20,7 +21,7 @@ SHUT_DOWN = ("exit", "shutdown")
 def run_shell(state: Path, role: str, definitions: Definitions) -> int:
     """Read and run commands until the user leaves; returns the exit status.
 
-    ``state`` is the daemon's state directory, which also keeps the history;
+    ``state`` is the daemon's state directory, which keeps the history if it is this user's;
     ``role`` is "peer" or "tracker". Raises `P2pfsError` when no daemon answers
     to begin with.
     """
@@ -109,11 +110,11 @@ def candidates_among(names: list[str]) -> Candidates:
 
 def _line_editing(state: Path, candidates: Candidates) -> AbstractContextManager[None]:
     try:
-        from p2pfs.cli.line_editing import line_editing
+        from p2pfs.cli.line_editing import history_file, line_editing
     except ImportError:
         # Some Pythons are built without readline; the prompt works without it.
         return nullcontext()
-    return line_editing(state, candidates)
+    return line_editing(history_file(state, os.environ), candidates)
 
 
 def _split(line: str) -> list[str]:

@@ -78,7 +78,8 @@ class Definition:
     answers to. ``background`` is for what goes on in the daemon when whoever gave the
     command no longer waits for it, and is ended with ``cancel``. ``question`` is what a
     person is asked before, where there is one to ask. ``only_tells`` is for what changes
-    nothing, which is no event that a log should have.
+    nothing, which is no event that a log should have. ``owner_only`` is for what only root and
+    the user that runs the daemon may, and not other members of its group.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Definition:
     background: bool = False
     question: str = ""
     only_tells: bool = False
+    owner_only: bool = False
 
     @property
     def usage(self) -> str:
@@ -108,6 +110,8 @@ class Definition:
             lines += [""] + [f"  {name:<{width}}  {text}" for name, text in rows]
         for paragraph in self.details:
             lines += ["", paragraph]
+        if self.owner_only:
+            lines += ["", "Only for root and the user that runs the daemon."]
         if self.aliases:
             lines += ["", f"Also called {', '.join(self.aliases)}."]
         return lines

@@ -18,6 +18,7 @@ PEER_COMMANDS = Definitions(
                 Parameter("host", "IP address or host name of the tracker"),
                 Parameter("port", "its TCP port"),
             ],
+            owner_only=True,
         ),
         Definition(
             "publish",

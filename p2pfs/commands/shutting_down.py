@@ -13,12 +13,20 @@ def shutting_down(daemon: str) -> list[Definition]:
     yes = Option("yes", "do not ask first")
     question = f"Shut this {daemon} down?"
     return [
-        Definition("shutdown", f"Shut this {daemon} down.", (), [yes], question=question),
+        Definition(
+            "shutdown",
+            f"Shut this {daemon} down.",
+            (),
+            [yes],
+            question=question,
+            owner_only=True,
+        ),
         Definition(
             "exit",
             f"Shut this {daemon} down; at an SSH prompt, leave the prompt.",
             (),
             [yes],
             question=question,
+            owner_only=True,
         ),
     ]

@@ -15,6 +15,7 @@ TRACKER_COMMANDS = Definitions(
                 Parameter("host", "address of the interface; 0.0.0.0 or :: for all"),
                 Parameter("port", "TCP port; 0 for any that is free"),
             ],
+            owner_only=True,
         ),
         Definition(
             "list_peers",

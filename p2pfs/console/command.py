@@ -92,8 +92,12 @@ class CommandSet:
         """Start a call; cancelling the Deferred stops the work."""
         if self._caller is not None:
             call = call.by(self._caller)
-        answer = Deferred.fromCoroutine(self._works[call.command.name](call, report))
-        return self._watch(call, answer)
+        return self._watch(call, Deferred.fromCoroutine(self._run(call, report)))
+
+    async def _run(self, call: Call, report: ReportProgress) -> Answer:
+        if call.command.owner_only:
+            call.caller.check_owner(f"use '{call.command.name}'")
+        return await self._works[call.command.name](call, report)
 
     async def _help(self, call: Call, report: ReportProgress) -> Answer:
         name = call.get("command")

@@ -1,5 +1,6 @@
 """What both daemons are: a service with a state directory, ports and consoles, under twistd."""
 
+from p2pfs.console.control.groups import Group
 from p2pfs.daemon.descriptors import Descriptors, free_descriptors
 from p2pfs.daemon.notify import Standing
 from p2pfs.daemon.options import DaemonOptions, absolute_path
@@ -10,6 +11,7 @@ __all__ = [
     "Daemon",
     "DaemonOptions",
     "Descriptors",
+    "Group",
     "Standing",
     "absolute_path",
     "free_descriptors",

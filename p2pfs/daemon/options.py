@@ -12,6 +12,7 @@ from twisted.python.reflect import accumulateClassList
 from twisted.python.usage import Options, UsageError
 
 from p2pfs import __version__
+from p2pfs.console.control.groups import Group
 from p2pfs.daemon.config import MOST_BYTES, Configuration, Kind
 from p2pfs.daemon.log_filter import DEFAULT_LEVEL, LEVELS, level_named
 from p2pfs.errors import P2pfsError, StartupProblem, UsageProblem
@@ -58,6 +59,7 @@ class DaemonOptions(Options):
         ],
         ["ssh", None, None, "Server endpoint of the SSH console, e.g. tcp:6822 (default: none)."],
         ["authorized-keys", None, None, "File with the public keys that may log in over SSH."],
+        ["group", None, None, "UNIX group whose members may use the console (default: none)."],
         [
             _CONFIG,
             None,
@@ -94,6 +96,7 @@ class DaemonOptions(Options):
         "authorized-keys": absolute_path,
         "ssh": check_server_endpoint,
         "log-level": level_named,
+        "group": Group.named,
     }
     """What is made of the text of an option; raises `P2pfsError` when that cannot be."""
 
@@ -106,6 +109,8 @@ class DaemonOptions(Options):
         """How the daemon is started, in what is said of its options."""
         self.keeps_pid_file = False
         """True when the number of the process goes into the state directory."""
+        self.keeps_log = False
+        """True when the log goes into the state directory, which is for its owner alone."""
         self._configurations = configurations
         self._configuration = Configuration(b"", "", {})
         self._from_file: set[str] = set()
@@ -222,3 +227,4 @@ class DaemonOptions(Options):
         in_background = not (server["nodaemon"] or server["debug"])
         if in_background and server["logfile"] is None:
             server["logfile"] = str(self["state"] / LOG_FILE)
+            self.keeps_log = True

@@ -20,13 +20,14 @@ from twisted.python.failure import Failure
 
 from p2pfs import __version__
 from p2pfs.console.command import CommandSet
+from p2pfs.console.control.groups import Group
 from p2pfs.console.control.messages import SOCKET_NAME
 from p2pfs.console.control.service import ControlService
 from p2pfs.console.ssh.doors import Doors
 from p2pfs.daemon.descriptors import Descriptors, allow_many
 from p2pfs.daemon.log_target import log_observer
 from p2pfs.daemon.notify import VARIABLE, Notifier, Standing
-from p2pfs.daemon.options import DaemonOptions
+from p2pfs.daemon.options import LOG_FILE, DaemonOptions
 from p2pfs.daemon.pid_file import PidFile
 from p2pfs.daemon.state_directory import StateDirectory
 from p2pfs.daemon.steady_reactor import steady_reactor
@@ -55,11 +56,15 @@ class Daemon(MultiService):
     role: ClassVar[str] = "daemon"
     """What people call it."""
 
-    def __init__(self, reactor: Reactor, state: Path) -> None:
-        """``reactor`` gives time, connections and threads; ``state`` is the state directory."""
+    def __init__(self, reactor: Reactor, state: Path, group: Group | None = None) -> None:
+        """``reactor`` gives time, connections and threads; ``state`` is the state directory.
+
+        Members of ``group`` may use the control socket.
+        """
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's is not annotated
         self.reactor = reactor
         self.state = state
+        self.group = group
         self.ports: list[IListeningPort] = []
         self.claim: StateDirectory | None = None
         """The state directory, while it is this daemon's."""
@@ -75,19 +80,39 @@ class Daemon(MultiService):
 
     def open(self) -> None:
         """Claim the state directory and bind the ports; raises `StartupProblem`."""
-        self.claim = StateDirectory(self.state)
+        self.claim = StateDirectory(self.state, self.group)
         self.log.info(
             "The {role} of p2pfs {version} starts; its state is in {state}.",
             role=self.role,
             version=__version__,
             state=self.state,
         )
+        if self.group is not None:
+            self._warn_of(self.group)
 
     def setServiceParent(self, parent: object) -> None:
         """Belong to ``parent``; an application learns what the log is to be written with."""
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]  # as above
         if self.log_observer is not None and isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, self.log_observer)
+
+    def _warn_of(self, group: Group) -> None:
+        """Of what is not as it should be when others may use the console."""
+        if os.geteuid() == 0:
+            self.log.warn(
+                "This daemon runs as root, and members of the group '{group}' may command it. That "
+                "it reads and writes for them only what they may is all that keeps them from "
+                "the files of others; run it as a user of its own.",
+                group=group.name,
+            )
+        directory = group.kept_out_by(self.state)
+        if directory is not None:
+            self.log.warn(
+                "Members of the group '{group}' may be unable to reach the console, as they cannot "
+                "enter {directory}; give a state directory elsewhere, or open it to them.",
+                group=group.name,
+                directory=directory,
+            )
 
     def startService(self) -> None:
         if self.claim is None:
@@ -196,7 +221,7 @@ class Daemon(MultiService):
 
         The control socket has room in any case, SSH as ``descriptors`` say.
         """
-        control = ControlService(self.reactor, self.state / SOCKET_NAME, commands)
+        control = ControlService(self.reactor, self.state / SOCKET_NAME, commands, self.group)
         control.setServiceParent(self)  # type: ignore[no-untyped-call]  # Twisted's is not annotated
         control.open()
         if ssh is None:
@@ -237,6 +262,10 @@ def run_under_twistd(options: DaemonOptions, build: Callable[[Reactor], Daemon])
     try:
         daemon = build(steady_reactor())
         daemon.open()
+        if options.keeps_log:
+            # It would be made with the umask as found, and keeps the mode that it has.
+            with suppress(OSError):  # which is met again, and told, where it is opened
+                (daemon.state / LOG_FILE).touch(mode=0o600)
         if options.parent is not None:
             level, as_json = options["log-level"], bool(options["log-json"])
             daemon.log_observer = log_observer(

@@ -6,18 +6,23 @@ import fcntl
 import os
 from pathlib import Path
 
+from p2pfs.console.control.groups import Group
 from p2pfs.errors import StartupProblem
 
 
 class StateDirectory:
     """A state directory claimed by this process, until `release`.
 
-    It is created with mode 0700. The claim is a lock on a file in it, which the
-    kernel drops when the process ends, however it ends.
+    It is created with mode 0700; members of a group can pass it, but see nothing of it. The
+    claim is a lock on a file in it, which the kernel drops when the process ends, however it
+    ends.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Claim ``path``; raises `StartupProblem` when it is unusable or in use."""
+    def __init__(self, path: Path, group: Group | None = None) -> None:
+        """Claim ``path``; raises `StartupProblem` when it is unusable or in use.
+
+        Members of ``group`` get through it, to what is opened to them in it.
+        """
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -35,6 +40,13 @@ class StateDirectory:
                 f"Another daemon uses the state directory {path}; stop it, or give another "
                 "directory with --state."
             ) from None
+
+        if group is not None:
+            try:
+                group.let_into(path, 0o710)
+            except StartupProblem:
+                os.close(self._lock)
+                raise
 
     @property
     def is_gone(self) -> bool:

@@ -91,6 +91,7 @@ def make_service(options: Options) -> Daemon:
             share=options["share"],
             ssh=options["ssh"],
             authorized_keys=options["authorized-keys"],
+            group=options["group"],
             upload_rate=options["upload-rate"],
             download_rate=options["download-rate"],
             descriptors=Descriptors.of_peer(free_descriptors()),

@@ -38,7 +38,7 @@ class PeerService(Daemon):
         machine: Machine | None = None,
     ) -> None:
         """``random`` is that of `Peer`; ``machine`` what it runs on, by default the real one."""
-        super().__init__(reactor, settings.state)
+        super().__init__(reactor, settings.state, settings.group)
         self.settings = settings
         machine = machine or this_machine(reactor)
         self.peer = Peer(reactor, settings, random, machine)

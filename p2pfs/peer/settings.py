@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from p2pfs.chunks import DEFAULT_CHUNK_SIZE
-from p2pfs.daemon import Descriptors
+from p2pfs.daemon import Descriptors, Group
 from p2pfs.wire import LEAST_RATE, KeepAlive
 
 DEFAULT_TRACKER = "tcp:127.0.0.1:6880"
@@ -52,6 +52,8 @@ class PeerSettings:
     share: list[Path] = field(default_factory=list)
     ssh: str | None = None
     authorized_keys: Path | None = None
+    group: Group | None = None
+    """Whose members may use the console; None is nobody's."""
     patience: Patience = field(default_factory=Patience)
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
     watch_interval: float = 30.0

@@ -68,6 +68,7 @@ def make_service(options: Options) -> Daemon:
             listen=options["listen"],
             ssh=options["ssh"],
             authorized_keys=options["authorized-keys"],
+            group=options["group"],
             allow_announced_host=bool(options["allow-announced-host"]),
             descriptors=Descriptors.of_tracker(free_descriptors()),
         )

@@ -31,7 +31,7 @@ class TrackerService(Daemon):
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         """``random``, ``entropy`` and ``wall_clock`` are those of `Tracker`."""
-        super().__init__(reactor, settings.state)
+        super().__init__(reactor, settings.state, settings.group)
         self.settings = settings
         self.tracker = Tracker(reactor, settings, random, entropy, wall_clock)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from p2pfs.daemon import Descriptors
+from p2pfs.daemon import Descriptors, Group
 from p2pfs.tracker.quotas import Quotas
 from p2pfs.wire import KeepAlive
 
@@ -20,6 +20,8 @@ class TrackerSettings:
     listen: list[str] = field(default_factory=lambda: [DEFAULT_LISTEN])
     ssh: str | None = None
     authorized_keys: Path | None = None
+    group: Group | None = None
+    """Whose members may use the console; None is nobody's."""
     allow_announced_host: bool = False
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
     quotas: Quotas = field(default_factory=Quotas)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
+from pathlib import Path
 
 from pytest_twisted import ensureDeferred
 
+from p2pfs.cli.line_editing import history_file
 from tests.cli.prompt import prompt
 from tests.console.toy import Daemon, spawn
 
@@ -38,6 +42,18 @@ async def test_history(daemon: Daemon) -> None:
     await program.expect("\nremembered")
     program.type("quit\n")
     assert await program.end() == 0
+
+
+def test_the_history_is_kept_where_its_user_may(tmp_path: Path) -> None:
+    """With the daemon's state, unless that is another user's."""
+    environ = {"HOME": str(tmp_path / "home")}
+    assert history_file(tmp_path, environ) == tmp_path / "console_history"
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 12345, -1)
+        own = tmp_path / "home" / ".local" / "state" / "p2pfs"
+        assert history_file(tmp_path, environ) == own / "console_history"
+        assert stat.S_IMODE(own.stat().st_mode) == 0o700
+        assert history_file(tmp_path, {}) is None
 
 
 @ensureDeferred

@@ -36,6 +36,29 @@ def test_help_is_a_command_of_each_daemon() -> None:
     assert failed == [UsageProblem]
 
 
+def test_what_is_for_the_owner_is_refused_to_guests() -> None:
+    """Before it is begun, and help says so."""
+    definition = Definition("halt", "Stop.", owner_only=True)
+    done: list[Call] = []
+
+    async def halt(call: Call, report: Any) -> Answer:
+        done.append(call)
+        return Answer()
+
+    commands = CommandSet(Definitions([definition]), {"halt": halt})
+    failed: list[str] = []
+    guest = Caller("alice (uid 1000)", 1000, 1000, is_guest=True)
+    for caller in (guest, Caller("root (uid 0)", 0, 0)):
+        running = commands.run(commands.definitions.parse(["halt"], caller), lambda _: None)
+        running.addErrback(lambda failure: failed.append(failure.getErrorMessage()))
+    assert len(done) == 1
+    (sentence,) = failed
+    assert sentence == (
+        "Only root and the user that runs this daemon may use 'halt'; alice (uid 1000) may not."
+    )
+    assert "Only for root" in definition.help_lines()[-1]
+
+
 def test_every_command_has_its_work_and_no_other() -> None:
     """What is defined and not done, or the reverse, is seen before anybody types it."""
     with pytest.raises(AssertionError):

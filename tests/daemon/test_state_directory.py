@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from p2pfs.console.control.groups import Group
 from p2pfs.daemon.state_directory import StateDirectory
 from p2pfs.errors import StartupProblem
 
@@ -28,6 +29,16 @@ def test_it_is_created_for_its_owner_alone(tmp_path: Path) -> None:
     """Nobody else reads the state, keys and socket in it, nor the lock."""
     claimed = StateDirectory(tmp_path / "a" / "b")
     assert stat.S_IMODE(claimed.path.stat().st_mode) == 0o700
+    assert stat.S_IMODE((claimed.path / "lock").stat().st_mode) == 0o600
+    claimed.release()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to any group")
+def test_members_of_a_group_can_pass_it(tmp_path: Path) -> None:
+    """To the socket, which they know the name of; they see and read nothing else."""
+    claimed = StateDirectory(tmp_path / "a", Group("some", 12345))
+    status = claimed.path.stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_gid) == (0o710, 12345)
     assert stat.S_IMODE((claimed.path / "lock").stat().st_mode) == 0o600
     claimed.release()
 

@@ -24,6 +24,7 @@ from zope.interface import implementer
 from p2pfs.commands import Caller
 from p2pfs.console.command import Answer, CommandSet, Progress
 from p2pfs.console.control.callers import caller_behind
+from p2pfs.console.control.groups import Group
 from p2pfs.console.control.messages import (
     MAX_REQUEST_BYTES,
     AnswerMessage,
@@ -34,7 +35,7 @@ from p2pfs.console.control.messages import (
 from p2pfs.console.json_text import json_text
 from p2pfs.console.problems import Problem, problem_of
 from p2pfs.console.throttle import ThrottledReport
-from p2pfs.errors import Cancelled, MalformedMessage
+from p2pfs.errors import Cancelled, MalformedMessage, NotAllowed, P2pfsError
 from p2pfs.waiters import Waiters
 
 PROGRESS_INTERVAL = 0.2
@@ -71,8 +72,11 @@ class ControlConnection(LineReceiver):
     MAX_LENGTH = MAX_REQUEST_BYTES
     _log = Logger()
 
-    def __init__(self, reactor: IReactorTime, commands: CommandSet) -> None:
-        """``commands`` are what the client may run."""
+    def __init__(
+        self, reactor: IReactorTime, commands: CommandSet, group: Group | None = None
+    ) -> None:
+        """``commands`` are what the client may run, if in ``group`` unless it is the daemon's."""
+        self._group = group
         self._reactor = reactor
         self._commands = commands
         self._requests: deque[bytes] = deque()
@@ -140,10 +144,16 @@ class ControlConnection(LineReceiver):
             except msgspec.DecodeError as error:
                 self._send_problem(MalformedMessage(f"The request is not understood: {error}."))
                 continue
+            try:
+                caller = caller_behind(self.transport, self._group)
+            except NotAllowed as problem:
+                self._send_problem(problem)
+                self._give_up()
+                return
             self._busy = True
-            self._run(request.words)
+            self._run(request.words, caller)
 
-    def _run(self, words: list[str]) -> None:
+    def _run(self, words: list[str], caller: Caller) -> None:
         gate = _Gate()
         cast(IConsumer, self.transport).registerProducer(gate, True)
 
@@ -155,7 +165,7 @@ class ControlConnection(LineReceiver):
         report = ThrottledReport(self._reactor, PROGRESS_INTERVAL, show)
 
         def start() -> Deferred[Answer]:
-            call = self._commands.definitions.parse(words, self._caller())
+            call = self._commands.definitions.parse(words, caller)
             return self._commands.run(call, report)
 
         def over(result: Answer | Failure) -> Answer | Failure:
@@ -169,9 +179,6 @@ class ControlConnection(LineReceiver):
 
         answer: Deferred[Answer] = maybeDeferred(start).addBoth(over)
         self._answer_with(answer.addCallback(respond), words[0] if words else "")
-
-    def _caller(self) -> Caller:
-        return caller_behind(self.transport)
 
     def _answer_with(self, response: Deferred[Response], name: str) -> None:
         """Send what ``response`` comes to, then see to the next request."""
@@ -208,7 +215,7 @@ class ControlConnection(LineReceiver):
         elif self._running is not None:
             self._running.cancel()
 
-    def _send_problem(self, error: MalformedMessage) -> None:
+    def _send_problem(self, error: P2pfsError) -> None:
         self._send(Response(error=str(error), kind=type(error).__name__))
 
     def _send(self, response: Response) -> None:

@@ -20,6 +20,7 @@ from twisted.internet.protocol import Factory
 
 from p2pfs.console.command import CommandSet
 from p2pfs.console.control.connection import ControlConnection
+from p2pfs.console.control.groups import Group
 from p2pfs.console.control.messages import MAX_SOCKET_PATH_BYTES, socket_path_fits
 from p2pfs.errors import StartupProblem
 from p2pfs.reactor import Reactor
@@ -28,13 +29,14 @@ from p2pfs.reactor import Reactor
 class _ControlFactory(Factory):
     noisy = False
 
-    def __init__(self, reactor: Reactor, commands: CommandSet) -> None:
+    def __init__(self, reactor: Reactor, commands: CommandSet, group: Group | None) -> None:
         self._reactor = reactor
         self._commands = commands
+        self._group = group
         self.connections: set[ControlConnection] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> ControlConnection:
-        connection = ControlConnection(self._reactor, self._commands)
+        connection = ControlConnection(self._reactor, self._commands, self._group)
         self.connections.add(connection)
         ended: Deferred[None] = connection.when_ended()
         ended.addCallback(lambda _: self.connections.discard(connection))
@@ -42,15 +44,18 @@ class _ControlFactory(Factory):
 
 
 class ControlService(Service):
-    """Offers a `CommandSet` on the UNIX socket ``path``, to this user only."""
+    """Offers a `CommandSet` on the UNIX socket ``path``, to this user and a group's members."""
 
     name = "control"
 
-    def __init__(self, reactor: Reactor, path: Path, commands: CommandSet) -> None:
+    def __init__(
+        self, reactor: Reactor, path: Path, commands: CommandSet, group: Group | None = None
+    ) -> None:
         """The caller holds the lock of the directory that ``path`` is in."""
+        self._group = group
         self._reactor = reactor
         self._path = path
-        self._factory = _ControlFactory(reactor, commands)
+        self._factory = _ControlFactory(reactor, commands, group)
         self._port: IListeningPort | None = None
         self._socket: os.stat_result | None = None
 
@@ -73,6 +78,8 @@ class ControlService(Service):
             self._port = self._reactor.listenUNIX(str(self._path), self._factory, mode=0o600)
             with suppress(FileNotFoundError):  # where the network is simulated
                 self._socket = self._path.stat()
+                if self._group is not None:
+                    self._group.let_into(self._path, 0o660)
         except CannotListenError as error:
             raise self._unusable(error.socketError) from error
         except OSError as error:

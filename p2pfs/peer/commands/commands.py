@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
-from p2pfs.commands import PEER_COMMANDS, Call
+from p2pfs.commands import PEER_COMMANDS, Call, Caller
 from p2pfs.console.command import Answer, CommandSet, Progress, ReportProgress
 from p2pfs.console.command_log import command_log
 from p2pfs.console.listed_files import ListedFiles
@@ -20,6 +21,7 @@ from p2pfs.listening import tcp_endpoint_string
 from p2pfs.names import check_filename
 from p2pfs.paths import given_path
 from p2pfs.peer.announcing import Listing
+from p2pfs.peer.commands.access import may_read, to_read, to_write
 from p2pfs.peer.commands.doctor import doctor
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.status_text import limit_text
@@ -71,8 +73,10 @@ class _PeerConsole:
     async def publish(self, call: Call, report: ReportProgress) -> Answer:
         self._peer.announcer.hurry()
         await self._peer.share_watcher.restored()
-        path = given_path(call["path"])
-        publication, published = self._peer.publisher.publish(path, call.get("name"))
+        path = await self._allowed(call, to_read, given_path(call["path"]))
+        publication, published = self._peer.publisher.publish(
+            path, call.get("name"), partial(may_read, call.caller)
+        )
         meter = RateMeter()
 
         def look() -> None:
@@ -124,17 +128,19 @@ class _PeerConsole:
         return shown.answer(prefix)
 
     async def download(self, call: Call, report: ReportProgress) -> Answer:
-        remote, target = call["name"], given_path(call["path"])
+        remote = call["name"]
+        target = await self._allowed(call, to_write, given_path(call["path"]))
         overwrite = "overwrite" in call.options
         if remote.endswith("/"):
             check_filename(remote[:-1])
             await self._peer.announcer.needed()
-            return await self._download_tree(remote, target, overwrite, report)
+            return await self._download_tree(call, remote, target, overwrite, report)
         check_filename(remote)
         await self._peer.announcer.needed()
         into = await in_thread(self._peer.reactor, is_directory, target)
         if into or call["path"].endswith("/"):
             target = target / PurePosixPath(remote).name
+            target = await self._allowed(call, to_write, target)
         job, fetched = self._peer.downloads.start(remote, target, overwrite)
         result = await self._watched(fetched, lambda: report(self._progress_of(remote, job)))
         data = {
@@ -156,9 +162,10 @@ class _PeerConsole:
         return Answer(data, lines)
 
     async def _download_tree(
-        self, prefix: str, target: Path, overwrite: bool, report: ReportProgress
+        self, call: Call, prefix: str, target: Path, overwrite: bool, report: ReportProgress
     ) -> Answer:
-        tree, fetched = self._peer.trees.start(prefix, target, overwrite)
+        check_place = partial(to_write, call.caller) if call.caller.is_guest else None
+        tree, fetched = self._peer.trees.start(prefix, target, overwrite, check_place=check_place)
         await self._watched(fetched, lambda: report(self._progress_of(prefix, tree)))
         data = {
             "name": prefix,
@@ -184,6 +191,7 @@ class _PeerConsole:
     async def limit(self, call: Call, report: ReportProgress) -> Answer:
         direction, rate = call["direction"], call.get("rate")
         if rate is not None:
+            call.caller.check_owner("set limits")
             await self._set_limit(direction, parse_rate(rate))
         now, option = self._peer.limits[direction].rate, self._peer.settings.rates[direction]
         after_restart = now if option is None else option or None
@@ -225,6 +233,12 @@ class _PeerConsole:
             whole(work.rate(now)),
             work.seconds_left(now),
         )
+
+    async def _allowed(self, call: Call, place: Callable[[Caller, Path], Path], path: Path) -> Path:
+        """What ``place`` makes of a path for the caller; nothing is looked at for the daemon's."""
+        if not call.caller.is_guest:
+            return path
+        return await in_thread(self._peer.reactor, place, call.caller, path)
 
     async def _watched(self, work: Deferred[_T], look: Callable[[], None]) -> _T:
         """Await ``work``, calling ``look`` from time to time meanwhile, and once at the end."""

@@ -58,6 +58,8 @@ class TreeJob:
     meter: RateMeter = field(default_factory=RateMeter)
     """Counts what comes of all its files."""
     cancelled: bool = False
+    check_place: Callable[[Path], object] | None = None
+    """Called in a thread with the path of a file before it is written; raises `P2pfsError`."""
 
     @property
     def done(self) -> int:
@@ -161,15 +163,16 @@ class Trees:
         target: Path,
         overwrite: bool,
         each: Callable[[Fetched], None] = lambda fetched: None,
+        check_place: Callable[[Path], object] | None = None,
     ) -> tuple[TreeJob, Deferred[TreeJob]]:
         """Fetch everything below ``prefix`` into the directory ``target``, made if need be.
 
         Files that this peer has fetched to their place already are left alone; ``each``
-        is called with what every other one came to. The Deferred fails with a
-        `P2pfsError` after all that could be fetched was, and before anything is when the
-        disk has no room for all of it.
+        is called with what every other one came to, and ``check_place`` is that of `TreeJob`.
+        The Deferred fails with a `P2pfsError` after all that could be fetched was, and before
+        anything is when the disk has no room for all of it.
         """
-        tree = TreeJob(prefix, target)
+        tree = TreeJob(prefix, target, check_place=check_place)
         fetched, _ = detached(self._told(tree, self._fetch(tree, overwrite, each)), tree.cancel)
         return tree, fetched
 
@@ -298,6 +301,8 @@ class Trees:
     async def _fetch_one(
         self, tree: TreeJob, name: str, target: Path, overwrite: bool, pool: SourcePool
     ) -> Fetched:
+        if tree.check_place is not None:
+            await in_thread(self._reactor, tree.check_place, target)
         folder = target.parent
         if folder not in tree.directories:
             tree.directories[folder] = await in_thread(self._reactor, make_directory, folder)

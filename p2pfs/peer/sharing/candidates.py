@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
@@ -12,6 +12,11 @@ from typing import NamedTuple
 from p2pfs.errors import Cancelled, InvalidName, NotFound, UsageProblem
 from p2pfs.names import filename_from_path
 from p2pfs.peer.storage import Disk, Stamp, explained, is_part_name
+
+NOT_READABLE = "who wants it shared may not read it."
+
+Readable = Callable[[os.stat_result], bool]
+"""Whether whoever wants something shared may read it."""
 
 
 class Candidate(NamedTuple):
@@ -33,13 +38,19 @@ class Skipped(NamedTuple):
 
 
 def candidates_at(
-    disk: Disk, path: Path, base: str, private: Path, stop: Event
+    disk: Disk,
+    path: Path,
+    base: str,
+    private: Path,
+    stop: Event,
+    readable: Readable = lambda status: True,
 ) -> tuple[list[Candidate], list[Skipped]]:
     """The file, or the regular files below the directory, and what is left out there.
 
     ``base`` is the name of the file, or what the names begin with; nothing below ``private``
-    is published. Raises `StorageProblem`, `UsageProblem` for what must not be published,
-    `NotFound` when there is nothing, and `Cancelled` soon after ``stop`` is set.
+    is published, nor what is not ``readable`` by its status. Raises `StorageProblem`,
+    `UsageProblem` for what must not be published, `NotFound` when there is nothing, and
+    `Cancelled` soon after ``stop`` is set.
     """
     with explained("read", path):
         status = disk.status(path)
@@ -51,10 +62,10 @@ def candidates_at(
         return [Candidate(path, base, Stamp.of(status))], []
     candidates: list[Candidate] = []
     skipped: list[Skipped] = []
-    for found in _below(path, base, private):
+    for found in _below(path, base, private, readable):
         if stop.is_set():
             raise Cancelled("The publishing was cancelled.")
-        outcome = found if isinstance(found, Skipped) else _candidate(disk, *found)
+        outcome = found if isinstance(found, Skipped) else _candidate(disk, *found, readable)
         if isinstance(outcome, Skipped):
             skipped.append(outcome)
         else:
@@ -64,19 +75,23 @@ def candidates_at(
     return candidates, skipped
 
 
-def _candidate(disk: Disk, path: Path, name: str) -> Candidate | Skipped:
+def _candidate(disk: Disk, path: Path, name: str, readable: Readable) -> Candidate | Skipped:
     try:
         status = disk.status_of_link(path)
     except OSError as error:
         return Skipped(path, f"{error.strerror}.")
     if not stat.S_ISREG(status.st_mode):
         return Skipped(path, "it is not a regular file.")
+    if not readable(status):
+        return Skipped(path, NOT_READABLE)
     if is_part_name(path.name):
         return Skipped(path, "it is an unfinished download.")
     return Candidate(path, name, Stamp.of(status))
 
 
-def _below(path: Path, base: str, private: Path) -> Iterator[tuple[Path, str] | Skipped]:
+def _below(
+    path: Path, base: str, private: Path, readable: Readable
+) -> Iterator[tuple[Path, str] | Skipped]:
     """What is below a directory and is none itself, with its name on the network.
 
     Links are not followed. What cannot be read, or not be named, is skipped with all below it.
@@ -85,6 +100,9 @@ def _below(path: Path, base: str, private: Path) -> Iterator[tuple[Path, str] | 
     while waiting:
         folder, folder_name = waiting.pop()
         try:
+            if not readable(os.lstat(folder)):
+                yield Skipped(folder, NOT_READABLE)
+                continue
             with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:

@@ -25,7 +25,7 @@ from p2pfs.names import check_filename, filename_from_path
 from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.library import Holding, Library, LibraryStore
 from p2pfs.peer.machine import Machine
-from p2pfs.peer.sharing.candidates import Candidate, Skipped, candidates_at
+from p2pfs.peer.sharing.candidates import Candidate, Readable, Skipped, candidates_at
 from p2pfs.peer.sharing.share_watcher import ShareWatcher
 from p2pfs.peer.storage import FileHasher
 from p2pfs.reactor import ThreadedReactor
@@ -105,16 +105,17 @@ class Publisher:
         self._running: dict[Publication, Deferred[None]] = {}
 
     def publish(
-        self, path: Path, name: str | None = None
+        self, path: Path, name: str | None = None, readable: Readable = lambda status: True
     ) -> tuple[Publication, Deferred[list[Published]]]:
         """Share a file, or every regular file below a directory.
 
         ``path`` is absolute. ``name`` is the name on the network, or what the
         names of a directory's files begin with; by default the last part of the
-        path. The Deferred fails with a `P2pfsError`; cancelling it stops the work.
+        path. What is not ``readable`` below a directory is left out. The Deferred
+        fails with a `P2pfsError`; cancelling it stops the work.
         """
         publication = Publication(str(path))
-        work = self._told(publication, self._publish(path, name, publication))
+        work = self._told(publication, self._publish(path, name, publication, readable))
         published, end = detached(work, publication.stop.set)
         self._running[publication] = end
         end.addCallback(self._forget, publication)
@@ -180,11 +181,18 @@ class Publisher:
         return published
 
     async def _publish(
-        self, path: Path, name: str | None, publication: Publication
+        self, path: Path, name: str | None, publication: Publication, readable: Readable
     ) -> list[Published]:
         base = filename_from_path(path.name) if name is None else check_filename(name.rstrip("/"))
         candidates, skipped = await in_thread(
-            self._reactor, candidates_at, self._disk, path, base, self._private, publication.stop
+            self._reactor,
+            candidates_at,
+            self._disk,
+            path,
+            base,
+            self._private,
+            publication.stop,
+            readable,
         )
         publication.skipped += map(str, skipped)
         publication.total = sum(candidate.stamp.size for candidate in candidates)

@@ -11,6 +11,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
+from p2pfs.console.control.groups import Group
 from p2pfs.console.control.service import ControlService
 from p2pfs.errors import StartupProblem
 from tests.console.control.client import connected
@@ -55,6 +56,19 @@ async def test_mode(daemon: Daemon) -> None:
     mode = os.stat(daemon.state / "control").st_mode
     assert stat.S_ISSOCK(mode)
     assert stat.S_IMODE(mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to any group")
+@ensureDeferred
+async def test_a_groups_members_may_connect(tmp_path: Path) -> None:
+    """And nobody else."""
+    path = tmp_path / "control"
+    service = ControlService(reactor, path, Toy().commands, Group("some", 12345))
+    service.open()
+    status = path.stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_gid) == (0o660, 12345)
+    service.startService()
+    await service.stopService()
 
 
 @ensureDeferred

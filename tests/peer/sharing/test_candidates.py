@@ -51,6 +51,25 @@ def test_files_are_named_after_where_they_lie(folder: Path) -> None:
     assert skipped == []
 
 
+def test_what_who_asks_may_not_read_is_left_out(folder: Path) -> None:
+    """Files, and directories with all below them; by their status alone."""
+    (folder / "closed").mkdir()
+    (folder / "closed" / "f").touch()
+    for name in ("open", "secret"):
+        (folder / name).touch()
+    (folder / "secret").chmod(0o600)
+    (folder / "closed").chmod(0o700)
+    for name in (".", "open"):
+        (folder / name).chmod(0o755)
+    private = folder / "state"
+    found, skipped = candidates_at(
+        Disk(), folder, "d", private, Event(), lambda status: bool(status.st_mode & 0o004)
+    )
+    assert [one.name for one in found] == ["d/open"]
+    assert [one.path.name for one in skipped] == ["secret", "closed"]
+    assert "who wants it shared may not read it." in str(skipped[0])
+
+
 def test_what_is_left_out_is_said(folder: Path) -> None:
     """A sentence each, and the rest is found all the same."""
     (folder / "f").touch()
