@@ -174,6 +174,7 @@ def test_in_the_background(machines: Machines) -> None:
         until(lambda: ask(peer, "status")["joined_as"])
         log = (peer / "log").read_text()
         assert "Joined the tracker" in log
+        assert (peer / "log").stat().st_mode & 0o777 == 0o600
         assert "Traceback" not in log
     finally:
         for pid in pids.values():
