@@ -9,7 +9,8 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import CancelledError
 
-from p2pfs.errors import Cancelled, NotFound, StorageProblem, UsageProblem
+from p2pfs.commands import Caller
+from p2pfs.errors import Cancelled, DownloadFailed, NotFound, StorageProblem, UsageProblem
 from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.service import PeerService
 from p2pfs.testing.swarm import TRACKER_PORT
@@ -222,3 +223,29 @@ def test_nonsense_is_refused(consoles: Consoles, line: str) -> None:
     """Rates, directions and paths are checked."""
     with pytest.raises(UsageProblem):
         consoles.run(consoles.source, line)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_a_tree_is_not_written_through_a_guests_links(consoles: Consoles) -> None:
+    """Each file's place is looked at as it comes; the rest of the tree is fetched."""
+    aim = consoles.network.hosts["fetcher"].directory / "aim"
+    home = aim.with_name("home")
+    for path in (aim, home):
+        path.mkdir()
+    for above in (aim, *aim.parents):
+        if above.parts[:2] == ("/", "tmp") and above.parts != ("/", "tmp"):
+            above.chmod(0o755)
+    os.chown(home, 54321, -1)
+    (home / "sub").symlink_to(aim)
+    other = consoles.path.with_name("other")
+    other.write_bytes(b"content")
+    for name in ("t/sub/f", "t/g"):
+        consoles.run(consoles.source, f"publish {other.rename(other.with_name(name[-1]))} {name}")
+        other.write_bytes(name.encode())
+    commands = peer_commands(consoles.fetcher.peer)
+    guest = Caller("alice (uid 54321)", 54321, 54321, is_guest=True)
+    call = commands.definitions.parse(["download", "t/", str(home)], guest)
+    with pytest.raises(DownloadFailed, match=r"1 of 2 files .* may not write"):
+        consoles.network.result_of(commands.run(call, lambda _: None), 60)
+    assert (home / "g").exists()
+    assert list(aim.iterdir()) == []
