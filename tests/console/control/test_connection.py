@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from pathlib import Path
 
 import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.conftest import LoggedFailures
 from tests.console.control.client import connected
-from tests.console.toy import Daemon
+from tests.console.toy import Daemon, spawn
 
 
 @ensureDeferred
@@ -129,3 +132,32 @@ async def test_progress_throttled(daemon: Daemon) -> None:
     }
     assert answer["answer"]["data"] == 1000
     await client.hang_up()
+
+
+STRANGER = """
+import os, sys
+from pathlib import Path
+from p2pfs.cli.client import connect
+from p2pfs.errors import NotAllowed
+os.setgroups([]), os.setgid(54321), os.setuid(54321)
+with connect(Path(sys.argv[1])) as client:
+    try:
+        client.request(["echo", "x"], print)
+    except NotAllowed as problem:
+        print(problem, flush=True)
+        sys.exit(client._lines.read() != b"")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+@ensureDeferred
+async def test_who_is_no_member_is_told_so_and_let_go(place: Path) -> None:
+    """Even where modes were changed so that anybody could connect; nothing is run for them."""
+    daemon = Daemon(place / "state")
+    for path, mode in ((place, 0o755), (daemon.state, 0o755), (daemon.state / "control", 0o666)):
+        path.chmod(mode)
+    stranger = spawn(sys.executable, "-c", STRANGER, str(daemon.state))
+    status = await stranger.end()
+    assert (status, "Only root and the user" in stranger.out) == (0, True), stranger.err
+    assert daemon.toy.calls == []
+    await daemon.service.stopService()
