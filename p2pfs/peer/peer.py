@@ -136,6 +136,7 @@ class Peer:
         self.downloads = Downloads(
             context,
             disk,
+            self._background,
             self.library,
             self.store,
             self.share_watcher,

@@ -34,8 +34,12 @@ def test_the_p2pfs_program(machines: Machines) -> None:
     assert p2pfs("--state", str(fetcher.state), "download", "x.bin", "into/").returncode == 0
     assert sha256(machines.directory / "into" / "x.bin") == sha256(path)
     again = p2pfs("--state", str(fetcher.state), "download", "x.bin", "into/")
-    assert again.returncode == 1
-    assert "use --overwrite" in again.stderr
+    assert again.returncode == 0, again.stderr
+    assert "into/x.bin is there already, and right: 2.0 MiB" in again.stdout
+    random_file(machines.directory / "into" / "x.bin", MIB)
+    other = p2pfs("--state", str(fetcher.state), "download", "x.bin", "into/")
+    assert other.returncode == 1
+    assert "use --overwrite" in other.stderr
     peers = p2pfs("--state", str(tracker.state), "tracker", "list_peers")
     assert len(peers.stdout.splitlines()) == 3
     assert all(abs(time.time() - peer["since"]) < 60 for peer in tracker.ask("list_peers"))
@@ -80,6 +84,10 @@ def test_openssh(machines: Machines) -> None:
     assert fetched.returncode == 0, fetched.stderr
     assert str(copy) in fetched.stdout
     assert sha256(copy) == sha256(path)
+    again = ssh("download", "x.bin", str(copy))
+    assert again.returncode == 0, again.stderr
+    assert f"{copy} is there already, and right" in again.stdout
+    copy.write_bytes(b"another content")
     refused = ssh("download", "x.bin", str(copy))
     assert refused.returncode == 1
     assert "use --overwrite" in refused.stderr

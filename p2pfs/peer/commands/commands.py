@@ -151,7 +151,11 @@ class _PeerConsole:
             "sources": result.sources,
             "crowd": result.reached.crowd if result.reached else None,
             "times_least": round(result.reached.times, 3) if result.reached else None,
+            "already_there": result.already_there,
         }
+        if result.already_there:
+            there = f"{result.path} is there already, and right: {size_text(result.size)}"
+            return Answer(data, [there])
         received = sum(result.sources.values())
         rate = f" ({rate_text(received / max(result.seconds, 1e-3))})" if received else ""
         # What was there before, or is this peer's own, did not come in that time.

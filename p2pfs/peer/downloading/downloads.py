@@ -18,6 +18,7 @@ from p2pfs.errors import (
     Refused,
     StorageProblem,
 )
+from p2pfs.peer.downloading.already_there import AlreadyThere
 from p2pfs.peer.downloading.context import DownloadContext
 from p2pfs.peer.downloading.download_log import (
     download_begun,
@@ -36,7 +37,7 @@ from p2pfs.peer.sharing import ShareWatcher
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import Disk, FileChanged, PartFile
 from p2pfs.tasks import detached, end_of
-from p2pfs.threads import in_thread
+from p2pfs.threads import Threads, in_thread
 from p2pfs.wire.messages import ReplyFileLocation
 
 MAX_DOWNLOADS = 64
@@ -52,15 +53,17 @@ class Downloads:
         self,
         context: DownloadContext,
         disk: Disk,
+        background: Threads,
         library: Library,
         store: LibraryStore,
         share_watcher: ShareWatcher,
         journals: Path,
         possible: int = MAX_DOWNLOADS,
     ) -> None:
-        """``journals`` is the directory where running downloads keep theirs.
+        """``background`` hashes what is there already.
 
-        ``possible`` are as many downloads as the system's limit of open files allows.
+        ``journals`` is the directory where running downloads keep theirs. ``possible`` are as
+        many downloads as the system's limit of open files allows.
         """
         self.most = min(MAX_DOWNLOADS, possible)
         self._journals = journals
@@ -74,6 +77,9 @@ class Downloads:
         self._running: dict[Job, Deferred[None]] = {}
         self._preparing = Preparing(
             self._reactor, context.random, disk, library, store, share_watcher
+        )
+        self._already_there = AlreadyThere(
+            self._reactor, disk, background, library, store, self._announcer, share_watcher
         )
         self.failed = FailedDownloads()
 
@@ -178,6 +184,10 @@ class Downloads:
         await self.ready()
         location = await self._locate(job)
         job.check()
+        if await self._already_there.look(job, location.fileinfo):
+            seconds = self._reactor.seconds() - job.started
+            size = location.fileinfo.filesize
+            return Fetched(job.name, job.target, size, seconds, {}, already_there=True)
         holding = await self._preparing.prepare(job, location.fileinfo)
         download_begun(job)
         receive = self._receive_copy if job.is_copy else self._receive

@@ -25,6 +25,8 @@ class Fetched:
     sources: dict[str, int]
     reached: Reached | None = None
     """How well that went for its crowd, if enough is known."""
+    already_there: bool = False
+    """True when the file lay there, and was right: then nothing was fetched."""
 
 
 @dataclass(eq=False)

@@ -314,8 +314,12 @@ class Trees:
             result = await fetched
         finally:
             tree.running.pop(job)
-        tree.fetched += 1
-        tree.bytes_fetched += result.size
+        if result.already_there:
+            tree.already_there += 1
+            tree.bytes_there += result.size
+        else:
+            tree.fetched += 1
+            tree.bytes_fetched += result.size
         return result
 
 

@@ -71,13 +71,14 @@ def test_a_copy_is_on_no_record(sharing: Peers) -> None:
 
 
 def test_a_copy_in_the_place_of_the_share_is_the_share(sharing: Peers) -> None:
-    """Its file is another then, and its stamp; no look takes that for a change, nor a restart."""
-    peers, before = sharing, sharing.target.stat()
-    peers.network.result_of(download(peers.peer, "f", peers.target, overwrite=True)[1], 60)
-    assert peers.target.stat().st_ino != before.st_ino
+    """As when its file was deleted; no look takes the new one for a change, nor a restart."""
+    peers = sharing
+    peers.target.unlink()
+    peers.network.result_of(download(peers.peer, "f", peers.target)[1], 60)
     peers.network.run(31)
     share = peers.peer.peer.library["f"]
     assert share.stamp == Stamp.of(peers.target.stat())
+    assert share.withheld is None
     peers.network.run(1)
     [on_record] = peers.peer.peer.store.load()
     assert on_record.stamp == share.stamp
