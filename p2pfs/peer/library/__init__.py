@@ -1,7 +1,8 @@
-"""What a peer holds, also on the disk: shares, and verified chunks of unfinished downloads."""
+"""What a peer holds, also on the disk: shares, verified chunks of unfinished downloads, orders."""
 
 from p2pfs.peer.library.checkpointer import Checkpointer, journal_path
 from p2pfs.peer.library.library import Holding, Library, Withheld
+from p2pfs.peer.library.orders import Order, check_order_name
 from p2pfs.peer.library.rechecking import recheck
 from p2pfs.peer.library.store import LibraryStore, warn_not_recorded
 
@@ -10,7 +11,9 @@ __all__ = [
     "Holding",
     "Library",
     "LibraryStore",
+    "Order",
     "Withheld",
+    "check_order_name",
     "journal_path",
     "recheck",
     "warn_not_recorded",

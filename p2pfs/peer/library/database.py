@@ -1,4 +1,4 @@
-"""The peer's durable state: its holdings, in SQLite.
+"""The peer's durable state: its holdings, and what it was asked to download, in SQLite.
 
 Everything here blocks, and belongs into a thread; the methods may be called
 from any.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import InvalidName, P2pfsError, StartupProblem, StorageProblem
 from p2pfs.names import check_filename
-from p2pfs.peer.library import limits
+from p2pfs.peer.library import limits, orders
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage import Disk, Stamp
 
@@ -36,6 +37,7 @@ CREATE TABLE holdings (
     identity INTEGER
 )
 """
+_ASK = "ask for what is not there with 'download' once more."
 Row = Sequence[Any]
 # What values of a kind that no record has can lead to.
 _WRONG_KIND = (ValueError, TypeError, ArithmeticError)
@@ -59,6 +61,7 @@ class Database:
                 raise _not_ours(path, version)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute(limits.TABLE)
+            self._connection.execute(orders.TABLE)
         except (sqlite3.Error, OSError) as error:
             raise StartupProblem(
                 f"The state file {path} cannot be used ({error}); mend its permissions, or move "
@@ -76,10 +79,44 @@ class Database:
                 f"The state file {self._path} is damaged ({error}); move it away and publish again."
             ) from None
 
-    def write(self, saved: Iterable[Row], deleted: Iterable[str]) -> None:
+    def load_orders(self) -> tuple[list[orders.Order], list[str]]:
+        """The downloads that were asked for, first come first, and what is amiss, in words.
+
+        What cannot be read is forgotten: it keeps no peer from its start.
+        """
+        found, damaged, amiss = list[orders.Order](), list[int](), list[str]()
+        try:
+            with self._lock, self._connection:
+                for number, *row in self._connection.execute(orders.SELECT).fetchall():
+                    try:
+                        found.append(orders.order_of(row))
+                    except StorageProblem as error:
+                        damaged.append(number)
+                        amiss.append(f"The record of a download is damaged ({error}); {_ASK}")
+                for number in damaged:
+                    self._connection.execute("DELETE FROM orders WHERE rowid = ?", (number,))
+        except sqlite3.Error as error:
+            amiss.append(f"The record of downloads is damaged ({error}); {_ASK}")
+            self._begin_orders_anew()
+        return found, amiss
+
+    def _begin_orders_anew(self) -> None:
+        """Lest nothing could be put on record any more, not even holdings."""
+        with suppress(sqlite3.Error), self._lock, self._connection:
+            self._connection.execute("DROP TABLE orders")
+            self._connection.execute(orders.TABLE)
+
+    def write(
+        self,
+        saved: Iterable[Row],
+        deleted: Iterable[str],
+        ordered: Iterable[Row] = (),
+        ended: Iterable[str] = (),
+    ) -> None:
         """Record holdings, given as `row` makes them, and forget others, in one commit.
 
-        Raises `StorageProblem` when that is not possible.
+        In the same one, record orders, given as `orders.order_row` makes them, and forget those
+        that ended. Raises `StorageProblem` when that is not possible.
         """
         marks = ", ".join("?" * 11)
         try:
@@ -90,6 +127,8 @@ class Database:
                 self._connection.executemany(
                     "DELETE FROM holdings WHERE name = ?", ((name,) for name in deleted)
                 )
+                self._connection.executemany(orders.INSERT, ordered)
+                self._connection.executemany(orders.DELETE, ((name,) for name in ended))
         except sqlite3.Error as error:
             raise _not_written(self._path, error) from None
 

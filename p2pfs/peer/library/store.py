@@ -1,7 +1,8 @@
-"""The library's durable record, written in a thread: several changes in one commit."""
+"""The peer's durable record, written in a thread: several changes in one commit."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -11,6 +12,7 @@ from twisted.python.failure import Failure
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.library.database import Database, Row, row
 from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library.orders import Order, order_row
 from p2pfs.peer.storage import Disk
 from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import in_thread
@@ -19,8 +21,16 @@ from p2pfs.waiters import Waiters
 _log = Logger()
 
 
+@dataclass
+class _Changes:
+    """What is to be written, by name; None for what is to be forgotten."""
+
+    holdings: dict[str, Row | None] = field(default_factory=dict)
+    orders: dict[str, Row | None] = field(default_factory=dict)
+
+
 class LibraryStore:
-    """Saves and forgets holdings in the order asked for; each Deferred fires once that is durable.
+    """Saves and forgets holdings, and orders; each Deferred fires once that is durable.
 
     While one commit is written, further changes gather for the next.
     """
@@ -30,7 +40,7 @@ class LibraryStore:
         self._disk = disk
         self._path = path
         self._database: Database | None = None
-        self._changes: dict[str, Row | None] = {}
+        self._changes = _Changes()
         self._waiting: Waiters[None] = Waiters()
         self._writing = False
         self._idle: Waiters[None] = Waiters()
@@ -56,17 +66,36 @@ class LibraryStore:
         finally:
             database.close()
 
+    def load_orders(self) -> tuple[list[Order], list[str]]:
+        """The downloads that were asked for and have not ended, and what is amiss, in words.
+
+        To be called as `load` is. Raises `StartupProblem` when the state file is unusable.
+        """
+        database = Database(self._disk, self._path)
+        try:
+            return database.load_orders()
+        finally:
+            database.close()
+
     async def open(self) -> None:
         """Get ready to write."""
         self._database = await in_thread(self._reactor, Database, self._disk, self._path)
 
     def save(self, holding: Holding) -> Deferred[None]:
         """Record a holding as it is now."""
-        return self._change(holding.name, row(holding))
+        return self._change(self._changes.holdings, holding.name, row(holding))
 
     def delete(self, name: str) -> Deferred[None]:
         """Forget a holding."""
-        return self._change(name, None)
+        return self._change(self._changes.holdings, name, None)
+
+    def save_order(self, order: Order) -> Deferred[None]:
+        """Record a download that was asked for, behind all others."""
+        return self._change(self._changes.orders, order.name, order_row(order))
+
+    def delete_order(self, name: str) -> Deferred[None]:
+        """Forget a download that was asked for: it has ended."""
+        return self._change(self._changes.orders, name, None)
 
     async def save_limit(self, direction: str, rate: int | None) -> None:
         """Record a limit; raises `StorageProblem` when that is not possible."""
@@ -82,8 +111,11 @@ class LibraryStore:
             self._database.close()
             self._database = None
 
-    def _change(self, name: str, record: Row | None) -> Deferred[None]:
-        self._changes[name] = record
+    def _change(
+        self, changes: dict[str, Row | None], name: str, record: Row | None
+    ) -> Deferred[None]:
+        changes.pop(name, None)  # what is recorded anew comes last
+        changes[name] = record
         done = self._waiting.wait()
         if not self._writing:
             self._write()
@@ -91,23 +123,20 @@ class LibraryStore:
 
     def _write(self) -> None:
         self._writing = True
-        changes, self._changes = self._changes, {}
+        changes, self._changes = self._changes, _Changes()
         waiting, self._waiting = self._waiting, Waiters()
         job = in_thread(self._reactor, self._commit, changes)
         job.addBoth(self._written, waiting)
 
-    def _commit(self, changes: dict[str, Row | None]) -> None:
+    def _commit(self, changes: _Changes) -> None:
         """Runs in a thread, one at a time."""
         if self._database is None:
             raise StorageProblem("The state file is closed; start the peer again.")
-        self._database.write(
-            [record for record in changes.values() if record is not None],
-            [name for name, record in changes.items() if record is None],
-        )
+        self._database.write(*_parted(changes.holdings), *_parted(changes.orders))
 
     def _written(self, result: Failure | None, waiting: Waiters[None]) -> None:
         self._writing = False
-        if self._changes:
+        if self._changes.holdings or self._changes.orders:
             self._write()
         if isinstance(result, Failure):
             waiting.fail(result)
@@ -115,6 +144,14 @@ class LibraryStore:
             waiting.fire(None)
         if not self._writing:
             self._idle.fire(None)
+
+
+def _parted(changes: dict[str, Row | None]) -> tuple[list[Row], list[str]]:
+    """The records to be written, and the names to be forgotten."""
+    return (
+        [record for record in changes.values() if record is not None],
+        [name for name, record in changes.items() if record is None],
+    )
 
 
 def warn_not_recorded(failure: Failure) -> None:

@@ -18,6 +18,7 @@ from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import P2pfsError, StartupProblem, StorageProblem
 from p2pfs.peer.library.database import Database, row
 from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library.orders import Order, order_row
 from p2pfs.peer.storage import Disk, Stamp
 from tests.peer.holdings import described
 
@@ -273,3 +274,76 @@ def test_limits_come_back_as_they_were_set_last(tmp_path: Path) -> None:
     with pytest.raises(StorageProblem, match="cannot be written"):
         database.write_limit("upload", 1)
     assert database.load_limits() == {}
+
+
+ORDERS = [
+    Order("z", Path("/x/z")),
+    Order("a/", Path("/x"), True, True, "ann", 1000, 100),
+    Order("m", Path(os.fsdecode(b"/x/\xff"))),
+]
+
+
+def with_orders(path: Path) -> Database:
+    """A database with orders on record."""
+    database = Database(Disk(), path)
+    database.write([], [], [order_row(order) for order in ORDERS])
+    return database
+
+
+def test_orders_come_back_in_the_order_of_asking(tmp_path: Path) -> None:
+    """Those that ended do not; one that is recorded again comes last."""
+    database = with_orders(tmp_path / "db")
+    assert database.load_orders() == (ORDERS, [])
+    database.write([], [], [order_row(ORDERS[0])], ["m", "never there"])
+    assert database.load_orders() == ([ORDERS[1], ORDERS[0]], [])
+    database.close()
+
+
+def test_a_state_file_without_orders_goes_on_working(tmp_path: Path) -> None:
+    """As those are that were made before there were any."""
+    stored(tmp_path / "db", SHARE).close()
+    connection = sqlite3.connect(tmp_path / "db")
+    connection.execute("DROP TABLE orders")
+    connection.close()
+    database = Database(Disk(), tmp_path / "db")
+    assert [holding.name for holding in database.load()] == ["d/f"]
+    assert database.load_orders() == ([], [])
+    database.write([], [], [order_row(ORDERS[0])])
+    assert database.load_orders() == ([ORDERS[0]], [])
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "damage", ["name = X'FF'", "target = 'f'", "uid = 'root'", "who = X'00FF', wait_for = 'x'"]
+)
+def test_a_damaged_order_is_told_once_and_forgotten(tmp_path: Path, damage: str) -> None:
+    """The others are there, whatever became of it."""
+    with_orders(tmp_path / "db").close()
+    connection = sqlite3.connect(tmp_path / "db")
+    connection.execute(f"UPDATE orders SET {damage} WHERE name = 'a/'")
+    connection.commit()
+    connection.close()
+    database = Database(Disk(), tmp_path / "db")
+    found, [amiss] = database.load_orders()
+    assert found == [ORDERS[0], ORDERS[2]]
+    assert "damaged" in amiss
+    assert "'download' once more" in amiss
+    assert database.load_orders() == (found, [])
+    database.close()
+
+
+def test_a_damaged_table_of_orders_is_begun_anew(tmp_path: Path) -> None:
+    """Or else nothing could be put on record any more."""
+    stored(tmp_path / "db", SHARE).close()
+    connection = sqlite3.connect(tmp_path / "db")
+    connection.execute("DROP TABLE orders")
+    connection.execute("CREATE TABLE orders (something TEXT)")
+    connection.close()
+    database = Database(Disk(), tmp_path / "db")
+    found, [amiss] = database.load_orders()
+    assert found == []
+    assert "damaged" in amiss
+    database.write([row(PARTIAL)], [], [order_row(ORDERS[0])])
+    assert database.load_orders() == ([ORDERS[0]], [])
+    assert len(database.load()) == 2
+    database.close()

@@ -16,6 +16,7 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import StorageProblem
 from p2pfs.peer.library.database import Database
 from p2pfs.peer.library.library import Holding
+from p2pfs.peer.library.orders import Order
 from p2pfs.peer.library.store import LibraryStore
 from p2pfs.peer.storage import Disk
 from p2pfs.testing.inline import InlineReactor
@@ -50,9 +51,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], list[str]]
     commits: list[tuple[list[str], list[str]]] = []
     real = Database.write
 
-    def write(self: Database, saved: Any, deleted: Any) -> None:
+    def write(self: Database, saved: Any, deleted: Any, *orders: Any) -> None:
         commits.append(([str(record[0]) for record in saved], list(deleted)))
-        real(self, saved, deleted)
+        real(self, saved, deleted, *orders)
 
     monkeypatch.setattr(Database, "write", write)
     return commits
@@ -120,6 +121,23 @@ def test_a_snapshot_is_taken_at_once(tmp_path: Path, holding: Holding) -> None:
     clock.release()
     (loaded,) = LibraryStore(clock, Disk(), tmp_path / "db").load()
     assert list(loaded.chunks) == [1]
+    Deferred.fromCoroutine(records.close())
+
+
+def test_orders_are_recorded_beside_holdings(tmp_path: Path, holding: Holding) -> None:
+    """In the same commits; one that has ended is forgotten, one of the same name comes last."""
+    clock = InlineReactor()
+    records = opened(clock, tmp_path / "db")
+    records.save(holding)
+    first, second = Order("f", tmp_path / "f"), Order("g/", tmp_path)
+    for order in (first, second, Order("gone", tmp_path / "gone"), first):
+        records.save_order(order)
+    ended = records.delete_order("gone")
+    assert len(clock.jobs) == 1
+    clock.release()
+    assert ended.called
+    assert names(tmp_path / "db") == ["f"]
+    assert LibraryStore(clock, Disk(), tmp_path / "db").load_orders() == ([second, first], [])
     Deferred.fromCoroutine(records.close())
 
 
