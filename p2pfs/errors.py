@@ -70,5 +70,9 @@ class Cancelled(P2pfsError):
     """The user asked for it to stop."""
 
 
+class LeftRunning(P2pfsError):
+    """Whoever watched a download does not any more, and it goes on without."""
+
+
 class StartupProblem(P2pfsError):
     """A daemon cannot start: its state directory, endpoint or options are unusable."""

@@ -22,8 +22,8 @@ from p2pfs.peer.announcing import (
     TrackerLink,
     reach_warning,
 )
-from p2pfs.peer.downloading import DownloadContext, Downloads, Trees
-from p2pfs.peer.library import Holding, Library, LibraryStore
+from p2pfs.peer.downloading import DownloadContext, DownloadQueue, Downloads, Trees
+from p2pfs.peer.library import Holding, Library, LibraryStore, Order
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
 from p2pfs.peer.serving import (
@@ -144,18 +144,31 @@ class Peer:
             settings.descriptors.downloads,
         )
         self.trees = Trees(reactor, disk, self.downloads, self.library, self.announcer)
+        self.queue = DownloadQueue(
+            reactor,
+            self.downloads,
+            self.trees,
+            self.announcer,
+            self.store,
+            settings.downloads,
+            settings.patience.no_source,
+        )
         self._on_record: list[Holding] = []
+        self._ordered: list[Order] = []
 
     def introduce(self, key: PeerKey, address: Address) -> None:
         """Say who it is, and where it listens."""
         self.key, self.address = key, address
 
     def load(self) -> None:
-        """Read from the disk what it held; raises `StartupProblem`."""
+        """Read from the disk what it held, and was to download; raises `StartupProblem`."""
         self._on_record = self.store.load()
         for direction, rate in self.store.load_limits().items():
             if self.settings.rates[direction] is None:
                 self.limits[direction].rate = rate
+        self._ordered, amiss = self.store.load_orders()
+        for reason in amiss:
+            self.log.warn("{reason}", reason=reason)
 
     async def set_limit(self, direction: str, rate: int | None) -> None:
         """Limit uploads or downloads from now on, also after a restart without such an option.
@@ -166,18 +179,21 @@ class Peer:
         await self.store.save_limit(direction, rate)
 
     async def begin(self) -> None:
-        """Look after what it held, join the tracker, and share what its settings say."""
+        """Look after what it held, join the tracker, go on downloading, share what it is to."""
         self._background.start()
         await self.store.open()
         await self.share_watcher.restore(self._on_record)
         if self.settings.tracker != NONE:
             self.announcer.start(self.settings.tracker)
+        # Before anything is asked of it, which waits for the library to be restored.
+        self.queue.go_on(self._ordered)
         self.share_watcher.watch(self.settings.watch_interval)
         for path in self.settings.share:
             self._share(path, None)
 
     def steps_of_stop(self) -> Iterator[Callable[[], object]]:
         """What ends all that is under way, as of `Daemon`; what it began with has to be over."""
+        yield self.queue.stop
         yield self.downloads.stop
         yield self.publisher.stop
         yield self._background.stop

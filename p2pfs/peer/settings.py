@@ -66,6 +66,8 @@ class PeerSettings:
     """Bytes of a chunk of the files it publishes, unless that makes too many chunks."""
     max_sources: int = 32
     """Connections of one download command."""
+    downloads: int = 8
+    """Downloads that were asked for and run at a time; a whole directory is one."""
     descriptors: Descriptors = field(default_factory=Descriptors)
     """What it may open; there are further limits on most of that."""
 

@@ -6,17 +6,25 @@ from p2pfs.peer.downloading.explanation import Explanation, Group, SourceState, 
 from p2pfs.peer.downloading.failed_downloads import FailedDownload
 from p2pfs.peer.downloading.job import Fetched, Job
 from p2pfs.peer.downloading.places import is_directory
+from p2pfs.peer.downloading.order_book import Ended, Entry, OrderBook, Result, State
+from p2pfs.peer.downloading.queue import DownloadQueue
 from p2pfs.peer.downloading.trees import TreeJob, Trees
 
 __all__ = [
     "DownloadContext",
+    "DownloadQueue",
     "Downloads",
+    "Ended",
+    "Entry",
     "Explanation",
     "FailedDownload",
     "Fetched",
     "Group",
     "Job",
+    "OrderBook",
+    "Result",
     "SourceState",
+    "State",
     "TreeJob",
     "Trees",
     "is_directory",

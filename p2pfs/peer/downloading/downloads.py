@@ -38,6 +38,7 @@ from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import Disk, FileChanged, PartFile
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import Threads, in_thread
+from p2pfs.waiters import Waiters
 from p2pfs.wire.messages import ReplyFileLocation
 
 MAX_DOWNLOADS = 64
@@ -75,6 +76,7 @@ class Downloads:
         self._library = library
         self._store = store
         self._running: dict[Job, Deferred[None]] = {}
+        self._awaiting_room: Waiters[None] = Waiters()
         self._preparing = Preparing(
             self._reactor, context.random, disk, library, store, share_watcher
         )
@@ -87,6 +89,16 @@ class Downloads:
     def jobs(self) -> list[Job]:
         """The downloads under way."""
         return list(self._running)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may begin."""
+        return len(self._running) < self.most
+
+    async def room(self) -> None:
+        """Wait until one more may begin; it does at once, or others may."""
+        while not self.has_room:
+            await self._awaiting_room.wait()
 
     def new_pool(self) -> SourcePool:
         """Connections to sources, to be shared by the files of one command, which closes them."""
@@ -125,7 +137,7 @@ class Downloads:
         `AlreadyExists` when the file is being downloaded, and `DownloadFailed` when too
         many are.
         """
-        if len(self._running) >= self.most:
+        if not self.has_room:
             advice = "; more need a higher limit of open files" if self.most < MAX_DOWNLOADS else ""
             raise DownloadFailed(
                 f"{self.most} downloads are under way, which is the most; wait for one, or cancel "
@@ -157,6 +169,7 @@ class Downloads:
 
     def _forget(self, _: None, job: Job) -> None:
         del self._running[job]
+        self._awaiting_room.fire(None)
 
     # One download
 

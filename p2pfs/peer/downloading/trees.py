@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, DeferredLock
 from twisted.logger import Logger, LogLevel
 
 from p2pfs.chunks import FileInfo
@@ -53,6 +54,8 @@ class TreeJob:
     failed: int = 0
     first_error: P2pfsError | None = None
     running: dict[Job, None] = field(default_factory=dict)
+    awaiting_room: dict[Deferred[None], None] = field(default_factory=dict)
+    """For further files to begin, when this peer downloads as many as it can."""
     directories: dict[Path, Directory] = field(default_factory=dict)
     """Those that are there, which need not be looked for again."""
     meter: RateMeter = field(default_factory=RateMeter)
@@ -95,6 +98,8 @@ class TreeJob:
         self.cancelled = True
         for job in list(self.running):
             job.cancel()
+        for waiting in list(self.awaiting_room):
+            waiting.cancel()
 
     def check(self) -> None:
         """Raise `Cancelled` if it was."""
@@ -236,6 +241,7 @@ class Trees:
                 if outcome is not None:
                     outcome.raiseException()
         finally:
+            tree.directories.clear()
             await pool.close()
         tree.check()
         if tree.failed:
@@ -306,8 +312,9 @@ class Trees:
         folder = target.parent
         if folder not in tree.directories:
             tree.directories[folder] = await in_thread(self._reactor, make_directory, folder)
-        tree.check()
         place = Place(tree.directories[folder], target.name)
+        await self._room(tree)
+        tree.check()
         job, fetched = self._downloads.start(name, target, overwrite, pool, place, tree.meter)
         tree.running[job] = None
         try:
@@ -321,6 +328,16 @@ class Trees:
             tree.fetched += 1
             tree.bytes_fetched += result.size
         return result
+
+    async def _room(self, tree: TreeJob) -> None:
+        """Wait until this peer may begin a further download, or the tree is cancelled."""
+        waiting = Deferred.fromCoroutine(self._downloads.room())
+        tree.awaiting_room[waiting] = None
+        try:
+            with suppress(CancelledError):
+                await waiting
+        finally:
+            del tree.awaiting_room[waiting]
 
 
 def make_directory(path: Path) -> Directory:

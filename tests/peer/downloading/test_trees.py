@@ -155,3 +155,17 @@ def test_a_tree_is_two_lines_of_the_log(
         assert isinstance(outcome_of(network, fetched), Cancelled)
     assert "The download of 'nothing/' failed after 0.0 s: Nobody offers" in lines[0]
     assert "The download of 'd/' was cancelled after" in lines[-1]
+
+
+def test_a_tree_waits_for_room(network: Network, peers: tuple[PeerService, PeerService]) -> None:
+    """When other downloads take all there is; none of its files fails for that."""
+    downloads = peers[1].peer.downloads
+    downloads.most = 1
+    first, fetched = peers[1].peer.trees.start("d/", target(network), False)
+    second, also_fetched = peers[1].peer.trees.start("d/", target(network).with_name("e"), False)
+    network.run(0.5)
+    assert len(downloads.jobs) == 1
+    second.cancel()
+    assert isinstance(outcome_of(network, also_fetched, 10), Cancelled)
+    network.result_of(fetched, 60)
+    assert (first.fetched, first.failed) == (FILES, 0)

@@ -1,0 +1,404 @@
+"""Downloads that belong to the peer: whoever asked may go away, and the peer may be killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred
+
+from p2pfs.errors import (
+    AlreadyExists,
+    Cancelled,
+    DownloadFailed,
+    LeftRunning,
+    NotFound,
+    StorageProblem,
+    TrackerUnavailable,
+)
+from p2pfs.peer.downloading import DownloadQueue, Entry, Fetched, State, TreeJob
+from p2pfs.peer.library import Order
+from p2pfs.peer.service import PeerService
+from p2pfs.testing import publish
+from tests.peer.downloading.pairs import CONTENT, Peers
+from tests.simulation.parts import outcome_of
+
+
+def queue(peers: Peers) -> DownloadQueue:
+    return peers.peer.peer.queue
+
+
+def done(work: Any) -> Any:
+    return Deferred.fromCoroutine(work)
+
+
+def given(peers: Peers, name: str = "f", target: Path | None = None, **order: Any) -> Entry:
+    """An order that is on record."""
+    target = target or peers.host.directory / Path(name)
+    entry: Entry = peers.network.result_of(
+        done(queue(peers).give(Order(name, target, **order))), 20
+    )
+    peers.network.result_of(queue(peers).recorded(entry), 20)
+    return entry
+
+
+def shared(peers: Peers, *names: str, size: int = 20_000) -> None:
+    """Files of the source, each of a second."""
+    for name in names:
+        path = peers.source_host.directory / name
+        path.write_bytes(name.encode() * (size // len(name)))
+        peers.network.result_of(publish(peers.source, path), 10)
+
+
+def on_record(peers: Peers) -> list[str]:
+    orders, amiss = peers.peer.peer.store.load_orders()
+    assert amiss == []
+    return [order.name for order in orders]
+
+
+def runs_until(peers: Peers, happened: Callable[[], Any], within: float = 60) -> None:
+    assert peers.network.run(within, lambda: bool(happened()))
+
+
+def has_some(entry: Entry) -> Callable[[], bool]:
+    return lambda: entry.done > 0
+
+
+def restart(peers: Peers, kill: bool = True, **settings: Any) -> None:
+    """Have the peer die or stop, and start it anew."""
+    if kill:
+        peers.host.kill()
+    else:
+        peers.network.result_of(peers.swarm.stop(peers.host), 30)
+    peers.peer = peers.start(peers.host, **settings)
+    peers.network.run(0.1)
+
+
+def test_an_order_is_on_record_until_it_has_ended(peers: Peers) -> None:
+    """Whatever it ends with."""
+    entry = given(peers, who="ann", uid=1000, gid=100)
+    [order], _ = peers.peer.peer.store.load_orders()
+    assert order == Order("f", peers.target, who="ann", uid=1000, gid=100)
+    result = peers.network.result_of(queue(peers).watch(entry), 60)
+    assert isinstance(result, Fetched)
+    assert on_record(peers) == []
+    assert peers.target.read_bytes() == CONTENT
+    error = outcome_of(peers.network, queue(peers).watch(given(peers, "not there")))
+    assert isinstance(error, NotFound)
+    assert on_record(peers) == []
+    ended = queue(peers).book.ended("not there")
+    assert ended is not None
+    assert ended.outcome is error
+
+
+def test_who_watches_may_go_away_and_come_back(peers: Peers) -> None:
+    """Also before the order is on record; nobody ends it by that."""
+    entry = peers.network.result_of(done(queue(peers).give(Order("f", peers.target))), 10)
+    recorded = queue(peers).recorded(entry)
+    recorded.cancel()
+    assert isinstance(outcome_of(peers.network, recorded), CancelledError)
+    runs_until(peers, has_some(entry))
+    watch = queue(peers).watch(entry)
+    watch.cancel()
+    assert isinstance(outcome_of(peers.network, watch), CancelledError)
+    assert entry.state is State.RUNNING
+    result = peers.network.result_of(queue(peers).watch(entry), 60)
+    assert peers.network.result_of(queue(peers).watch(entry), 1) is result
+
+
+def test_the_same_order_is_the_one_under_way(peers: Peers) -> None:
+    """By whatever path its place is reached; another place is refused, in words."""
+    entry = given(peers)
+    link = peers.host.directory.with_name("link")
+    link.symlink_to(peers.host.directory)
+    for target in (peers.target, link / "f"):
+        assert given(peers, target=target) is entry
+    for elsewhere in (peers.host.directory / "g", Path("/not/there/f")):
+        error = outcome_of(peers.network, done(queue(peers).give(Order("f", elsewhere))))
+        assert isinstance(error, AlreadyExists)
+        assert f"is being downloaded to {peers.target} just now" in str(error)
+
+
+@pytest.mark.parametrize("kill", [True, False])
+def test_a_peer_goes_on_by_itself_after_a_restart(peers: Peers, kill: bool) -> None:
+    """Killed or stopped: with what came before, and nobody needs to ask."""
+    entry = given(peers)
+    runs_until(peers, has_some(entry))
+    restart(peers, kill)
+    [resumed] = queue(peers).book
+    assert (resumed.order, resumed.resumed) == (entry.order, True)
+    result = peers.network.result_of(queue(peers).watch(resumed), 60)
+    assert isinstance(result, Fetched)
+    assert 0 < sum(result.sources.values()) < len(CONTENT)
+    assert peers.target.read_bytes() == CONTENT
+    assert on_record(peers) == []
+
+
+def test_who_watches_is_told_of_a_stop(peers: Peers) -> None:
+    """That it goes on later; and nothing more is taken."""
+    entry = given(peers)
+    runs_until(peers, has_some(entry))
+    watch = queue(peers).watch(entry)
+    stopped = queue(peers)
+    peers.network.result_of(peers.swarm.stop(peers.host), 30)
+    error = outcome_of(peers.network, watch)
+    assert isinstance(error, LeftRunning)
+    assert "goes on when it is started again" in str(error)
+    assert on_record(peers) == ["f"]
+    error = outcome_of(peers.network, done(stopped.give(Order("g", peers.target))))
+    assert isinstance(error, Cancelled)
+
+
+def test_a_tree_goes_on_after_a_restart(peers: Peers) -> None:
+    """It is one order, and what is there is not fetched again."""
+    folder = peers.source_host.directory / "d"
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"{number}").write_bytes(bytes([number]) * 10_000)
+    peers.network.result_of(publish(peers.source, folder), 10)
+    entry = given(peers, "d/", peers.host.directory / "copies")
+    tree = entry.work
+    assert isinstance(tree, TreeJob) or tree is None
+    runs_until(peers, lambda: isinstance(entry.work, TreeJob) and entry.work.fetched > 2)
+    restart(peers)
+    [resumed] = queue(peers).book
+    result = peers.network.result_of(queue(peers).watch(resumed), 60)
+    assert isinstance(result, TreeJob)
+    assert result.already_there > 2
+    assert result.fetched + result.already_there == 20
+    assert on_record(peers) == []
+
+
+def test_after_a_restart_the_tracker_is_waited_for(peers: Peers) -> None:
+    """As when all machines of a room start at the same time; so is a publisher, for a while."""
+    entry = given(peers)
+    runs_until(peers, has_some(entry))
+    tracker = peers.network.hosts["tracker"]
+    peers.host.kill()
+    peers.network.result_of(peers.swarm.stop(tracker), 10)
+    peers.source_host.kill()
+    peers.peer = peers.start(peers.host)
+    peers.network.run(300)
+    [resumed] = queue(peers).book
+    assert resumed.state is State.WAITING
+    assert "no tracker is reachable" in queue(peers).book.remark(resumed, 0)
+    peers.swarm.start_tracker(tracker)
+    peers.network.run(30)
+    peers.source = peers.start(peers.source_host)
+    peers.network.result_of(queue(peers).watch(resumed), 120)
+    assert peers.target.read_bytes() == CONTENT
+
+
+def test_after_a_restart_a_publisher_is_not_waited_for_forever(peers: Peers) -> None:
+    """Nobody asked for that."""
+    given(peers, "f")
+    peers.host.kill()
+    peers.source_host.kill()
+    peers.network.run(120)  # until the tracker has forgotten the source
+    peers.peer = peers.start(peers.host)
+    peers.network.run(5)
+    [resumed] = queue(peers).book
+    begun = peers.network.timeline.now
+    error = outcome_of(peers.network, queue(peers).watch(resumed), 300)
+    assert isinstance(error, NotFound)
+    assert 40 < peers.network.timeline.now - begun < 90
+    assert on_record(peers) == []
+
+
+def test_what_is_not_published_yet_can_be_waited_for(peers: Peers) -> None:
+    """As long as it takes, also over a restart; others go ahead meanwhile."""
+    entry = given(peers, "later", wait_for=True)
+    peers.network.run(600)
+    assert entry.state is State.WAITING
+    assert "nobody offers it yet" in queue(peers).book.remark(entry, 0)
+    restart(peers)
+    [resumed] = queue(peers).book
+    tree = given(peers, "d/", wait_for=True)
+    peers.network.result_of(queue(peers).watch(given(peers)), 60)
+    peers.network.run(60)
+    assert {entry.state for entry in queue(peers).book} == {State.WAITING}
+    shared(peers, "later")
+    peers.network.result_of(queue(peers).watch(resumed), 30)
+    (peers.source_host.directory / "d").mkdir()
+    (peers.source_host.directory / "d" / "f").write_bytes(b"content")
+    peers.network.result_of(publish(peers.source, peers.source_host.directory / "d"), 10)
+    peers.network.result_of(queue(peers).watch(tree), 30)
+    assert (peers.host.directory / "d" / "f").read_bytes() == b"content"
+    assert on_record(peers) == []
+
+
+def test_a_tracker_can_be_waited_for(peers: Peers) -> None:
+    """By who waits for the file; others are told that there is none."""
+    peers.network.result_of(peers.swarm.stop(peers.network.hosts["tracker"]), 10)
+    peers.network.run(1)
+    waits = given(peers, "f", wait_for=True)
+    error = outcome_of(peers.network, queue(peers).watch(given(peers, "g")), 30)
+    assert isinstance(error, TrackerUnavailable)
+    peers.network.run(100)
+    assert waits.state is State.WAITING
+    peers.swarm.start_tracker(peers.network.hosts["tracker"])
+    peers.network.result_of(queue(peers).watch(waits), 120)
+
+
+def test_only_so_many_run_at_a_time(peers: Peers) -> None:
+    """The others follow in the order of asking."""
+    shared(peers, "a", "b", "c", "d")
+    restart(peers, downloads=2)
+    peers.network.run(2)
+    entries = [given(peers, name) for name in "abcd"]
+    assert [entry.state.value for entry in entries] == ["running"] * 2 + ["queued"] * 2
+    ended: list[str] = []
+    for entry in entries:
+        watch = queue(peers).watch(entry)
+        watch.addCallback(lambda result: ended.append(result.name))  # type: ignore[union-attr]
+    running: list[int] = []
+
+    def all_ended() -> bool:
+        running.append(sum(entry.state is State.RUNNING for entry in queue(peers).book))
+        return len(ended) == 4
+
+    runs_until(peers, all_ended)
+    assert max(running) == 2
+    assert set(ended[:2]) == {"a", "b"}
+
+
+def test_no_more_run_than_files_may_be_open(peers: Peers) -> None:
+    """A tree takes the room of several, and what has none waits for it."""
+    folder = peers.source_host.directory / "t"
+    folder.mkdir()
+    for number in range(10):
+        (folder / f"{number}").write_bytes(bytes([number]) * 5_000)
+    peers.network.result_of(publish(peers.source, folder), 10)
+    shared(peers, "a")
+    downloads = peers.peer.peer.downloads
+    downloads.most = 3
+    entries = [given(peers, "t/"), given(peers, "a"), given(peers, "f")]
+    most: list[int] = []
+
+    def all_ended() -> bool:
+        most.append(len(downloads.jobs))
+        return all(entry.outcome is not None for entry in entries)
+
+    runs_until(peers, all_ended, 120)
+    assert max(most) == 3
+    tree = entries[0].outcome
+    assert isinstance(tree, TreeJob)
+    assert (tree.fetched, tree.failed) == (10, 0)
+
+
+@pytest.mark.parametrize("state", ["new", "queued", "waiting", "starting", "running", "tree"])
+def test_an_order_can_be_cancelled_in_any_state(peers: Peers, state: str) -> None:
+    """It is off the record when that is answered, and who watches is told."""
+    name, place = "f", peers.target
+    if state == "tree":
+        folder = peers.source_host.directory / "d"
+        folder.mkdir()
+        (folder / "f").write_bytes(CONTENT)
+        peers.network.result_of(publish(peers.source, folder), 10)
+        name, place = "d/", peers.host.directory / "d"
+    elif state == "queued":
+        queue(peers).book.at_once = 0
+    elif state == "waiting":
+        name = "later"
+    elif state == "starting":
+        peers.peer.peer.downloads.most = 0
+    order = Order(name, place, wait_for=state == "waiting")
+    entry: Entry = peers.network.result_of(done(queue(peers).give(order)), 10)
+    watch = queue(peers).watch(entry)
+    if state != "new":
+        peers.network.result_of(queue(peers).recorded(entry), 10)
+        peers.network.run(3)
+        expected = {"queued": State.QUEUED, "waiting": State.WAITING}
+        assert entry.state is expected.get(state, State.RUNNING)
+        assert entry.done > 0 or state not in ("running", "tree")
+    peers.network.result_of(done(queue(peers).cancel(name)), 10)
+    assert on_record(peers) == []
+    error = outcome_of(peers.network, watch)
+    assert isinstance(error, Cancelled)
+    assert list(queue(peers).book) == []
+    assert not peers.peer.peer.downloads.jobs
+    restart(peers)
+    peers.network.run(5)
+    assert list(queue(peers).book) == []
+    if state in ("running", "tree"):
+        [kept] = peers.peer.peer.library
+        assert kept.chunks.bits
+    assert isinstance(outcome_of(peers.network, done(queue(peers).cancel(name))), NotFound)
+
+
+def test_what_is_cancelled_can_be_asked_for_at_once(peers: Peers) -> None:
+    """It begins when the old one has come to its end, and goes on with what that left."""
+    entry = given(peers)
+    runs_until(peers, has_some(entry))
+    peers.host.drive.disorder = 3.0
+    cancelled = done(queue(peers).cancel("f"))
+    again = done(queue(peers).give(Order("f", peers.target)))
+    new: Entry = peers.network.result_of(again, 60)
+    assert cancelled.called
+    assert new is not entry
+    assert isinstance(entry.outcome, Cancelled)
+    peers.host.drive.disorder = 0.0
+    result = peers.network.result_of(queue(peers).watch(new), 90)
+    assert isinstance(result, Fetched)
+    assert sum(result.sources.values()) < len(CONTENT)
+
+
+def test_a_file_of_a_tree_can_be_cancelled_by_itself(peers: Peers) -> None:
+    """As it can that of a download which is no order."""
+    folder = peers.source_host.directory / "d"
+    folder.mkdir()
+    (folder / "f").write_bytes(CONTENT)
+    peers.network.result_of(publish(peers.source, folder), 10)
+    entry = given(peers, "d/")
+    runs_until(peers, has_some(entry))
+    peers.network.result_of(done(queue(peers).cancel("d/f")), 10)
+    error = outcome_of(peers.network, queue(peers).watch(entry))
+    assert isinstance(error, DownloadFailed)
+    assert "1 of 1 files" in str(error)
+
+
+def test_what_cannot_be_put_on_record_does_not_run(peers: Peers) -> None:
+    """Everybody who asked for it is told."""
+    peers.host.drive.full = True
+    order = Order("f", peers.target)
+    entry: Entry = peers.network.result_of(done(queue(peers).give(order)), 10)
+    same: Entry = peers.network.result_of(done(queue(peers).give(order)), 10)
+    assert same is entry
+    waiting = [queue(peers).recorded(entry), queue(peers).watch(entry)]
+    for told in waiting:
+        assert isinstance(outcome_of(peers.network, told), StorageProblem)
+    late = queue(peers).recorded(entry)
+    assert isinstance(outcome_of(peers.network, late), StorageProblem)
+    assert list(queue(peers).book) == []
+    peers.host.drive.full = False
+    peers.network.result_of(queue(peers).watch(given(peers)), 60)
+
+
+def test_a_defect_ends_one_order(peers: Peers, logged_failures: Any) -> None:
+    """With a sentence, and all of it in the log; the next one is as ever."""
+    downloads = peers.peer.peer.downloads
+    start = downloads.start
+    downloads.start = None  # type: ignore[method-assign,assignment]
+    error = outcome_of(peers.network, queue(peers).watch(given(peers)))
+    assert isinstance(error, DownloadFailed)
+    assert "internal error" in str(error)
+    assert len(logged_failures.flush()) == 1
+    downloads.start = start  # type: ignore[method-assign]
+    peers.network.result_of(queue(peers).watch(given(peers)), 60)
+
+
+def test_a_stop_amid_everything(peers: Peers) -> None:
+    """Orders in all states: all stay, and nothing is left behind."""
+    shared(peers, "a", "b")
+    service: PeerService = peers.peer
+    service.peer.queue.book.at_once = 1
+    given(peers, "f")
+    given(peers, "a")
+    given(peers, "later", wait_for=True)
+    peers.network.run(1.9)
+    new = done(queue(peers).give(Order("b", peers.host.directory / "b")))
+    peers.network.result_of(new, 1)
+    peers.network.result_of(peers.swarm.stop(peers.host), 60)
+    assert on_record(peers) == ["f", "a", "later", "b"]
