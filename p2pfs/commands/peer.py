@@ -47,7 +47,7 @@ PEER_COMMANDS = Definitions(
             "download",
             "Fetch a file; with a name ending in '/', everything below it.",
             [
-                _NAME,
+                Parameter("name", "its name on the network, or several", Kind.NAME, repeated=True),
                 Parameter(
                     "path",
                     "where to put it: a path or directory; by default here",
@@ -56,7 +56,26 @@ PEER_COMMANDS = Definitions(
                     default=".",
                 ),
             ],
-            [Option("overwrite", "replace what exists there")],
+            [
+                Option("overwrite", "replace what exists there"),
+                Option("detach", "do not wait for it; 'attach' does"),
+                Option("wait-for", "if nobody offers it yet, wait until somebody does"),
+            ],
+            details=[
+                "Of two words or more the last is PATH. For several names that is a directory, in "
+                "which what is below a name has a directory of its own.",
+                "The daemon downloads, whether or not anybody watches, and goes on after a "
+                "restart, until it is done, or has failed, or 'cancel' ends it. What is there "
+                "already, and right, is success.",
+            ],
+            background=True,
+        ),
+        Definition(
+            "attach",
+            "Watch a download that was asked for before, by whomever, until it has ended.",
+            [Parameter("name", "the download's name, or several", Kind.DOWNLOAD, repeated=True)],
+            background=True,
+            only_tells=True,
         ),
         Definition(
             "status",
@@ -89,7 +108,7 @@ PEER_COMMANDS = Definitions(
         Definition(
             "cancel",
             "Stop a download; what came is kept.",
-            [Parameter("name", "the download's name", Kind.DOWNLOAD)],
+            [Parameter("name", "the download's name, or several", Kind.DOWNLOAD, repeated=True)],
         ),
         *shutting_down("peer"),
     ]

@@ -25,4 +25,18 @@ def test_a_download_goes_here_by_default() -> None:
 def test_what_changes_nothing_is_known() -> None:
     """The log has no use for it."""
     tells = {command.name for command in PEER_COMMANDS if command.only_tells}
-    assert tells == {"doctor", "help", "list_files", "status", "why"}
+    assert tells == {"attach", "doctor", "help", "list_files", "status", "why"}
+
+
+def test_of_several_words_the_last_is_where_a_download_goes() -> None:
+    """As of those of ``cp``."""
+    call = PEER_COMMANDS.parse(["download", "a", "d/", "into", "--detach", "--wait-for"])
+    assert (call.repeated, call["path"]) == (("a", "d/"), "into")
+    assert set(call.options) == {"detach", "wait-for"}
+    assert PEER_COMMANDS.parse(["download", "a"]).repeated == ("a",)
+
+
+def test_what_goes_on_by_itself_is_said_to() -> None:
+    """So that a surface asks what Ctrl-C is to mean."""
+    background = {command.name for command in PEER_COMMANDS if command.background}
+    assert background == {"download", "attach"}

@@ -4,42 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import TypeVar
-
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
+from pathlib import Path
 
 from p2pfs.commands import PEER_COMMANDS, Call, Caller
 from p2pfs.console.command import Answer, CommandSet, Progress, ReportProgress
 from p2pfs.console.command_log import command_log
 from p2pfs.console.listed_files import ListedFiles
-from p2pfs.console.rendering import rate_text, size_text
 from p2pfs.console.shut_down import shut_down
 from p2pfs.errors import StorageProblem
 from p2pfs.listening import tcp_endpoint_string
-from p2pfs.names import check_filename
 from p2pfs.paths import given_path
 from p2pfs.peer.announcing import Listing
-from p2pfs.peer.commands.access import may_read, to_read, to_write
+from p2pfs.peer.commands.access import may_read, to_read
 from p2pfs.peer.commands.doctor import doctor
+from p2pfs.peer.commands.downloads import DownloadCommands
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.status_text import limit_text
+from p2pfs.peer.commands.watching import watched
 from p2pfs.peer.commands.why import why
-from p2pfs.peer.downloading import Job, TreeJob, is_directory
+from p2pfs.peer.library import check_order_name
 from p2pfs.peer.peer import Peer
 from p2pfs.peer.rates import RateMeter, parse_rate, seconds_left, whole
 from p2pfs.threads import in_thread
 
-REPORT_SECONDS = 0.2
-"""How often a running command looks how far it is."""
-
-_T = TypeVar("_T")
-
 
 def peer_commands(peer: Peer) -> CommandSet:
     """The commands of one peer."""
-    console = _PeerConsole(peer)
+    console, downloads = _PeerConsole(peer), DownloadCommands(peer)
     return CommandSet(
         PEER_COMMANDS,
         {
@@ -47,12 +38,13 @@ def peer_commands(peer: Peer) -> CommandSet:
             "publish": console.publish,
             "unpublish": console.unpublish,
             "list_files": console.list_files,
-            "download": console.download,
+            "download": downloads.download,
+            "attach": downloads.attach,
+            "cancel": downloads.cancel,
             "status": console.status,
             "why": console.why,
             "doctor": console.doctor,
             "limit": console.limit,
-            "cancel": console.cancel,
             **shut_down(peer.reactor, "peer"),
         },
         command_log(peer.reactor),
@@ -90,7 +82,7 @@ class _PeerConsole:
                 )
             )
 
-        files = await self._watched(published, look)
+        files = await watched(self._peer.reactor, published, look)
         lines = [
             f"Published '{file.name}'."
             if file.listed
@@ -127,66 +119,11 @@ class _PeerConsole:
                     break
         return shown.answer(prefix)
 
-    async def download(self, call: Call, report: ReportProgress) -> Answer:
-        remote = call["name"]
-        target = await self._allowed(call, to_write, given_path(call["path"]))
-        overwrite = "overwrite" in call.options
-        if remote.endswith("/"):
-            check_filename(remote[:-1])
-            await self._peer.announcer.needed()
-            return await self._download_tree(call, remote, target, overwrite, report)
-        check_filename(remote)
-        await self._peer.announcer.needed()
-        into = await in_thread(self._peer.reactor, is_directory, target)
-        if into or call["path"].endswith("/"):
-            target = target / PurePosixPath(remote).name
-            target = await self._allowed(call, to_write, target)
-        job, fetched = self._peer.downloads.start(remote, target, overwrite)
-        result = await self._watched(fetched, lambda: report(self._progress_of(remote, job)))
-        data = {
-            "name": result.name,
-            "path": str(result.path),
-            "size": result.size,
-            "seconds": round(result.seconds, 3),
-            "sources": result.sources,
-            "crowd": result.reached.crowd if result.reached else None,
-            "times_least": round(result.reached.times, 3) if result.reached else None,
-            "already_there": result.already_there,
-        }
-        if result.already_there:
-            there = f"{result.path} is there already, and right: {size_text(result.size)}"
-            return Answer(data, [there])
-        received = sum(result.sources.values())
-        rate = f" ({rate_text(received / max(result.seconds, 1e-3))})" if received else ""
-        # What was there before, or is this peer's own, did not come in that time.
-        part = f", {size_text(received)} of it fetched" if 0 < received < result.size else ""
-        lines = [f"{result.path}: {size_text(result.size)}{part} in {result.seconds:.1f} s{rate}"]
-        lines += [f"  {size_text(count)} from {source}" for source, count in result.sources.items()]
-        lines += [f"  {result.reached}"] if result.reached else []
-        return Answer(data, lines)
-
-    async def _download_tree(
-        self, call: Call, prefix: str, target: Path, overwrite: bool, report: ReportProgress
-    ) -> Answer:
-        check_place = partial(to_write, call.caller) if call.caller.is_guest else None
-        tree, fetched = self._peer.trees.start(prefix, target, overwrite, check_place=check_place)
-        await self._watched(fetched, lambda: report(self._progress_of(prefix, tree)))
-        data = {
-            "name": prefix,
-            "path": str(target),
-            "files": tree.fetched,
-            "already_there": tree.already_there,
-            "size": tree.bytes_fetched,
-        }
-        there = f", {tree.already_there} were there already" if tree.already_there else ""
-        lines = [f"{target}: {tree.fetched} files, {size_text(tree.bytes_fetched)}{there}"]
-        return Answer(data, lines)
-
     async def status(self, call: Call, report: ReportProgress) -> Answer:
         return status(self._peer)
 
     async def why(self, call: Call, report: ReportProgress) -> Answer:
-        check_filename(call["name"])
+        check_order_name(call["name"])
         return why(self._peer, call["name"])
 
     async def doctor(self, call: Call, report: ReportProgress) -> Answer:
@@ -219,40 +156,8 @@ class _PeerConsole:
                 f"The {direction} limit is {limit_text(rate)} now, but not after a restart: {error}"
             ) from None
 
-    async def cancel(self, call: Call, report: ReportProgress) -> Answer:
-        self._peer.downloads.cancel(call["name"])
-        return Answer(
-            {"cancelled": call["name"]},
-            [f"The download of '{call['name']}' is cancelled; what came is kept."],
-        )
-
-    def _progress_of(self, name: str, work: Job | TreeJob) -> Progress:
-        now = self._peer.reactor.seconds()
-        return Progress(
-            name,
-            work.done,
-            work.total,
-            work.state,
-            work.detail,
-            whole(work.rate(now)),
-            work.seconds_left(now),
-        )
-
     async def _allowed(self, call: Call, place: Callable[[Caller, Path], Path], path: Path) -> Path:
         """What ``place`` makes of a path for the caller; nothing is looked at for the daemon's."""
         if not call.caller.is_guest:
             return path
         return await in_thread(self._peer.reactor, place, call.caller, path)
-
-    async def _watched(self, work: Deferred[_T], look: Callable[[], None]) -> _T:
-        """Await ``work``, calling ``look`` from time to time meanwhile, and once at the end."""
-        watch = LoopingCall(look)
-        watch.clock = self._peer.reactor
-        watching = watch.start(REPORT_SECONDS)
-        try:
-            result = await work
-        finally:
-            watch.stop()
-            await watching
-        look()
-        return result

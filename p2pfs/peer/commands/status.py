@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from p2pfs.console.command import Answer
+from p2pfs.peer.commands.orders import orders_data
 from p2pfs.peer.commands.share_state import state_of
 from p2pfs.peer.commands.status_text import status_lines
 from p2pfs.peer.downloading import Job
@@ -25,6 +26,7 @@ def status(peer: Peer) -> Answer:
         "uploaded": peer.serving.uploads.total,
         "upload_rate": whole(peer.serving.uploads.meter.rate(now)),
         "downloads": [_download(job, now) for job in peer.downloads.jobs],
+        "orders": orders_data(peer),
         "uploads": _uploads(peer, now),
         "shares": [_share(holding, now, peer.announcer.joined) for holding in peer.library],
     }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from p2pfs.console.rendering import duration_text, rate_text, size_text, table
+from p2pfs.peer.commands.orders import order_lines
 from p2pfs.peer.rates import Reached, crowd_text
 
 MOST_UPLOADS = 20
@@ -21,6 +22,7 @@ def status_lines(data: dict[str, Any]) -> list[str]:
         *_tracker_lines(data),
         "",
         *_download_lines(data["downloads"]),
+        *order_lines(data["orders"]),
         "",
         *_upload_lines(data["uploads"]),
         "",

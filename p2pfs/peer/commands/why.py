@@ -8,6 +8,7 @@ import msgspec
 
 from p2pfs.console.command import Answer
 from p2pfs.console.rendering import rate_text, size_text
+from p2pfs.peer.commands.orders import why_not_yet
 from p2pfs.peer.commands.share_state import state_of
 from p2pfs.peer.downloading import (
     Explanation,
@@ -32,12 +33,14 @@ def why(peer: Peer, name: str) -> Answer:
     """
     job = next((job for job in peer.downloads.jobs if job.name == name), None)
     failed = peer.downloads.failed.get(name)
-    holding = peer.library.get(name)
+    holding, order = peer.library.get(name), peer.queue.book.get(name)
     tracker = _tracker(peer)
     data: dict[str, Any] = {"name": name, "tracker": tracker}
     if job is not None:
         state, lines = _running(job, data, peer.reactor.seconds())
         lines += _limit_lines(peer, data)
+    elif order is not None:
+        state, lines = order.state.value, why_not_yet(peer, order)
     elif holding is not None and (holding.is_share or holding.withheld is not None):
         state, lines = _held(holding, peer)
     else:

@@ -28,6 +28,8 @@ LONGEST_PAUSE = 15.0
 PAUSE_GROWTH = 1.5
 """An order that waits is looked after with pauses that grow so."""
 
+_ASKING = "asking the tracker"
+
 Result = Fetched | TreeJob
 """What an order comes to."""
 
@@ -54,8 +56,18 @@ class Work(Protocol):
         """All bytes; 0 while that is not known."""
 
     @property
-    def remark(self) -> str:
-        """What a person would like to know about it now."""
+    def state(self) -> str:
+        """What is done now, in words that stay the same as long as it is."""
+
+    @property
+    def detail(self) -> str:
+        """The numbers to that."""
+
+    def rate(self, now: float) -> float | None:
+        """Bytes a second that come; None while that is not known."""
+
+    def seconds_left(self, now: float) -> int | None:
+        """The time until all is there; None while that is not known."""
 
     def cancel(self) -> None:
         """Have it end as soon as it can."""
@@ -181,7 +193,7 @@ class OrderBook:
         """It has come to that."""
         name = entry.order.name
         del self._entries[name]
-        entry.outcome, entry.work = outcome, None
+        entry.outcome = outcome
         self._ended.pop(name, None)
         self._ended[name] = Ended(entry.order, now, outcome)
         if len(self._ended) > MOST_REMEMBERED:
@@ -217,15 +229,28 @@ class OrderBook:
             count += other.state is State.QUEUED
         return count
 
-    def remark(self, entry: Entry, now: float) -> str:
-        """What a person would like to know about it now."""
+    def note(self, entry: Entry) -> str:
+        """What is done for it, or what it waits for, in words that stay as long as that is."""
         match entry.state:
             case State.QUEUED:
-                return f"queued, {self.before(entry)} before it"
+                return "queued"
             case State.WAITING:
-                left = seconds_text(max(0.0, entry.look_at - now))
-                return f"{entry.reason or 'asking the tracker'}, looked for again in {left}"
-        return entry.work.remark if entry.work is not None else "asking the tracker"
+                return entry.reason or _ASKING
+        return entry.work.state if entry.work is not None else _ASKING
+
+    def detail(self, entry: Entry, now: float) -> str:
+        """The numbers to that, if there are any."""
+        match entry.state:
+            case State.QUEUED:
+                return f"{self.before(entry)} before it"
+            case State.WAITING:
+                return f"looked for again in {seconds_text(max(0.0, entry.look_at - now))}"
+        return entry.work.detail if entry.work is not None else ""
+
+    def remark(self, entry: Entry, now: float) -> str:
+        """Both."""
+        note, detail = self.note(entry), self.detail(entry, now)
+        return f"{note}, {detail}" if detail else note
 
     def _add(self, entry: Entry) -> Entry:
         self._entries[entry.order.name] = entry

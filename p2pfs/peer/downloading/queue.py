@@ -170,8 +170,8 @@ class DownloadQueue:
                 await self._end(entry, _cancelled(entry.order))
                 return
             self.book.recorded(entry, self._reactor.seconds())
-            entry.awaiting_record.fire(None)
             self._pump()
+            entry.awaiting_record.fire(None)
 
     async def _run(self, entry: Entry) -> None:
         outcome: Result | P2pfsError

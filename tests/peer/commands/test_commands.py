@@ -10,7 +10,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import CancelledError
 
 from p2pfs.commands import Caller
-from p2pfs.errors import Cancelled, DownloadFailed, NotFound, StorageProblem, UsageProblem
+from p2pfs.errors import DownloadFailed, StorageProblem, UsageProblem
 from p2pfs.peer.commands import peer_commands
 from p2pfs.peer.service import PeerService
 from p2pfs.testing.swarm import TRACKER_PORT
@@ -71,59 +71,6 @@ def test_connecting_says_where_and_as_whom(consoles: Consoles) -> None:
     assert answer.lines == [
         f"Joined the tracker at {answer.data['tracker']} as {answer.data['address']}."
     ]
-
-
-def test_a_download_says_what_came_from_whom(consoles: Consoles) -> None:
-    """And meanwhile how far it is, which ends with all of it."""
-    target = consoles.network.hosts["fetcher"].directory / "copy"
-    answer = consoles.run(consoles.fetcher, f"download dir/f.bin {target}")
-    address = str(consoles.source.peer.announcer.address)
-    assert (answer.data["path"], answer.data["size"]) == (str(target), len(DATA))
-    assert answer.data["sources"] == {address: len(DATA)}
-    assert f"  195.3 KiB from {address}" in answer.lines
-    assert target.read_bytes() == DATA
-    done = [report.done for report in consoles.reports]
-    assert done == sorted(done)
-    assert len(set(done)) > 2
-    last = consoles.reports[-1]
-    assert (last.label, last.done, last.total) == ("dir/f.bin", len(DATA), len(DATA))
-
-
-@pytest.mark.parametrize("target", ["", "/"])
-def test_a_directory_as_target_gets_the_last_part_of_the_name(
-    consoles: Consoles, target: str
-) -> None:
-    """One that is there, and one that is meant."""
-    folder = consoles.network.hosts["fetcher"].directory / "into"
-    folder.mkdir()
-    answer = consoles.run(consoles.fetcher, f"download dir/f.bin {folder}{target}")
-    assert answer.data["path"] == str(folder / "f.bin")
-
-
-def test_all_below_a_name_is_one_download(consoles: Consoles) -> None:
-    """And what is there already is not fetched again."""
-    target = consoles.network.hosts["fetcher"].directory / "tree"
-    first = consoles.run(consoles.fetcher, f"download dir/ {target}").data
-    assert (first["files"], first["already_there"], first["size"]) == (1, 0, len(DATA))
-    assert (target / "f.bin").read_bytes() == DATA
-    again = consoles.run(consoles.fetcher, f"download dir/ {target}")
-    assert (again.data["files"], again.data["already_there"]) == (0, 1)
-    assert again.lines == [f"{target}: 0 files, 0 B, 1 were there already"]
-
-
-def test_a_download_can_be_cancelled_by_its_name(consoles: Consoles) -> None:
-    """Who waits for it is told, and what came stays."""
-    target = consoles.network.hosts["fetcher"].directory / "copy"
-    running = consoles.begin(consoles.fetcher, f"download dir/f.bin {target}")
-    failures: list[Any] = []
-    running.addErrback(failures.append)
-    consoles.network.run(1.2)
-    consoles.run(consoles.fetcher, "cancel dir/f.bin")
-    consoles.network.run(1)
-    assert failures[0].check(Cancelled)
-    assert 0 < len(consoles.fetcher.peer.library["dir/f.bin"].chunks) < 4
-    with pytest.raises(NotFound):
-        consoles.run(consoles.fetcher, "cancel dir/f.bin")
 
 
 def test_the_list_says_what_is_here(consoles: Consoles) -> None:
