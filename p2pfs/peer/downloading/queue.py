@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -256,8 +257,6 @@ class DownloadQueue:
         return following.addBoth(ended).addErrback(self._defect)
 
     def _defect(self, failure: Failure) -> None:
-        if self._stopping and failure.check(CancelledError):
-            return
         self.log.failure("Looking after downloads failed.", failure=failure)
 
     # Those that wait
@@ -303,23 +302,18 @@ class DownloadQueue:
 
     async def _look(self) -> None:
         """Go through those that are due, one at a time: many shall not be many questions."""
-        while (entry := self.book.due(self._reactor.seconds())) is not None:
-            error: P2pfsError | None = None
-            try:
-                await self._find_offered(entry.order)
-            except CancelledError:
-                return
-            except P2pfsError as found:
-                error = found
-            if self.book.get(entry.order.name) is not entry or entry.cancelled:
-                continue
-            if error is None:
-                self.book.put_back(entry)
-                self._pump()
-            elif self._is_to_wait(entry, error):
-                self._put_off(entry, error)
-            else:
-                await self._end(entry, error)
+        with suppress(CancelledError):  # by the stop
+            while (entry := self.book.due(self._reactor.seconds())) is not None:
+                try:
+                    await self._find_offered(entry.order)
+                except P2pfsError as error:
+                    if self._is_to_wait(entry, error):
+                        self._put_off(entry, error)
+                    else:
+                        await self._end(entry, error)
+                else:
+                    self.book.put_back(entry)
+                    self._pump()
 
     async def _find_offered(self, order: Order) -> None:
         """Raise `NotFound` when nobody offers it, or `TrackerUnavailable`."""

@@ -389,6 +389,59 @@ def test_a_defect_ends_one_order(peers: Peers, logged_failures: Any) -> None:
     peers.network.result_of(queue(peers).watch(given(peers)), 60)
 
 
+def test_a_stop_waits_for_no_tracker(peers: Peers) -> None:
+    """One that does not answer just now, when it is asked for what is waited for."""
+    given(peers, "later", wait_for=True)
+    peers.network.run(1)
+    peers.network.partition([peers.host])
+    peers.network.run(5)
+    begun = peers.network.timeline.now
+    peers.network.result_of(peers.swarm.stop(peers.host), 60)
+    assert peers.network.timeline.now - begun < 2
+    assert on_record(peers) == ["later"]
+
+
+def test_a_stop_waits_for_all_that_is_under_way(peers: Peers) -> None:
+    """Files of a tree want closing, one after the other."""
+    folder = peers.source_host.directory / "d"
+    folder.mkdir()
+    (folder / "f").write_bytes(CONTENT)
+    peers.network.result_of(publish(peers.source, folder), 10)
+    entry = given(peers, "d/")
+    runs_until(peers, has_some(entry))
+    peers.host.drive.disorder = 3.0
+    tree = entry.work
+    assert isinstance(tree, TreeJob)
+    peers.network.result_of(done(queue(peers).stop()), 60)
+    assert not tree.running
+    peers.host.drive.disorder = 0.0
+
+
+def test_what_is_cancelled_twice_ends_once(peers: Peers) -> None:
+    """By two people, while the drive is slow."""
+    queue(peers).book.at_once = 0
+    given(peers)
+    peers.host.drive.disorder = 3.0
+    both = [done(queue(peers).cancel("f")) for _ in range(2)]
+    for cancelled in both:
+        peers.network.result_of(cancelled, 30)
+    peers.network.run(10)
+    assert list(queue(peers).book) == []
+
+
+def test_a_cancel_right_after_the_start_finds_what_was_on_record(peers: Peers) -> None:
+    """It waits for that to be read."""
+    entry = given(peers)
+    runs_until(peers, has_some(entry))
+    peers.host.kill()
+    peers.host.drive.disorder = 3.0
+    peers.peer = peers.start(peers.host)
+    peers.network.run(0.01)
+    peers.host.drive.disorder = 0.0
+    peers.network.result_of(done(queue(peers).cancel("f")), 30)
+    assert on_record(peers) == []
+
+
 def test_a_stop_amid_everything(peers: Peers) -> None:
     """Orders in all states: all stay, and nothing is left behind."""
     shared(peers, "a", "b")
