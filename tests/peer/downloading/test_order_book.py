@@ -107,6 +107,16 @@ def test_who_is_looked_at_is_who_is_due_for_longest() -> None:
     assert book.due(10) is entries[2]
 
 
+def test_what_is_cancelled_has_no_turn_any_more() -> None:
+    """Although it has not ended yet; nor is it looked at."""
+    book = OrderBook(2)
+    first, second, third = asked(book, "a", "b", "c")
+    book.put_off(second, "nobody offers it", 0)
+    first.cancelled = second.cancelled = True
+    assert (book.next_look, book.due(100)) == (None, None)
+    assert [book.next(), book.next()] == [third, None]
+
+
 def test_there_is_a_bound_on_orders() -> None:
     """What was on record is taken all the same; an end makes room."""
     book = OrderBook(1, most=2)

@@ -161,11 +161,24 @@ def test_a_tree_waits_for_room(network: Network, peers: tuple[PeerService, PeerS
     """When other downloads take all there is; none of its files fails for that."""
     downloads = peers[1].peer.downloads
     downloads.most = 1
-    first, fetched = peers[1].peer.trees.start("d/", target(network), False)
-    second, also_fetched = peers[1].peer.trees.start("d/", target(network).with_name("e"), False)
+    trees = [
+        peers[1].peer.trees.start("d/", target(network).with_name(name), False)
+        for name in ("c", "e")
+    ]
     network.run(0.5)
     assert len(downloads.jobs) == 1
-    second.cancel()
-    assert isinstance(outcome_of(network, also_fetched, 10), Cancelled)
-    network.result_of(fetched, 60)
-    assert (first.fetched, first.failed) == (FILES, 0)
+    for tree, fetched in trees:
+        network.result_of(fetched, 60)
+        assert (tree.fetched + tree.already_there, tree.failed) == (FILES, 0)
+
+
+def test_a_tree_that_waits_for_room_can_be_cancelled(
+    network: Network, peers: tuple[PeerService, PeerService]
+) -> None:
+    """Also when there is none for long."""
+    tree, fetched = peers[1].peer.trees.start("d/", target(network), False)
+    assert network.run(10, lambda: bool(tree.running))
+    peers[1].peer.downloads.most = 0
+    assert network.run(10, lambda: not tree.running and bool(tree.awaiting_room))
+    tree.cancel()
+    assert isinstance(outcome_of(network, fetched, 1), Cancelled)
