@@ -15,7 +15,9 @@ from p2pfs.daemon import (
     run_program,
     run_under_twistd,
 )
+from p2pfs.errors import UsageProblem
 from p2pfs.listening import NONE, check_client_endpoint, check_server_endpoint
+from p2pfs.peer.downloading import MOST_ORDERS
 from p2pfs.peer.rates import parse_rate
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import DEFAULT_LISTEN, DEFAULT_TRACKER, PeerSettings
@@ -29,6 +31,14 @@ def _tracker(text: str) -> str:
 def _rate(text: str) -> int:
     """A limit as `PeerSettings` has it, where none is 0."""
     return parse_rate(text) or 0
+
+
+def _downloads(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MOST_ORDERS):
+        raise UsageProblem(
+            f"--downloads needs a number from 1 to {MOST_ORDERS}, and '{text[:20]}' is none."
+        )
+    return int(text)
 
 
 class Options(DaemonOptions):
@@ -56,6 +66,13 @@ class Options(DaemonOptions):
             "Most bytes a second to send, e.g. 500K, 10M or none (default: as 'limit' left it).",
         ],
         ["download-rate", None, None, "Most bytes a second to receive (default: likewise)."],
+        [
+            "downloads",
+            None,
+            None,
+            "Most downloads to run at a time; others wait in line, and a directory is one "
+            f"(default: {PeerSettings.downloads}).",
+        ],
     ]
 
     repeatable: ClassVar[Sequence[str]] = ("share",)
@@ -64,6 +81,7 @@ class Options(DaemonOptions):
         **DaemonOptions.unless_given,
         "tracker": DEFAULT_TRACKER,
         "listen": DEFAULT_LISTEN,
+        "downloads": str(PeerSettings.downloads),
     }
 
     readers: ClassVar[Mapping[str, Callable[[str], object]]] = {
@@ -73,6 +91,7 @@ class Options(DaemonOptions):
         "share": absolute_path,
         "upload-rate": _rate,
         "download-rate": _rate,
+        "downloads": _downloads,
     }
 
     def opt_share(self, path: str) -> None:
@@ -94,6 +113,7 @@ def make_service(options: Options) -> Daemon:
             group=options["group"],
             upload_rate=options["upload-rate"],
             download_rate=options["download-rate"],
+            downloads=options["downloads"],
             descriptors=Descriptors.of_peer(free_descriptors()),
         )
         return PeerService(reactor, settings, Random())

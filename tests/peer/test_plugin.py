@@ -46,6 +46,7 @@ def test_without_options_it_is_a_peer_of_this_machine(
     assert (settings.tracker, settings.listen) == (DEFAULT_TRACKER, DEFAULT_LISTEN)
     assert (settings.upload_rate, settings.download_rate) == (None, None)
     assert settings.share == []
+    assert settings.downloads == 8
 
 
 def test_every_option_reaches_the_peer(
@@ -56,13 +57,14 @@ def test_every_option_reaches_the_peer(
     service = peer(
         *("--state", "s", "--tracker", "tcp:t:1", "--listen", "tcp:2"),
         *("--share", "a", "--share", "/b", "--ssh", "tcp:3", "--authorized-keys", "k"),
-        *("--upload-rate", "500K", "--download-rate", "10M"),
+        *("--upload-rate", "500K", "--download-rate", "10M", "--downloads", "3"),
     )
     settings = service.settings
     assert settings.state == tmp_path / "s"
     assert (settings.tracker, settings.listen, settings.ssh) == ("tcp:t:1", "tcp:2", "tcp:3")
     assert settings.share == [tmp_path / "a", Path("/b")]
     assert settings.authorized_keys == tmp_path / "k"
+    assert settings.downloads == service.peer.queue.book.at_once == 3
     assert service.peer.limits["upload"].rate == 500 * 1024
     assert service.peer.limits["download"].rate == 10 * 1024 * 1024
 
@@ -88,3 +90,10 @@ def test_nothing_but_options_is_understood() -> None:
         SystemExit, match=r"'file' is not an option; see 'twistd p2pfs-peer --help'"
     ):
         Options(Path("/nonexistent")).parseOptions(["file"])
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", "", "9" * 5000])
+def test_downloads_at_a_time_are_a_number(text: str) -> None:
+    """With a line on what is wrong."""
+    with pytest.raises(SystemExit, match="--downloads needs a number from 1 to 1000"):
+        Options(Path("/nonexistent")).parseOptions([f"--downloads={text}"])

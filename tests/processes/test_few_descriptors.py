@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pfs.errors import Cancelled, DownloadFailed
+from p2pfs.errors import Cancelled
 from tests.processes.daemons import MIB, Machines, free_port, random_file, sha256, until
 
 LIMIT = 64
@@ -70,7 +70,7 @@ def test_a_peer_serves_and_answers(machines: Machines, crowd: ExitStack) -> None
 def test_more_downloads_than_there_is_room_for(
     machines: Machines, background: ThreadPoolExecutor
 ) -> None:
-    """Are refused with what to do; a directory of many files comes all the same."""
+    """Wait in line; a directory of many files comes all the same."""
     machines.tracker()
     source = machines.peer("s")
     fetcher = machines.peer("f", preexec_fn=few_descriptors)
@@ -86,8 +86,10 @@ def test_more_downloads_than_there_is_room_for(
     large = background.submit(fetcher.ask, "download", "large", str(machines.directory / "large.2"))
     until(lambda: fetcher.ask("status")["downloads"])
     try:
-        with pytest.raises(DownloadFailed, match="need a higher limit of open files"):
-            fetcher.ask("download", "d/1", str(machines.directory / "one"))
+        fetcher.ask("download", "d/1", str(machines.directory / "one"), "--detach")
+        [_, waits] = fetcher.ask("status")["downloads"]
+        assert (waits["name"], waits["state"]) == ("d/1", "queued")
     finally:
         fetcher.ask("cancel", "large")
     assert isinstance(large.exception(), Cancelled)
+    assert fetcher.ask("attach", "d/1")["size"] == 1000

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from p2pfs.errors import P2pfsError
 from tests.processes.daemons import MIB, Daemon, Machines, random_file, sha256, until
 
 SIZE = 256 * MIB
+P2PFS = Path(sys.executable).with_name("p2pfs")
 
 
 def underway(peer: Daemon, share: float) -> None:
@@ -66,7 +70,7 @@ def test_the_tracker_is_killed(machines: Machines, background: ThreadPoolExecuto
 def test_the_downloader_is_killed(
     machines: Machines, background: ThreadPoolExecutor, tampered: bool
 ) -> None:
-    """It comes back, reads again only what the record lacks, and fetches only what it had not.
+    """It goes on, reads again only what the record lacks, and fetches only what it had not.
 
     Unless somebody wrote to the part file meanwhile: then everything is read again.
     """
@@ -90,7 +94,7 @@ def test_the_downloader_is_killed(
                 file.seek(chunknum * MIB)
                 file.write(bytes([byte[0] ^ 1]))
     fetcher = machines.peer("f")
-    result = fetcher.ask("download", "x.bin", str(copy))
+    result = fetcher.ask("attach", "x.bin")  # it goes on by itself
     assert sha256(copy) == sha256(path)
     [rechecked] = re.findall(
         r": (\d+) chunks are there, (\d+) .* (\d+) were", fetcher.log.read_text()
@@ -104,6 +108,29 @@ def test_the_downloader_is_killed(
         assert right * MIB >= SIZE / 4
         assert checked <= 64
     until(lambda: [file["whole_copies"] for file in tracker.ask("list_files")] == [2])
+
+
+def test_who_asked_is_killed_and_then_the_downloader(machines: Machines) -> None:
+    """The download belongs to the daemon: it goes on without the program, and after a restart."""
+    path = random_file(machines.directory / "x.bin", 32 * MIB)
+    machines.tracker()
+    source, fetcher = machines.peer("s"), machines.peer("f", "--download-rate", "8M")
+    source.ask("publish", str(path))
+    copy = machines.directory / "copy"
+    words = [P2PFS, "--state", str(fetcher.state), "download", "x.bin", str(copy)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
+        until(lambda: fetcher.ask("status")["transfers"])
+        program.kill()
+    [before] = fetcher.ask("status")["transfers"]
+    until(lambda: fetcher.ask("status")["transfers"][0]["done"] > before["done"])
+    fetcher.kill()
+    fetcher = machines.peer("f")
+    result = fetcher.ask("attach", "x.bin")
+    assert 0 < sum(result["sources"].values()) < 32 * MIB
+    assert sha256(copy) == sha256(path)
+    assert f"Going on with the download of 'x.bin' to {copy}" in fetcher.log.read_text()
+    fetcher.kill()
+    assert machines.peer("f").ask("status")["downloads"] == []
 
 
 def test_a_large_file_goes_to_three_at_once(

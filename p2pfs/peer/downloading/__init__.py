@@ -5,12 +5,13 @@ from p2pfs.peer.downloading.downloads import Downloads
 from p2pfs.peer.downloading.explanation import Explanation, Group, SourceState, seconds_text
 from p2pfs.peer.downloading.failed_downloads import FailedDownload
 from p2pfs.peer.downloading.job import Fetched, Job
+from p2pfs.peer.downloading.order_book import MOST_ORDERS, Ended, Entry, OrderBook, Result, State
 from p2pfs.peer.downloading.places import is_directory
-from p2pfs.peer.downloading.order_book import Ended, Entry, OrderBook, Result, State
 from p2pfs.peer.downloading.queue import DownloadQueue
 from p2pfs.peer.downloading.trees import TreeJob, Trees
 
 __all__ = [
+    "MOST_ORDERS",
     "DownloadContext",
     "DownloadQueue",
     "Downloads",
