@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from p2pfs.cli.client import DaemonUnavailable
-from p2pfs.errors import P2pfsError, TrackerUnavailable
+from p2pfs.errors import AlreadyExists, P2pfsError, TrackerUnavailable
 from tests.chaos.plan import TRACKER, Act, Step
 from tests.chaos.swarm import NotInTime, Swarm, wait_until
 from tests.chaos.users import Users
@@ -103,5 +103,6 @@ class Settling:
 
 
 def _may_pass(error: P2pfsError) -> bool:
-    """Whether it may be that the swarm had not recovered yet."""
-    return isinstance(error, TrackerUnavailable)
+    """Whether it may be that the swarm had not recovered yet, or goes on with what was asked."""
+    under_way = isinstance(error, AlreadyExists) and "is being downloaded" in str(error)
+    return isinstance(error, TrackerUnavailable) or under_way

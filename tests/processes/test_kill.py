@@ -119,10 +119,10 @@ def test_who_asked_is_killed_and_then_the_downloader(machines: Machines) -> None
     copy = machines.directory / "copy"
     words = [P2PFS, "--state", str(fetcher.state), "download", "x.bin", str(copy)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
-        until(lambda: fetcher.ask("status")["transfers"])
+        until(lambda: fetcher.ask("status")["downloads"])
         program.kill()
-    [before] = fetcher.ask("status")["transfers"]
-    until(lambda: fetcher.ask("status")["transfers"][0]["done"] > before["done"])
+    [before] = fetcher.ask("status")["downloads"]
+    until(lambda: fetcher.ask("status")["downloads"][0]["done"] > before["done"])
     fetcher.kill()
     fetcher = machines.peer("f")
     result = fetcher.ask("attach", "x.bin")
