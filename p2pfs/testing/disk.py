@@ -312,6 +312,12 @@ class SimulatedDisk(Disk):
         self._check("write")
         self.drive.mark(real, time_ns)
 
+    def give(self, fd: int, uid: int, gid: int | None) -> None:
+        real, _ = self._real(fd)
+        self._check("write")
+        super().give(real, uid, gid)
+        self.drive.stamp(real)
+
     def allocate(self, path: Path, fd: int, size: int) -> None:
         real, _ = self._real(fd)
         self._check("write", needs_room=os.fstat(real).st_size < size)

@@ -87,7 +87,7 @@ def test_more_downloads_than_there_is_room_for(
     until(lambda: fetcher.ask("status")["downloads"])
     try:
         fetcher.ask("download", "d/1", str(machines.directory / "one"), "--detach")
-        [_, waits] = fetcher.ask("status")["downloads"]
+        [_, waits] = fetcher.ask("status")["orders"]
         assert (waits["name"], waits["state"]) == ("d/1", "queued")
     finally:
         fetcher.ask("cancel", "large")

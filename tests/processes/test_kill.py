@@ -130,7 +130,7 @@ def test_who_asked_is_killed_and_then_the_downloader(machines: Machines) -> None
     assert sha256(copy) == sha256(path)
     assert f"Going on with the download of 'x.bin' to {copy}" in fetcher.log.read_text()
     fetcher.kill()
-    assert machines.peer("f").ask("status")["downloads"] == []
+    assert machines.peer("f").ask("status")["orders"] == []
 
 
 def test_a_large_file_goes_to_three_at_once(

@@ -8,12 +8,16 @@ from p2pfs.console.command import Answer
 from p2pfs.console.rendering import rate_text, size_text
 from p2pfs.peer.downloading import Fetched, Result
 
+_NOT_GIVEN = (
+    "The daemon's user may not give files to others, so this belongs to that user, not to you."
+)
+
 
 def answer_of(result: Result) -> Answer:
     """The answer to who waited for one download."""
     if isinstance(result, Fetched):
         return _of_file(result)
-    data = {
+    data: dict[str, Any] = {
         "name": result.prefix,
         "path": str(result.target),
         "files": result.fetched,
@@ -22,7 +26,11 @@ def answer_of(result: Result) -> Answer:
     }
     there = f", {result.already_there} were there already" if result.already_there else ""
     fetched = f"{result.fetched} files, {size_text(result.bytes_fetched)}"
-    return Answer(data, [f"{result.target}: {fetched}{there}"])
+    lines = [f"{result.target}: {fetched}{there}"]
+    if result.kept:
+        data["not_given"] = result.kept
+        lines.append(_NOT_GIVEN)
+    return Answer(data, lines)
 
 
 def _of_file(result: Fetched) -> Answer:
@@ -46,4 +54,7 @@ def _of_file(result: Fetched) -> Answer:
     lines = [f"{result.path}: {size_text(result.size)}{part} in {result.seconds:.1f} s{rate}"]
     lines += [f"  {size_text(count)} from {source}" for source, count in result.sources.items()]
     lines += [f"  {result.reached}"] if result.reached else []
+    if result.kept:
+        data["not_given"] = True
+        lines.append(_NOT_GIVEN)
     return Answer(data, lines)

@@ -35,7 +35,7 @@ from p2pfs.peer.library import Checkpointer, Holding, Library, LibraryStore, war
 from p2pfs.peer.rates import RateMeter
 from p2pfs.peer.sharing import ShareWatcher
 from p2pfs.peer.sources import SourcePool
-from p2pfs.peer.storage import Disk, FileChanged, PartFile
+from p2pfs.peer.storage import Disk, FileChanged, Owner, PartFile
 from p2pfs.tasks import detached, end_of
 from p2pfs.threads import Threads, in_thread
 from p2pfs.waiters import Waiters
@@ -126,12 +126,14 @@ class Downloads:
         pool: SourcePool | None = None,
         place: Place | None = None,
         whole: RateMeter | None = None,
+        owner: Owner | None = None,
     ) -> tuple[Job, Deferred[Fetched]]:
         """Begin to fetch one file to ``target``, an absolute path that is no directory.
 
         Without a ``pool`` it has connections of its own, closed at its end. ``place`` is
         where ``target`` is, if that is known already, and ``whole`` the meter of what this is
-        a part of. The Deferred fails with a
+        a part of. The file is given to its ``owner``, if there is one and the system allows
+        it. The Deferred fails with a
         `P2pfsError`, with `AlreadyExists` when another file is being downloaded to that
         place; cancelling it cancels the job, which then ends in its own time. Raises
         `AlreadyExists` when the file is being downloaded, and `DownloadFailed` when too
@@ -147,7 +149,8 @@ class Downloads:
             if name == other.name:
                 raise _under_way(other)
         now, in_tree = self._reactor.seconds(), pool is not None
-        job = Job(name, target, overwrite, now, meter=RateMeter(whole), in_tree=in_tree)
+        meter = RateMeter(whole)
+        job = Job(name, target, overwrite, now, owner, meter=meter, in_tree=in_tree)
         fetched, end = detached(self._attempt(job, pool, place), job.cancel)
         self._running[job] = end
         end.addCallback(self._forget, job)
@@ -212,6 +215,7 @@ class Downloads:
             self._reactor.seconds() - job.started,
             {str(address): count for address, count in received.items()},
             holding.reached,
+            job.kept,
         )
 
     async def _receive(

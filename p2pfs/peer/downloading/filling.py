@@ -17,7 +17,7 @@ from p2pfs.peer.downloading.mending import Mending
 from p2pfs.peer.library import Checkpointer, Holding, Library
 from p2pfs.peer.rates import Reached
 from p2pfs.peer.sources import SourcePool
-from p2pfs.peer.storage import Stamp
+from p2pfs.peer.storage import PartFile, Stamp
 from p2pfs.threads import in_thread
 from p2pfs.wire.messages import ReplyFileLocation
 
@@ -108,7 +108,14 @@ class Filling:
         return download
 
     def _finish(self) -> Deferred[Stamp | None]:
-        """Give it its name, unless it is touched: then there is no stamp."""
+        """Give it its owner and its name, unless it is touched: then there is no stamp."""
         job = self._job
         job.download, job.phase = None, "syncing the file and giving it its name"
-        return in_thread(self._context.reactor, self._part.finish, job.target, job.overwrite)
+        return in_thread(self._context.reactor, _finished, self._part, job)
+
+
+def _finished(part: PartFile, job: Job) -> Stamp | None:
+    """Blocks; what cannot be given stays this process's user's."""
+    if job.owner is not None:
+        job.kept = not part.give(job.owner)
+    return part.finish(job.target, job.overwrite)

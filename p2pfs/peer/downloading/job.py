@@ -12,6 +12,7 @@ from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.places import Place
 from p2pfs.peer.library import Holding
 from p2pfs.peer.rates import RateMeter, Reached, seconds_left
+from p2pfs.peer.storage import Owner
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Fetched:
     sources: dict[str, int]
     reached: Reached | None = None
     """How well that went for its crowd, if enough is known."""
+    kept: bool = False
+    """True when it could not be given to whom it was to be, and stays this process's user's."""
     already_there: bool = False
     """True when the file lay there, and was right: then nothing was fetched."""
 
@@ -41,6 +44,10 @@ class Job:
     target: Path
     overwrite: bool
     started: float
+    owner: Owner | None = None
+    """To whom the file is to be given, if to anybody."""
+    kept: bool = False
+    """True when the system did not let it be given."""
     place: Place | None = None
     holding: Holding | None = None
     download: Download | None = None

@@ -29,6 +29,7 @@ from p2pfs.peer.downloading.order_book import Entry, OrderBook, Result, State, W
 from p2pfs.peer.downloading.places import place_of
 from p2pfs.peer.downloading.trees import Trees
 from p2pfs.peer.library import LibraryStore, Order, warn_not_recorded
+from p2pfs.peer.storage import Owner
 from p2pfs.reactor import ThreadedReactor
 from p2pfs.tasks import end_of
 from p2pfs.threads import in_thread
@@ -206,10 +207,12 @@ class DownloadQueue:
         await self._downloads.room()
         work: Work
         fetched: Deferred[Any]
+        what = order.name, order.target, order.overwrite
+        owner = None if order.uid is None else Owner(order.uid, order.gid)
         if order.is_tree:
-            work, fetched = self._trees.start(order.name, order.target, order.overwrite)
+            work, fetched = self._trees.start(*what, owner=owner)
         else:
-            work, fetched = self._downloads.start(order.name, order.target, order.overwrite)
+            work, fetched = self._downloads.start(*what, owner=owner)
         entry.work = work
         result: Result = await fetched
         return result

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import os
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from p2pfs.peer.downloading.space import Wanted, bytes_to_come, check_space
 from p2pfs.peer.library import Library
 from p2pfs.peer.rates import RateMeter, seconds_left
 from p2pfs.peer.sources import SourcePool
-from p2pfs.peer.storage import Disk, explained
+from p2pfs.peer.storage import Disk, Owner, explained
 from p2pfs.reactor import ThreadedReactor
 from p2pfs.tasks import detached
 from p2pfs.threads import in_thread
@@ -51,6 +52,10 @@ class TreeJob:
     bytes_fetched: int = 0
     already_there: int = 0
     bytes_there: int = 0
+    owner: Owner | None = None
+    """To whom its files are to be given, if to anybody."""
+    kept: int = 0
+    """Files that could not be given."""
     failed: int = 0
     first_error: P2pfsError | None = None
     running: dict[Job, None] = field(default_factory=dict)
@@ -169,15 +174,17 @@ class Trees:
         overwrite: bool,
         each: Callable[[Fetched], None] = lambda fetched: None,
         check_place: Callable[[Path], object] | None = None,
+        owner: Owner | None = None,
     ) -> tuple[TreeJob, Deferred[TreeJob]]:
         """Fetch everything below ``prefix`` into the directory ``target``, made if need be.
 
         Files that this peer has fetched to their place already are left alone; ``each``
         is called with what every other one came to, and ``check_place`` is that of `TreeJob`.
-        The Deferred fails with a `P2pfsError` after all that could be fetched was, and before
+        What is made is given to its ``owner``, if there is one and the system allows it. The
+        Deferred fails with a `P2pfsError` after all that could be fetched was, and before
         anything is when the disk has no room for all of it.
         """
-        tree = TreeJob(prefix, target, check_place=check_place)
+        tree = TreeJob(prefix, target, owner=owner, check_place=check_place)
         fetched, _ = detached(self._told(tree, self._fetch(tree, overwrite, each)), tree.cancel)
         return tree, fetched
 
@@ -311,11 +318,15 @@ class Trees:
             await in_thread(self._reactor, tree.check_place, target)
         folder = target.parent
         if folder not in tree.directories:
-            tree.directories[folder] = await in_thread(self._reactor, make_directory, folder)
+            tree.directories[folder] = await in_thread(
+                self._reactor, make_directory, folder, tree.owner
+            )
         place = Place(tree.directories[folder], target.name)
         await self._room(tree)
         tree.check()
-        job, fetched = self._downloads.start(name, target, overwrite, pool, place, tree.meter)
+        job, fetched = self._downloads.start(
+            name, target, overwrite, pool, place, tree.meter, tree.owner
+        )
         tree.running[job] = None
         try:
             result = await fetched
@@ -327,6 +338,7 @@ class Trees:
         else:
             tree.fetched += 1
             tree.bytes_fetched += result.size
+            tree.kept += result.kept
         return result
 
     async def _room(self, tree: TreeJob) -> None:
@@ -340,8 +352,19 @@ class Trees:
             del tree.awaiting_room[waiting]
 
 
-def make_directory(path: Path) -> Directory:
-    """Make a directory and those above it, if need be; raises `StorageProblem`."""
+def make_directory(path: Path, owner: Owner | None = None) -> Directory:
+    """Make a directory and those above it, if need be, for their owner; or `StorageProblem`."""
     with explained("create", path):
+        missing = [each for each in (path, *path.parents) if not each.exists()]
         path.mkdir(parents=True, exist_ok=True)
+        if owner is not None:
+            _give(missing, owner)
     return Directory.at(path)
+
+
+def _give(directories: Iterable[Path], owner: Owner) -> None:
+    """Give directories away; where that is not allowed, their files tell."""
+    for made in directories:
+        with suppress(PermissionError, FileNotFoundError):
+            gid = -1 if owner.gid is None else owner.gid
+            os.chown(made, owner.uid, gid, follow_symlinks=False)

@@ -23,7 +23,7 @@ from p2pfs.peer.storage.hashing import (
     right_chunks_of,
 )
 from p2pfs.peer.storage.journal import Traces, read_journal
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.storage.part_file import Owner, PartFile
 from p2pfs.peer.storage.part_place import (
     identity_at,
     is_part_name,
@@ -39,6 +39,7 @@ __all__ = [
     "FileChanged",
     "FileGone",
     "FileHasher",
+    "Owner",
     "PartFile",
     "Stamp",
     "Traces",

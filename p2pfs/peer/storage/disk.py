@@ -121,6 +121,10 @@ class Disk:
         """Set a file's time of modification, in nanoseconds."""
         os.utime(fd, ns=(time_ns, time_ns))
 
+    def give(self, fd: int, uid: int, gid: int | None) -> None:
+        """Make a file another user's, and another group's if one is named."""
+        os.fchown(fd, uid, -1 if gid is None else gid)
+
     # Durability
 
     def sync(self, fd: int, with_times: bool = False) -> None:

@@ -28,6 +28,13 @@ clock that files are stamped by.
 """
 
 
+class Owner(NamedTuple):
+    """A user to whom a file is to belong, and a group, if that is known."""
+
+    uid: int
+    gid: int | None = None
+
+
 class _State(NamedTuple):
     """What of a file's status somebody else's change shows in."""
 
@@ -284,6 +291,19 @@ class PartFile:
                 self._look()
                 stamp = Stamp.of(self._disk.status(self._fd), of_change=True)
         return None if self.touched else stamp
+
+    def give(self, owner: Owner) -> bool:
+        """Make it another user's; False when the system does not let this one give files away."""
+        with explained("write", self.path), self._lock:
+            if self._disk.status(self._fd).st_uid == owner.uid:
+                return True
+            self._look()
+            try:
+                self._disk.give(self._fd, *owner)
+            except PermissionError:
+                return False
+            self._leave(self._disk.time_ns() - MARK_NS)
+        return True
 
     def finish(self, target: Path, overwrite: bool) -> Stamp | None:
         """Sync, and rename to ``target``; the stamp of the finished file.

@@ -39,15 +39,16 @@ class Fetcher:
         network.result_of(publish(source, shared), 10)
         self.host.drive.seek = 1.0
         self.reports: list[Progress] = []
-        self.fetched = self._command(f"download f {self.host.directory / 'copy'}")
+        self.fetched = self.begin(f"download f {self.host.directory / 'copy'}")
 
-    def _command(self, line: str) -> Any:
+    def begin(self, line: str) -> Any:
+        """Begin a command; the Deferred has its answer."""
         commands = peer_commands(self.peer.peer)
         return commands.run(commands.definitions.parse_line(line), self.reports.append)
 
     def ask(self, line: str) -> Any:
         """The answer to a command."""
-        return self.network.result_of(self._command(line), 1)
+        return self.network.result_of(self.begin(line), 1)
 
     @property
     def notes(self) -> list[str]:
@@ -96,12 +97,13 @@ def test_what_was_cancelled_waits_for_nobody(fetcher: Fetcher) -> None:
     assert network.run(60, lambda: bool(downloads.jobs))
     [job] = downloads.jobs
     assert network.run(60, lambda: 0 < job.done < len(SMALL))
-    fetcher.ask("cancel f")
+    cancelled = fetcher.begin("cancel f")
     network.run(0.5)
     assert job in downloads.jobs
     assert fetcher.ask("why f").data["phase"] == job.remark == "stopping"
     with pytest.raises(Cancelled):
         network.result_of(fetcher.fetched, 60)
+    network.result_of(cancelled, 60)
 
 
 def test_who_keeps_writing_ends_the_download_in_words(peers: Peers) -> None:

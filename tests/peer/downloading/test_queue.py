@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from p2pfs.errors import (
     StorageProblem,
     TrackerUnavailable,
 )
+from p2pfs.peer.commands.results import answer_of
 from p2pfs.peer.downloading import DownloadQueue, Entry, Fetched, State, TreeJob
 from p2pfs.peer.library import Order
 from p2pfs.peer.service import PeerService
@@ -387,6 +389,42 @@ def test_a_defect_ends_one_order(peers: Peers, logged_failures: Any) -> None:
     assert len(logged_failures.flush()) == 1
     downloads.start = start  # type: ignore[method-assign]
     peers.network.result_of(queue(peers).watch(given(peers)), 60)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_what_was_fetched_is_given_to_who_asked(
+    peers: Peers, allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after a restart, with the directories that were made; where it is not allowed, it stays
+    whose it is, and that is told."""
+    folder = peers.source_host.directory / "d"
+    folder.mkdir()
+    (folder / "f").write_bytes(CONTENT[:1000])
+    peers.network.result_of(publish(peers.source, folder), 10)
+    given_away: list[Any] = []
+
+    def give(what: Any, uid: int, gid: int, **_: Any) -> None:
+        if not allowed:
+            raise PermissionError
+        given_away.append((what if isinstance(what, Path) else None, uid, gid))
+
+    asker = {"uid": os.geteuid() + 1, "gid": 100}
+    given(peers, **asker)
+    given(peers, "d/", peers.host.directory / "new" / "d", **asker)
+    peers.host.kill()
+    monkeypatch.setattr("p2pfs.peer.downloading.trees.os.chown", give)
+    peers.peer = peers.start(peers.host)
+    monkeypatch.setattr(peers.host.disk, "give", give)
+    peers.network.run(0.1)
+    file, tree = queue(peers).book
+    results = [peers.network.result_of(queue(peers).watch(entry), 90) for entry in (tree, file)]
+    assert [bool(result.kept) for result in results] == [not allowed] * 2
+    new = peers.host.directory / "new"
+    expected = [(new / "d", *asker.values()), (new, *asker.values())] if allowed else []
+    assert [one for one in given_away if one[0] is not None] == expected
+    assert len(given_away) == len(expected) + 2 * allowed
+    for result, line in zip(results, map(answer_of, results), strict=True):
+        assert bool(result.kept) == any("may not give files to others" in one for one in line.lines)
 
 
 def test_a_stop_waits_for_no_tracker(peers: Peers) -> None:

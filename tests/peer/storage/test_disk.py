@@ -201,3 +201,15 @@ def test_a_boot_is_known_by_the_same_bytes(disk: Disk, monkeypatch: pytest.Monke
     assert len(disk.boot_id()) == 36
     monkeypatch.setattr("p2pfs.peer.storage.disk._BOOT_ID", Path("/nowhere"))
     assert disk.boot_id() == b" " * 36
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_file_is_given_to_a_user_and_a_group(disk: Disk, tmp_path: Path) -> None:
+    """Or to a user alone, and then the group stays."""
+    fd = made(disk, tmp_path / "f")
+    group = disk.status(fd).st_gid
+    disk.give(fd, 12345, None)
+    assert (disk.status(fd).st_uid, disk.status(fd).st_gid) == (12345, group)
+    disk.give(fd, 12345, 54321)
+    assert disk.status(fd).st_gid == 54321
+    disk.close(fd)

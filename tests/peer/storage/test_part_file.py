@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import subprocess
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from p2pfs.errors import AlreadyExists, StorageProblem
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import ChunkReader, FileChanged, Stamp
-from p2pfs.peer.storage.part_file import PartFile
+from p2pfs.peer.storage.part_file import Owner, PartFile
 
 
 @pytest.fixture
@@ -380,3 +381,51 @@ def test_a_file_too_large_is_explained(tmp_path: Path) -> None:
     path = tmp_path / "f.part"
     run = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
     assert f"Cannot allocate {path}: the file is larger than" in run.stdout, run.stderr
+
+
+# Whose it is
+
+
+class Givings(Disk):
+    """Writes down to whom files are given, or does not let them be."""
+
+    def __init__(self, allowed: bool) -> None:
+        self.allowed = allowed
+        self.given: list[tuple[int, int | None]] = []
+
+    def give(self, fd: int, uid: int, gid: int | None) -> None:
+        if not self.allowed:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        self.given.append((uid, gid))
+        os.chmod(fd, 0o640)  # its time of change is another, as after a real one
+
+
+def test_a_part_file_is_given_to_its_owner(tmp_path: Path) -> None:
+    """Which is no change by somebody else; nothing is to be done for one who has it already."""
+    disk = Givings(allowed=True)
+    part = PartFile.create(disk, tmp_path / "f.part", 3)
+    part.write(0, [b"abc"])
+    assert part.give(Owner(os.geteuid()))
+    assert disk.given == []
+    assert part.give(Owner(os.geteuid() + 1, 100))
+    assert disk.given == [(os.geteuid() + 1, 100)]
+    assert part.finish(tmp_path / "f", overwrite=False) is not None
+    part.close()
+
+
+def test_what_may_not_be_given_stays(tmp_path: Path) -> None:
+    """And is finished all the same."""
+    part = PartFile.create(Givings(allowed=False), tmp_path / "f.part", 3)
+    part.write(0, [b"abc"])
+    assert not part.give(Owner(os.geteuid() + 1))
+    assert part.finish(tmp_path / "f", overwrite=False) is not None
+    part.close()
+
+
+def test_what_somebody_else_changed_before_is_seen(part: PartFile) -> None:
+    """Giving it away hides nothing."""
+    part.write(0, [b"abc"])
+    part.path.write_bytes(b"else")
+    part.give(Owner(os.geteuid() + 1))
+    assert part.touched
+    part.close()
