@@ -425,7 +425,8 @@ def test_what_may_not_be_given_stays(tmp_path: Path) -> None:
 def test_what_somebody_else_changed_before_is_seen(part: PartFile) -> None:
     """Giving it away hides nothing."""
     part.write(0, [b"abc"])
-    part.path.write_bytes(b"else")
+    with part.path.open("r+b") as file:
+        file.write(b"else")
     part.give(Owner(os.geteuid() + 1))
     assert part.touched
     part.close()
