@@ -213,6 +213,8 @@ def test_several_left_to_the_daemon(consoles: Consoles) -> None:
     watching.cancel()
     with pytest.raises(LeftRunning, match="The downloads go on in the daemon"):
         consoles.network.result_of(watching, 1)
+    # However often that is done, nothing of it is kept.
+    assert [len(entry.awaiting_end) for entry in consoles.fetcher.peer.queue.book] == [0, 0]
     both = consoles.run(consoles.fetcher, f"attach {NAME} a").data["downloads"]
     assert [data["name"] for data in both] == [NAME, "a"]
 
