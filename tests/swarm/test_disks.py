@@ -160,7 +160,7 @@ async def test_a_publish_that_cannot_be_recorded_is_none(
     peer = await swarm.peer("p")
     path = swarm.file("x.bin", 10)
 
-    def refuse(self: Database, saved: Any, deleted: Any) -> None:
+    def refuse(self: Database, *changes: Any) -> None:
         raise StorageProblem("The disk is full.")
 
     with monkeypatch.context() as patched:

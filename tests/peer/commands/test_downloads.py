@@ -213,8 +213,6 @@ def test_several_left_to_the_daemon(consoles: Consoles) -> None:
     watching.cancel()
     with pytest.raises(LeftRunning, match="The downloads go on in the daemon"):
         consoles.network.result_of(watching, 1)
-    # However often that is done, nothing of it is kept.
-    assert [len(entry.awaiting_end) for entry in consoles.fetcher.peer.queue.book] == [0, 0]
     both = consoles.run(consoles.fetcher, f"attach {NAME} a").data["downloads"]
     assert [data["name"] for data in both] == [NAME, "a"]
 
@@ -230,6 +228,19 @@ def test_several_can_be_cancelled(consoles: Consoles) -> None:
         consoles.run(consoles.fetcher, f"cancel no {NAME}")
     consoles.network.run(1)
     assert list(consoles.fetcher.peer.queue.book) == []
+
+
+def test_nothing_is_kept_of_who_watched(consoles: Consoles) -> None:
+    """However often that is done."""
+    into = place(consoles, "x").parent
+    consoles.run(consoles.fetcher, f"download later other {into}/ --wait-for --detach")
+    watching = consoles.begin(consoles.fetcher, "attach later other")
+    consoles.network.run(0.5)
+    entries = list(consoles.fetcher.peer.queue.book)
+    assert [len(entry.awaiting_end) for entry in entries] == [1, 1]
+    watching.cancel()
+    watching.addErrback(lambda failure: failure.trap(LeftRunning))
+    assert [len(entry.awaiting_end) for entry in entries] == [0, 0]
 
 
 def test_who_asked_is_on_record(consoles: Consoles) -> None:
