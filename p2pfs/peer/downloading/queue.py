@@ -97,7 +97,6 @@ class DownloadQueue:
         if self._stopping:
             raise Cancelled("This peer stops; start it again, and ask for the download then.")
         entry = self.book.add(order, self._reactor.seconds())
-        self._log("Download of '{name}' to {target} asked for by {who}", order)
         self._follow(self._record(entry))
         return entry
 
@@ -167,6 +166,8 @@ class DownloadQueue:
             await self._store.save_order(entry.order)
         except StorageProblem as error:
             await self._end(entry, error)
+        except Exception:
+            await self._end(entry, self._internal_error(entry.order))
         else:
             if entry.cancelled:
                 await self._end(entry, _cancelled(entry.order))
@@ -185,11 +186,7 @@ class DownloadQueue:
         except P2pfsError as error:
             outcome = error
         except Exception:
-            self.log.failure("The download of {name} failed unexpectedly", name=entry.order.name)
-            outcome = DownloadFailed(
-                f"An internal error ended the download of '{entry.order.name}'; the daemon's log "
-                "has the details."
-            )
+            outcome = self._internal_error(entry.order)
         finally:
             del self._starting[entry]
         if not isinstance(outcome, P2pfsError):
@@ -231,11 +228,11 @@ class DownloadQueue:
             return  # it was cancelled meanwhile
         self.book.end(entry, outcome, self._reactor.seconds())
         if isinstance(outcome, P2pfsError):
-            self._log("Download of '{name}' to {target} ended: {error}", entry.order, outcome)
+            if entry.work is None:  # or else it is told what became of that
+                self._log("Download of '{name}' to {target} ended: {error}", entry.order, outcome)
             entry.awaiting_record.fail(outcome)
             entry.awaiting_end.fail(outcome)
         else:
-            self._log("Download of '{name}' to {target} is done", entry.order)
             entry.awaiting_end.fire(outcome)
 
     # Whose turn it is
@@ -332,6 +329,14 @@ class DownloadQueue:
             raise NotFound(f"Nobody offers '{order.name}'; 'list_file' shows what is offered.")
 
     # Inside
+
+    def _internal_error(self, order: Order) -> DownloadFailed:
+        """What to tell of a failure that is being handled, and was not raised on purpose."""
+        self.log.failure("The download of {name} failed unexpectedly", name=order.name)
+        return DownloadFailed(
+            f"An internal error ended the download of '{order.name}'; the daemon's log has the "
+            "details."
+        )
 
     def _log(self, text: str, order: Order, error: P2pfsError | None = None) -> None:
         values = {"name": order.name, "target": order.target, "who": order.who or "somebody"}

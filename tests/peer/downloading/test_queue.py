@@ -480,6 +480,15 @@ def test_a_cancel_right_after_the_start_finds_what_was_on_record(peers: Peers) -
     assert on_record(peers) == []
 
 
+def test_a_defect_of_the_record_ends_one_order(peers: Peers, logged_failures: Any) -> None:
+    """Lest it be under way for ever."""
+    order = Order("f", Path("/\ud800"))  # no path; consoles take none such
+    entry: Entry = peers.network.result_of(done(queue(peers).give(order)), 10)
+    assert isinstance(outcome_of(peers.network, queue(peers).recorded(entry)), DownloadFailed)
+    assert list(queue(peers).book) == []
+    assert len(logged_failures.flush()) == 1
+
+
 def test_a_stop_amid_everything(peers: Peers) -> None:
     """Orders in all states: all stay, and nothing is left behind."""
     shared(peers, "a", "b")
