@@ -55,7 +55,7 @@ def test_there_is_a_command_for_all_that_a_peer_does(consoles: Consoles) -> None
     commands = peer_commands(consoles.source.peer)
     assert set(commands.definitions.names) == {
         *("connect", "publish", "unpublish", "list_files", "download", "status", "why"),
-        *("doctor", "limit", "cancel", "exit", "shutdown", "help"),
+        *("attach", "doctor", "limit", "cancel", "exit", "shutdown", "help"),
     }
     assert all(command.summary.endswith(".") for command in commands.definitions)
 

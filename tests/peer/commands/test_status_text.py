@@ -22,6 +22,7 @@ def data(**given: Any) -> dict[str, Any]:
         "uploaded": 0,
         "upload_rate": None,
         "downloads": [],
+        "orders": [],
         "uploads": [],
         "shares": [],
         **given,

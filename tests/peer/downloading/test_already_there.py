@@ -28,7 +28,7 @@ def fetched_to(peers: Peers, target: Path, overwrite: bool = False) -> Fetched:
 
 
 def uploaded(peers: Peers) -> int:
-    return peers.source.peer.serving.uploaded
+    return peers.source.peer.serving.uploads.total
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
