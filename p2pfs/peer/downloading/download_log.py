@@ -28,6 +28,10 @@ def download_begun(job: Job) -> None:
 
 def download_ended(job: Job, fetched: Fetched) -> None:
     """It is there."""
+    if fetched.already_there:
+        text = "'{name}' is at {path} already, and right: {size}."
+        _say(job, LogLevel.info, text, size=size_text(fetched.size), bytes=fetched.size)
+        return
     received = sum(fetched.sources.values())
     rate = int(received / max(fetched.seconds, 1e-3))
     _say(

@@ -141,7 +141,7 @@ class DownloadQueue:
     def go_on(self, orders: Sequence[Order]) -> None:
         """Go on with what was on record."""
         for order in orders:
-            self._log("Going on with the download of '{name}' to {target} for {who}", order)
+            self._log("Going on with the download of '{name}' to {path} for {who}.", order)
             self.book.resume(order, self._reactor.seconds())
         self._pump()
 
@@ -229,7 +229,9 @@ class DownloadQueue:
         self.book.end(entry, outcome, self._reactor.seconds())
         if isinstance(outcome, P2pfsError):
             if entry.work is None:  # or else it is told what became of that
-                self._log("Download of '{name}' to {target} ended: {error}", entry.order, outcome)
+                self._log(
+                    "The download of '{name}' to {path} ended: {reason}", entry.order, outcome
+                )
             entry.awaiting_record.fail(outcome)
             entry.awaiting_end.fail(outcome)
         else:
@@ -339,8 +341,8 @@ class DownloadQueue:
         )
 
     def _log(self, text: str, order: Order, error: P2pfsError | None = None) -> None:
-        values = {"name": order.name, "target": order.target, "who": order.who or "somebody"}
-        self.log.info(text, **values, error=str(error))
+        fields = {"name": order.name, "path": str(order.target), "who": order.who or "somebody"}
+        self.log.info(text, **fields, reason=str(error))
 
     async def _is_same_place(self, one: Order, other: Order) -> bool:
         if one.target == other.target:

@@ -73,3 +73,11 @@ def test_of_a_trees_files_each_is_told_at_debug_only(in_tree: bool) -> None:
         download_ended(job, FETCHED)
         download_failed(job, DownloadFailed("No."), 1.0, "")
     assert len(lines) == (0 if in_tree else 3)
+
+
+def test_one_whose_file_was_there_is_one_line(peers: Peers) -> None:
+    """Nothing came, so there is no rate to tell."""
+    peers.network.result_of(download(peers.peer, "f", peers.target)[1], 60)
+    with log_lines(of=OF_DOWNLOADS) as lines:
+        peers.network.result_of(download(peers.peer, "f", peers.target)[1], 60)
+    assert lines == [f"'f' is at {peers.target} already, and right: 488.3 KiB."]

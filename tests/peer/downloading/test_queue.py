@@ -24,6 +24,7 @@ from p2pfs.peer.downloading import DownloadQueue, Entry, Fetched, State, TreeJob
 from p2pfs.peer.library import Order
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import publish
+from tests.log import log_lines
 from tests.peer.downloading.pairs import CONTENT, Peers
 from tests.simulation.parts import outcome_of
 
@@ -128,7 +129,9 @@ def test_a_peer_goes_on_by_itself_after_a_restart(peers: Peers, kill: bool) -> N
     """Killed or stopped: with what came before, and nobody needs to ask."""
     entry = given(peers)
     runs_until(peers, has_some(entry))
-    restart(peers, kill)
+    with log_lines(of="p2pfs.peer.downloading.queue") as lines:
+        restart(peers, kill)
+    assert lines == [f"Going on with the download of 'f' to {peers.target} for somebody."]
     [resumed] = queue(peers).book
     assert (resumed.order, resumed.resumed) == (entry.order, True)
     result = peers.network.result_of(queue(peers).watch(resumed), 60)
