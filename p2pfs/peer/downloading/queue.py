@@ -229,9 +229,7 @@ class DownloadQueue:
         self.book.end(entry, outcome, self._reactor.seconds())
         if isinstance(outcome, P2pfsError):
             if entry.work is None:  # or else it is told what became of that
-                self._log(
-                    "The download of '{name}' to {path} ended: {reason}", entry.order, outcome
-                )
+                self._log("Download of '{name}' to {path} ended: {reason}", entry.order, outcome)
             entry.awaiting_record.fail(outcome)
             entry.awaiting_end.fail(outcome)
         else:
