@@ -22,7 +22,7 @@ from p2pfs.peer.announcing import (
     TrackerLink,
     reach_warning,
 )
-from p2pfs.peer.downloading import DownloadContext, DownloadQueue, Downloads, Trees
+from p2pfs.peer.downloading import DownloadContext, DownloadQueue, Downloads, PlaceCheck, Trees
 from p2pfs.peer.library import Holding, Library, LibraryStore, Order
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
@@ -59,8 +59,12 @@ class Peer:
         settings: PeerSettings,
         random: Random,
         machine: Machine,
+        place_check: PlaceCheck,
     ) -> None:
-        """``random`` breaks ties between chunks and spreads the attempts to reconnect."""
+        """``random`` breaks ties between chunks and spreads the attempts to reconnect.
+
+        ``place_check`` is that of `DownloadQueue`.
+        """
         self.reactor = reactor
         self.settings = settings
         self.address: Address
@@ -152,6 +156,7 @@ class Peer:
             self.store,
             settings.downloads,
             settings.patience.no_source,
+            place_check,
         )
         self._on_record: list[Holding] = []
         self._ordered: list[Order] = []

@@ -15,7 +15,7 @@ from p2pfs.daemon import Daemon, Standing
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE, bound_address, client_endpoint
-from p2pfs.peer.commands import peer_commands
+from p2pfs.peer.commands import peer_commands, place_check
 from p2pfs.peer.machine import Machine, this_machine
 from p2pfs.peer.peer import Peer
 from p2pfs.peer.settings import PeerSettings
@@ -41,7 +41,7 @@ class PeerService(Daemon):
         super().__init__(reactor, settings.state, settings.group)
         self.settings = settings
         machine = machine or this_machine(reactor)
-        self.peer = Peer(reactor, settings, random, machine)
+        self.peer = Peer(reactor, settings, random, machine, place_check)
         self._entropy = machine.entropy
         self._port: IListeningPort | None = None
         self._begun: Deferred[None] | None = None

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from p2pfs.commands import Caller
+from p2pfs.console.control.groups import groups_of
 from p2pfs.errors import NotAllowed, StorageProblem
+from p2pfs.peer.library import Order
 
 READ, WRITE, SEARCH = 4, 2, 1
 
@@ -82,6 +85,23 @@ def to_write(caller: Caller, path: Path) -> Path:
             "may write themselves."
         )
     return found.path
+
+
+def place_check(order: Order) -> Callable[[Path], object] | None:
+    """What is to be called in a thread for each path that an order is to have written.
+
+    It raises as `to_write` does, by what the guest who gave the order may do by then; None when
+    it was given by nobody whose rights are less than the daemon's.
+    """
+    if not order.is_guest or order.uid is None:
+        return None
+    uid, gid = order.uid, -1 if order.gid is None else order.gid
+
+    def check(path: Path) -> Path:
+        guest = Caller(order.who, uid, gid, groups_of(uid, gid), is_guest=True)
+        return to_write(guest, path)
+
+    return check
 
 
 class _Found(NamedTuple):

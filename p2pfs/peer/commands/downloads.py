@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -12,6 +13,7 @@ from p2pfs.commands import Call
 from p2pfs.console.command import Answer, Progress, ReportProgress
 from p2pfs.errors import Cancelled, DownloadFailed, LeftRunning, NotFound, P2pfsError
 from p2pfs.paths import given_path
+from p2pfs.peer.commands.access import to_write
 from p2pfs.peer.commands.arguments import places_of
 from p2pfs.peer.commands.results import answer_of
 from p2pfs.peer.commands.watching import watched
@@ -37,24 +39,16 @@ class DownloadCommands:
         Raises `UsageProblem`, `InvalidName`, what a download fails with, and `LeftRunning`
         when it is cancelled.
         """
-        path = given_path(call["path"])
+        path = await self._allowed(call, given_path(call["path"]))
         for name in call.repeated:
             check_order_name(name)
         into = await in_thread(self._peer.reactor, is_directory, path)
         into = into or call["path"].endswith("/")
         outcomes: dict[str, Entry | Outcome] = {}
         for name, target in places_of(call.repeated, path, into).items():
-            order = Order(
-                name,
-                target,
-                "overwrite" in call.options,
-                "wait-for" in call.options,
-                call.caller.who,
-                call.caller.uid,
-                call.caller.gid,
-            )
             try:
-                outcomes[name] = await self._queue.give(order)
+                allowed = await self._allowed(call, target)
+                outcomes[name] = await self._queue.give(_order(call, name, allowed))
             except P2pfsError as error:
                 outcomes[name] = error
         if "detach" in call.options:
@@ -80,6 +74,12 @@ class DownloadCommands:
             {"cancelled": names[0] if len(names) == 1 else names},
             [f"The download of '{name}' is cancelled; what came is kept." for name in names],
         )
+
+    async def _allowed(self, call: Call, path: Path) -> Path:
+        """The path that the caller may have written; nothing is looked at for the daemon's."""
+        if not call.caller.is_guest:
+            return path
+        return await in_thread(self._peer.reactor, to_write, call.caller, path)
 
     def _known(self, name: str) -> Entry | Outcome:
         """A download under way, what it came to if that is remembered, or `NotFound`."""
@@ -165,6 +165,20 @@ class DownloadCommands:
         # What has not begun is not counted in the total, so that the time left is not known.
         left = left if all(entry.total for entry in under_way) else None
         return Progress(label, done, total, note, detail, whole(rate), left)
+
+
+def _order(call: Call, name: str, target: Path) -> Order:
+    caller, options = call.caller, call.options
+    return Order(
+        name,
+        target,
+        "overwrite" in options,
+        "wait-for" in options,
+        caller.who,
+        caller.uid,
+        caller.gid,
+        caller.is_guest,
+    )
 
 
 async def _all(watches: Sequence[Deferred[Outcome]]) -> list[Outcome]:

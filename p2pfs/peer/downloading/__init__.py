@@ -7,7 +7,7 @@ from p2pfs.peer.downloading.failed_downloads import FailedDownload
 from p2pfs.peer.downloading.job import Fetched, Job
 from p2pfs.peer.downloading.order_book import MOST_ORDERS, Ended, Entry, OrderBook, Result, State
 from p2pfs.peer.downloading.places import is_directory
-from p2pfs.peer.downloading.queue import DownloadQueue
+from p2pfs.peer.downloading.queue import DownloadQueue, PlaceCheck
 from p2pfs.peer.downloading.trees import TreeJob, Trees
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Group",
     "Job",
     "OrderBook",
+    "PlaceCheck",
     "Result",
     "SourceState",
     "State",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ from p2pfs.reactor import ThreadedReactor
 from p2pfs.tasks import end_of
 from p2pfs.threads import in_thread
 
+PlaceCheck = Callable[[Order], Callable[[Path], object] | None]
+
 
 class DownloadQueue:
     """Has orders run, a few at a time, until each has ended: done, failed or cancelled.
@@ -54,11 +56,15 @@ class DownloadQueue:
         store: LibraryStore,
         at_once: int,
         patience: float,
+        place_check: PlaceCheck,
     ) -> None:
         """``at_once`` orders run at a time.
 
         What goes on after a restart waits ``patience`` seconds for somebody who offers it.
+        ``place_check`` says of an order what is to be called in a thread for each path that it
+        is to have written, which raises a `P2pfsError` if that may not be; None for nothing.
         """
+        self._place_check = place_check
         self._reactor = reactor
         self._downloads = downloads
         self._trees = trees
@@ -201,13 +207,17 @@ class DownloadQueue:
     async def _fetch(self, entry: Entry) -> Result:
         order = entry.order
         await self._announcer.needed()
+        check = self._place_check(order)
+        if check is not None:
+            await in_thread(self._reactor, check, order.target)
         await self._downloads.room()
         work: Work
         fetched: Deferred[Any]
         what = order.name, order.target, order.overwrite
-        owner = None if order.uid is None else Owner(order.uid, order.gid)
+        # To root it makes no difference, who asks other users' daemons too.
+        owner = Owner(order.uid, order.gid) if order.uid else None
         if order.is_tree:
-            work, fetched = self._trees.start(*what, owner=owner)
+            work, fetched = self._trees.start(*what, check_place=check, owner=owner)
         else:
             work, fetched = self._downloads.start(*what, owner=owner)
         entry.work = work

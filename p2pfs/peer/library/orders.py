@@ -19,18 +19,20 @@ CREATE TABLE IF NOT EXISTS orders (
     wait_for INTEGER NOT NULL,
     who TEXT NOT NULL,
     uid INTEGER,
-    gid INTEGER
+    gid INTEGER,
+    guest INTEGER NOT NULL
 )
 """
 """SQL that makes the table of orders, if it is not there; its rows are in the order of asking."""
 
 SELECT = """
-SELECT rowid, CAST(name AS BLOB), target, overwrite, wait_for, CAST(who AS BLOB), uid, gid
+SELECT rowid, CAST(name AS BLOB), target, overwrite, wait_for, CAST(who AS BLOB), uid, gid,
+    guest
 FROM orders ORDER BY rowid
 """
 """SQL for what `order_of` reads, each behind its row's number; text may be no UTF-8 by now."""
 
-INSERT = "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?)"
+INSERT = "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 """SQL that records what `order_row` makes, behind all others."""
 
 DELETE = "DELETE FROM orders WHERE name = ?"
@@ -56,6 +58,8 @@ class Order:
     uid: int | None = None
     """The user and the group to whom the files are to be given, if that is known."""
     gid: int | None = None
+    is_guest: bool = False
+    """Whether they may have nothing written but where they may write themselves."""
 
     @property
     def is_tree(self) -> bool:
@@ -79,15 +83,16 @@ def order_row(order: Order) -> Sequence[Any]:
         order.who,
         order.uid,
         order.gid,
+        int(order.is_guest),
     )
 
 
 def order_of(row: Sequence[Any]) -> Order:
     """The order that is on record as this row; raises `StorageProblem` when it is none."""
-    name, target, overwrite, wait_for, who, uid, gid = row
+    name, target, overwrite, wait_for, who, uid, gid, guest = row
     if not (isinstance(name, bytes) and isinstance(target, bytes) and isinstance(who, bytes)):
         raise StorageProblem("a name or a path is missing")
-    if not all(isinstance(value, int) for value in (overwrite, wait_for)):
+    if not all(isinstance(value, int) for value in (overwrite, wait_for, guest)):
         raise StorageProblem("a switch is no number")
     if not all(value is None or isinstance(value, int) for value in (uid, gid)):
         raise StorageProblem("a user is no number")
@@ -98,6 +103,5 @@ def order_of(row: Sequence[Any]) -> Order:
         text = check_order_name(name.decode())
     except (InvalidName, UnicodeDecodeError):
         raise StorageProblem("its name is none") from None
-    return Order(
-        text, path, bool(overwrite), bool(wait_for), who.decode(errors="replace"), uid, gid
-    )
+    asked_by = who.decode(errors="replace")
+    return Order(text, path, bool(overwrite), bool(wait_for), asked_by, uid, gid, bool(guest))

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from p2pfs.commands import Caller
 from p2pfs.errors import NotAllowed, StorageProblem
-from p2pfs.peer.commands.access import READ, SEARCH, WRITE, may, may_read, to_read, to_write
+from p2pfs.peer.commands.access import (
+    READ,
+    SEARCH,
+    WRITE,
+    may,
+    may_read,
+    place_check,
+    to_read,
+    to_write,
+)
+from p2pfs.peer.library import Order
 
 GUEST = Caller("alice (uid 54321)", 54321, 54321, frozenset([54321, 12345]), is_guest=True)
 OWNER = Caller("root (uid 0)", 0, 0)
@@ -138,3 +149,16 @@ def test_in_a_sticky_directory_only_ones_own_is_replaced(shared: Path) -> None:
     assert to_write(GUEST, sticky / "new") == sticky / "new"
     with pytest.raises(NotAllowed):
         to_write(GUEST, others)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_an_order_is_checked_by_what_its_guest_may_do_by_then(shared: Path) -> None:
+    """It may have waited long; and one of the daemon's own user is not checked at all."""
+    order = Order("f", shared / "f", who=GUEST.who, uid=GUEST.uid, gid=GUEST.gid, is_guest=True)
+    assert place_check(replace(order, is_guest=False)) is None
+    check = place_check(order)
+    assert check is not None
+    with pytest.raises(NotAllowed, match="may not write to"):
+        check(shared / "f")
+    os.chown(shared, 54321, -1)
+    assert check(shared / "f") == shared / "f"

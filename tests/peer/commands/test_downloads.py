@@ -15,6 +15,7 @@ from p2pfs.errors import (
     DownloadFailed,
     InvalidName,
     LeftRunning,
+    NotAllowed,
     NotFound,
     UsageProblem,
 )
@@ -253,6 +254,21 @@ def test_who_asked_is_on_record(consoles: Consoles) -> None:
     consoles.network.result_of(commands.run(call, lambda _: None), 10)
     [order], _ = consoles.fetcher.peer.store.load_orders()
     assert (order.who, order.uid, order.gid) == ("ann (uid 1000)", 1000, 100)
+
+
+@pytest.mark.parametrize("line", ["download {} {}/copy", "download {} {}/sub/ --detach"])
+def test_a_guest_has_nothing_written_where_they_may_not_write(
+    consoles: Consoles, line: str
+) -> None:
+    """It is said at once, and no order is given."""
+    commands = peer_commands(consoles.fetcher.peer)
+    into = place(consoles, "x").parent
+    (into / "sub").mkdir()
+    guest = Caller("alice (uid 54321)", 54321, 54321, is_guest=True)
+    call = PEER_COMMANDS.parse_line(line.format(NAME, into), guest)
+    with pytest.raises(NotAllowed, match=" may not "):
+        consoles.network.result_of(commands.run(call, lambda _: None), 10)
+    assert list(consoles.fetcher.peer.queue.book) == []
 
 
 def test_the_daemon_stops_while_somebody_watches(consoles: Consoles) -> None:

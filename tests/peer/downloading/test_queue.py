@@ -430,6 +430,25 @@ def test_what_was_fetched_is_given_to_who_asked(
         assert bool(result.kept) == any("may not give files to others" in one for one in line.lines)
 
 
+@pytest.mark.parametrize("name", ["f", "d/"])
+def test_where_a_guest_may_not_write_nothing_is_written(peers: Peers, name: str) -> None:
+    """Also when that has changed while the order waited, or the peer was down."""
+    queue(peers).book.at_once = 0
+    peers.host.directory.chmod(0o755)
+    folder = peers.source_host.directory / "d"
+    folder.mkdir()
+    (folder / "f").write_bytes(CONTENT[:1000])
+    peers.network.result_of(publish(peers.source, folder), 10)
+    target = peers.host.directory / "copy"
+    given(peers, name, target, uid=54321, gid=54321, is_guest=True)
+    with log_lines(of="p2pfs.peer.downloading.queue") as lines:
+        restart(peers)
+        peers.network.run(10)
+    assert list(queue(peers).book) == []
+    assert any("ended: " in line and " may not " in line for line in lines)
+    assert not target.exists()
+
+
 def test_a_stop_waits_for_no_tracker(peers: Peers) -> None:
     """One that does not answer just now, when it is asked for what is waited for."""
     given(peers, "later", wait_for=True)

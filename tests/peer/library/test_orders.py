@@ -13,12 +13,12 @@ from p2pfs.peer.library import Order, check_order_name
 from p2pfs.peer.library.orders import order_of, order_row
 
 FILE = Order("d/f", Path("/x/f"))
-TREE = Order("d/", Path("/x"), True, True, "ann over SSH", 1000, 100)
+TREE = Order("d/", Path("/x"), True, True, "ann over SSH", 1000, 100, True)
 
 
 def as_read(order: Order, **changed: Any) -> list[Any]:
     """What is read from the record of an order, with some of it damaged."""
-    name, target, overwrite, wait_for, who, uid, gid = order_row(order)
+    name, target, overwrite, wait_for, who, uid, gid, guest = order_row(order)
     row = {
         "name": name.encode(),
         "target": target,
@@ -27,6 +27,7 @@ def as_read(order: Order, **changed: Any) -> list[Any]:
         "who": who.encode(),
         "uid": uid,
         "gid": gid,
+        "guest": guest,
     }
     return list((row | changed).values())
 
@@ -43,6 +44,7 @@ def test_an_order_comes_back_as_it_was(order: Order) -> None:
         *({"name": b""}, {"name": b"../f"}, {"name": b"\xff"}, {"name": None}, {"name": b"d//"}),
         *({"target": None}, {"target": b""}, {"target": b"f"}, {"target": b"/a\0b"}, {"target": 1}),
         *({"overwrite": None}, {"wait_for": "yes"}, {"who": None}, {"uid": "root"}, {"gid": b"0"}),
+        {"guest": None},
     ],
 )
 def test_what_is_none_is_told_from_an_order(damage: dict[str, Any]) -> None:
