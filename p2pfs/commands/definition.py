@@ -51,13 +51,15 @@ class Option:
     """What may be given by name: a switch such as ``--overwrite``, or one with a value.
 
     ``name`` is without the dashes. ``value`` says what its value is, in one word; without
-    it, it is a switch. ``choices`` are the only values that it may have, if there are any.
+    it, it is a switch. ``choices`` are the only values that it may have, if there are any;
+    ``kind`` is what the value names.
     """
 
     name: str
     help: str
     value: str = ""
     choices: Sequence[str] = ()
+    kind: Kind = Kind.TEXT
 
     @property
     def usage(self) -> str:

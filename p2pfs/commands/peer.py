@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from p2pfs.commands.definition import Definition, Kind, Option, Parameter
+from p2pfs.commands.listing import listing
 from p2pfs.commands.parsing import Definitions
 from p2pfs.commands.shutting_down import shutting_down
 
@@ -33,16 +34,7 @@ PEER_COMMANDS = Definitions(
             "Share a file no more; an unfinished download is discarded.",
             [_HELD],
         ),
-        Definition(
-            "list_files",
-            "Show what the network offers, or what begins with a prefix.",
-            [
-                Parameter("prefix", "how the names begin", Kind.NAME, optional=True),
-                Parameter("after", "the name to go on behind", optional=True),
-            ],
-            aliases=["list_file"],
-            only_tells=True,
-        ),
+        listing("Show what the network offers, and what of it is here."),
         Definition(
             "download",
             "Fetch a file; with a name ending in '/', everything below it.",

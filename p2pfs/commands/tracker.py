@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from p2pfs.commands.definition import Definition, Kind, Parameter
+from p2pfs.commands.listing import listing
 from p2pfs.commands.parsing import Definitions
 from p2pfs.commands.shutting_down import shutting_down
 
@@ -22,12 +23,7 @@ TRACKER_COMMANDS = Definitions(
             "Show who is connected, since when, holding how much, and who can be reached.",
             only_tells=True,
         ),
-        Definition(
-            "list_files",
-            "Show every file: size, chunks, holders, whole copies, and how far fetching it is.",
-            aliases=["list_file"],
-            only_tells=True,
-        ),
+        listing("Show the files that are offered: size, holders, and how fetching them gets on."),
         Definition(
             "list_chunkinfo",
             "Show which peer holds which chunks of a file.",

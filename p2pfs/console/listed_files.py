@@ -1,13 +1,17 @@
-"""What ``list_file`` shows: as many files as an answer holds, and how to see the others."""
+"""What ``list_files`` shows: as many files as an answer holds, and how to see the others."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from p2pfs.chunks import ChunkSet, FileInfo
+from p2pfs.commands import Call
 from p2pfs.console.command import Answer
+from p2pfs.console.name_pattern import NamePattern
 from p2pfs.console.rendering import WIDEST, size_text, table
+from p2pfs.errors import UsageProblem
 from p2pfs.printable import printable
 
 MOST_FILES = 50_000
@@ -16,40 +20,120 @@ MOST_FILES = 50_000
 MOST_CHARACTERS = 8 << 20
 """Characters of the column with their names, as wide as a table may pad it or wider."""
 
+ListedFile = Mapping[str, Any]
+"""A file for scripts: its ``name``, ``size``, and ``age``, which may be None."""
+
+_SORT_KEYS: Mapping[str, Callable[[ListedFile], tuple[Any, ...]]] = {
+    "name": lambda file: (file["name"],),
+    "size": lambda file: (-file["size"], file["name"]),
+    "new": lambda file: (file["age"] is None, file["age"], file["name"]),
+}
+_FIRST = {"size": "largest", "new": "newest"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table, with the text of a file's cell; ``long`` if only ``--long`` has it."""
+
+    heading: str
+    cell: Callable[[ListedFile], object]
+    long: bool = False
+
 
 class ListedFiles:
-    """Files that the network offers, until there are as many as go into one answer."""
+    """Files that are asked for, until there are as many as go into one answer.
 
-    def __init__(self) -> None:
-        self._files: list[dict[str, Any]] = []
+    They are to be added by name. In another order all have to be gone through, and those
+    are kept that come first.
+    """
+
+    def __init__(self, call: Call) -> None:
+        """``call`` is one of ``list_files``; raises `UsageProblem`."""
+        self._call = call
+        self.pattern = NamePattern(call.get("pattern") or "")
+        """Which names are asked for."""
+        self.after = call.options.get("after", "")
+        """The name behind which the list begins."""
+        self._order = call.options.get("sort", "name")
+        if self.after and self._order != "name":
+            raise UsageProblem("'--after' needs a list by name; leave out '--sort'.")
+        self._most = min(MOST_FILES, _count(call.options.get("most")))
+        self._files: list[ListedFile] = []
         self._characters = 0
+        self._count = self._bytes = self._here = 0
         self.full = False
-        """True when there was no room for one."""
+        """True when there was no room for one, and it is no use to look at further ones."""
 
-    def add(self, name: str, info: FileInfo, here: ChunkSet | None) -> bool:
-        """Take one more, of which those chunks are here; False when there is no room for it."""
-        self._characters += max(WIDEST, len(printable(name)))
-        if len(self._files) >= MOST_FILES or self._characters > MOST_CHARACTERS:
+    def add(self, file: ListedFile, here: bool = False) -> bool:
+        """Take one more, all of which may be here; False when there is no room for it."""
+        self._files.append(file)
+        self._characters += _width(file)
+        if self._order == "name" and not self._fits():
+            self._characters -= _width(self._files.pop())
             self.full = True
             return False
-        have = "no"
-        if here is not None and here.whole:
-            have = "yes"
-        elif here:
-            have = f"{100 * len(here) // info.totalchunknum} %"
-        self._files.append(
-            {"name": name, "size": info.filesize, "chunks": info.totalchunknum, "have": have}
-        )
+        self._count += 1
+        self._bytes += file["size"]
+        self._here += here
+        if not self._fits(2):
+            self._keep_first()
         return True
 
-    def answer(self, prefix: str) -> Answer:
-        """All of them, and how to go on with those that begin with ``prefix`` if there are more."""
-        rows = [(f["name"], size_text(f["size"]), f["chunks"], f["have"]) for f in self._files]
-        empty = "The network offers no file" + (f" beginning with '{prefix}'." if prefix else ".")
-        lines = table(["name", "size", "chunks", "here"], rows, empty)
-        if not self.full:
-            return Answer(self._files, lines)
-        last = self._files[-1]["name"]
-        go_on = f"list_file {shlex.quote(prefix)} {shlex.quote(last)}"
-        more = f"There are more; give a prefix of their names, or go on with: {go_on}"
-        return Answer([*self._files, {"more_after": last}], [*lines, more])
+    def answer(self, columns: Sequence[Column], empty: str, kept_here: bool = False) -> Answer:
+        """All of them, and how to go on if there are more.
+
+        ``empty`` is said of which file there is none. With ``kept_here`` the last line says
+        how many are here.
+        """
+        self._keep_first()
+        shown = [c for c in columns if "long" in self._call.options or not c.long]
+        rows = [[column.cell(file) for column in shown] for file in self._files]
+        lines = table([column.heading for column in shown], rows, f"{empty}{self.pattern}.")
+        if not self._files:
+            return Answer([], lines)
+        last = f"{self._count:,} file{'s' if self._count > 1 else ''}, {size_text(self._bytes)}"
+        last += f"; {self._here:,} of them here" if kept_here else ""
+        if self.full:
+            name = self._files[-1]["name"]
+            options = {**self._call.options, "after": name}
+            go_on = shlex.join(replace(self._call, options=options).words())
+            more = f"There are more; give a pattern of their names, or go on with: {go_on}"
+            return Answer([*self._files, {"more_after": name}], [*lines, f"{last}. {more}"])
+        if left_out := self._count - len(self._files):
+            last += f". Shown are the {len(self._files):,} {_FIRST[self._order]}"
+            return Answer([*self._files, {"left_out": left_out}], [*lines, f"{last}."])
+        return Answer(self._files, [*lines, f"{last}."])
+
+    def _fits(self, times: int = 1) -> bool:
+        """Whether all fit into so many answers."""
+        return (
+            len(self._files) <= times * self._most and self._characters <= times * MOST_CHARACTERS
+        )
+
+    def _keep_first(self) -> None:
+        self._files.sort(key=_SORT_KEYS[self._order])
+        while not self._fits() and self._files:
+            self._characters -= _width(self._files.pop())
+
+
+def _width(file: ListedFile) -> int:
+    return max(WIDEST, len(printable(file["name"])))
+
+
+def age_text(seconds: float | None) -> str:
+    """For how long, in the largest unit that it fills, such as ``3 days``; ``-`` if not known."""
+    if seconds is None:
+        return "-"
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{int(seconds)} s"
+
+
+def _count(text: str | None) -> int:
+    if text is None:
+        return MOST_FILES
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
+        raise UsageProblem(f"'{text}' is no number of files; give one from 1 on.")
+    return int(text)

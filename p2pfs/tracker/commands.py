@@ -15,11 +15,8 @@ from p2pfs.console.command_log import command_log
 from p2pfs.console.rendering import size_text, table
 from p2pfs.console.shut_down import shut_down
 from p2pfs.listening import bound_address, tcp_endpoint_string
-from p2pfs.tracker.crowd import CrowdFigures
+from p2pfs.tracker.listing import list_files
 from p2pfs.tracker.tracker import Tracker
-
-NEARLY = 0.1
-"""The part by which figures may be better than possible, as rates are not measured exactly."""
 
 _REACH = {True: "yes", False: "no", None: "not known"}
 
@@ -79,32 +76,7 @@ class _TrackerConsole:
         return Answer(peers, table(headings, rows, "No peer is here."))
 
     async def list_files(self, call: Call, report: ReportProgress) -> Answer:
-        directory, crowds = self._tracker.directory, self._tracker.factory.crowds
-        now = self._tracker.reactor.seconds()
-        files: list[dict[str, Any]] = [
-            {
-                "name": name,
-                "size": listed.info.filesize,
-                "chunks": listed.info.totalchunknum,
-                "holders": len(listed.holders),
-                "whole_copies": listed.whole_copies,
-                "crowd": _crowd(crowds.figures(listed, now)),
-            }
-            for name, listed in ((name, directory[name]) for name in directory)
-        ]
-        rows = [
-            (
-                f["name"],
-                size_text(f["size"]),
-                f["chunks"],
-                f["holders"],
-                f["whole_copies"],
-                _crowd_text(f["crowd"]),
-            )
-            for f in files
-        ]
-        headings = ["name", "size", "chunks", "holders", "whole copies", "who fetches it"]
-        return Answer(files, table(headings, rows, "No file is offered."))
+        return await list_files(self._tracker, call)
 
     async def list_chunkinfo(self, call: Call, report: ReportProgress) -> Answer:
         listed = self._tracker.directory[call["name"]]
@@ -112,37 +84,3 @@ class _TrackerConsole:
         data = {peer: [list(run) for run in chunks.ranges()] for peer, chunks in holders}
         rows = [(peer, f"{len(chunks)}", str(chunks)) for peer, chunks in holders]
         return Answer(data, table(["peer", "chunks", "which"], rows))
-
-
-def _crowd(figures: CrowdFigures | None) -> dict[str, Any] | None:
-    """How a file's crowd gets on, for scripts; what is not known is None."""
-    if figures is None:
-        return None
-    return {
-        "present": figures.present,
-        "finished": figures.finished,
-        "times_least": _at_least_one(figures.ratio),
-        "share": _at_most_one(figures.portion),
-    }
-
-
-def _at_least_one(ratio: float | None) -> float | None:
-    """A time in units of the least; None where it is less, so that lines were not known."""
-    return None if ratio is None or ratio < 1 - NEARLY else max(1.0, round(ratio, 3))
-
-
-def _at_most_one(portion: float | None) -> float | None:
-    """A part of what is possible; None where it is more, so that lines were not known."""
-    return None if portion is None or portion > 1 + NEARLY else min(1.0, round(portion, 3))
-
-
-def _crowd_text(crowd: dict[str, Any] | None) -> str:
-    if crowd is None:
-        return ""
-    have = f"{crowd['finished']} of {crowd['finished'] + crowd['present']} have it"
-    times, portion = crowd["times_least"], crowd["share"]
-    if crowd["present"] and portion is not None:
-        return f"{have}, at {100 * portion:.0f} % of the possible rate"
-    if not crowd["present"] and times is not None:
-        return f"{have}, in {times:.1f} times the least possible time"
-    return have

@@ -1,4 +1,4 @@
-"""``list_file``: a prefix, an answer that holds so many, and how to go on."""
+"""``list_files``: names that are asked for, an answer that holds so many, and how to go on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def test_a_long_list_comes_in_parts(swarm: Swarm, monkeypatch: pytest.Monk
     listed: list[str] = []
     after = ""
     while after is not None:
-        files = await run(peer, f"list_file '' '{after}'")
+        files = await run(peer, f"list_file --after '{after}'" if after else "list_file")
         assert len(files) <= 6
         after = files.pop()["more_after"] if "more_after" in files[-1] else None
         listed += [file["name"] for file in files]

@@ -61,18 +61,6 @@ def test_who_is_here_is_shown_with_what_it_holds() -> None:
     assert all(line.endswith("not known") for line in answer.lines[1:])
 
 
-def test_files_are_shown_with_their_copies() -> None:
-    """How many hold something, and how many all of it."""
-    tracker = MemoryTracker()
-    whole, part = tracker.join("192.0.2.1"), tracker.join("192.0.2.2")
-    tracker.share(whole)
-    part.say(type="REQUEST_CHUNK_REGISTER", filename="f", chunknum=0)
-    tracker.clock.advance(0)
-    [shown] = ask(tracker, "list_files").data
-    assert (shown["size"], shown["chunks"]) == (10, 5)
-    assert (shown["holders"], shown["whole_copies"], shown["crowd"]) == (2, 1, None)
-
-
 def test_chunks_are_shown_by_their_runs() -> None:
     """Of each holder; a file that nobody offers is a sentence."""
     tracker = MemoryTracker()
@@ -89,4 +77,4 @@ def test_nothing_is_a_sentence() -> None:
     """An empty table would look like a fault."""
     tracker = MemoryTracker()
     assert ask(tracker, "list_peers").lines == ["No peer is here."]
-    assert ask(tracker, "list_files").lines == ["No file is offered."]
+    assert ask(tracker, "list_files").lines == ["The tracker lists no file."]

@@ -9,15 +9,14 @@ from pathlib import Path
 from p2pfs.commands import PEER_COMMANDS, Call, Caller
 from p2pfs.console.command import Answer, CommandSet, Progress, ReportProgress
 from p2pfs.console.command_log import command_log
-from p2pfs.console.listed_files import ListedFiles
 from p2pfs.console.shut_down import shut_down
 from p2pfs.errors import StorageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.paths import given_path
-from p2pfs.peer.announcing import Listing
 from p2pfs.peer.commands.access import may_read, to_read
 from p2pfs.peer.commands.doctor import doctor
 from p2pfs.peer.commands.downloads import DownloadCommands
+from p2pfs.peer.commands.listing import list_files
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.status_text import limit_text
 from p2pfs.peer.commands.watching import watched
@@ -102,22 +101,7 @@ class _PeerConsole:
         return Answer({"unpublished": call["name"]}, [f"'{call['name']}' is shared no more."])
 
     async def list_files(self, call: Call, report: ReportProgress) -> Answer:
-        await self._peer.share_watcher.restored()
-        await self._peer.announcer.needed()
-        prefix, library = call.get("prefix") or "", self._peer.library
-        listing = Listing(self._peer.announcer.client, prefix, call.get("after") or "")
-        shown = ListedFiles()
-        while not (listing.ended or shown.full):
-            for name, info in (await listing.next_page()).items():
-                held = library.get(name)
-                here = (
-                    held.chunks
-                    if held is not None and held.info == info and not held.withheld
-                    else None
-                )
-                if not shown.add(name, info, here):
-                    break
-        return shown.answer(prefix)
+        return await list_files(self._peer, call)
 
     async def status(self, call: Call, report: ReportProgress) -> Answer:
         return status(self._peer)
