@@ -381,7 +381,7 @@ async def test_names_of_a_tracker_are_checked_and_shown_safely(
     peer = await victim(honest.swarm, tracker)
     await until(lambda: peer.peer.announcer.joined)
     shown = (await outcome(peer, "list_file")).split("\n")
-    assert len(shown) == 1 + len(good)
+    assert len(shown) == 1 + len(good) + 1
     assert r"invoice\u202efdp.exe" in shown[1]
     path = honest.swarm.directory / "mine"
     path.write_bytes(b"12345")

@@ -84,7 +84,7 @@ def test_the_list_says_what_is_here(consoles: Consoles) -> None:
     ]
     [here] = consoles.run(consoles.source, "list_file dir/").data
     assert (here["name"], here["chunks"], here["have"]) == ("dir/f.bin", 4, "yes")
-    [after] = consoles.run(consoles.source, "list_file '' dir/f.bin").data
+    [after] = consoles.run(consoles.source, "list_files --after dir/f.bin").data
     assert after["name"] == "other"
 
 
