@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from p2pfs.cli.arguments import Arguments, parse_arguments
 from p2pfs.cli.invocation import Interrupted, call_of, invoke
+from p2pfs.cli.pager import show
 from p2pfs.cli.shell import run_shell
 from p2pfs.commands import PEER_COMMANDS, TRACKER_COMMANDS, Definitions
 from p2pfs.console.json_text import error_document, json_document
@@ -56,8 +57,7 @@ def _run_command(arguments: Arguments, definitions: Definitions) -> int:
     if arguments.as_json:
         print(json_document(answer.data))
     else:
-        for line in answer.lines:
-            print(line)
+        show(answer.lines, sys.stdout)
     return answer.status
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from p2pfs.cli.client import connect
 from p2pfs.cli.invocation import Interrupted, call_of, invoke
+from p2pfs.cli.pager import show
 from p2pfs.commands import Definitions
 from p2pfs.errors import P2pfsError, UsageProblem
 
@@ -86,9 +87,7 @@ class Shell:
         """Run a command; returns whether it has shut the daemon down."""
         call = call_of(self._definitions, words)
         answer = invoke(self._state, self._role, self._definitions, call)
-        for text in answer.lines:
-            print(text)
-        sys.stdout.flush()
+        show(answer.lines, sys.stdout)
         return call.command.name in SHUT_DOWN
 
 
