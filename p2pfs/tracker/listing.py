@@ -8,7 +8,7 @@ from twisted.internet.task import deferLater
 
 from p2pfs.commands import Call
 from p2pfs.console.command import Answer
-from p2pfs.console.listed_files import Column, ListedFiles
+from p2pfs.console.listed_files import Column, ListedFiles, age_text
 from p2pfs.console.rendering import size_text
 from p2pfs.tracker.crowd import CrowdFigures
 from p2pfs.tracker.tracker import Tracker
@@ -27,6 +27,7 @@ _COLUMNS = [
     Column("size", lambda file: size_text(file["size"])),
     Column("bytes", lambda file: file["size"], long=True),
     Column("chunks", lambda file: file["chunks"], long=True),
+    Column("listed for", lambda file: age_text(file["age"]), long=True),
     Column("holders", lambda file: file["holders"]),
     Column("whole copies", lambda file: file["whole_copies"]),
     Column("who fetches it", lambda file: _crowd_text(file["crowd"])),
@@ -55,6 +56,7 @@ def _file(tracker: Tracker, name: str) -> dict[str, Any]:
         "name": name,
         "size": listed.info.filesize,
         "chunks": listed.info.totalchunknum,
+        "age": max(0, int(now - listed.since)),
         "holders": len(listed.holders),
         "whole_copies": listed.whole_copies,
         "crowd": _crowd(tracker.factory.crowds.figures(listed, now)),

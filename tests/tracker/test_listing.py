@@ -44,7 +44,11 @@ def test_it_understands_what_a_peer_does() -> None:
     assert names(ask(tracker, "list_files '*.iso'")) == ["a.iso", "b.iso", "c/a.iso"]
     assert names(ask(tracker, "list_file b --sort size")) == ["b.iso", "b.txt"]
     assert names(ask(tracker, "list_files --most 1 --after a.iso")) == ["b.iso", "more"]
-    assert "chunks" in ask(tracker, "list_files --long").lines[0]
+    tracker.clock.advance(7200)
+    tracker.share(tracker.join("192.0.2.2"), "z")
+    assert names(ask(tracker, "list_files --sort new --most 1")) == ["z", "more"]
+    [_, first, *_, last, _] = ask(tracker, "list_files --long").lines
+    assert ("2 hours" in first, "2 hours" in last) == (True, False)
     assert ask(tracker, "list_files 'x*'").lines == ["The tracker lists no file that fits 'x*'."]
 
 

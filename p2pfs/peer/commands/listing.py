@@ -5,7 +5,7 @@ from __future__ import annotations
 from p2pfs.chunks import FileInfo
 from p2pfs.commands import Call
 from p2pfs.console.command import Answer
-from p2pfs.console.listed_files import Column, ListedFiles
+from p2pfs.console.listed_files import Column, ListedFiles, age_text
 from p2pfs.console.rendering import size_text
 from p2pfs.peer.announcing import Listing
 from p2pfs.peer.library import Library
@@ -18,6 +18,7 @@ _COLUMNS = [
     Column("size", lambda file: size_text(file["size"])),
     Column("bytes", lambda file: file["size"], long=True),
     Column("chunks", lambda file: file["chunks"], long=True),
+    Column("listed for", lambda file: age_text(file["age"]), long=True),
     Column("here", lambda file: file["have"]),
 ]
 
@@ -36,7 +37,13 @@ async def list_files(peer: Peer, call: Call) -> Answer:
         for name in filter(shown.pattern.matches, page):
             info = page[name]
             have = _have(peer.library, name, info)
-            file = {"name": name, "size": info.filesize, "chunks": info.totalchunknum, "have": have}
+            file = {
+                "name": name,
+                "size": info.filesize,
+                "chunks": info.totalchunknum,
+                "age": listing.ages.get(name),
+                "have": have,
+            }
             if not shown.add(file, have == _ALL):
                 break
     return shown.answer(_COLUMNS, "The network offers no file", kept_here=True)

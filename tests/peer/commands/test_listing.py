@@ -12,7 +12,7 @@ from tests.peer.holdings import content
 def offer(consoles: Consoles, *names: str) -> None:
     """Have the source publish files of these names, each larger than the one before."""
     for number, name in enumerate(names):
-        path = consoles.path.with_name(f"file-{number}")
+        path = consoles.path.with_name("of-" + name.replace("/", "-"))
         path.write_bytes(content(100 * (number + 1)))
         consoles.network.result_of(publish(consoles.source, path, name), 10)
 
@@ -66,7 +66,21 @@ def test_patterns_are_picked_from_what_the_tracker_lists(
 
 
 def test_long_says_more(consoles: Consoles) -> None:
-    """Exact sizes, and into how many chunks each is cut."""
+    """Exact sizes, into how many chunks each is cut, and for how long it is there."""
+    consoles.network.run(3 * 3600)
     answer = consoles.run(consoles.source, "list_files --long")
-    assert answer.lines[0].split() == ["name", "size", "bytes", "chunks", "here"]
-    assert answer.lines[1].split() == ["dir/f.bin", "195.3", "KiB", str(len(DATA)), "4", "yes"]
+    assert "  ".join(answer.lines[0].split()) == "name  size  bytes  chunks  listed  for  here"
+    assert answer.lines[1].split() == ["dir/f.bin", *f"195.3 KiB {len(DATA)} 4 3 hours yes".split()]
+    assert 3 * 3600 <= answer.data[0]["age"] <= 3 * 3600 + 20
+
+
+def test_what_is_newest_comes_first(consoles: Consoles) -> None:
+    """As the tracker tells since when each is listed."""
+    consoles.network.run(10)
+    offer(consoles, "b")
+    consoles.network.run(10)
+    offer(consoles, "a")
+    consoles.network.run(10)
+    answer = consoles.run(consoles.fetcher, "list_files --sort new --most 2")
+    assert [file.get("name") for file in answer.data] == ["a", "b", None]
+    assert answer.lines[-1].endswith("Shown are the 2 newest.")
