@@ -19,6 +19,10 @@ TRACKER_COMMANDS = Definitions(
             owner_only=True,
         ),
         Definition(
+            "status",
+            "Show where it listens, since when, how much it serves, and the quotas in use.",
+        ),
+        Definition(
             "list_peers",
             "Show who is connected, since when, holding how much, and who can be reached.",
             only_tells=True,

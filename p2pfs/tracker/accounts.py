@@ -40,7 +40,8 @@ class Accounts:
         self._quotas = quotas
         self._peers: dict[str, tuple[_Account, str]] = {}
         self._hosts: dict[str, _Account] = {}
-        self._total = 0
+        self.total = 0
+        """The bytes that all peers are charged for."""
 
     def open(self, peer: str, host: str) -> None:
         """A peer on that host, which holds nothing yet; nothing changes for one that is known."""
@@ -53,7 +54,7 @@ class Accounts:
         account, host = self._peers.pop(peer, (None, ""))
         if account is None:
             return
-        self._total -= account.bytes
+        self.total -= account.bytes
         of_host = self._hosts[host]
         of_host.charge(-account.names, -account.bytes)
         of_host.peers -= 1
@@ -71,7 +72,7 @@ class Accounts:
         peers hold together is not bounded: many honest ones may be behind one address.
         """
         quotas, cost = self._quotas, _cost(name, info)
-        roomy = 2 * listed < quotas.names and 2 * (self._total + cost) <= quotas.memory
+        roomy = 2 * listed < quotas.names and 2 * (self.total + cost) <= quotas.memory
         account, host = self._peers[peer]
         of_host = self._hosts[host]
         if account.names >= quotas.names_per_peer:
@@ -94,7 +95,7 @@ class Accounts:
                 "What the peers of your host hold takes up all the memory that a host may at this "
                 "tracker while it is more than half full; unpublish something first."
             )
-        if self._total + cost > quotas.memory:
+        if self.total + cost > quotas.memory:
             raise OverQuota("This tracker's memory is full; try again later, or use another.")
         self._charge(account, of_host, 1, cost)
 
@@ -106,7 +107,7 @@ class Accounts:
     def _charge(self, account: _Account, of_host: _Account, names: int, cost: int) -> None:
         account.charge(names, cost)
         of_host.charge(names, cost)
-        self._total += cost
+        self.total += cost
 
 
 def _cost(name: str, info: FileInfo) -> int:

@@ -16,6 +16,7 @@ from p2pfs.console.rendering import size_text, table
 from p2pfs.console.shut_down import shut_down
 from p2pfs.listening import bound_address, tcp_endpoint_string
 from p2pfs.tracker.listing import list_files
+from p2pfs.tracker.status import status
 from p2pfs.tracker.tracker import Tracker
 
 _REACH = {True: "yes", False: "no", None: "not known"}
@@ -28,6 +29,7 @@ def tracker_commands(tracker: Tracker, listen: Callable[[str], IListeningPort]) 
         TRACKER_COMMANDS,
         {
             "start": console.start,
+            "status": console.status,
             "list_peers": console.list_peers,
             "list_files": console.list_files,
             "list_chunkinfo": console.list_chunkinfo,
@@ -46,6 +48,9 @@ class _TrackerConsole:
         endpoint = tcp_endpoint_string(call["host"], call["port"], for_server=True)
         address = str(bound_address(self._listen(endpoint)))
         return Answer({"listening": address}, [f"Listening at {address}."])
+
+    async def status(self, call: Call, report: ReportProgress) -> Answer:
+        return status(self._tracker)
 
     async def list_peers(self, call: Call, report: ReportProgress) -> Answer:
         directory = self._tracker.directory

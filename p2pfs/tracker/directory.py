@@ -120,6 +120,8 @@ class Directory:
         self._accounts = Accounts(self._quotas)
         self._files: dict[str, ListedFile] = {}
         self._names = SortedList()
+        self.bytes_offered = 0
+        """The sizes of all files together."""
         # Dictionaries stand for sets where the order has effects: that of a set of strings
         # is another in every process.
         self._held_by: dict[str, dict[str, ListedFile]] = {}
@@ -212,6 +214,15 @@ class Directory:
     def __contains__(self, name: object) -> bool:
         return name in self._files
 
+    def __len__(self) -> int:
+        """How many files there are."""
+        return len(self._files)
+
+    @property
+    def memory(self) -> int:
+        """The bytes that are charged for what all peers hold."""
+        return self._accounts.total
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
@@ -293,6 +304,7 @@ class Directory:
         listed = ListedFile(name, info, now, self._accounts.host_of)
         self._files[name] = self._held_by[peer][name] = listed
         self._names.add(name)
+        self.bytes_offered += info.filesize
         return listed
 
     def _drop_holder(self, peer: str, listed: ListedFile) -> None:
@@ -304,6 +316,7 @@ class Directory:
         """List a file no more; whoever holds it, or is about to, has nothing to do with it."""
         del self._files[listed.name]
         self._names.remove(listed.name)
+        self.bytes_offered -= listed.info.filesize
         for peer in (*listed.holders, *listed.holders.newcomers):
             del self._held_by[peer][listed.name]
             self._accounts.remove(peer, listed.name, listed.info)

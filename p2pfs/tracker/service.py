@@ -10,7 +10,8 @@ from random import Random
 from twisted.internet.interfaces import IListeningPort
 
 from p2pfs.daemon import Daemon, Standing
-from p2pfs.listening import NONE
+from p2pfs.errors import StartupProblem
+from p2pfs.listening import NONE, bound_address
 from p2pfs.reactor import Reactor
 from p2pfs.tracker.commands import tracker_commands
 from p2pfs.tracker.settings import TrackerSettings
@@ -51,7 +52,12 @@ class TrackerService(Daemon):
 
     def listen_also(self, description: str) -> IListeningPort:
         """Accept peers at one more endpoint; raises `StartupProblem`."""
-        return self.listen(description, self.tracker.factory, "peers")
+        port = self.listen(description, self.tracker.factory, "peers")
+        try:
+            self.tracker.listening.append(str(bound_address(port)))
+        except StartupProblem:  # such as a UNIX socket, which has no address for other machines
+            self.tracker.listening.append(description)
+        return port
 
     def standing(self) -> Standing:
         """Once it is started it listens; peers may come."""

@@ -29,6 +29,10 @@ class Tracker:
         of day, in seconds since 1970, which is only shown: time-outs go by ``reactor``.
         """
         self.reactor = reactor
+        self.since = wall_clock()
+        """The time of day when it was made, for people."""
+        self.listening: list[str] = []
+        """Where peers may connect: what is said by who opens its ports."""
         possible = min(settings.quotas.connections, settings.descriptors.connections)
         quotas = replace(settings.quotas, connections=possible)
         self.directory = Directory(quotas)
