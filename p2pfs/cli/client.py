@@ -37,10 +37,11 @@ class InternalError(P2pfsError):
 OnProgress = Callable[[ProgressMessage], None]
 
 
-def connect(state: Path, role: str = "peer") -> ControlClient:
+def connect(state: Path, role: str = "peer", timeout: float | None = None) -> ControlClient:
     """Connect to the daemon whose state directory is ``state``.
 
-    ``role`` is "peer" or "tracker", for the text of errors. Raises
+    ``role`` is "peer" or "tracker", for the text of errors. With ``timeout``, a daemon
+    that says nothing for so many seconds counts as gone. Raises
     `DaemonUnavailable` when none answers, `StartupProblem` when the directory's
     path is too long for a socket.
     """
@@ -50,6 +51,7 @@ def connect(state: Path, role: str = "peer") -> ControlClient:
             f"The path {path} is too long for a socket; use a state directory with a shorter path."
         )
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout)
     try:
         connection.connect(str(path))
     except PermissionError as error:

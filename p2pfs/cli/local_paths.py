@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from p2pfs.commands import Call, Kind
+
+MOST_PATHS = 300
+"""Paths that are offered for what is typed."""
 
 
 def absolute_path(text: str, directory: Path) -> str:
@@ -21,6 +25,22 @@ def absolute_path(text: str, directory: Path) -> str:
         return text
     path = str(directory / os.path.expanduser(text))
     return path + "/" if text.endswith("/") and not path.endswith("/") else path
+
+
+def paths_beginning(text: str) -> list[str]:
+    """The local paths that ``text`` may become, directories with "/"; hidden ones if it says so.
+
+    There are none where it leads to no directory that can be read.
+    """
+    head, slash, last = text.rpartition("/")
+    directory = os.path.expanduser(head + slash) or "."
+    found: list[str] = []
+    with suppress(OSError, ValueError), os.scandir(directory) as entries:
+        for entry in entries:
+            hidden = entry.name.startswith(".") and not last.startswith(".")
+            if entry.name.startswith(last) and not hidden and entry.name.isprintable():
+                found.append(head + slash + entry.name + ("/" if entry.is_dir() else ""))
+    return sorted(found)[:MOST_PATHS]
 
 
 def with_absolute_paths(call: Call, here: Callable[[], Path]) -> Call:

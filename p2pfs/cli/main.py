@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from p2pfs.cli.arguments import Arguments, parse_arguments
+from p2pfs.cli.completion import completion_lines
+from p2pfs.cli.completion_scripts import SCRIPTS
 from p2pfs.cli.invocation import Interrupted, call_of, invoke
 from p2pfs.cli.pager import show
 from p2pfs.cli.shell import run_shell
@@ -16,6 +18,9 @@ from p2pfs.errors import P2pfsError, UsageProblem
 
 INTERRUPTED = 130
 
+COMPLETE = "__complete"
+"""The command by which the scripts for shells ask what a word may become."""
+
 ROLES = {"peer": PEER_COMMANDS, "tracker": TRACKER_COMMANDS}
 """The commands of each kind of daemon."""
 
@@ -24,7 +29,7 @@ def main(argv: Sequence[str] | None = None, roles: Mapping[str, Definitions] = R
     """Run the program with ``argv``, or the process's own arguments; returns its exit status."""
     words = sys.argv[1:] if argv is None else argv
     try:
-        status = _run(words, roles)
+        status = _complete(words, roles) if words[:1] == [COMPLETE] else _run(words, roles)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader had enough (`p2pfs list_files | head`). Python would
@@ -46,6 +51,8 @@ def _run(argv: Sequence[str], roles: Mapping[str, Definitions]) -> int:
 
 
 def _run_command(arguments: Arguments, definitions: Definitions) -> int:
+    if arguments.words[0] == "completion":
+        return _print_script(arguments.words[1:])
     if arguments.words == ["console"]:
         return run_shell(arguments.state, arguments.role, definitions)
     try:
@@ -59,6 +66,19 @@ def _run_command(arguments: Arguments, definitions: Definitions) -> int:
     else:
         show(answer.lines, sys.stdout)
     return answer.status
+
+
+def _print_script(words: Sequence[str]) -> int:
+    if len(words) != 1 or words[0] not in SCRIPTS:
+        raise UsageProblem(f"usage: completion {'|'.join(SCRIPTS)}")
+    print(SCRIPTS[words[0]], end="")
+    return 0
+
+
+def _complete(words: Sequence[str], roles: Mapping[str, Definitions]) -> int:
+    for line in completion_lines(roles, os.environ, words[1:]):
+        print(line)
+    return 0
 
 
 def _print_error(error: P2pfsError, as_json: bool) -> None:

@@ -10,8 +10,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from p2pfs.cli.client import connect
+from p2pfs.cli.completion import asking, candidates
 from p2pfs.cli.invocation import Interrupted, call_of, invoke
+from p2pfs.cli.local_paths import paths_beginning
 from p2pfs.cli.pager import show
+from p2pfs.cli.typed_line import remainder, typed
 from p2pfs.commands import Definitions
 from p2pfs.errors import P2pfsError, UsageProblem
 
@@ -29,7 +32,7 @@ def run_shell(state: Path, role: str, definitions: Definitions) -> int:
     with connect(state, role):
         pass
     shell = Shell(state, role, definitions)
-    with _line_editing(state, candidates_among(definitions.names)):
+    with _line_editing(state, completing(state, role, definitions)):
         shell.loop()
     return 0
 
@@ -91,29 +94,39 @@ class Shell:
         return call.command.name in SHUT_DOWN
 
 
-Candidates = Callable[[str, str], list[str]]
+Complete = Callable[[str, str], list[str]]
 
 
-def candidates_among(names: list[str]) -> Candidates:
-    """A function of a word and the line before it: the command names the word may become."""
+def completing(state: Path, role: str, definitions: Definitions) -> Complete:
+    """A function of a line's end and what is before it: what that end may become.
 
-    def candidates(word: str, before: str) -> list[str]:
-        choices = {
-            "": [*names, LEAVE],
-            "help": names,
-        }.get(before.strip(), [])
-        return [f"{name} " for name in sorted(set(choices)) if name.startswith(word)]
+    What is whole then has a space behind it; names with spaces and the like are quoted.
+    """
 
-    return candidates
+    def complete(end: str, before: str) -> list[str]:
+        line = typed(before + end)
+        ask = asking(lambda: state, role)
+        found = candidates(definitions, ask, line.words, line.current)
+        words = {*found.words, *([] if line.words else [LEAVE])}
+        if found.paths:
+            words.update(paths_beginning(line.current))
+        start = len(line.raw) - len(end)
+        return [
+            remainder(line, start, word) + ("" if word.endswith("/") else f"{line.quote} ")
+            for word in sorted(words)
+            if word.startswith(line.current)
+        ]
+
+    return complete
 
 
-def _line_editing(state: Path, candidates: Candidates) -> AbstractContextManager[None]:
+def _line_editing(state: Path, complete: Complete) -> AbstractContextManager[None]:
     try:
         from p2pfs.cli.line_editing import history_file, line_editing
     except ImportError:
         # Some Pythons are built without readline; the prompt works without it.
         return nullcontext()
-    return line_editing(history_file(state, os.environ), candidates)
+    return line_editing(history_file(state, os.environ), complete)
 
 
 def _split(line: str) -> list[str]:

@@ -5,6 +5,7 @@ takes them from here; what a command does is known to its daemon alone. All of t
 """
 
 from p2pfs.commands.caller import SOMEBODY, Caller
+from p2pfs.commands.completion import Expected, expected
 from p2pfs.commands.definition import Definition, Kind, Option, Parameter
 from p2pfs.commands.parsing import HELP, Call, Definitions, bind, split_line
 from p2pfs.commands.peer import PEER_COMMANDS
@@ -19,9 +20,11 @@ __all__ = [
     "Caller",
     "Definition",
     "Definitions",
+    "Expected",
     "Kind",
     "Option",
     "Parameter",
     "bind",
     "split_line",
+    "expected",
 ]

@@ -34,9 +34,9 @@ def status(tracker: Tracker) -> Answer:
 def _lines(data: dict[str, Any]) -> list[str]:
     since = datetime.fromtimestamp(data["since"]).strftime("%Y-%m-%d %H:%M:%S")
     quotas = data["quotas"]
-    memory = quotas["memory"]
+    memory, nowhere = quotas["memory"], "nowhere; 'start' opens a port"
     return [
-        f"listening    {', '.join(data['listening']) or "nowhere; 'start' opens a port"}",
+        f"listening    {', '.join(data['listening']) or nowhere}",
         f"since        {since}",
         f"peers        {data['peers']:,}",
         f"files        {data['files']:,}, {size_text(data['bytes'])}",

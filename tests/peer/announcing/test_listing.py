@@ -13,13 +13,8 @@ from twisted.internet.defer import Deferred, succeed
 from p2pfs.chunks import FileInfo
 from p2pfs.commands import PEER_COMMANDS
 from p2pfs.console import listed_files
-<<<<<<< HEAD
-from p2pfs.console.listed_files import ListedFiles
-from p2pfs.errors import InvalidName, Refused
-=======
 from p2pfs.console.listed_files import Column, ListedFiles
-from p2pfs.errors import Refused
->>>>>>> 1b7f365 (Try the bound of a list in every order)
+from p2pfs.errors import InvalidName, Refused
 from p2pfs.peer.announcing.listing import Listing
 from p2pfs.printable import printable
 from p2pfs.wire import messages as m
@@ -161,18 +156,6 @@ def test_what_an_endless_list_makes_a_peer_hold(
     assert shown.full or order != "name"
     assert len(line) > 50_000
     assert peak < 64 * (1 << 20) / 40
-<<<<<<< HEAD
-
-
-def test_how_to_go_on() -> None:
-    """The last line has the command for what is behind the last name, as a shell reads it."""
-    shown = ListedFiles()
-    shown.add("it's", FileInfo.of_size(5), None)
-    assert len(shown.answer("").lines) == 2
-    shown.full = True
-    answer = shown.answer("i ")
-    assert answer.data[1:] == [{"more_after": "it's"}]
-    assert answer.lines[-1].endswith("go on with: list_file 'i ' 'it'\"'\"'s'")
 
 
 def test_nothing_is_asked_for_what_no_name_begins_with() -> None:
@@ -182,5 +165,3 @@ def test_nothing_is_asked_for_what_no_name_begins_with() -> None:
         with pytest.raises(InvalidName):
             through(tracker, *words)
     assert tracker.asked == []
-=======
->>>>>>> 1b7f365 (Try the bound of a list in every order)
