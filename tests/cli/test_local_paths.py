@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pfs.cli.local_paths import absolute_path, with_absolute_paths
+from p2pfs.cli.local_paths import absolute_path, paths_beginning, with_absolute_paths
 from p2pfs.commands import Definition, Definitions, Kind, Option, Parameter
 from p2pfs.errors import UsageProblem
 
@@ -56,3 +56,18 @@ def test_a_path_is_as_seen_from_a_directory() -> None:
     assert absolute_path("", here) == ""
     assert absolute_path("/", here) == "/"
     assert absolute_path(".", here) == "/here"
+
+
+def test_paths_that_may_be_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they were begun, from here, from the root or from home; hidden ones when asked for."""
+    for name in ("image", "index", ".hidden", "bad\nname"):
+        (tmp_path / name).touch()
+    (tmp_path / "images").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert paths_beginning("im") == ["image", "images/"]
+    assert paths_beginning("") == ["image", "images/", "index"]
+    assert paths_beginning(f"{tmp_path}/ind") == [f"{tmp_path}/index"]
+    assert paths_beginning("~/.h") == ["~/.hidden"]
+    assert paths_beginning("nowhere/x") == []
+    assert paths_beginning("\0") == []

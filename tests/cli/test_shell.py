@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_twisted import ensureDeferred
 
-from p2pfs.cli.shell import Shell, candidates_among
+from p2pfs.cli.shell import Shell, completing
 from tests.cli.prompt import prompt
 from tests.console.toy import TOY_COMMANDS, Daemon, toy_program
 
@@ -133,10 +133,36 @@ async def test_piped_script(daemon: Daemon) -> None:
     assert program.out == "one\nThere is no such thing; look elsewhere.\ntwo\n"
 
 
-def test_candidates() -> None:
-    """Names are offered for the first word and behind help, and nowhere else."""
-    candidates = candidates_among(["download", "help", "publish"])
-    assert candidates("", "") == ["download ", "help ", "publish ", "quit "]
-    assert candidates("p", "  ") == ["publish "]
-    assert candidates("", "help ") == ["download ", "help ", "publish "]
-    assert candidates("d", "publish ") == []
+def test_what_the_end_of_a_line_may_become(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands, options and paths, with what follows them; only the end is replaced."""
+    (tmp_path / "some dir").mkdir()
+    (tmp_path / "some dir" / "a file").touch()
+    monkeypatch.chdir(tmp_path)
+    complete = completing(tmp_path, "peer", TOY_COMMANDS)
+    assert complete("e", "") == ["echo ", "exit "]
+    assert complete("qu", "  ") == ["quit "]
+    assert complete("pic", "help ") == ["pick "]
+    assert complete("qu", "help ") == []
+    assert complete("--lo", "echo ") == ["--loud "]
+    assert complete("so", "copy x ") == ["some\\ dir/"]
+    assert complete("di", "copy x some\\ ") == ["dir/"]
+    assert complete("dir/", "copy x some\\ ") == ["dir/a\\ file "]
+    assert complete("dir/", "copy x 'some ") == ["dir/a file' "]
+    assert complete("x", "copy 'open ") == []
+
+
+@ensureDeferred
+async def test_tab_completes_names_of_the_network(daemon: Daemon) -> None:
+    """As they have to be typed: with what is special in them quoted."""
+    program = await prompt(daemon)
+    for typed, shown in [
+        ("pick --from=n\tit\t\n", "near it's a name!"),
+        ("pick spa\\ ce:\t\n", "spa ce:d=x!"),
+        ('pick "spa c\t\n', "spa ce:d=x!"),
+        ("pick di\ttw\t\n", "dir/two!"),
+    ]:
+        program.type(typed)
+        await program.expect(shown)
+        await program.expect("peer> ")
+    program.type("quit\n")
+    assert await program.end() == 0

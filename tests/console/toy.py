@@ -14,7 +14,7 @@ from twisted.internet.protocol import ProcessProtocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from p2pfs.commands import Call, Definition, Definitions, Kind, Option, Parameter
+from p2pfs.commands import PEER_COMMANDS, Call, Definition, Definitions, Kind, Option, Parameter
 from p2pfs.console.command import Answer, CommandSet, Progress
 from p2pfs.console.control.service import ControlService
 from p2pfs.errors import NotFound
@@ -44,6 +44,9 @@ class Event:
         return self._waiting.wait().addTimeout(TIMEOUT, reactor)
 
 
+NAMES = ["dir/one", "dir/two", "it's a name", "spa ce:d=x"]
+"""Names on the toy daemon's network."""
+
 TOY_COMMANDS = Definitions(
     [
         Definition(
@@ -60,6 +63,13 @@ TOY_COMMANDS = Definitions(
                 Parameter("target", "a path", Kind.PATH, optional=True),
             ],
             [Option("over-write", "whatever")],
+        ),
+        PEER_COMMANDS["list_files"],
+        Definition(
+            "pick",
+            "Say the name of a file.",
+            [Parameter("name", "a name", Kind.NAME)],
+            [Option("from", "where it is", "where", ("far", "near"))],
         ),
         Definition("fail", "Fail on purpose."),
         Definition("crash", "Fail by accident."),
@@ -99,6 +109,8 @@ class Toy:
             {
                 "echo": self.echo,
                 "copy": self.copy,
+                "list_files": self.list_files,
+                "pick": self.pick,
                 "fail": self.fail,
                 "crash": self.crash,
                 "odd": self.odd,
@@ -121,6 +133,13 @@ class Toy:
     async def copy(self, call: Call, report: Any) -> Answer:
         self.calls.append(call)
         return Answer(dict(call.arguments), [f"{k}={v}" for k, v in call.arguments.items()])
+
+    async def list_files(self, call: Call, report: Any) -> Answer:
+        pattern = call.get("pattern") or ""
+        return Answer([{"name": name} for name in NAMES if name.startswith(pattern)])
+
+    async def pick(self, call: Call, report: Any) -> Answer:
+        return Answer(None, [f"{call.options.get('from', '')} {call['name']}!"])
 
     async def fail(self, call: Call, report: Any) -> Answer:
         raise NotFound("There is no such thing; look elsewhere.")
