@@ -21,7 +21,7 @@ export FILE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-oldest bench crowd crowd-links bench-tools soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types lint-imports lint-docs lint-news docs clean
+.PHONY: help demo test test-oldest bench crowd crowd-links bench-tools soak fuzz fuzz-tools chaos lint lint-style lint-format lint-types lint-imports lint-docs lint-news docs man clean
 
 help:
 	@echo "make demo [FILE=path]  a tracker and four peers on this machine, one of them killed midway"
@@ -34,6 +34,7 @@ help:
 	@echo "make chaos [ARGS=...]  real processes, killed, frozen and short of disk space for a minute"
 	@echo "make fuzz [ARGS=...]   arbitrary bytes against all that reads from the network (--help)"
 	@echo "make lint              linter, formatter, type checker; documentation without a warning; news"
+	@echo "make man               the manual pages in docs/man, from the definitions of commands and options"
 	@echo "make docs              the pages of docs/ and the API reference, in build/docs"
 	@echo "make clean             remove the environment and everything generated"
 	@echo
@@ -95,6 +96,9 @@ lint-news: $(READY)
 
 docs: $(READY) $(API)
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
+
+man: $(READY)
+	@$(BIN)/python docs/man_pages.py
 
 $(API): $(READY) $(shell find p2pfs -name '*.py')
 	@$(BIN)/pydoctor --quiet

@@ -31,6 +31,7 @@ def test_the_wheel_brings_plugins_and_program(tmp_path: Path) -> None:
             shutil.copytree(origin, source / name, ignore=shutil.ignore_patterns("*.cache"))
         else:
             shutil.copy(origin, source)
+    shutil.copytree(ROOT / "docs" / "man", source / "docs" / "man")
     (source / "README.md").write_text("p2pfs")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, source]
@@ -66,4 +67,7 @@ def test_the_wheel_brings_plugins_and_program(tmp_path: Path) -> None:
     for program in ("p2pfs", "p2pfs-peer", "p2pfs-tracker"):
         assert run(str(environment / "bin" / program), "--version").startswith(f"{program} ")
     assert (site_packages / "p2pfs" / "py.typed").exists()
+    for page in (ROOT / "docs" / "man").iterdir():
+        installed = environment / "share" / "man" / f"man{page.suffix[1:]}" / page.name
+        assert installed.read_bytes() == page.read_bytes()
     assert not (site_packages / "tests").exists()

@@ -26,17 +26,32 @@ Talk to the p2pfs peer that runs on this machine, or to its tracker.
                               ~/.bashrc: eval "$(p2pfs completion bash)"
 """
 
+EXAMPLES = (
+    "p2pfs publish ./image.iso",
+    "p2pfs download image.iso /srv/images/ --overwrite",
+    "p2pfs list_files '*.iso' --sort new",
+    "p2pfs --json list_files",
+)
+"""Command lines that show how the program is used."""
+
+EXIT_STATUSES = {
+    0: "done",
+    1: "failed, or done and not well",
+    2: "not understood",
+    130: "interrupted",
+}
+"""What the program's exit status says."""
+
 _EPILOG = f"""\
 'p2pfs help COMMAND' explains a command. Local paths are relative to where you are.
 --state and --json may also stand behind the command; the environment variable
 {STATE_VARIABLE} stands for --state.
 
 examples:
-  p2pfs publish ./image.iso
-  p2pfs download image.iso /srv/images/ --overwrite
-  p2pfs --json list_files
+{chr(10).join(f"  {example}" for example in EXAMPLES)}
 
-exit status: 0 done, 1 failed, 2 not understood, 130 interrupted
+exit status:
+{chr(10).join(f"  {status:<3}  {text}" for status, text in EXIT_STATUSES.items())}
 """
 
 
@@ -59,7 +74,7 @@ def parse_arguments(
     is named. Raises `UsageProblem`, `StartupProblem` where there is no place for state, and
     SystemExit after ``--help`` and ``--version``, and for what argparse does not understand.
     """
-    parser = _parser(roles)
+    parser = argument_parser(roles)
     options = parser.parse_args(argv)
     role = next(iter(roles))
     if options.words and options.words[0] in roles and options.words[0] != role:
@@ -78,7 +93,8 @@ def parse_arguments(
     )
 
 
-def _parser(roles: Mapping[str, Definitions]) -> argparse.ArgumentParser:
+def argument_parser(roles: Mapping[str, Definitions]) -> argparse.ArgumentParser:
+    """What knows the program's own options; ``roles`` are those of `parse_arguments`."""
     parser = argparse.ArgumentParser(
         "p2pfs",
         usage="p2pfs [--state DIR] [--json] [tracker] COMMAND ...",

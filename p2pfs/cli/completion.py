@@ -16,7 +16,7 @@ from p2pfs.cli.completion_scripts import SCRIPTS
 from p2pfs.cli.typed_line import remainder, typed, word_start
 from p2pfs.commands import Definitions, Kind, expected
 from p2pfs.errors import P2pfsError
-from p2pfs.paths import default_state_directory
+from p2pfs.paths import default_state_directory, given_path
 
 MOST_NAMES = 300
 """Names of the network that are offered at most."""
@@ -117,7 +117,7 @@ def program_candidates(
         return _beginning(Candidates(dict.fromkeys(SCRIPTS, "")), current)
 
     def directory() -> Path:
-        return Path(state).expanduser() if state else default_state_directory(role, environ)
+        return given_path(state) if state else default_state_directory(role, environ)
 
     found = candidates(roles[role], asking(directory, role), command, current)
     if not command:

@@ -21,6 +21,7 @@ TRACKER_COMMANDS = Definitions(
         Definition(
             "status",
             "Show where it listens, since when, how much it serves, and the quotas in use.",
+            only_tells=True,
         ),
         Definition(
             "list_peers",

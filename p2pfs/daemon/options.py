@@ -49,6 +49,7 @@ class DaemonOptions(Options):
     """
 
     role = ""
+    longdesc = ""
 
     optParameters = [  # noqa: RUF012  # twisted.python.usage reads it from the class
         [
