@@ -17,6 +17,7 @@ from p2pfs.cli.typed_line import remainder, typed, word_start
 from p2pfs.commands import Definitions, Kind, expected
 from p2pfs.errors import P2pfsError
 from p2pfs.paths import default_state_directory, given_path
+from p2pfs.printable import printable
 
 MOST_NAMES = 300
 """Names of the network that are offered at most."""
@@ -69,7 +70,9 @@ def candidates(
     value = current[len(wanted.head) :]
     found = dict(wanted.words)
     for kind in wanted.kinds:
-        found |= dict.fromkeys(_names(definitions, ask, kind, value), "")
+        names = _names(definitions, ask, kind, value)
+        # Of what a terminal does not show as it is, nobody could tell what they are offered.
+        found |= {name: "" for name in names if printable(name) == name}
     found = {word: text for word, text in found.items() if word.startswith(value)}
     paths = "files" if Kind.PATH in wanted.kinds else ""
     return Candidates({wanted.head + word: text for word, text in found.items()}, paths)

@@ -12,6 +12,7 @@ from p2pfs.cli import completion
 from p2pfs.cli.completion import asking, candidates, completion_lines, program_candidates
 from p2pfs.cli.main import ROLES
 from p2pfs.commands import PEER_COMMANDS
+from p2pfs.console.name_pattern import NamePattern
 from p2pfs.errors import NotFound
 
 NOWHERE = {"P2PFS_STATE": "/nonexistent"}
@@ -30,9 +31,9 @@ class Daemon:
         if call.command.name == "status":
             held = [{"name": name} for name in self.names]
             return {"shares": held, "downloads": held[:1]}
-        beginning = call["pattern"].replace("[[]", "[").removesuffix("*")
+        pattern = NamePattern(call["pattern"])
         after, most = call.options.get("after", ""), int(call.options["most"])
-        found = [n for n in self.names if n.startswith(beginning) and n > after]
+        found = [n for n in self.names if pattern.matches(n) and n > after]
         more = [{"more_after": found[most - 1]}] if len(found) > most else []
         return [*({"name": name} for name in found[:most]), *more]
 
@@ -48,6 +49,11 @@ def test_names_of_the_network() -> None:
     assert daemon.offers("download", "data/") == ["data/x", "data/y/"]
     assert daemon.offers("list_files --after", "o") == ["other"]
     assert Daemon("a[1]x", "a[1]y", "a1").offers("why", "a[1]") == ["a[1]x", "a[1]y"]
+
+
+def test_names_that_are_not_what_they_look_like() -> None:
+    """A name may turn the direction of what follows: such a one has to be typed."""
+    assert Daemon("invoice\u202efdp.exe", "in\xa0voice").offers("why", "in") == ["in\xa0voice"]
 
 
 def test_names_of_this_peer() -> None:

@@ -30,6 +30,9 @@ def test_the_p2pfs_program(machines: Machines) -> None:
     assert p2pfs("--state", str(source.state), "publish", "x.bin").returncode == 0
     listed = p2pfs("--state", str(fetcher.state), "--json", "list_file")
     assert json.loads(listed.stdout)[0]["name"] == "x.bin"
+    for line in ("download", "list_files --after", "unpublish"):
+        words = ["__complete", "words", "--state", str(source.state), *line.split(), "x"]
+        assert p2pfs(*words).stdout == "\nx.bin\t\n"
     (machines.directory / "into").mkdir()
     assert p2pfs("--state", str(fetcher.state), "download", "x.bin", "into/").returncode == 0
     assert sha256(machines.directory / "into" / "x.bin") == sha256(path)
@@ -43,6 +46,8 @@ def test_the_p2pfs_program(machines: Machines) -> None:
     peers = p2pfs("--state", str(tracker.state), "tracker", "list_peers")
     assert len(peers.stdout.splitlines()) == 3
     assert all(abs(time.time() - peer["since"]) < 60 for peer in tracker.ask("list_peers"))
+    status = p2pfs("--state", str(tracker.state), "tracker", "status")
+    assert "peers        2\nfiles        1, 2.0 MiB\n" in status.stdout
     chunks = p2pfs("--state", str(tracker.state), "tracker", "list_chunkinfo", "x.bin")
     assert chunks.stdout.count("0-1") == 2
 
