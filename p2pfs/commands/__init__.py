@@ -25,6 +25,6 @@ __all__ = [
     "Option",
     "Parameter",
     "bind",
-    "split_line",
     "expected",
+    "split_line",
 ]
