@@ -10,8 +10,8 @@ from p2pfs.errors import UsageProblem
 LONGEST = 256
 """Characters of a pattern. What it costs to try a name grows with this and with the name."""
 
-_SPECIAL = re.compile(r"[*?]|\[!?+\]?+[^]]*+\]")
-"""What makes a pattern of a word: as `fnmatch` has it, a bracket without its end is a letter."""
+_SPECIAL = re.compile(r"(?s)[*?]|\[(?:!.|[^!])[^]]*\]")
+"""What makes a pattern of a word: as ``fnmatch`` has it, a bracket without its end is a letter."""
 
 
 class NamePattern:
