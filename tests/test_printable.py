@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from p2pfs.cli.main import _print_json
 from p2pfs.console.command import Answer, Progress
 from p2pfs.console.rendering import table
 from p2pfs.printable import encodable, printable
@@ -47,16 +44,6 @@ def test_every_way_to_the_terminal_is_guarded() -> None:
     assert table(["x", "y"], [(name, 1)]) == ["x         y", r"a\u202eb  1"]
     progress = Progress(name, 1, 2, name)
     assert (progress.label, progress.note) == (r"a\u202eb", r"a\u202eb")
-
-
-def test_json_is_the_same_value_and_safe_to_look_at(capsys: pytest.CaptureFixture[str]) -> None:
-    """A script reads the name as it is, and a terminal does not obey it."""
-    data = {"näme": "a\u202eb\U000e0041\n\x9b"}
-    _print_json(data)
-    out = capsys.readouterr().out
-    assert json.loads(out) == data
-    assert out.replace("\n", "").isprintable()
-    assert "näme" in out
 
 
 def test_what_utf8_has_no_bytes_for_is_escaped() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import CodeType, CoroutineType, FunctionType, ModuleType
 from typing import Any
 
-from twisted.logger import Logger, LogPublisher
+from twisted.logger import Logger, LogPublisher, globalLogPublisher
 
 # What leads out of a simulation, or nowhere.
 _FOREIGN = (ModuleType, type, CodeType, Logger, LogPublisher, str, bytes, int, float)
@@ -19,7 +20,7 @@ def end_coroutines(roots: Iterable[object], beyond: Iterable[object]) -> int:
 
     Python closes a coroutine when it is collected: that runs its ``finally`` blocks at
     no particular time, and complains when they wait for something. Here they run at
-    once, and what they raise concerns nobody: the process they belong to has ended.
+    once, and what they raise or log concerns nobody: the process they belong to has ended.
     What is ``beyond`` is left alone, with all that hangs on it alone.
     """
     found = [
@@ -28,13 +29,25 @@ def end_coroutines(roots: Iterable[object], beyond: Iterable[object]) -> int:
         if isinstance(coroutine, CoroutineType)
         and inspect.getcoroutinestate(coroutine) == inspect.CORO_SUSPENDED
     ]
-    for coroutine in found:
-        try:
-            coroutine.close()
-        except Exception:
-            # Among others "coroutine ignored GeneratorExit", from a clean-up that waits.
-            continue
+    with _silence():
+        for coroutine in found:
+            try:
+                coroutine.close()
+            except Exception:
+                # Among others "coroutine ignored GeneratorExit", from a clean-up that waits.
+                continue
     return len(found)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nobody hears what is logged: a clean-up may cancel what was closed a moment before."""
+    # A publisher does not say who its observers are.
+    observers, globalLogPublisher._observers = globalLogPublisher._observers, []
+    try:
+        yield
+    finally:
+        globalLogPublisher._observers = observers
 
 
 def reachable(roots: Iterable[object], beyond: Iterable[object]) -> list[object]:

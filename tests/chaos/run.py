@@ -27,6 +27,7 @@ from tests.daemons.process import MIB, sha256
 
 OWN_FILES = {
     "lock",
+    "pid",
     "control",
     "peer_key",
     "peer.sqlite",

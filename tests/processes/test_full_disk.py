@@ -32,13 +32,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk(machines: Machines, small_disk: Path) -> None:
-    """The error names the full disk, nothing is left on it, and what fits is still fetched."""
+    """It is told before anything is written to it, and what fits is still fetched."""
     machines.tracker()
     source, fetcher = machines.peer("s"), machines.peer("f")
     source.ask("publish", str(random_file(machines.directory / "large", 16 * MIB)))
     small = random_file(machines.directory / "small", 2 * MIB)
     source.ask("publish", str(small))
-    with pytest.raises(StorageProblem, match="the disk is full; make room"):
+    with pytest.raises(StorageProblem, match="There is no room for 'large'.*; make room"):
         fetcher.ask("download", "large", str(small_disk / "large"))
     assert list(small_disk.iterdir()) == []
     assert fetcher.ask("status")["shares"] == []
