@@ -38,7 +38,7 @@ def test_a_full_disk(machines: Machines, small_disk: Path) -> None:
     source.ask("publish", str(random_file(machines.directory / "large", 16 * MIB)))
     small = random_file(machines.directory / "small", 2 * MIB)
     source.ask("publish", str(small))
-    with pytest.raises(StorageProblem, match="There is no room for 'large'.*; make room"):
+    with pytest.raises(StorageProblem, match=r"There is no room for 'large'.*; make room"):
         fetcher.ask("download", "large", str(small_disk / "large"))
     assert list(small_disk.iterdir()) == []
     assert fetcher.ask("status")["shares"] == []
