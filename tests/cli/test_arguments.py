@@ -8,7 +8,7 @@ import pytest
 
 from p2pfs.cli.arguments import Arguments, parse_arguments
 from p2pfs.errors import StartupProblem, UsageProblem
-from tests.console.toy import TOY_COMMANDS
+from tests.console.toy_commands import TOY_COMMANDS
 
 ROLES = {"peer": TOY_COMMANDS, "tracker": TOY_COMMANDS}
 HOME = {"HOME": "/home/me"}

@@ -61,7 +61,7 @@ async def test_without_readline(daemon: Daemon) -> None:
     """A Python without readline still gives a prompt."""
     code = (
         "import sys; sys.modules['readline'] = None; from p2pfs.cli.main import main; "
-        "from tests.console.toy import TOY_COMMANDS as toy; "
+        "from tests.console.toy_commands import TOY_COMMANDS as toy; "
         f"sys.exit(main(['--state', {str(daemon.state)!r}, 'console'], {{'peer': toy}}))"
     )
     program = spawn(sys.executable, "-c", code, tty=True)

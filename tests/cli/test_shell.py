@@ -9,7 +9,8 @@ from pytest_twisted import ensureDeferred
 
 from p2pfs.cli.shell import Shell, completing
 from tests.cli.prompt import prompt
-from tests.console.toy import TOY_COMMANDS, Daemon, toy_program
+from tests.console.toy import Daemon, toy_program
+from tests.console.toy_commands import TOY_COMMANDS
 
 
 @ensureDeferred

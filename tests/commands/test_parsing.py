@@ -16,7 +16,7 @@ from p2pfs.commands import (
     Parameter,
 )
 from p2pfs.errors import UsageProblem
-from tests.console.toy import TOY_COMMANDS
+from tests.console.toy_commands import TOY_COMMANDS
 
 
 def test_words_are_split_as_in_a_shell() -> None:

@@ -14,11 +14,12 @@ from twisted.internet.protocol import ProcessProtocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from p2pfs.commands import PEER_COMMANDS, Call, Definition, Definitions, Kind, Option, Parameter
+from p2pfs.commands import Call
 from p2pfs.console.command import Answer, CommandSet, Progress
 from p2pfs.console.control.service import ControlService
 from p2pfs.errors import NotFound
 from p2pfs.waiters import Waiters
+from tests.console.toy_commands import TOY_COMMANDS
 
 TIMEOUT = 30
 PROJECT = Path(__file__).parents[2]
@@ -46,54 +47,6 @@ class Event:
 
 NAMES = ["dir/one", "dir/two", "it's a name", "spa ce:d=x"]
 """Names on the toy daemon's network."""
-
-TOY_COMMANDS = Definitions(
-    [
-        Definition(
-            "echo",
-            "Say it.",
-            [Parameter("text", "what to say")],
-            [Option("loud", "in capitals")],
-        ),
-        Definition(
-            "copy",
-            "Name two files.",
-            [
-                Parameter("source", "a name"),
-                Parameter("target", "a path", Kind.PATH, optional=True),
-            ],
-            [Option("over-write", "whatever")],
-        ),
-        PEER_COMMANDS["list_files"],
-        Definition(
-            "pick",
-            "Say the name of a file.",
-            [Parameter("name", "a name", Kind.NAME)],
-            [Option("from", "where it is", "where", ("far", "near"))],
-        ),
-        Definition("fail", "Fail on purpose."),
-        Definition("crash", "Fail by accident."),
-        Definition("odd", "Answer what JSON cannot hold."),
-        Definition("slow", "Wait until cancelled or released."),
-        Definition(
-            "begin",
-            "Wait as well, for what goes on without.",
-            [Parameter("name", "what begins", repeated=True)],
-            background=True,
-        ),
-        Definition("cancel", "End it.", [Parameter("name", "what ends", repeated=True)]),
-        Definition("progress", "Report a thousand times."),
-        Definition("unwell", "Answer that something is not well."),
-        Definition("wait", "Report a wait each moment."),
-        Definition("flood", "Answer more than a pipe holds."),
-        Definition(
-            "exit",
-            "Pretend to shut down.",
-            options=[Option("yes", "do not ask")],
-            question="Shut it down?",
-        ),
-    ]
-)
 
 
 class Toy:

@@ -20,7 +20,7 @@ from p2pfs.console.ssh.dialect import (
 )
 from p2pfs.console.ssh.outcome import Outcome
 from p2pfs.errors import UsageProblem
-from tests.console.toy import TOY_COMMANDS
+from tests.console.toy_commands import TOY_COMMANDS
 
 
 @pytest.mark.parametrize(
