@@ -71,7 +71,7 @@ def test_alarming_lines() -> None:
 @pytest.mark.parametrize(
     ("text", "fit"),
     [
-        ("Nobody offers 'x'; 'list_file' shows what is offered.", True),
+        ("Nobody offers 'x'; 'list_files' shows what is offered.", True),
         ("/x exists; use --overwrite to replace it, or give another path.", True),
         ("", False),
         ("KeyError: 'x'", False),

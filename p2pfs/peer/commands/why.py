@@ -112,7 +112,7 @@ def _not_running(
     if failed is not None:
         return "failed", [f"'{name}' is not being downloaded, and nothing of it is here."]
     return "unknown", [
-        f"'{name}' is not being downloaded, and nothing of it is here; 'list_file' shows what the "
+        f"'{name}' is not being downloaded, and nothing of it is here; 'list_files' shows what the "
         "network offers."
     ]
 

@@ -316,7 +316,7 @@ class Downloads:
             return await self._announcer.locate(job.name)
         except Refused:
             raise NotFound(
-                f"Nobody offers '{job.name}'; 'list_file' shows what is offered."
+                f"Nobody offers '{job.name}'; 'list_files' shows what is offered."
             ) from None
 
 

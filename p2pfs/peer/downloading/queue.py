@@ -336,7 +336,7 @@ class DownloadQueue:
         except Refused:
             offered = False
         if not offered:
-            raise NotFound(f"Nobody offers '{order.name}'; 'list_file' shows what is offered.")
+            raise NotFound(f"Nobody offers '{order.name}'; 'list_files' shows what is offered.")
 
     # Inside
 

@@ -224,7 +224,7 @@ class Trees:
         files = await self._count(tree)
         if not tree.files:
             raise NotFound(
-                f"Nobody offers anything below '{tree.prefix}'; 'list_file' shows what is offered."
+                f"Nobody offers anything below '{tree.prefix}'; 'list_files' shows what is offered."
             )
         await in_thread(
             self._reactor, check_space, self._disk, tree.prefix, tree.target, tree.to_come

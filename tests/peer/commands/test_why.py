@@ -93,7 +93,7 @@ async def test_a_name_nobody_knows(swarm: Swarm) -> None:
     peer = await swarm.peer("p")
     data, text = await answer(peer, "why nothing.bin")
     assert data["state"] == "unknown"
-    assert "'list_file' shows what the network offers" in text
+    assert "'list_files' shows what the network offers" in text
     with pytest.raises(InvalidName):
         await run(peer, "why ../x")
 
