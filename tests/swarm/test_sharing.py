@@ -132,7 +132,7 @@ async def test_a_target_that_appears_meanwhile_is_not_replaced(swarm: Swarm) -> 
 async def test_errors_say_what_to_do(swarm: Swarm) -> None:
     """Unknown files, missing directories and unreadable sources are one sentence each."""
     peer = await swarm.peer("a")
-    with pytest.raises(NotFound, match="Nobody offers 'nix'; 'list_file'"):
+    with pytest.raises(NotFound, match="Nobody offers 'nix'; 'list_files'"):
         await run(peer, f"download nix {swarm.directory / 'x'}")
     with pytest.raises(NotFound, match="Nobody offers anything below"):
         await run(peer, f"download nix/ {swarm.directory / 'x'}")
