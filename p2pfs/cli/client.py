@@ -125,6 +125,8 @@ class ControlClient:
             raise UsageProblem(f"The command is longer than {MAX_REQUEST_BYTES} bytes.")
         try:
             self._connection.sendall(line + b"\n")
+        except BrokenPipeError:
+            pass  # it hung up: if it said why, that is there to be read
         except OSError as error:
             raise _gone() from error
 

@@ -25,6 +25,7 @@ from p2pfs.commands import Caller
 from p2pfs.console.command import Answer, CommandSet, Progress
 from p2pfs.console.control.callers import caller_behind
 from p2pfs.console.control.groups import Group
+from p2pfs.console.control.guests import Guests
 from p2pfs.console.control.messages import (
     MAX_REQUEST_BYTES,
     AnswerMessage,
@@ -73,10 +74,15 @@ class ControlConnection(LineReceiver):
     _log = Logger()
 
     def __init__(
-        self, reactor: IReactorTime, commands: CommandSet, group: Group | None = None
+        self, reactor: IReactorTime, commands: CommandSet, guests: Guests, group: Group | None
     ) -> None:
-        """``commands`` are what the client may run, if in ``group`` unless it is the daemon's."""
+        """``commands`` are what the client may run, if in ``group`` unless it is the daemon's.
+
+        ``guests`` counts those of the group.
+        """
         self._group = group
+        self._guests = guests
+        self._guest: Caller | None = None
         self._reactor = reactor
         self._commands = commands
         self._requests: deque[bytes] = deque()
@@ -107,6 +113,17 @@ class ControlConnection(LineReceiver):
         self._cancel_or(self._close)
         return ended
 
+    def connectionMade(self) -> None:
+        """Somebody is there; who may not be is told so and let go, before they ask."""
+        try:
+            caller = caller_behind(self.transport, self._group)
+            if caller.is_guest:
+                self._guests.enter(caller)
+                self._guest = caller
+        except NotAllowed as problem:
+            self._send_problem(problem)
+            self._give_up()
+
     def lineReceived(self, line: bytes) -> None:
         """A request came; it waits until those before it are answered."""
         if self._stopping or not self._open:
@@ -131,6 +148,8 @@ class ControlConnection(LineReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Nobody waits for an answer any more: cancel the command."""
         self._open = False
+        if self._guest is not None:
+            self._guests.leave(self._guest)
         self._requests.clear()
         if self._abort is not None and self._abort.active():
             self._abort.cancel()

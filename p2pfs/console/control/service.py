@@ -21,6 +21,7 @@ from twisted.internet.protocol import Factory
 from p2pfs.console.command import CommandSet
 from p2pfs.console.control.connection import ControlConnection
 from p2pfs.console.control.groups import Group
+from p2pfs.console.control.guests import Guests
 from p2pfs.console.control.messages import MAX_SOCKET_PATH_BYTES, socket_path_fits
 from p2pfs.errors import StartupProblem
 from p2pfs.reactor import Reactor
@@ -33,10 +34,11 @@ class _ControlFactory(Factory):
         self._reactor = reactor
         self._commands = commands
         self._group = group
+        self._guests = Guests()
         self.connections: set[ControlConnection] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> ControlConnection:
-        connection = ControlConnection(self._reactor, self._commands, self._group)
+        connection = ControlConnection(self._reactor, self._commands, self._guests, self._group)
         self.connections.add(connection)
         ended: Deferred[None] = connection.when_ended()
         ended.addCallback(lambda _: self.connections.discard(connection))

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from pytest_twisted import ensureDeferred
 
+from p2pfs.commands import SOMEBODY, Caller
+from p2pfs.console.control import connection
+from p2pfs.console.control.guests import MOST_OF_A_GUEST
 from tests.conftest import LoggedFailures
 from tests.console.control.client import connected
 from tests.console.toy import Daemon, spawn
@@ -134,6 +137,35 @@ async def test_progress_throttled(daemon: Daemon) -> None:
     await client.hang_up()
 
 
+@ensureDeferred
+async def test_a_guest_has_so_many_connections(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also such as ask for nothing; the owner gets in all the same, and an end makes room."""
+    guest = Caller("ann (uid 54321)", 54321, 54321, is_guest=True)
+    monkeypatch.setattr(connection, "caller_behind", lambda *_: guest)
+    clients = [await connected(daemon) for _ in range(MOST_OF_A_GUEST)]
+    for client in clients:
+        assert "answer" in await client.ask({"words": ["echo", "x"]})
+    refused = await connected(daemon)
+    assert (await refused.next())["kind"] == "NotAllowed"
+    await refused.closed.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "caller_behind", lambda *_: SOMEBODY)
+        owner = await connected(daemon)
+        assert "answer" in await owner.ask({"words": ["echo", "x"]})
+    clients.append(owner)
+    await clients.pop(0).hang_up()
+    while True:  # until the daemon has seen it, too
+        clients.append(await connected(daemon))
+        answer = await clients[-1].ask({"words": ["echo", "x"]})
+        if "answer" in answer:
+            break
+        await clients.pop().closed.wait()
+    for client in clients:
+        await client.hang_up()
+
+
 STRANGER = """
 import os, sys
 from pathlib import Path
@@ -145,7 +177,10 @@ with connect(Path(sys.argv[1])) as client:
         client.request(["echo", "x"], print)
     except NotAllowed as problem:
         print(problem, flush=True)
-        sys.exit(client._lines.read() != b"")
+        try:
+            sys.exit(client._lines.read() != b"")
+        except ConnectionResetError:
+            pass  # it hung up without having read the request
 """
 
 
