@@ -20,6 +20,9 @@ from p2pfs.waiters import Waiters
 MOST_ORDERS = 1000
 """Downloads that may be asked for and not have ended."""
 
+MOST_OF_A_GUEST = 100
+"""The same of one guest of the console, lest nobody else may ask for any."""
+
 MOST_REMEMBERED = 64
 """Downloads that have ended, of which it is remembered how."""
 
@@ -154,6 +157,11 @@ class OrderBook:
                 f"{self._most} downloads are asked for, which is the most; wait for one, or cancel "
                 "one."
             )
+        if order.is_guest and self._asked_by_guest(order.uid) >= MOST_OF_A_GUEST:
+            raise DownloadFailed(
+                f"{order.who} asks for {MOST_OF_A_GUEST} downloads already, which is the most of "
+                "one user; wait for one, or cancel one."
+            )
         return self._add(Entry(order, now))
 
     def resume(self, order: Order, now: float) -> Entry:
@@ -251,6 +259,10 @@ class OrderBook:
         """Both."""
         note, detail = self.note(entry), self.detail(entry, now)
         return f"{note}, {detail}" if detail else note
+
+    def _asked_by_guest(self, uid: int | None) -> int:
+        orders = (entry.order for entry in self._entries.values())
+        return sum(order.is_guest and order.uid == uid for order in orders)
 
     def _add(self, entry: Entry) -> Entry:
         self._entries[entry.order.name] = entry

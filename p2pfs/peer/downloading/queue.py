@@ -321,6 +321,10 @@ class DownloadQueue:
                         self._put_off(entry, error)
                     else:
                         await self._end(entry, error)
+                except CancelledError:
+                    raise
+                except Exception:  # or it would be due again at once, forever
+                    await self._end(entry, self._internal_error(entry.order))
                 else:
                     self.book.put_back(entry)
                     self._pump()

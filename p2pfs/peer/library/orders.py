@@ -38,6 +38,9 @@ INSERT = "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 DELETE = "DELETE FROM orders WHERE name = ?"
 """SQL that forgets one, by its name."""
 
+_NOBODY = (1 << 32) - 1
+"""The number that the system gives to no user; those of users are below."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -96,6 +99,8 @@ def order_of(row: Sequence[Any]) -> Order:
         raise StorageProblem("a switch is no number")
     if not all(value is None or isinstance(value, int) for value in (uid, gid)):
         raise StorageProblem("a user is no number")
+    if not all(value is None or 0 <= value < _NOBODY for value in (uid, gid)):
+        raise StorageProblem("a user is none")
     path = Path(os.fsdecode(target))
     if not path.is_absolute() or b"\0" in target:
         raise StorageProblem("its path is none")

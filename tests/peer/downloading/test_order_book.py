@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from p2pfs.errors import DownloadFailed, NotFound
 from p2pfs.peer.downloading.job import Fetched
 from p2pfs.peer.downloading.order_book import (
     LONGEST_PAUSE,
+    MOST_OF_A_GUEST,
     MOST_REMEMBERED,
     Entry,
     OrderBook,
@@ -129,6 +131,22 @@ def test_there_is_a_bound_on_orders() -> None:
     for entry in list(book)[:2]:
         book.end(entry, NotFound("It is not there."), 0)
     book.add(order("c"), 0)
+
+
+def test_one_guest_does_not_use_up_the_orders_of_all() -> None:
+    """Others may ask for some still, be they guests or the daemon's own user."""
+    book = OrderBook(1)
+    first, *_ = [
+        book.add(replace(order(f"{number}"), uid=1, is_guest=True), 0)
+        for number in range(MOST_OF_A_GUEST)
+    ]
+    one_more = replace(order("more"), uid=1, is_guest=True)
+    with pytest.raises(DownloadFailed, match="which is the most of one user"):
+        book.add(one_more, 0)
+    book.add(replace(order("a"), uid=2, is_guest=True), 0)
+    book.add(replace(order("b"), uid=1), 0)
+    book.end(first, fetched("0"), 0)
+    book.add(one_more, 0)
 
 
 def test_how_the_last_ones_ended_is_remembered() -> None:

@@ -24,6 +24,7 @@ from p2pfs.peer.downloading import DownloadQueue, Entry, Fetched, State, TreeJob
 from p2pfs.peer.library import Order
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import publish
+from tests.conftest import LoggedFailures
 from tests.log import log_lines
 from tests.peer.downloading.pairs import CONTENT, Peers
 from tests.simulation.parts import outcome_of
@@ -524,3 +525,19 @@ def test_a_stop_amid_everything(peers: Peers) -> None:
     peers.network.result_of(new, 1)
     peers.network.result_of(peers.swarm.stop(peers.host), 60)
     assert on_record(peers) == ["f", "a", "later", "b"]
+
+
+def test_a_defect_of_looking_ends_the_order(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch, logged_failures: LoggedFailures
+) -> None:
+    """It would be looked at again at once, without end, and fill the log."""
+
+    async def breaks(order: Order) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(queue(peers), "_find_offered", breaks)
+    entry = given(peers, "later", wait_for=True)
+    error = outcome_of(peers.network, queue(peers).watch(entry))
+    assert isinstance(error, DownloadFailed)
+    assert len(logged_failures.flush()) == 1
+    assert on_record(peers) == []

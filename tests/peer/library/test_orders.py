@@ -44,7 +44,7 @@ def test_an_order_comes_back_as_it_was(order: Order) -> None:
         *({"name": b""}, {"name": b"../f"}, {"name": b"\xff"}, {"name": None}, {"name": b"d//"}),
         *({"target": None}, {"target": b""}, {"target": b"f"}, {"target": b"/a\0b"}, {"target": 1}),
         *({"overwrite": None}, {"wait_for": "yes"}, {"who": None}, {"uid": "root"}, {"gid": b"0"}),
-        {"guest": None},
+        *({"guest": None}, {"uid": -1}, {"gid": (1 << 32) - 1}, {"uid": 1 << 62}),
     ],
 )
 def test_what_is_none_is_told_from_an_order(damage: dict[str, Any]) -> None:
