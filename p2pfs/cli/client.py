@@ -64,7 +64,7 @@ def connect(state: Path, role: str = "peer", timeout: float | None = None) -> Co
         connection.close()
         raise DaemonUnavailable(
             f"No p2pfs {role} answers at {state}; "
-            f"start one with 'twistd p2pfs-{role}' or give its directory with --state."
+            f"start one with 'p2pfs-{role}' or give its directory with --state."
         ) from error
     return ControlClient(connection)
 

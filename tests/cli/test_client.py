@@ -40,3 +40,8 @@ def test_strange_daemon(tmp_path: Path, reply: bytes) -> None:
                 client.request(["x"], lambda _: None)
         finally:
             thread.join()
+
+
+def test_where_none_answers_the_program_that_starts_one_is_named(tmp_path):
+    with pytest.raises(DaemonUnavailable, match="start one with 'p2pfs-tracker' or give"):
+        connect(tmp_path, "tracker")
