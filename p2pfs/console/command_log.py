@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.commands import Call
 from p2pfs.console.command import Answer
-from p2pfs.errors import Cancelled, P2pfsError
+from p2pfs.errors import Cancelled, LeftRunning, P2pfsError
 
 MOST_CHARACTERS = 300
 """As much of a command is in the log."""
@@ -50,6 +50,8 @@ def command_log(clock: IReactorTime) -> Watch:
             seconds = clock.seconds() - began
             if failure.check(CancelledError, Cancelled):
                 say("{who} gave '{words}': cancelled after {seconds:.1f} s.", seconds=seconds)
+            elif failure.check(LeftRunning):
+                say("{who} gave '{words}': left running after {seconds:.1f} s.", seconds=seconds)
             else:
                 # Of a defect the traceback is there too; who shows the answer logs it.
                 expected = failure.check(P2pfsError)

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from p2pfs.commands import Caller, Definition, Definitions, Option, Parameter
 from p2pfs.console.command import Answer
 from p2pfs.console.command_log import MOST_CHARACTERS, command_log
-from p2pfs.errors import Cancelled, NotFound
+from p2pfs.errors import Cancelled, LeftRunning, NotFound
 
 COMMANDS = Definitions(
     [
@@ -60,6 +60,7 @@ def given(line: str, outcome: Any) -> None:
     [
         (Answer(), "done in 3.2 s."),
         (Cancelled("No more."), "cancelled after 3.2 s."),
+        (LeftRunning("It goes on."), "left running after 3.2 s."),
         (NotFound("Nobody has it."), "failed after 3.2 s: Nobody has it."),
         (ZeroDivisionError("a detail"), "failed after 3.2 s: An internal error ended it."),
     ],
