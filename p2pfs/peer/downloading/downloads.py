@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
+from p2pfs.chunks import FileInfo
 from p2pfs.errors import (
     AlreadyExists,
     DownloadFailed,
@@ -17,6 +18,7 @@ from p2pfs.errors import (
     P2pfsError,
     Refused,
     StorageProblem,
+    TrackerUnavailable,
 )
 from p2pfs.peer.downloading.already_there import AlreadyThere
 from p2pfs.peer.downloading.context import DownloadContext
@@ -198,12 +200,19 @@ class Downloads:
 
     async def _fetch(self, job: Job, pool: SourcePool) -> Fetched:
         await self.ready()
-        location = await self._locate(job)
+        try:
+            location = await self._locate(job)
+        except TrackerUnavailable:
+            share = self._library.get(job.name)
+            if share is None or not share.is_share or share.path != job.target:
+                raise
+            # A name stands for one content, so nobody need be asked which that is.
+            if not await self._already_there.look(job, share.info):
+                raise
+            return self._there(job, share.info)
         job.check()
         if await self._already_there.look(job, location.fileinfo):
-            seconds = self._reactor.seconds() - job.started
-            size = location.fileinfo.filesize
-            return Fetched(job.name, job.target, size, seconds, {}, already_there=True)
+            return self._there(job, location.fileinfo)
         holding = await self._preparing.prepare(job, location.fileinfo)
         download_begun(job)
         receive = self._receive_copy if job.is_copy else self._receive
@@ -217,6 +226,11 @@ class Downloads:
             holding.reached,
             job.kept,
         )
+
+    def _there(self, job: Job, info: FileInfo) -> Fetched:
+        """What a download comes to whose file was at its target before."""
+        seconds = self._reactor.seconds() - job.started
+        return Fetched(job.name, job.target, info.filesize, seconds, {}, already_there=True)
 
     async def _receive(
         self, job: Job, holding: Holding, pool: SourcePool, location: ReplyFileLocation

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from p2pfs.errors import AlreadyExists, Cancelled
+from p2pfs.errors import AlreadyExists, Cancelled, TrackerUnavailable
 from p2pfs.peer.downloading import Fetched
 from p2pfs.testing import download, publish
 from tests.peer.downloading.pairs import CONTENT, Peers, begun
@@ -42,6 +42,18 @@ def test_the_second_time_it_is_there(peers: Peers, overwrite: bool) -> None:
     again = fetched_to(peers, peers.target, overwrite)
     assert (again.already_there, again.size, again.sources) == (True, len(CONTENT), {})
     assert (peers.target.stat().st_ino, uploaded(peers), reads) == (before, sent, [])
+
+
+def test_what_is_there_is_right_without_a_tracker_too(peers: Peers) -> None:
+    """A name stands for one content; what is not there, or elsewhere, cannot be told."""
+    fetched_to(peers, peers.target)
+    peers.network.result_of(peers.swarm.stop(peers.network.hosts["tracker"]), 10)
+    peers.network.run(1)
+    assert fetched_to(peers, peers.target).already_there
+    for target in (peers.target, peers.target.with_name("other")):
+        peers.target.unlink(missing_ok=True)
+        _, fetched = download(peers.peer, "f", target)
+        assert isinstance(outcome_of(peers.network, fetched, 60), TrackerUnavailable)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
