@@ -3,7 +3,7 @@
 from p2pfs.console.control.groups import Group
 from p2pfs.daemon.descriptors import Descriptors, free_descriptors
 from p2pfs.daemon.notify import Standing
-from p2pfs.daemon.options import DaemonOptions, absolute_path
+from p2pfs.daemon.options import DaemonOptions
 from p2pfs.daemon.program import run_program
 from p2pfs.daemon.service import Daemon, run_under_twistd
 
@@ -13,7 +13,6 @@ __all__ = [
     "Descriptors",
     "Group",
     "Standing",
-    "absolute_path",
     "free_descriptors",
     "run_program",
     "run_under_twistd",

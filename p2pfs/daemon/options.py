@@ -17,7 +17,7 @@ from p2pfs.daemon.config import MOST_BYTES, Configuration, Kind
 from p2pfs.daemon.log_filter import DEFAULT_LEVEL, LEVELS, level_named
 from p2pfs.errors import P2pfsError, StartupProblem, UsageProblem
 from p2pfs.listening import NONE, check_server_endpoint
-from p2pfs.paths import default_state_directory
+from p2pfs.paths import default_state_directory, given_path
 
 CONFIGURATIONS = Path("/etc/p2pfs")
 """Where a daemon looks for its configuration file, which has the name of its role."""
@@ -27,18 +27,6 @@ LOG_FILE = "log"
 
 _CONFIG = "config"
 _TWISTD_PID_FILE = "twistd.pid"
-
-
-def absolute_path(text: str) -> Path:
-    """The path that an option gives, wherever the process goes later; raises `UsageProblem`."""
-    try:
-        return Path(text).expanduser().absolute()
-    except RuntimeError:
-        raise UsageProblem(f"'{text}' is in a home directory that is not known.") from None
-    except OSError:
-        raise UsageProblem(
-            f"'{text}' is relative to a directory that is gone; give a path that begins with '/'."
-        ) from None
 
 
 class DaemonOptions(Options):
@@ -93,8 +81,8 @@ class DaemonOptions(Options):
     """
 
     readers: ClassVar[Mapping[str, Callable[[str], object]]] = {
-        "state": absolute_path,
-        "authorized-keys": absolute_path,
+        "state": given_path,
+        "authorized-keys": given_path,
         "ssh": check_server_endpoint,
         "log-level": level_named,
         "group": Group.named,
@@ -179,7 +167,7 @@ class DaemonOptions(Options):
             return self._configuration
         path = self._configurations / f"{self.role}.toml"
         if given is not None:
-            path = absolute_path(given)
+            path = given_path(given)
         try:
             with path.open("rb") as file:
                 data = file.read(MOST_BYTES + 1)

@@ -10,13 +10,13 @@ from p2pfs.daemon import (
     Daemon,
     DaemonOptions,
     Descriptors,
-    absolute_path,
     free_descriptors,
     run_program,
     run_under_twistd,
 )
 from p2pfs.errors import UsageProblem
 from p2pfs.listening import NONE, check_client_endpoint, check_server_endpoint
+from p2pfs.paths import given_path
 from p2pfs.peer.downloading import MOST_ORDERS
 from p2pfs.peer.rates import parse_rate
 from p2pfs.peer.service import PeerService
@@ -88,7 +88,7 @@ class Options(DaemonOptions):
         **DaemonOptions.readers,
         "tracker": _tracker,
         "listen": check_server_endpoint,
-        "share": absolute_path,
+        "share": given_path,
         "upload-rate": _rate,
         "download-rate": _rate,
         "downloads": _downloads,

@@ -74,7 +74,7 @@ def test_a_path_that_leads_nowhere_is_a_sentence(
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(SystemExit, match=rf"^p2pfs-plain: '{path}' is .*\.$"):
+    with pytest.raises(SystemExit, match=rf"^p2pfs-plain: The local path '{path}' .*\.$"):
         Plain(home).parseOptions(["--state", path])
 
 
