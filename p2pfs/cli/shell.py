@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,8 +14,8 @@ from p2pfs.cli.invocation import Interrupted, call_of, invoke
 from p2pfs.cli.local_paths import paths_beginning
 from p2pfs.cli.pager import show
 from p2pfs.cli.typed_line import remainder, typed
-from p2pfs.commands import Definitions
-from p2pfs.errors import P2pfsError, UsageProblem
+from p2pfs.commands import Definitions, split_line
+from p2pfs.errors import P2pfsError
 
 LEAVE = "quit"
 SHUT_DOWN = ("exit", "shutdown")
@@ -76,7 +75,7 @@ class Shell:
     def handle(self, line: str) -> bool:
         """Run a line and show what comes of it; returns whether it was the last one."""
         try:
-            words = _split(line)
+            words = split_line(line)
             if not words:
                 return False
             return words == [LEAVE] or self._run(words)
@@ -127,10 +126,3 @@ def _line_editing(state: Path, complete: Complete) -> AbstractContextManager[Non
         # Some Pythons are built without readline; the prompt works without it.
         return nullcontext()
     return line_editing(history_file(state, os.environ), complete)
-
-
-def _split(line: str) -> list[str]:
-    try:
-        return shlex.split(line)
-    except ValueError as error:
-        raise UsageProblem(f"The line cannot be read ({error}); check its quotes.") from None

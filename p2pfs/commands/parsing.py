@@ -97,11 +97,11 @@ class Definitions:
             return {"usage": self[name].usage, "help": self[name].summary}
         return {name: command.summary for name, command in self._commands.items()}
 
-    def parse_line(self, line: str, caller: Caller = SOMEBODY) -> Call:
+    def parse_line(self, line: str) -> Call:
         """Split a shell-like line and parse its words; raises `UsageProblem`."""
-        return self.parse(split_line(line), caller)
+        return self.parse(split_line(line))
 
-    def parse(self, words: Sequence[str], caller: Caller = SOMEBODY) -> Call:
+    def parse(self, words: Sequence[str]) -> Call:
         """Make a `Call` of a command name and its arguments; raises `UsageProblem`."""
         if not words:
             raise UsageProblem("No command was given; 'help' lists them.")
@@ -119,7 +119,7 @@ class Definitions:
                 options[option.name] = value or ""
             else:
                 values.append(word)
-        return bind(command, values, options).by(caller)
+        return bind(command, values, options)
 
 
 def split_line(line: str) -> list[str]:

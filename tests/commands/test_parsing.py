@@ -134,7 +134,7 @@ def test_no_words_upset_the_parser(words: list[str]) -> None:
 def test_who_gave_a_command_goes_with_it() -> None:
     """For the log, and for whose files are written."""
     caller = Caller("alice (uid 1000)", 1000, 1000)
-    assert MANY.parse_line("turn left", caller).caller is caller
+    assert MANY.parse_line("turn left").by(caller).caller is caller
 
 
 def test_aliases_are_the_same_command() -> None:

@@ -49,7 +49,7 @@ def test_what_is_for_the_owner_is_refused_to_guests() -> None:
     failed: list[str] = []
     guest = Caller("alice (uid 1000)", 1000, 1000, is_guest=True)
     for caller in (guest, Caller("root (uid 0)", 0, 0)):
-        running = commands.run(commands.definitions.parse(["halt"], caller), lambda _: None)
+        running = commands.run(commands.definitions.parse(["halt"]).by(caller), lambda _: None)
         running.addErrback(lambda failure: failed.append(failure.getErrorMessage()))
     assert len(done) == 1
     (sentence,) = failed

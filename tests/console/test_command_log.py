@@ -42,7 +42,7 @@ def events() -> Iterator[list[LogEvent]]:
 def given(line: str, outcome: Any) -> None:
     """Alice gave a command, and 3.21 s later it came to that."""
     clock, answer = Clock(), Deferred[Answer]()
-    watched = command_log(clock)(COMMANDS.parse_line(line, ALICE), answer)
+    watched = command_log(clock)(COMMANDS.parse_line(line).by(ALICE), answer)
     clock.advance(3.21)
     seen: list[Any] = []
     watched.addBoth(seen.append)

@@ -184,7 +184,7 @@ class ControlConnection(LineReceiver):
         report = ThrottledReport(self._reactor, PROGRESS_INTERVAL, show)
 
         def start() -> Deferred[Answer]:
-            call = self._commands.definitions.parse(words, caller)
+            call = self._commands.definitions.parse(words).by(caller)
             return self._commands.run(call, report)
 
         def over(result: Answer | Failure) -> Answer | Failure:

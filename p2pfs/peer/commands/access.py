@@ -2,7 +2,7 @@
 
 A daemon has rights of its own. What it does for a guest of its console must be what the guest
 could do too, or they would read and write with its rights. Access lists are not looked at; modes
-alone must allow it. Everything but `may` looks at the disk, and blocks.
+alone must allow it. All but `may` and `allowed` look at the disk, and block.
 
 What is true at the look may be changed before the file is used: whoever can write to a directory
 on the way can put another into its place. So the daemon should have a user of its own, who may
@@ -21,6 +21,8 @@ from p2pfs.commands import Caller
 from p2pfs.console.control.groups import groups_of
 from p2pfs.errors import NotAllowed, StorageProblem
 from p2pfs.peer.library import Order
+from p2pfs.reactor import ThreadedReactor
+from p2pfs.threads import in_thread
 
 READ, WRITE, SEARCH = 4, 2, 1
 
@@ -85,6 +87,18 @@ def to_write(caller: Caller, path: Path) -> Path:
             "may write themselves."
         )
     return found.path
+
+
+async def allowed(
+    reactor: ThreadedReactor,
+    place: Callable[[Caller, Path], Path],
+    caller: Caller,
+    path: Path,
+) -> Path:
+    """What `to_read` or `to_write` makes of a path; nothing is looked at but for a guest."""
+    if not caller.is_guest:
+        return path
+    return await in_thread(reactor, place, caller, path)
 
 
 def place_check(order: Order) -> Callable[[Path], object] | None:

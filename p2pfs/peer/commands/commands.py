@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
-from p2pfs.commands import PEER_COMMANDS, Call, Caller
+from p2pfs.commands import PEER_COMMANDS, Call
 from p2pfs.console.command import Answer, CommandSet, Progress, ReportProgress
 from p2pfs.console.command_log import command_log
 from p2pfs.console.shut_down import shut_down
 from p2pfs.errors import StorageProblem
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.paths import given_path
-from p2pfs.peer.commands.access import may_read, to_read
+from p2pfs.peer.commands.access import allowed, may_read, to_read
 from p2pfs.peer.commands.doctor import doctor
 from p2pfs.peer.commands.downloads import DownloadCommands
 from p2pfs.peer.commands.listing import list_files
@@ -24,7 +22,6 @@ from p2pfs.peer.commands.why import why
 from p2pfs.peer.library import check_order_name
 from p2pfs.peer.peer import Peer
 from p2pfs.peer.rates import RateMeter, parse_rate, seconds_left, whole
-from p2pfs.threads import in_thread
 
 
 def peer_commands(peer: Peer) -> CommandSet:
@@ -64,7 +61,7 @@ class _PeerConsole:
     async def publish(self, call: Call, report: ReportProgress) -> Answer:
         self._peer.announcer.hurry()
         await self._peer.share_watcher.restored()
-        path = await self._allowed(call, to_read, given_path(call["path"]))
+        path = await allowed(self._peer.reactor, to_read, call.caller, given_path(call["path"]))
         publication, published = self._peer.publisher.publish(
             path, call.get("name"), partial(may_read, call.caller)
         )
@@ -139,9 +136,3 @@ class _PeerConsole:
             raise StorageProblem(
                 f"The {direction} limit is {limit_text(rate)} now, but not after a restart: {error}"
             ) from None
-
-    async def _allowed(self, call: Call, place: Callable[[Caller, Path], Path], path: Path) -> Path:
-        """What ``place`` makes of a path for the caller; nothing is looked at for the daemon's."""
-        if not call.caller.is_guest:
-            return path
-        return await in_thread(self._peer.reactor, place, call.caller, path)

@@ -13,7 +13,7 @@ from p2pfs.commands import Call
 from p2pfs.console.command import Answer, Progress, ReportProgress
 from p2pfs.errors import Cancelled, DownloadFailed, LeftRunning, NotFound, P2pfsError
 from p2pfs.paths import given_path
-from p2pfs.peer.commands.access import to_write
+from p2pfs.peer.commands.access import allowed, to_write
 from p2pfs.peer.commands.arguments import places_of
 from p2pfs.peer.commands.results import answer_of
 from p2pfs.peer.commands.watching import watched
@@ -76,10 +76,8 @@ class DownloadCommands:
         )
 
     async def _allowed(self, call: Call, path: Path) -> Path:
-        """The path that the caller may have written; nothing is looked at for the daemon's."""
-        if not call.caller.is_guest:
-            return path
-        return await in_thread(self._peer.reactor, to_write, call.caller, path)
+        """The path that the caller may have written."""
+        return await allowed(self._peer.reactor, to_write, call.caller, path)
 
     def _known(self, name: str) -> Entry | Outcome:
         """A download under way, what it came to if that is remembered, or `NotFound`."""

@@ -191,7 +191,7 @@ def test_a_tree_is_not_written_through_a_guests_links(consoles: Consoles) -> Non
         other.write_bytes(name.encode())
     commands = peer_commands(consoles.fetcher.peer)
     guest = Caller("alice (uid 54321)", 54321, 54321, is_guest=True)
-    call = commands.definitions.parse(["download", "t/", str(home)], guest)
+    call = commands.definitions.parse(["download", "t/", str(home)]).by(guest)
     with pytest.raises(DownloadFailed, match=r"1 of 2 files .* may not write"):
         consoles.network.result_of(commands.run(call, lambda _: None), 60)
     assert (home / "g").exists()

@@ -250,7 +250,7 @@ def test_who_asked_is_on_record(consoles: Consoles) -> None:
     """As far as the surface knows."""
     commands = peer_commands(consoles.fetcher.peer)
     words = ["download", NAME, str(place(consoles)), "--detach"]
-    call = PEER_COMMANDS.parse(words, Caller("ann (uid 1000)", 1000, 100))
+    call = PEER_COMMANDS.parse(words).by(Caller("ann (uid 1000)", 1000, 100))
     consoles.network.result_of(commands.run(call, lambda _: None), 10)
     [order], _ = consoles.fetcher.peer.store.load_orders()
     assert (order.who, order.uid, order.gid) == ("ann (uid 1000)", 1000, 100)
@@ -265,7 +265,7 @@ def test_a_guest_has_nothing_written_where_they_may_not_write(
     into = place(consoles, "x").parent
     (into / "sub").mkdir()
     guest = Caller("alice (uid 54321)", 54321, 54321, is_guest=True)
-    call = PEER_COMMANDS.parse_line(line.format(NAME, into), guest)
+    call = PEER_COMMANDS.parse_line(line.format(NAME, into)).by(guest)
     with pytest.raises(NotAllowed, match=" may not "):
         consoles.network.result_of(commands.run(call, lambda _: None), 10)
     assert list(consoles.fetcher.peer.queue.book) == []
