@@ -19,7 +19,7 @@ from p2pfs.errors import (
     TrackerUnavailable,
 )
 from p2pfs.peer.downloading import Fetched
-from p2pfs.peer.downloading.trees import TreeJob
+from p2pfs.peer.downloading.tree_job import TreeJob
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, download, publish
 from tests.soak.checks import FileChecks

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from p2pfs.errors import P2pfsError
 from p2pfs.peer.downloading import Fetched, Job
-from p2pfs.peer.downloading.trees import TreeJob
+from p2pfs.peer.downloading.tree_job import TreeJob
 from p2pfs.peer.library import Holding
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host

@@ -8,7 +8,8 @@ from p2pfs.peer.downloading.job import Fetched, Job
 from p2pfs.peer.downloading.order_book import MOST_ORDERS, Ended, Entry, OrderBook, Result, State
 from p2pfs.peer.downloading.places import is_directory
 from p2pfs.peer.downloading.queue import DownloadQueue, PlaceCheck
-from p2pfs.peer.downloading.trees import TreeJob, Trees
+from p2pfs.peer.downloading.tree_job import TreeJob
+from p2pfs.peer.downloading.trees import Trees
 
 __all__ = [
     "MOST_ORDERS",

@@ -13,7 +13,7 @@ from typing import Protocol
 from p2pfs.errors import DownloadFailed, P2pfsError
 from p2pfs.peer.downloading.explanation import seconds_text
 from p2pfs.peer.downloading.job import Fetched
-from p2pfs.peer.downloading.trees import TreeJob
+from p2pfs.peer.downloading.tree_job import TreeJob
 from p2pfs.peer.library import Order
 from p2pfs.waiters import Waiters
 

@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, DeferredLock
-from twisted.logger import Logger, LogLevel
 
 from p2pfs.chunks import FileInfo
-from p2pfs.console.rendering import size_text
-from p2pfs.errors import Cancelled, DownloadFailed, NotFound, P2pfsError
+from p2pfs.errors import DownloadFailed, NotFound, P2pfsError
 from p2pfs.peer.announcing import Announcer, Listing
 from p2pfs.peer.downloading.downloads import Downloads
-from p2pfs.peer.downloading.job import Fetched, Job
+from p2pfs.peer.downloading.job import Fetched
 from p2pfs.peer.downloading.places import Directory, Place
 from p2pfs.peer.downloading.space import Wanted, bytes_to_come, check_space
+from p2pfs.peer.downloading.tree_job import TreeJob
+from p2pfs.peer.downloading.tree_log import tree_begun, tree_ended, tree_failed
 from p2pfs.peer.library import Library
-from p2pfs.peer.rates import RateMeter, seconds_left
 from p2pfs.peer.sources import SourcePool
 from p2pfs.peer.storage import Disk, Owner, explained
 from p2pfs.reactor import ThreadedReactor
@@ -30,94 +28,6 @@ from p2pfs.threads import in_thread
 
 FILES_AT_ONCE = 16
 """Files of one tree that are fetched at the same time."""
-
-
-@dataclass(eq=False)
-class TreeJob:
-    """The download of all files below ``prefix`` (which ends in ``/``) into ``target``.
-
-    Of files that are done with it keeps no more than their numbers and their bytes:
-    a tree may have very many.
-    """
-
-    prefix: str
-    target: Path
-    total: int = 0
-    files: int = 0
-    to_come: int = 0
-    """Bytes that they will take on the disk beside those that are there."""
-    counted: bool = False
-    """Whether these three are known; they grow until then."""
-    fetched: int = 0
-    bytes_fetched: int = 0
-    already_there: int = 0
-    bytes_there: int = 0
-    owner: Owner | None = None
-    """To whom its files are to be given, if to anybody."""
-    kept: int = 0
-    """Files that could not be given."""
-    failed: int = 0
-    first_error: P2pfsError | None = None
-    running: dict[Job, None] = field(default_factory=dict)
-    awaiting_room: dict[Deferred[None], None] = field(default_factory=dict)
-    """For further files to begin, when this peer downloads as many as it can."""
-    directories: dict[Path, Directory] = field(default_factory=dict)
-    """Those that are there, which need not be looked for again."""
-    meter: RateMeter = field(default_factory=RateMeter)
-    """Counts what comes of all its files."""
-    cancelled: bool = False
-    check_place: Callable[[Path], object] | None = None
-    """Called in a thread with the path of a file before it is written; raises `P2pfsError`."""
-
-    @property
-    def done(self) -> int:
-        """Bytes that are there and verified."""
-        finished = self.bytes_there + self.bytes_fetched
-        return finished + sum(job.done for job in self.running)
-
-    @property
-    def state(self) -> str:
-        """What is done now, in words that stay the same as long as it is."""
-        return "downloading" if self.counted else "asking for the list of files"
-
-    @property
-    def detail(self) -> str:
-        """How many files are there."""
-        return self._there if self.counted else f"{self.files} files so far"
-
-    @property
-    def remark(self) -> str:
-        """State and detail."""
-        return f"{self.state}, {self.detail}"
-
-    def rate(self, now: float) -> float | None:
-        """Bytes a second that come of all its files; None while too little is known."""
-        return self.meter.rate(now)
-
-    def seconds_left(self, now: float) -> int | None:
-        """The time until all is there, at the present rate; None while that is not known."""
-        return seconds_left(self.total - self.done, self.rate(now)) if self.counted else None
-
-    def cancel(self) -> None:
-        """Stop all its files."""
-        self.cancelled = True
-        for job in list(self.running):
-            job.cancel()
-        for waiting in list(self.awaiting_room):
-            waiting.cancel()
-
-    def check(self) -> None:
-        """Raise `Cancelled` if it was."""
-        if self.cancelled:
-            raise Cancelled(
-                f"The download of '{self.prefix}' was cancelled with {self._there} there; download "
-                "it again to go on."
-            )
-
-    @property
-    def _there(self) -> str:
-        there = self.fetched + self.already_there
-        return f"{there} of {max(there, self.files)} files"  # some may have been published since
 
 
 class _Files:
@@ -150,8 +60,6 @@ class _Files:
 
 class Trees:
     """Downloads whole directories, some files at a time, over shared connections."""
-
-    log = Logger()
 
     def __init__(
         self,
@@ -194,27 +102,9 @@ class Trees:
         try:
             await work
         except P2pfsError as error:
-            cancelled = isinstance(error, Cancelled)
-            self.log.emit(
-                LogLevel.info if cancelled else LogLevel.warn,
-                "The download of '{name}' {outcome} after {seconds:.1f} s: {reason}",
-                name=tree.prefix,
-                outcome="was cancelled" if cancelled else "failed",
-                seconds=self._reactor.seconds() - began,
-                reason=str(error),
-            )
+            tree_failed(tree, error, self._reactor.seconds() - began)
             raise
-        self.log.info(
-            "Downloaded '{name}' to {path}: {files} files, {size}, in {seconds:.1f} s; {there} "
-            "files were there already.",
-            name=tree.prefix,
-            path=str(tree.target),
-            files=tree.fetched,
-            size=size_text(tree.bytes_fetched),
-            bytes=tree.bytes_fetched,
-            seconds=self._reactor.seconds() - began,
-            there=tree.already_there,
-        )
+        tree_ended(tree, self._reactor.seconds() - began)
         return tree
 
     async def _fetch(
@@ -230,14 +120,7 @@ class Trees:
             self._reactor, check_space, self._disk, tree.prefix, tree.target, tree.to_come
         )
         tree.check()
-        self.log.info(
-            "Download of '{name}' to {path} begun: {files} files, {size}.",
-            name=tree.prefix,
-            path=str(tree.target),
-            files=tree.files,
-            size=size_text(tree.total),
-            bytes=tree.total,
-        )
+        tree_begun(tree)
         pool = self._downloads.new_pool()
         try:
             slots = [

@@ -4,44 +4,17 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from pathlib import Path
-
-import pytest
 
 from p2pfs.errors import Cancelled, DownloadFailed, StorageProblem
 from p2pfs.peer.downloading import Fetched
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.trees import FILES_AT_ONCE
 from p2pfs.peer.service import PeerService
-from p2pfs.testing import Network, Swarm, publish
-from tests.log import log_lines
+from p2pfs.testing import Network
+from tests.peer.downloading.tree_scene import FILES, peers, target
 from tests.simulation.parts import outcome_of
 
-FILES = 80
-
-
-@pytest.fixture
-def peers(network: Network, monkeypatch: pytest.MonkeyPatch) -> tuple[PeerService, PeerService]:
-    """One that has published a directory of small files, and one that has not got them.
-
-    Their tracker's list has some ten names on a page.
-    """
-    monkeypatch.setattr("p2pfs.tracker.protocol._REPLY_ROOM", 2000)
-    swarm = Swarm(network)
-    tracker = network.add_host("tracker")
-    swarm.start_tracker(tracker)
-    hosts = [network.add_host(name, 1e7, 1e7, 0.001) for name in ("one", "two")]
-    one, two = (swarm.start_peer(host, tracker) for host in hosts)
-    network.run(1)
-    (hosts[0].directory / "d").mkdir()
-    for number in range(FILES):
-        (hosts[0].directory / "d" / f"{number:03}").write_bytes(b"%d" % number)
-    network.result_of(publish(one, hosts[0].directory / "d"), 60)
-    return one, two
-
-
-def target(network: Network) -> Path:
-    return network.hosts["two"].directory / "copies"
+__all__ = ["peers"]
 
 
 def alive(*kinds: type) -> list[int]:
@@ -76,21 +49,6 @@ def test_what_is_done_with_is_forgotten(
         assert (target(network) / f"{number:03}").read_bytes() == b"%d" % number
 
 
-def test_a_tree_is_counted_before_it_comes(
-    network: Network, peers: tuple[PeerService, PeerService]
-) -> None:
-    """So it is known from the first file on how far it is; and the second time all are there."""
-    told: list[str] = []
-    tree, fetched = peers[1].peer.trees.start(
-        "d/", target(network), False, lambda _: told.append(tree.detail)
-    )
-    network.result_of(fetched, 60)
-    assert told[0] == f"1 of {FILES} files"
-    again, fetched = peers[1].peer.trees.start("d/", target(network), False)
-    network.result_of(fetched, 60)
-    assert (again.already_there, again.done, again.fetched) == (FILES, again.total, 0)
-
-
 def test_a_list_that_breaks_off(network: Network, peers: tuple[PeerService, PeerService]) -> None:
     """What was listed is fetched; that it is not all is said."""
 
@@ -103,18 +61,6 @@ def test_a_list_that_breaks_off(network: Network, peers: tuple[PeerService, Peer
     assert 0 < tree.fetched < FILES
     assert tree.first_error is not None
     assert not tree.running
-
-
-def test_cancelled(network: Network, peers: tuple[PeerService, PeerService]) -> None:
-    """At any moment: while it is counted, while files come, between two of them."""
-    for after in range(5):
-        tree, fetched = peers[1].peer.trees.start("d/", target(network), True)
-        network.run(after / 50)
-        tree.cancel()
-        outcome = outcome_of(network, fetched, 60)
-        assert isinstance(outcome, Cancelled)
-        network.run(1)
-        assert not peers[1].peer.downloads.jobs
 
 
 def test_a_disk_too_small_for_all_of_it_is_told_of_before_it_is_filled(
@@ -136,25 +82,6 @@ def test_a_disk_too_small_for_all_of_it_is_told_of_before_it_is_filled(
     network.result_of(two.peer.downloads.start("d/079", folder / "079")[1], 60)
     tree = network.result_of(two.peer.trees.start("d/", folder, False)[1], 60)
     assert (tree.fetched, tree.already_there) == (FILES - 1, 1)
-
-
-def test_a_tree_is_two_lines_of_the_log(
-    network: Network, peers: tuple[PeerService, PeerService]
-) -> None:
-    """However many files it has; one that fails or is cancelled has its reason there."""
-    trees = peers[1].peer.trees
-    with log_lines() as lines:
-        network.result_of(trees.start("d/", target(network), False)[1], 60)
-    begun, ended = lines
-    assert f"Download of 'd/' to {target(network)} begun: {FILES} files, " in begun
-    assert f"Downloaded 'd/' to {target(network)}: {FILES} files, " in ended
-    with log_lines() as lines:
-        outcome_of(network, trees.start("nothing/", target(network), False)[1])
-        tree, fetched = trees.start("d/", target(network) / "again", False)
-        tree.cancel()
-        assert isinstance(outcome_of(network, fetched), Cancelled)
-    assert "The download of 'nothing/' failed after 0.0 s: Nobody offers" in lines[0]
-    assert "The download of 'd/' was cancelled after" in lines[-1]
 
 
 def test_a_tree_waits_for_room(network: Network, peers: tuple[PeerService, PeerService]) -> None:
