@@ -40,6 +40,16 @@ class Column:
     long: bool = False
 
 
+COLUMNS = (
+    Column("name", lambda file: file["name"]),
+    Column("size", lambda file: size_text(file["size"])),
+    Column("bytes", lambda file: file["size"], long=True),
+    Column("chunks", lambda file: file["chunks"], long=True),
+    Column("listed for", lambda file: age_text(file["age"]), long=True),
+)
+"""What both daemons show of a file that has ``chunks``, too; each adds what it knows besides."""
+
+
 class ListedFiles:
     """Files that are asked for, until there are as many as go into one answer.
 

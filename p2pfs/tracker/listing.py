@@ -8,8 +8,7 @@ from twisted.internet.task import deferLater
 
 from p2pfs.commands import Call
 from p2pfs.console.command import Answer
-from p2pfs.console.listed_files import Column, ListedFiles, age_text
-from p2pfs.console.rendering import size_text
+from p2pfs.console.listed_files import COLUMNS, Column, ListedFiles
 from p2pfs.tracker.crowd import CrowdFigures
 from p2pfs.tracker.tracker import Tracker
 
@@ -23,11 +22,7 @@ NEARLY = 0.1
 """The part by which figures may be better than possible, as rates are not measured exactly."""
 
 _COLUMNS = [
-    Column("name", lambda file: file["name"]),
-    Column("size", lambda file: size_text(file["size"])),
-    Column("bytes", lambda file: file["size"], long=True),
-    Column("chunks", lambda file: file["chunks"], long=True),
-    Column("listed for", lambda file: age_text(file["age"]), long=True),
+    *COLUMNS,
     Column("holders", lambda file: file["holders"]),
     Column("whole copies", lambda file: file["whole_copies"]),
     Column("who fetches it", lambda file: _crowd_text(file["crowd"])),

@@ -9,7 +9,6 @@ from random import Random
 
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
@@ -45,20 +44,12 @@ SOONEST_TELL = 1.0
 NEEDED_SECONDS = 5.0
 """Seconds that a user's command waits for a tracker that is to be found again."""
 
-PROBE_SECONDS = 15.0
-"""Seconds in which the tracker has to say whether it could reach this peer, when asked to try."""
-
-MOST_TOLD = 10
-"""Shares that the log names of those that a tracker does not list."""
-
 _MORE = 1.05
 """A rate has grown when it is this many times what the tracker was told."""
 
 
 class Announcer:
     """Tells the tracker what the library holds, again each time the tracker is (re)joined."""
-
-    log = Logger()
 
     def __init__(
         self,
@@ -100,8 +91,6 @@ class Announcer:
         self._reached_with: str | None = None
         # When the tracker was last told how fast a file is sent, and what.
         self._told: dict[str, tuple[float, int]] = {}
-        # How many it has not listed since it was joined.
-        self._not_listed = 0
         self._refusals = Refusals(reactor, library, self.announce)
 
     # The tracker
@@ -215,10 +204,9 @@ class Announcer:
         moment ago, and with `TrackerUnavailable`, also when nothing is heard for too long.
         """
         try:
-            tried = self.client().probe()
+            return self.client().probe()
         except TrackerUnavailable as error:
             return fail(error)
-        return tried.addTimeout(PROBE_SECONDS, self._reactor, _not_tried)
 
     def stop(self) -> Deferred[None]:
         """Leave the tracker, and join none any more; fires when no connection to one is left."""
@@ -385,7 +373,6 @@ class Announcer:
 
     def _announce_all(self, link: TrackerLink) -> None:
         self._refusals.forget()
-        self._not_listed = 0
         token, self._reached_with = self._reached_with, None
         if token is not None and link.client is not None:
             link.client.tell_reached(token)
@@ -404,29 +391,11 @@ class Announcer:
     def _not_announced(self, failure: Failure, holding: Holding) -> None:
         failure.trap(P2pfsError)
         if failure.check(Refused):
-            self._not_listed += 1
-            self.log.emit(
-                LogLevel.warn if self._not_listed <= MOST_TOLD else LogLevel.debug,
-                "The tracker does not list '{name}': {reason}",
-                name=holding.name,
-                reason=holding.refusal,
-            )
-            if self._not_listed == MOST_TOLD + 1:
-                self.log.warn("It does not list others either; 'status' shows which.")
+            self._refusals.tell(holding)
         # Otherwise the tracker is gone again, and the next joining announces everything.
 
     def _not_yet(self, failure: Failure) -> None:
         failure.trap(P2pfsError)  # the link says it in the log, and tries again
-
-
-def _not_tried(outcome: object, seconds: float) -> Failure:
-    """The tracker was asked to try whether it reaches this peer, and says nothing."""
-    return Failure(
-        TrackerUnavailable(
-            f"The tracker did not say within {seconds:g} s whether it can reach this peer; it may "
-            "be busy with others, try again later."
-        )
-    )
 
 
 def _not_listed_anyway(failure: Failure) -> None:

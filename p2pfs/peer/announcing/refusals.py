@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from p2pfs.errors import P2pfsError
 from p2pfs.peer.library import Holding, Library
@@ -19,6 +19,9 @@ LONGEST_PAUSE = 300.0
 
 MOST_AT_A_TIME = 100
 """Shares that are offered again at a time; those that waited longest come first."""
+
+MOST_TOLD = 10
+"""Shares that the log names of those that a tracker does not list, since it was joined."""
 
 
 class Refusals:
@@ -38,6 +41,7 @@ class Refusals:
         self._announce = announce
         # In the order of their last refusal.
         self._names: dict[str, None] = {}
+        self._told = 0
         self._pause = FIRST_PAUSE
         self._timer: IDelayedCall | None = None
         self._trying = False
@@ -49,6 +53,18 @@ class Refusals:
         self._names[holding.name] = None
         self._wait()
 
+    def tell(self, holding: Holding) -> None:
+        """Say in the log why a share is not listed; of many, of the first few."""
+        self._told += 1
+        self.log.emit(
+            LogLevel.warn if self._told <= MOST_TOLD else LogLevel.debug,
+            "The tracker does not list '{name}': {reason}",
+            name=holding.name,
+            reason=holding.refusal,
+        )
+        if self._told == MOST_TOLD + 1:
+            self.log.warn("It does not list others either; 'status' shows which.")
+
     def listed(self, holding: Holding) -> None:
         """The tracker lists a share."""
         holding.listed()
@@ -57,6 +73,7 @@ class Refusals:
     def forget(self) -> None:
         """Everything is announced anew, or nothing any more."""
         self._names.clear()
+        self._told = 0
         self._pause = FIRST_PAUSE
         if self._timer is not None:
             self._timer.cancel()

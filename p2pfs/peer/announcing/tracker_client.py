@@ -21,6 +21,9 @@ from p2pfs.wire import messages as m
 Notice: TypeAlias = m.NoticeReachable | m.NoticeCallBack
 """What a tracker says without having been asked, to a peer that has a key."""
 
+PROBE_SECONDS = 15.0
+"""Seconds in which the tracker has to say whether it could reach this peer, when asked to try."""
+
 _REGISTERING = m.type_of(m.RequestChunkRegister)
 _PROBING = m.type_of(m.RequestProbe)
 _WITHOUT_REPLY = {_REGISTERING, m.type_of(m.RequestReached)}
@@ -145,14 +148,15 @@ class TrackerClient(RequestProtocol):
         """Have the tracker try whether this peer can be reached; fires with what comes of it.
 
         It may take its time, as others have their turns. Fails with `Refused` when the tracker
-        does not know how to, or was asked too often, and with `TrackerUnavailable`.
+        does not know how to, or was asked too often, and with `TrackerUnavailable`, also when
+        nothing is heard for too long.
         """
         if self.closed:
             return fail(self.connection_error("the connection was closed"))
         # What has a notice for its answer is not waited for like a reply: that may be long.
         tried = self._awaiting_probe.wait()
         self.send(m.RequestProbe())
-        return tried
+        return tried.addTimeout(PROBE_SECONDS, self.reactor, _not_tried)
 
     def closing(self, reason: Failure) -> None:
         super().closing(reason)
@@ -183,6 +187,16 @@ class TrackerClient(RequestProtocol):
             self._awaiting_probe.fail(Refused(said(error.message)))
         elif error.request not in _WITHOUT_REPLY:
             super()._error_received(error)
+
+
+def _not_tried(outcome: object, seconds: float) -> Failure:
+    """The tracker was asked to try whether it reaches this peer, and says nothing."""
+    return Failure(
+        TrackerUnavailable(
+            f"The tracker did not say within {seconds:g} s whether it can reach this peer; it may "
+            "be busy with others, try again later."
+        )
+    )
 
 
 def _check_result(reply: m.ReplyPublish) -> None:

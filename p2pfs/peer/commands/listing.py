@@ -5,8 +5,7 @@ from __future__ import annotations
 from p2pfs.chunks import FileInfo
 from p2pfs.commands import Call
 from p2pfs.console.command import Answer
-from p2pfs.console.listed_files import Column, ListedFiles, age_text
-from p2pfs.console.rendering import size_text
+from p2pfs.console.listed_files import COLUMNS, Column, ListedFiles
 from p2pfs.peer.announcing import Listing
 from p2pfs.peer.library import Library
 from p2pfs.peer.peer import Peer
@@ -14,11 +13,7 @@ from p2pfs.peer.peer import Peer
 _ALL = "yes"
 
 _COLUMNS = [
-    Column("name", lambda file: file["name"]),
-    Column("size", lambda file: size_text(file["size"])),
-    Column("bytes", lambda file: file["size"], long=True),
-    Column("chunks", lambda file: file["chunks"], long=True),
-    Column("listed for", lambda file: age_text(file["age"]), long=True),
+    *COLUMNS,
     Column("here", lambda file: file["have"]),
 ]
 

@@ -172,7 +172,7 @@ class DownloadQueue:
             await self._store.save_order(entry.order)
         except StorageProblem as error:
             await self._end(entry, error)
-        except Exception:
+        except Exception:  # or who watches it would wait forever
             await self._end(entry, self._internal_error(entry.order))
         else:
             if entry.cancelled:
@@ -191,7 +191,7 @@ class DownloadQueue:
             outcome = _cancelled(entry.order)
         except P2pfsError as error:
             outcome = error
-        except Exception:
+        except Exception:  # or it would take up its place, and be watched, forever
             outcome = self._internal_error(entry.order)
         finally:
             del self._starting[entry]

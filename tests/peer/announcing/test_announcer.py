@@ -17,10 +17,10 @@ from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import TrackerUnavailable
 from p2pfs.identity import PeerKey
-from p2pfs.peer.announcing.announcer import MOST_TOLD, PROBE_SECONDS, Announcer
+from p2pfs.peer.announcing.announcer import Announcer
 from p2pfs.peer.announcing.introduction import Introduction
-from p2pfs.peer.announcing.refusals import FIRST_PAUSE
-from p2pfs.peer.announcing.tracker_client import TrackerClient
+from p2pfs.peer.announcing.refusals import FIRST_PAUSE, MOST_TOLD, Refusals
+from p2pfs.peer.announcing.tracker_client import PROBE_SECONDS, TrackerClient
 from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
 from p2pfs.peer.service import PeerService
@@ -398,7 +398,7 @@ def test_of_many_that_are_not_listed_the_log_names_some(network: Network) -> Non
         for number in range(3 * MOST_TOLD):
             (host.directory / "d" / f"{number}").write_text(host.name)
         network.result_of(publish(peer, host.directory / "d"), 10)
-    with log_lines(of=Announcer.__module__) as lines:
+    with log_lines(of=Refusals.__module__) as lines:
         endpoint = f"tcp:{tracker.address}:{TRACKER_PORT}"
         switched = Deferred.fromCoroutine(peers[1].peer.announcer.switch(endpoint))
         network.result_of(switched, 5)
