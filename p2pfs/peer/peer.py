@@ -23,7 +23,7 @@ from p2pfs.peer.announcing import (
     reach_warning,
 )
 from p2pfs.peer.downloading import DownloadContext, DownloadQueue, Downloads, PlaceCheck, Trees
-from p2pfs.peer.library import Holding, Library, LibraryStore, Order
+from p2pfs.peer.library import Holding, Library, LibraryStore, OnRecord
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
 from p2pfs.peer.serving import (
@@ -158,8 +158,7 @@ class Peer:
             settings.patience.no_source,
             place_check,
         )
-        self._on_record: list[Holding] = []
-        self._ordered: list[Order] = []
+        self._on_record = OnRecord([], [], {}, [])
 
     def introduce(self, key: PeerKey, address: Address) -> None:
         """Say who it is, and where it listens."""
@@ -167,12 +166,11 @@ class Peer:
 
     def load(self) -> None:
         """Read from the disk what it held, and was to download; raises `StartupProblem`."""
-        self._on_record = self.store.load()
-        for direction, rate in self.store.load_limits().items():
+        found = self._on_record = self.store.load()
+        for direction, rate in found.limits.items():
             if self.settings.rates[direction] is None:
                 self.limits[direction].rate = rate
-        self._ordered, amiss = self.store.load_orders()
-        for reason in amiss:
+        for reason in found.amiss:
             self.log.warn("{reason}", reason=reason)
 
     async def set_limit(self, direction: str, rate: int | None) -> None:
@@ -187,11 +185,11 @@ class Peer:
         """Look after what it held, join the tracker, go on downloading, share what it is to."""
         self._background.start()
         await self.store.open()
-        await self.share_watcher.restore(self._on_record)
+        await self.share_watcher.restore(self._on_record.holdings)
         if self.settings.tracker != NONE:
             self.announcer.start(self.settings.tracker)
         # Before anything is asked of it, which waits for the library to be restored.
-        self.queue.go_on(self._ordered)
+        self.queue.go_on(self._on_record.orders)
         self.share_watcher.watch(self.settings.watch_interval)
         for path in self.settings.share:
             self._share(path, None)

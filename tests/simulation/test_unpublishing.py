@@ -111,7 +111,7 @@ class Pair:
     @property
     def on_record(self) -> list[str]:
         """What it would hold after a restart."""
-        return [holding.name for holding in self.peer.peer.store.load()]
+        return [holding.name for holding in self.peer.peer.store.load().holdings]
 
     def after_events(self, count: int, job: Deferred[Any]) -> bool:
         """Let that much happen; False when the download ends before that."""

@@ -132,16 +132,16 @@ class Database:
         except sqlite3.Error as error:
             raise _not_written(self._path, error) from None
 
-    def load_limits(self) -> dict[str, int | None]:
-        """The limits on record, in bytes a second by direction; None is no limit.
+    def load_limits(self) -> tuple[dict[str, int | None], list[str]]:
+        """The limits, in bytes a second by direction (None is no limit), and what is amiss.
 
         What cannot be read is no limit on record: it keeps no peer from its start.
         """
         try:
             with self._lock:
                 return limits.limits_of(self._connection.execute(limits.SELECT).fetchall())
-        except sqlite3.Error:
-            return {}
+        except sqlite3.Error as error:
+            return {}, [f"The record of limits is damaged ({error}); {limits.SET_AGAIN}"]
 
     def write_limit(self, direction: str, rate: int | None) -> None:
         """Record a limit; raises `StorageProblem` when that is not possible."""

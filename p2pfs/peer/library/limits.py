@@ -21,15 +21,19 @@ INSERT = "INSERT OR REPLACE INTO limits VALUES (?, ?)"
 
 DIRECTIONS = ("upload", "download")
 
+SET_AGAIN = "set it with 'limit' once more."
+"""What to do where it cannot be read."""
 
-def limits_of(rows: Iterable[tuple[Any, Any]]) -> dict[str, int | None]:
-    """The limits on record, in bytes a second by direction; what is none is left out."""
+
+def limits_of(rows: Iterable[tuple[Any, Any]]) -> tuple[dict[str, int | None], list[str]]:
+    """The limits on record, in bytes a second by direction, and what is none, in words."""
     found = dict(rows)
-    return {
-        direction: found[key]
-        for direction in DIRECTIONS
-        if (key := direction.encode()) in found and _is_limit(found[key])
-    }
+    known = {way: found[key] for way in DIRECTIONS if (key := way.encode()) in found}
+    amiss = [way for way, rate in known.items() if not _is_limit(rate)]
+    return (
+        {way: rate for way, rate in known.items() if way not in amiss},
+        [f"The record of the {way} limit is damaged; {SET_AGAIN}" for way in amiss],
+    )
 
 
 def _is_limit(rate: object) -> bool:

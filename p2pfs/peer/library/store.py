@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -29,6 +30,19 @@ class _Changes:
     orders: dict[str, Row | None] = field(default_factory=dict)
 
 
+class OnRecord(NamedTuple):
+    """What a peer finds on record at its start.
+
+    ``orders`` are the downloads that were asked for and have not ended, ``limits`` those that
+    were set last, in bytes a second by direction, and ``amiss`` what could not be read, in words.
+    """
+
+    holdings: list[Holding]
+    orders: list[Order]
+    limits: dict[str, int | None]
+    amiss: list[str]
+
+
 class LibraryStore:
     """Saves and forgets holdings, and orders; each Deferred fires once that is durable.
 
@@ -45,7 +59,7 @@ class LibraryStore:
         self._writing = False
         self._idle: Waiters[None] = Waiters()
 
-    def load(self) -> list[Holding]:
+    def load(self) -> OnRecord:
         """What is on record; blocks, and is for the time before the reactor runs.
 
         Raises `StartupProblem` when the state file is unusable, and
@@ -53,29 +67,15 @@ class LibraryStore:
         """
         database = Database(self._disk, self._path)
         try:
-            return database.load()
+            holdings, orders, limits = (
+                database.load(),
+                database.load_orders(),
+                database.load_limits(),
+            )
         finally:
             # SQLite's connections must not be carried into the background by a fork.
             database.close()
-
-    def load_limits(self) -> dict[str, int | None]:
-        """The limits that were set last, in bytes a second by direction; to be called as `load`."""
-        database = Database(self._disk, self._path)
-        try:
-            return database.load_limits()
-        finally:
-            database.close()
-
-    def load_orders(self) -> tuple[list[Order], list[str]]:
-        """The downloads that were asked for and have not ended, and what is amiss, in words.
-
-        To be called as `load` is. Raises `StartupProblem` when the state file is unusable.
-        """
-        database = Database(self._disk, self._path)
-        try:
-            return database.load_orders()
-        finally:
-            database.close()
+        return OnRecord(holdings, orders[0], limits[0], [*orders[1], *limits[1]])
 
     async def open(self) -> None:
         """Get ready to write."""

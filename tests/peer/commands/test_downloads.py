@@ -252,7 +252,7 @@ def test_who_asked_is_on_record(consoles: Consoles) -> None:
     words = ["download", NAME, str(place(consoles)), "--detach"]
     call = PEER_COMMANDS.parse(words).by(Caller("ann (uid 1000)", 1000, 100))
     consoles.network.result_of(commands.run(call, lambda _: None), 10)
-    [order], _ = consoles.fetcher.peer.store.load_orders()
+    [order] = consoles.fetcher.peer.store.load().orders
     assert (order.who, order.uid, order.gid) == ("ann (uid 1000)", 1000, 100)
 
 

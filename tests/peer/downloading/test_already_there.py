@@ -67,7 +67,7 @@ def test_a_file_of_that_content_is_shared_as_if_it_had_been_fetched(
     assert (peers.target.stat().st_ino, uploaded(peers)) == (before, sent)
     peers.network.run(1)
     assert peers.peer.peer.library["f"].path == peers.target
-    [on_record] = peers.peer.peer.store.load()
+    [on_record] = peers.peer.peer.store.load().holdings
     assert on_record.is_share
     tracker: Any = peers.swarm.daemons[peers.network.hosts["tracker"]]
     assert len(tracker.tracker.directory["f"].holders) == 2
@@ -92,7 +92,7 @@ def test_a_share_that_was_touched_is_known_by_its_content(peers: Peers) -> None:
     assert fetched_to(peers, peers.target).already_there
     peers.network.run(40)
     assert peers.peer.peer.library["f"].stamp is not None
-    [on_record] = peers.peer.peer.store.load()
+    [on_record] = peers.peer.peer.store.load().holdings
     assert on_record.stamp == peers.peer.peer.library["f"].stamp
 
 

@@ -69,7 +69,7 @@ def test_a_stop_leaves_all_in_order(peers: Peers) -> None:
     assert peers.peer.peer.downloads.jobs == []
     assert job.holding is not None
     assert not job.holding.downloading
-    [on_record] = peers.peer.peer.store.load()
+    [on_record] = peers.peer.peer.store.load().holdings
     assert on_record.chunks == job.holding.chunks
     assert on_record.stamp is not None
     assert on_record.stamp.matches(peers.host.disk.status(path))
@@ -86,7 +86,7 @@ def test_a_stop_before_anything_came_leaves_nothing(peers: Peers) -> None:
     peers.network.result_of(fetched, 10)
     assert part_files(peers.host.directory) == []
     assert peers.peer.peer.library.get("f") is None
-    assert peers.peer.peer.store.load() == []
+    assert peers.peer.peer.store.load().holdings == []
     peers.network.heal()
     peers.network.run(3)
     elsewhere = peers.host.directory / "elsewhere"

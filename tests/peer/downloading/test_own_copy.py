@@ -65,7 +65,7 @@ def test_a_copy_is_on_no_record(sharing: Peers) -> None:
     """The share is, and it alone: the user asked for a copy."""
     copy = sharing.host.directory / "copy"
     sharing.network.result_of(download(sharing.peer, "f", copy)[1], 60)
-    [on_record] = sharing.peer.peer.store.load()
+    [on_record] = sharing.peer.peer.store.load().holdings
     assert on_record.path == sharing.target
     assert sharing.peer.peer.library["f"].path == sharing.target
 
@@ -80,7 +80,7 @@ def test_a_copy_in_the_place_of_the_share_is_the_share(sharing: Peers) -> None:
     assert share.stamp == Stamp.of(peers.target.stat())
     assert share.withheld is None
     peers.network.run(1)
-    [on_record] = peers.peer.peer.store.load()
+    [on_record] = peers.peer.peer.store.load().holdings
     assert on_record.stamp == share.stamp
 
 

@@ -57,7 +57,7 @@ def shared(peers: Peers, *names: str, size: int = 20_000) -> None:
 
 
 def on_record(peers: Peers) -> list[str]:
-    orders, amiss = peers.peer.peer.store.load_orders()
+    _, orders, _, amiss = peers.peer.peer.store.load()
     assert amiss == []
     return [order.name for order in orders]
 
@@ -83,7 +83,7 @@ def restart(peers: Peers, kill: bool = True, **settings: Any) -> None:
 def test_an_order_is_on_record_until_it_has_ended(peers: Peers) -> None:
     """Whatever it ends with."""
     entry = given(peers, who="ann", uid=1000, gid=100)
-    [order], _ = peers.peer.peer.store.load_orders()
+    [order] = peers.peer.peer.store.load().orders
     assert order == Order("f", peers.target, who="ann", uid=1000, gid=100)
     result = peers.network.result_of(queue(peers).watch(entry), 60)
     assert isinstance(result, Fetched)

@@ -63,7 +63,7 @@ class Scene:
     @property
     def on_record(self) -> list[list[int]]:
         """The chunks of each holding that is."""
-        return [list(holding.chunks) for holding in self.store.load()]
+        return [list(holding.chunks) for holding in self.store.load().holdings]
 
     @property
     def journal(self) -> Path:
@@ -157,7 +157,7 @@ def test_what_is_left_bears_its_stamp_and_no_journal(scene: Scene) -> None:
     scene.keep(0)
     Deferred.fromCoroutine(scene.checkpointer.stop())
     Deferred.fromCoroutine(scene.checkpointer.settle())
-    [left] = scene.store.load()
+    [left] = scene.store.load().holdings
     assert left.stamp is not None
     assert left.stamp.matches(scene.holding.path.stat())
     assert not scene.journal.exists()
@@ -170,7 +170,7 @@ def test_what_somebody_else_wrote_to_is_left_without_a_stamp(scene: Scene) -> No
         file.write(b"?")
     Deferred.fromCoroutine(scene.checkpointer.stop())
     Deferred.fromCoroutine(scene.checkpointer.settle())
-    [left] = scene.store.load()
+    [left] = scene.store.load().holdings
     assert left.stamp is None
 
 

@@ -262,18 +262,20 @@ def test_limits_come_back_as_they_were_set_last(tmp_path: Path) -> None:
         connection.execute("DROP TABLE limits")
     connection.close()
     database = Database(Disk(), tmp_path / "db")
-    assert database.load_limits() == {}
+    assert database.load_limits() == ({}, [])
     database.write_limit("upload", 5000)
     database.write_limit("download", 7000)
     database.write_limit("upload", None)
     database.close()
     database = Database(Disk(), tmp_path / "db")
-    assert database.load_limits() == {"upload": None, "download": 7000}
+    assert database.load_limits() == ({"upload": None, "download": 7000}, [])
     assert [holding.name for holding in database.load()] == ["d/f"]
     database.close()
     with pytest.raises(StorageProblem, match="cannot be written"):
         database.write_limit("upload", 1)
-    assert database.load_limits() == {}
+    found, [amiss] = database.load_limits()
+    assert found == {}
+    assert amiss.endswith("set it with 'limit' once more.")
 
 
 ORDERS = [

@@ -65,7 +65,7 @@ async def test_a_change_is_durable_when_its_deferred_fires(
 ) -> None:
     """With real threads: saved, seen by another connection; deleted, gone."""
     records = LibraryStore(reactor, Disk(), tmp_path / "db")
-    assert records.load() == []
+    assert records.load().holdings == []
     await records.open()
     await records.save(holding)
     assert names(tmp_path / "db") == ["f"]
@@ -119,7 +119,7 @@ def test_a_snapshot_is_taken_at_once(tmp_path: Path, holding: Holding) -> None:
     records.save(holding)
     holding.chunks.add(2)
     clock.release()
-    (loaded,) = LibraryStore(clock, Disk(), tmp_path / "db").load()
+    (loaded,) = LibraryStore(clock, Disk(), tmp_path / "db").load().holdings
     assert list(loaded.chunks) == [1]
     Deferred.fromCoroutine(records.close())
 
@@ -137,7 +137,8 @@ def test_orders_are_recorded_beside_holdings(tmp_path: Path, holding: Holding) -
     clock.release()
     assert ended.called
     assert names(tmp_path / "db") == ["f"]
-    assert LibraryStore(clock, Disk(), tmp_path / "db").load_orders() == ([second, first], [])
+    found = LibraryStore(clock, Disk(), tmp_path / "db").load()
+    assert (found.orders, found.amiss) == ([second, first], [])
     Deferred.fromCoroutine(records.close())
 
 
