@@ -106,7 +106,7 @@ def test_what_is_left_of_the_old_one_neither_blocks_the_name_nor_is_listed(scene
     held_by = scene.peers["publisher"].peer.announcer.address
     peer = scene.peers["fetcher"].peer
     said = f"Another content is listed under that name, held by {held_by};"
-    assert f"not list what is here of it: {said}" in "\n".join(why(peer, "f").lines)
+    assert f"'f' is unfinished, not listed: {said}" in "\n".join(why(peer, "f").lines)
     [share] = status(peer).data["shares"]
     assert said in share["refused"]
     assert scene.has > 8

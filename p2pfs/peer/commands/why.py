@@ -41,10 +41,10 @@ def why(peer: Peer, name: str) -> Answer:
         lines += _limit_lines(peer, data)
     elif order is not None:
         state, lines = order.state.value, why_not_yet(peer, order)
-    elif holding is not None and (holding.is_share or holding.withheld is not None):
+    elif holding is not None:
         state, lines = _held(holding, peer)
     else:
-        state, lines = _not_running(name, holding, failed)
+        state, lines = _not_held(name, failed)
     data["state"] = state
     if failed is not None and job is None:
         ago = peer.reactor.seconds() - failed.at
@@ -60,11 +60,16 @@ def why(peer: Peer, name: str) -> Answer:
 
 
 def _held(holding: Holding, peer: Peer) -> tuple[str, list[str]]:
+    """A name of which something is here that is not being downloaded."""
     state = state_of(holding, peer.reactor.seconds(), peer.announcer.joined)
     if not state.remark:
         return state.word, [f"'{holding.name}' is {state.text}, and shared from {holding.path}."]
-    lines = [f"'{holding.name}' is {state.remark} {state.advice}", f"It lies in {holding.path}."]
-    return state.word, lines
+    said = state.remark if state.remark.endswith(".") else f"{state.remark}."
+    lines = [f"'{holding.name}' is {said} {state.advice}".rstrip()]
+    # While they are checked, none is claimed.
+    chunks = f"{len(holding.chunks)} of {holding.info.totalchunknum} chunks lie"
+    what = "It lies" if holding.is_share or holding.checking else chunks
+    return state.word, [*lines, f"{what} in {holding.path}."]
 
 
 def _running(job: Job, data: dict[str, Any], now: float) -> tuple[str, list[str]]:
@@ -97,18 +102,8 @@ def _limit_lines(peer: Peer, data: dict[str, Any]) -> list[str]:
     ]
 
 
-def _not_running(
-    name: str, holding: Holding | None, failed: FailedDownload | None
-) -> tuple[str, list[str]]:
-    """A name that is neither being downloaded nor shared."""
-    if holding is not None:
-        refused = [f"The tracker does not list what is here of it: {holding.refusal}"]
-        return "unfinished", [
-            f"'{name}' is unfinished: {len(holding.chunks)} of {holding.info.totalchunknum} chunks "
-            f"lie in {holding.path}; download it to {holding.target} to go on, or unpublish it to "
-            "give it up.",
-            *(refused if holding.refusal else []),
-        ]
+def _not_held(name: str, failed: FailedDownload | None) -> tuple[str, list[str]]:
+    """A name of which nothing is here, nor comes."""
     if failed is not None:
         return "failed", [f"'{name}' is not being downloaded, and nothing of it is here."]
     return "unknown", [

@@ -76,7 +76,8 @@ async def test_an_unfinished_download_says_what_to_do(swarm: Swarm) -> None:
     part = part_file(swarm.directory)
     data, text = await answer(fetcher, f"why {NAME}")
     assert data["state"] == "unfinished"
-    assert f"1 of 3 chunks lie in {part}; download it to {copy} to go on" in text
+    assert f"1 of 3 chunks lie in {part}." in text
+    assert f"is unfinished. Download it to {copy} to go on, or unpublish it" in text
     assert data["failed"]["seconds_ago"] < 20
     source.answer = ForeignConnection.send_chunk
     await fetcher.peer.downloads.start(NAME, copy)[1]
@@ -85,6 +86,23 @@ async def test_an_unfinished_download_says_what_to_do(swarm: Swarm) -> None:
     assert "failed" not in data
     assert str(copy) in text
     await source.leave()
+
+
+def test_while_it_is_checked_nothing_is_said_of_chunks(consoles: Consoles) -> None:
+    """None is claimed then, which is not that none is there; as status has it."""
+    target = consoles.network.hosts["fetcher"].directory / "f"
+    running = consoles.begin(consoles.fetcher, f"download dir/f.bin {target}")
+    library = consoles.fetcher.peer.library
+    assert consoles.network.run(30, lambda: "dir/f.bin" in {h.name for h in library if h.chunks})
+    consoles.run(consoles.fetcher, "cancel dir/f.bin")
+    running.addErrback(lambda failure: None)
+    consoles.network.run(1)
+    library["dir/f.bin"].check_begun()
+    answer = consoles.run(consoles.fetcher, "why dir/f.bin")
+    assert answer.data["state"] == "checking"
+    assert "chunks lie" not in "\n".join(answer.lines)
+    [share] = consoles.run(consoles.fetcher, "status").data["shares"]
+    assert answer.lines[0] == f"'dir/f.bin' is {share['remark']}."
 
 
 @ensureDeferred
