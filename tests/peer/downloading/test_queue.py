@@ -1,83 +1,39 @@
-"""Downloads that belong to the peer: whoever asked may go away, and the peer may be killed."""
+"""Downloads that belong to the peer: whoever asked may go away; others wait in line."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 
 from p2pfs.errors import (
     AlreadyExists,
     Cancelled,
     DownloadFailed,
-    LeftRunning,
     NotFound,
-    StorageProblem,
     TrackerUnavailable,
 )
 from p2pfs.peer.commands.results import answer_of
-from p2pfs.peer.downloading import DownloadQueue, Entry, Fetched, State, TreeJob
+from p2pfs.peer.downloading import Entry, Fetched, State, TreeJob
 from p2pfs.peer.library import Order
-from p2pfs.peer.service import PeerService
 from p2pfs.testing import publish
-from tests.conftest import LoggedFailures
 from tests.log import log_lines
 from tests.peer.downloading.pairs import CONTENT, Peers
+from tests.peer.downloading.queue_scene import (
+    done,
+    given,
+    has_some,
+    on_record,
+    queue,
+    restart,
+    runs_until,
+    shared,
+    shared_tree,
+)
 from tests.simulation.parts import outcome_of
-
-
-def queue(peers: Peers) -> DownloadQueue:
-    return peers.peer.peer.queue
-
-
-def done(work: Any) -> Any:
-    return Deferred.fromCoroutine(work)
-
-
-def given(peers: Peers, name: str = "f", target: Path | None = None, **order: Any) -> Entry:
-    """An order that is on record."""
-    target = target or peers.host.directory / Path(name)
-    entry: Entry = peers.network.result_of(
-        done(queue(peers).give(Order(name, target, **order))), 20
-    )
-    peers.network.result_of(queue(peers).recorded(entry), 20)
-    return entry
-
-
-def shared(peers: Peers, *names: str, size: int = 20_000) -> None:
-    """Files of the source, each of a second."""
-    for name in names:
-        path = peers.source_host.directory / name
-        path.write_bytes(name.encode() * (size // len(name)))
-        peers.network.result_of(publish(peers.source, path), 10)
-
-
-def on_record(peers: Peers) -> list[str]:
-    _, orders, _, amiss = peers.peer.peer.store.load()
-    assert amiss == []
-    return [order.name for order in orders]
-
-
-def runs_until(peers: Peers, happened: Callable[[], Any], within: float = 60) -> None:
-    assert peers.network.run(within, lambda: bool(happened()))
-
-
-def has_some(entry: Entry) -> Callable[[], bool]:
-    return lambda: entry.done > 0
-
-
-def restart(peers: Peers, kill: bool = True, **settings: Any) -> None:
-    """Have the peer die or stop, and start it anew."""
-    if kill:
-        peers.host.kill()
-    else:
-        peers.network.result_of(peers.swarm.stop(peers.host), 30)
-    peers.peer = peers.start(peers.host, **settings)
-    peers.network.run(0.1)
 
 
 def test_an_order_is_on_record_until_it_has_ended(peers: Peers) -> None:
@@ -123,94 +79,6 @@ def test_the_same_order_is_the_one_under_way(peers: Peers) -> None:
         error = outcome_of(peers.network, done(queue(peers).give(Order("f", elsewhere))))
         assert isinstance(error, AlreadyExists)
         assert f"is being downloaded to {peers.target} just now" in str(error)
-
-
-@pytest.mark.parametrize("kill", [True, False])
-def test_a_peer_goes_on_by_itself_after_a_restart(peers: Peers, kill: bool) -> None:
-    """Killed or stopped: with what came before, and nobody needs to ask."""
-    entry = given(peers)
-    runs_until(peers, has_some(entry))
-    with log_lines(of="p2pfs.peer.downloading.queue") as lines:
-        restart(peers, kill)
-    assert lines == [f"Going on with the download of 'f' to {peers.target} for somebody."]
-    [resumed] = queue(peers).book
-    assert (resumed.order, resumed.resumed) == (entry.order, True)
-    result = peers.network.result_of(queue(peers).watch(resumed), 60)
-    assert isinstance(result, Fetched)
-    assert 0 < sum(result.sources.values()) < len(CONTENT)
-    assert peers.target.read_bytes() == CONTENT
-    assert on_record(peers) == []
-
-
-def test_who_watches_is_told_of_a_stop(peers: Peers) -> None:
-    """That it goes on later; and nothing more is taken."""
-    entry = given(peers)
-    runs_until(peers, has_some(entry))
-    watch = queue(peers).watch(entry)
-    stopped = queue(peers)
-    peers.network.result_of(peers.swarm.stop(peers.host), 30)
-    error = outcome_of(peers.network, watch)
-    assert isinstance(error, LeftRunning)
-    assert "goes on when it is started again" in str(error)
-    assert on_record(peers) == ["f"]
-    error = outcome_of(peers.network, done(stopped.give(Order("g", peers.target))))
-    assert isinstance(error, Cancelled)
-
-
-def test_a_tree_goes_on_after_a_restart(peers: Peers) -> None:
-    """It is one order, and what is there is not fetched again."""
-    folder = peers.source_host.directory / "d"
-    folder.mkdir()
-    for number in range(20):
-        (folder / f"{number}").write_bytes(bytes([number]) * 10_000)
-    peers.network.result_of(publish(peers.source, folder), 10)
-    entry = given(peers, "d/", peers.host.directory / "copies")
-    tree = entry.work
-    assert isinstance(tree, TreeJob) or tree is None
-    runs_until(peers, lambda: isinstance(entry.work, TreeJob) and entry.work.fetched > 2)
-    restart(peers)
-    [resumed] = queue(peers).book
-    result = peers.network.result_of(queue(peers).watch(resumed), 60)
-    assert isinstance(result, TreeJob)
-    assert result.already_there > 2
-    assert result.fetched + result.already_there == 20
-    assert on_record(peers) == []
-
-
-def test_after_a_restart_the_tracker_is_waited_for(peers: Peers) -> None:
-    """As when all machines of a room start at the same time; so is a publisher, for a while."""
-    entry = given(peers)
-    runs_until(peers, has_some(entry))
-    tracker = peers.network.hosts["tracker"]
-    peers.host.kill()
-    peers.network.result_of(peers.swarm.stop(tracker), 10)
-    peers.source_host.kill()
-    peers.peer = peers.start(peers.host)
-    peers.network.run(300)
-    [resumed] = queue(peers).book
-    assert resumed.state is State.WAITING
-    assert "no tracker is reachable" in queue(peers).book.remark(resumed, 0)
-    peers.swarm.start_tracker(tracker)
-    peers.network.run(30)
-    peers.source = peers.start(peers.source_host)
-    peers.network.result_of(queue(peers).watch(resumed), 120)
-    assert peers.target.read_bytes() == CONTENT
-
-
-def test_after_a_restart_a_publisher_is_not_waited_for_forever(peers: Peers) -> None:
-    """Nobody asked for that."""
-    given(peers, "f")
-    peers.host.kill()
-    peers.source_host.kill()
-    peers.network.run(120)  # until the tracker has forgotten the source
-    peers.peer = peers.start(peers.host)
-    peers.network.run(5)
-    [resumed] = queue(peers).book
-    begun = peers.network.timeline.now
-    error = outcome_of(peers.network, queue(peers).watch(resumed), 300)
-    assert isinstance(error, NotFound)
-    assert 40 < peers.network.timeline.now - begun < 90
-    assert on_record(peers) == []
 
 
 def test_what_is_not_published_yet_can_be_waited_for(peers: Peers) -> None:
@@ -353,46 +221,13 @@ def test_what_is_cancelled_can_be_asked_for_at_once(peers: Peers) -> None:
 
 def test_a_file_of_a_tree_can_be_cancelled_by_itself(peers: Peers) -> None:
     """As it can that of a download which is no order."""
-    folder = peers.source_host.directory / "d"
-    folder.mkdir()
-    (folder / "f").write_bytes(CONTENT)
-    peers.network.result_of(publish(peers.source, folder), 10)
+    shared_tree(peers)
     entry = given(peers, "d/")
     runs_until(peers, has_some(entry))
     peers.network.result_of(done(queue(peers).cancel("d/f")), 10)
     error = outcome_of(peers.network, queue(peers).watch(entry))
     assert isinstance(error, DownloadFailed)
     assert "1 of 1 files" in str(error)
-
-
-def test_what_cannot_be_put_on_record_does_not_run(peers: Peers) -> None:
-    """Everybody who asked for it is told."""
-    peers.host.drive.full = True
-    order = Order("f", peers.target)
-    entry: Entry = peers.network.result_of(done(queue(peers).give(order)), 10)
-    same: Entry = peers.network.result_of(done(queue(peers).give(order)), 10)
-    assert same is entry
-    waiting = [queue(peers).recorded(entry), queue(peers).watch(entry)]
-    for told in waiting:
-        assert isinstance(outcome_of(peers.network, told), StorageProblem)
-    late = queue(peers).recorded(entry)
-    assert isinstance(outcome_of(peers.network, late), StorageProblem)
-    assert list(queue(peers).book) == []
-    peers.host.drive.full = False
-    peers.network.result_of(queue(peers).watch(given(peers)), 60)
-
-
-def test_a_defect_ends_one_order(peers: Peers, logged_failures: Any) -> None:
-    """With a sentence, and all of it in the log; the next one is as ever."""
-    downloads = peers.peer.peer.downloads
-    start = downloads.start
-    downloads.start = None  # type: ignore[method-assign,assignment]
-    error = outcome_of(peers.network, queue(peers).watch(given(peers)))
-    assert isinstance(error, DownloadFailed)
-    assert "internal error" in str(error)
-    assert len(logged_failures.flush()) == 1
-    downloads.start = start  # type: ignore[method-assign]
-    peers.network.result_of(queue(peers).watch(given(peers)), 60)
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -450,34 +285,6 @@ def test_where_a_guest_may_not_write_nothing_is_written(peers: Peers, name: str)
     assert not target.exists()
 
 
-def test_a_stop_waits_for_no_tracker(peers: Peers) -> None:
-    """One that does not answer just now, when it is asked for what is waited for."""
-    given(peers, "later", wait_for=True)
-    peers.network.run(1)
-    peers.network.partition([peers.host])
-    peers.network.run(5)
-    begun = peers.network.timeline.now
-    peers.network.result_of(peers.swarm.stop(peers.host), 60)
-    assert peers.network.timeline.now - begun < 2
-    assert on_record(peers) == ["later"]
-
-
-def test_a_stop_waits_for_all_that_is_under_way(peers: Peers) -> None:
-    """Files of a tree want closing, one after the other."""
-    folder = peers.source_host.directory / "d"
-    folder.mkdir()
-    (folder / "f").write_bytes(CONTENT)
-    peers.network.result_of(publish(peers.source, folder), 10)
-    entry = given(peers, "d/")
-    runs_until(peers, has_some(entry))
-    peers.host.drive.disorder = 3.0
-    tree = entry.work
-    assert isinstance(tree, TreeJob)
-    peers.network.result_of(done(queue(peers).stop()), 60)
-    assert not tree.running
-    peers.host.drive.disorder = 0.0
-
-
 def test_what_is_cancelled_twice_ends_once(peers: Peers) -> None:
     """By two people, while the drive is slow."""
     queue(peers).book.at_once = 0
@@ -488,56 +295,3 @@ def test_what_is_cancelled_twice_ends_once(peers: Peers) -> None:
         peers.network.result_of(cancelled, 30)
     peers.network.run(10)
     assert list(queue(peers).book) == []
-
-
-def test_a_cancel_right_after_the_start_finds_what_was_on_record(peers: Peers) -> None:
-    """It waits for that to be read."""
-    entry = given(peers)
-    runs_until(peers, has_some(entry))
-    peers.host.kill()
-    peers.host.drive.disorder = 3.0
-    peers.peer = peers.start(peers.host)
-    peers.network.run(0.01)
-    peers.host.drive.disorder = 0.0
-    peers.network.result_of(done(queue(peers).cancel("f")), 30)
-    assert on_record(peers) == []
-
-
-def test_a_defect_of_the_record_ends_one_order(peers: Peers, logged_failures: Any) -> None:
-    """Lest it be under way for ever."""
-    order = Order("f", Path("/\ud800"))  # no path; consoles take none such
-    entry: Entry = peers.network.result_of(done(queue(peers).give(order)), 10)
-    assert isinstance(outcome_of(peers.network, queue(peers).recorded(entry)), DownloadFailed)
-    assert list(queue(peers).book) == []
-    assert len(logged_failures.flush()) == 1
-
-
-def test_a_stop_amid_everything(peers: Peers) -> None:
-    """Orders in all states: all stay, and nothing is left behind."""
-    shared(peers, "a", "b")
-    service: PeerService = peers.peer
-    service.peer.queue.book.at_once = 1
-    given(peers, "f")
-    given(peers, "a")
-    given(peers, "later", wait_for=True)
-    peers.network.run(1.9)
-    new = done(queue(peers).give(Order("b", peers.host.directory / "b")))
-    peers.network.result_of(new, 1)
-    peers.network.result_of(peers.swarm.stop(peers.host), 60)
-    assert on_record(peers) == ["f", "a", "later", "b"]
-
-
-def test_a_defect_of_looking_ends_the_order(
-    peers: Peers, monkeypatch: pytest.MonkeyPatch, logged_failures: LoggedFailures
-) -> None:
-    """It would be looked at again at once, without end, and fill the log."""
-
-    async def breaks(order: Order) -> None:
-        raise RuntimeError("a defect")
-
-    monkeypatch.setattr(queue(peers), "_find_offered", breaks)
-    entry = given(peers, "later", wait_for=True)
-    error = outcome_of(peers.network, queue(peers).watch(entry))
-    assert isinstance(error, DownloadFailed)
-    assert len(logged_failures.flush()) == 1
-    assert on_record(peers) == []
