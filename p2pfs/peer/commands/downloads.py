@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -114,18 +114,10 @@ class DownloadCommands:
     async def _watch(self, outcomes: dict[str, Entry | Outcome], report: ReportProgress) -> Answer:
         """Wait until all have ended: the answer to one, or to several together."""
         entries = {name: entry for name, entry in outcomes.items() if isinstance(entry, Entry)}
-        watches = [self._outcome(entry) for entry in entries.values()]
-        try:
-            found = await watched(
-                self._peer.reactor,
-                Deferred.fromCoroutine(_all(watches)),
-                lambda: report(self._progress(outcomes)),
-            )
-        except CancelledError:
-            for watch in watches:
-                watch.addErrback(_forgotten).cancel()
-            raise _left_running(list(entries)) from None
-        ended = {**outcomes, **dict(zip(entries, found, strict=True))}
+        ended = {
+            **outcomes,
+            **await self._outcomes(entries, lambda: report(self._progress(outcomes))),
+        }
         failed = {name: o for name, o in ended.items() if isinstance(o, P2pfsError)}
         _raise_first(failed, len(ended), "downloads failed")
         answers = [answer_of(o) for o in ended.values() if not isinstance(o, Entry | P2pfsError)]
@@ -135,6 +127,21 @@ class DownloadCommands:
             {"downloads": [answer.data for answer in answers]},
             [line for answer in answers for line in answer.lines],
         )
+
+    async def _outcomes(
+        self, entries: dict[str, Entry], look: Callable[[], None]
+    ) -> dict[str, Outcome]:
+        """Wait for the ends of orders, calling ``look`` meanwhile, if there are any."""
+        watches = [self._outcome(entry) for entry in entries.values()]
+        if not watches:
+            return {}
+        try:
+            found = await watched(self._peer.reactor, Deferred.fromCoroutine(_all(watches)), look)
+        except CancelledError:
+            for watch in watches:
+                watch.addErrback(_forgotten).cancel()
+            raise _left_running(list(entries)) from None
+        return dict(zip(entries, found, strict=True))
 
     def _outcome(self, entry: Entry) -> Deferred[Outcome]:
         """What an order comes to, be it a failure."""
@@ -149,7 +156,7 @@ class DownloadCommands:
         rates = [entry.work.rate(now) for entry in under_way if entry.work is not None]
         rate = sum(rate for rate in rates if rate is not None) if any(rates) else None
         left = seconds_left(total - done, rate)
-        if len(outcomes) == 1 and entries:
+        if len(outcomes) == 1:
             [entry] = entries
             if entry.work is not None:
                 left = entry.work.seconds_left(now)
@@ -159,9 +166,9 @@ class DownloadCommands:
         if under_way:
             note += f", '{under_way[0].order.name}': {book.note(under_way[0])}"
         detail = book.detail(under_way[0], now) if under_way else ""
-        label = f"{len(outcomes)} downloads" if len(outcomes) > 1 else next(iter(outcomes))
         # What has not begun is not counted in the total, so that the time left is not known.
         left = left if all(entry.total for entry in under_way) else None
+        label = f"{len(outcomes)} downloads"
         return Progress(label, done, total, note, detail, whole(rate), left)
 
 

@@ -161,6 +161,7 @@ def test_attaching_to_what_has_ended_tells_how(consoles: Consoles) -> None:
     consoles.network.run(1)
     with pytest.raises(NotFound, match="Nobody offers 'nothing'"):
         consoles.run(consoles.fetcher, "attach nothing")
+    assert consoles.reports == []
     with pytest.raises(NotFound, match="No download of 'other' is under way"):
         consoles.run(consoles.fetcher, "attach other")
 
