@@ -3,9 +3,12 @@
 The journal is a small file mapped into memory: a store to it takes well under a
 microsecond, and what was stored outlives the process, though not a power
 failure unless it was flushed. It holds the chunks verified so far, which file the
-part file is (its identity), and its time of last change (ctime) after our own last
-write. After a crash that tells whether anybody else touched the part file, as a
-ctime cannot be set at will. When that was seen before the crash, it says so.
+part file is (its identity), and its times of last change (ctime) and modification
+(mtime) after our own last write. After a crash these tell whether anybody else touched
+the part file: a ctime cannot be set at will, and an mtime that we set back shows a write
+within the same tick of the clock. A crash in the middle of a write leaves times that a
+stranger's write leaves too, so they tell nothing. When somebody was seen before the
+crash, it says so.
 """
 
 from __future__ import annotations
@@ -20,16 +23,16 @@ from p2pfs.errors import InvalidFileInfo
 from p2pfs.peer.storage.disk import Disk
 
 TICK_NS = 20_000_000
-"""How far the clock that stamps files may lag behind, and a write be held up."""
+"""How far the clock that stamps files may lag behind."""
 
 FLUSH_NS = 10_000_000_000
 """How much later than the last flush a write before a power failure can have been."""
 
-_HEADER = struct.Struct("<8s36sqqqq")
-_MAGIC = b"p2pfs-j2"
+_HEADER = struct.Struct("<8s36sqqqqq")
+_MAGIC = b"p2pfs-j3"
 _SIZE = struct.Struct("<q")
-_BEGIN_AND_CTIME = struct.Struct("<qq")
-_TIMES_AT = _HEADER.size - _BEGIN_AND_CTIME.size
+_TIMES = struct.Struct("<qqq")
+_TIMES_AT = _HEADER.size - _TIMES.size
 _SIZE_AT = _TIMES_AT - _SIZE.size
 _NO_SIZE = -1
 
@@ -38,8 +41,8 @@ class Traces(NamedTuple):
     """What a journal tells after a crash.
 
     ``size`` is that of the part file in bytes, or negative when somebody else changed it.
-    ``begin_ns`` is when the last write began, ``ctime_ns`` the part file's ctime
-    after it, or 0 when the crash came during the write.
+    ``begin_ns`` is when the last write began, ``ctime_ns`` and ``mtime_ns`` are the part
+    file's times after it, or 0 when the crash came during the write.
     """
 
     boot: bytes
@@ -47,6 +50,7 @@ class Traces(NamedTuple):
     size: int
     begin_ns: int
     ctime_ns: int
+    mtime_ns: int
     chunks: ChunkSet
 
     def explain(self, status: os.stat_result, boot: bytes) -> bool:
@@ -61,9 +65,7 @@ class Traces(NamedTuple):
             # whoever tampered did so after the next boot, which takes longer than that.
             last = self.ctime_ns or self.begin_ns
             return last - TICK_NS <= status.st_ctime_ns <= last + FLUSH_NS
-        if self.ctime_ns:
-            return status.st_ctime_ns == self.ctime_ns
-        return abs(status.st_ctime_ns - self.begin_ns) <= TICK_NS
+        return (status.st_ctime_ns, status.st_mtime_ns) == (self.ctime_ns, self.mtime_ns)
 
 
 class Journal:
@@ -75,15 +77,15 @@ class Journal:
         path: Path,
         identity: int,
         size: int,
-        ctime_ns: int,
+        status: os.stat_result,
         chunks: ChunkSet,
     ) -> None:
         """Begin a journal for a part file that is to have that size, with these chunks.
 
-        ``ctime_ns`` is its present time of change. Raises OSError.
+        ``status`` is its present one. Raises OSError.
         """
         self._disk = disk
-        header = _HEADER.pack(_MAGIC, disk.boot_id(), identity, size, 0, ctime_ns)
+        header = _HEADER.pack(_MAGIC, disk.boot_id(), identity, size, 0, *_times(status))
         content = header + chunks.to_bitfield()
         fd = disk.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
@@ -94,11 +96,11 @@ class Journal:
 
     def begin(self) -> None:
         """A write to the part file begins; there is one at a time."""
-        _BEGIN_AND_CTIME.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), 0)
+        _TIMES.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), 0, 0)
 
-    def end(self, ctime_ns: int) -> None:
-        """It has ended, and left the part file with that time of change."""
-        _BEGIN_AND_CTIME.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), ctime_ns)
+    def end(self, status: os.stat_result) -> None:
+        """It has ended, and left the part file with that status."""
+        _TIMES.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), *_times(status))
 
     def disown(self) -> None:
         """Somebody else changed the part file: its state says nothing about it any more."""
@@ -121,8 +123,12 @@ def read_journal(path: Path, total: int) -> Traces | None:
     """What a journal that was not closed says; None when there is none, or it makes no sense."""
     try:
         content = path.read_bytes()
-        magic, boot, identity, size, begin, ctime = _HEADER.unpack_from(content)
+        magic, *traces = _HEADER.unpack_from(content)
         chunks = ChunkSet.from_bitfield(total, content[_HEADER.size :])
     except (OSError, struct.error, InvalidFileInfo):
         return None
-    return Traces(boot, identity, size, begin, ctime, chunks) if magic == _MAGIC else None
+    return Traces(*traces, chunks) if magic == _MAGIC else None
+
+
+def _times(status: os.stat_result) -> tuple[int, int]:
+    return status.st_ctime_ns, status.st_mtime_ns

@@ -167,8 +167,8 @@ class PartFile:
         with explained("write", path), self._lock:
             self._look()
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            ctime_ns = self._disk.status(self._fd).st_ctime_ns
-            self.journal = Journal(disk, path, self.identity, self.size, ctime_ns, chunks)
+            status = self._disk.status(self._fd)
+            self.journal = Journal(disk, path, self.identity, self.size, status, chunks)
             if self.touched:
                 self.journal.disown()
 
@@ -212,7 +212,7 @@ class PartFile:
         status = self._disk.status(self._fd)
         self._left = _State.of(status)
         if self.journal is not None:
-            self.journal.end(status.st_ctime_ns)
+            self.journal.end(status)
         cut = self._allocated and self.size and status.st_size != self.size
         if cut and not self.touched:
             self._touch()  # during our own write

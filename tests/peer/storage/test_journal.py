@@ -12,7 +12,7 @@ import pytest
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.library import recheck
 from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.journal import FLUSH_NS, TICK_NS, Traces, read_journal
+from p2pfs.peer.storage.journal import FLUSH_NS, Traces, read_journal
 from p2pfs.peer.storage.part_file import PartFile
 from tests.peer.crashed import CHUNK, TOTAL, Crashed
 
@@ -25,7 +25,7 @@ def crashed(tmp_path: Path) -> Iterator[Crashed]:
     crashed.close()
 
 
-@pytest.mark.parametrize("content", [b"", b"p2pfs-j1", b"x" * 70])
+@pytest.mark.parametrize("content", [b"", b"p2pfs-j2", b"x" * 70])
 def test_a_damaged_journal_is_none(crashed: Crashed, content: bytes) -> None:
     """A power failure may have left anything in it."""
     crashed.journal.write_bytes(content)
@@ -41,12 +41,20 @@ def traces(crashed: Crashed, **changes: object) -> Traces:
 
 
 def test_a_crash_in_the_middle_of_a_write(crashed: Crashed) -> None:
-    """There is no ctime yet: it must be near the time the write began."""
+    """The write's own times are those of a stranger's that follows at once: all is read again."""
+    journal = crashed.part.journal
+    assert journal is not None
+    journal.begin()
+    with crashed.path.open("r+b") as file:
+        file.write(b"s")
+    assert crashed.recheck() == ([1, 2, 3, 4, 5], 6, 1)
+
+
+def test_a_write_within_the_tick_of_our_own_last_one(crashed: Crashed) -> None:
+    """It has the same time of change, but takes away the mark."""
     status = crashed.path.stat()
-    near = status.st_ctime_ns - TICK_NS // 2
-    far = status.st_ctime_ns - 2 * TICK_NS
-    assert traces(crashed, begin_ns=near, ctime_ns=0).explain(status, Disk().boot_id())
-    assert not traces(crashed, begin_ns=far, ctime_ns=0).explain(status, Disk().boot_id())
+    assert traces(crashed).explain(status, Disk().boot_id())
+    assert not traces(crashed, mtime_ns=status.st_ctime_ns).explain(status, Disk().boot_id())
 
 
 def test_after_a_power_failure_later_writes_of_our_own_are_likely(crashed: Crashed) -> None:
