@@ -123,11 +123,13 @@ def read_journal(path: Path, total: int) -> Traces | None:
     """What a journal that was not closed says; None when there is none, or it makes no sense."""
     try:
         content = path.read_bytes()
-        magic, *traces = _HEADER.unpack_from(content)
+        magic, boot, identity, size, begin, ctime, mtime = _HEADER.unpack_from(content)
         chunks = ChunkSet.from_bitfield(total, content[_HEADER.size :])
     except (OSError, struct.error, InvalidFileInfo):
         return None
-    return Traces(*traces, chunks) if magic == _MAGIC else None
+    if magic != _MAGIC:
+        return None
+    return Traces(boot, identity, size, begin, ctime, mtime, chunks)
 
 
 def _times(status: os.stat_result) -> tuple[int, int]:
