@@ -21,7 +21,7 @@ from p2pfs.peer.library import limits, orders
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage import Disk, Stamp
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE holdings (
     name TEXT PRIMARY KEY,
@@ -33,7 +33,8 @@ CREATE TABLE holdings (
     chunks BLOB NOT NULL,
     digests BLOB NOT NULL,
     stamp_size INTEGER,
-    stamp_time_ns INTEGER,
+    stamp_modified_ns INTEGER,
+    stamp_changed_ns INTEGER,
     identity INTEGER
 )
 """
@@ -118,7 +119,7 @@ class Database:
         In the same one, record orders, given as `orders.order_row` makes them, and forget those
         that ended. Raises `StorageProblem` when that is not possible.
         """
-        marks = ", ".join("?" * 11)
+        marks = ", ".join("?" * 12)
         try:
             with self._lock, self._connection:
                 self._connection.executemany(
@@ -200,14 +201,13 @@ def row(holding: Holding) -> Row:
         holding.info.root,
         holding.chunks.to_bitfield(),
         bytes(holding.hashes),
-        None if holding.stamp is None else holding.stamp.size,
-        None if holding.stamp is None else holding.stamp.time_ns,
+        *(holding.stamp or (None, None, None)),
         holding.identity,
     )
 
 
 def _holding(row: Row) -> Holding:
-    name, path, target, filesize, chunksize, root, chunks, digests, size, time_ns, identity = row
+    name, path, target, filesize, chunksize, root, chunks, digests, *stamp, identity = row
     total = -(-filesize // chunksize)
     try:
         check_filename(name)
@@ -219,7 +219,7 @@ def _holding(row: Row) -> Holding:
         HashList(total, digests),
         ChunkSet.from_bitfield(total, chunks),
         Path(os.fsdecode(path)),
-        None if size is None else Stamp(size, time_ns, of_change=target is not None),
+        None if stamp[0] is None else Stamp(*stamp),
         None if target is None else Path(os.fsdecode(target)),
         identity=identity,
     )

@@ -83,7 +83,7 @@ def recheck(disk: Disk, holding: Holding, journal: Path, stop: Event) -> Recheck
         return nothing
     return Rechecked(
         kept,
-        Stamp.of(status, of_change=True),
+        Stamp.of(status, with_change=True),
         len(doubtful),
         len(doubtful) - len(right),
         identity,

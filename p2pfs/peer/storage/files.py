@@ -34,25 +34,25 @@ _ADVICE = {
 
 
 class Stamp(NamedTuple):
-    """What tells that a file is unchanged: its size in bytes and a time stamp in nanoseconds.
+    """What tells that a file is unchanged: its size in bytes and its times in nanoseconds.
 
-    For a shared file that is the time of modification; for a part file, with
-    ``of_change``, the time of change (ctime), which nobody can set at will.
+    For a shared file that is the time of modification (mtime). A part file's has the time of
+    change (ctime) too, which nobody can set at will.
     """
 
     size: int
-    time_ns: int
-    of_change: bool = False
+    modified_ns: int
+    changed_ns: int | None = None
 
     @classmethod
-    def of(cls, status: os.stat_result, of_change: bool = False) -> Stamp:
+    def of(cls, status: os.stat_result, with_change: bool = False) -> Stamp:
         """The stamp in a result of ``os.stat``."""
-        time_ns = status.st_ctime_ns if of_change else status.st_mtime_ns
-        return cls(status.st_size, time_ns, of_change)
+        changed_ns = status.st_ctime_ns if with_change else None
+        return cls(status.st_size, status.st_mtime_ns, changed_ns)
 
     def matches(self, status: os.stat_result | None) -> bool:
         """True when a file of that status (None: no file) still bears this stamp."""
-        return status is not None and Stamp.of(status, self.of_change) == self
+        return status is not None and Stamp.of(status, self.changed_ns is not None) == self
 
 
 class FileChanged(StorageProblem):

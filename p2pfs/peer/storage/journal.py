@@ -21,6 +21,7 @@ from typing import NamedTuple
 from p2pfs.chunks import ChunkSet
 from p2pfs.errors import InvalidFileInfo
 from p2pfs.peer.storage.disk import Disk
+from p2pfs.peer.storage.files import Stamp
 
 TICK_NS = 20_000_000
 """How far the clock that stamps files may lag behind."""
@@ -41,7 +42,7 @@ class Traces(NamedTuple):
     """What a journal tells after a crash.
 
     ``size`` is that of the part file in bytes, or negative when somebody else changed it.
-    ``begin_ns`` is when the last write began, ``ctime_ns`` and ``mtime_ns`` are the part
+    ``begin_ns`` is when the last write began, ``modified_ns`` and ``changed_ns`` are the part
     file's times after it, or 0 when the crash came during the write.
     """
 
@@ -49,8 +50,8 @@ class Traces(NamedTuple):
     identity: int
     size: int
     begin_ns: int
-    ctime_ns: int
-    mtime_ns: int
+    modified_ns: int
+    changed_ns: int
     chunks: ChunkSet
 
     def explain(self, status: os.stat_result, boot: bytes) -> bool:
@@ -58,14 +59,13 @@ class Traces(NamedTuple):
 
         ``boot`` tells the present boot of the machine from others.
         """
-        if status.st_size != self.size:
-            return False
         if self.boot != boot:
             # Later writes may not have reached the journal before the power went; but
             # whoever tampered did so after the next boot, which takes longer than that.
-            last = self.ctime_ns or self.begin_ns
-            return last - TICK_NS <= status.st_ctime_ns <= last + FLUSH_NS
-        return (status.st_ctime_ns, status.st_mtime_ns) == (self.ctime_ns, self.mtime_ns)
+            last = self.changed_ns or self.begin_ns
+            in_time = last - TICK_NS <= status.st_ctime_ns <= last + FLUSH_NS
+            return in_time and status.st_size == self.size
+        return Stamp(self.size, self.modified_ns, self.changed_ns).matches(status)
 
 
 class Journal:
@@ -77,15 +77,16 @@ class Journal:
         path: Path,
         identity: int,
         size: int,
-        status: os.stat_result,
+        left: Stamp,
         chunks: ChunkSet,
     ) -> None:
         """Begin a journal for a part file that is to have that size, with these chunks.
 
-        ``status`` is its present one. Raises OSError.
+        ``left`` is its present stamp, with the time of change. Raises OSError.
         """
         self._disk = disk
-        header = _HEADER.pack(_MAGIC, disk.boot_id(), identity, size, 0, *_times(status))
+        _, *times = left
+        header = _HEADER.pack(_MAGIC, disk.boot_id(), identity, size, 0, *times)
         content = header + chunks.to_bitfield()
         fd = disk.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
@@ -98,9 +99,10 @@ class Journal:
         """A write to the part file begins; there is one at a time."""
         _TIMES.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), 0, 0)
 
-    def end(self, status: os.stat_result) -> None:
-        """It has ended, and left the part file with that status."""
-        _TIMES.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), *_times(status))
+    def end(self, left: Stamp) -> None:
+        """It has ended, and left the part file with that stamp, which has the time of change."""
+        _, *times = left
+        _TIMES.pack_into(self._map, _TIMES_AT, self._disk.time_ns(), *times)
 
     def disown(self) -> None:
         """Somebody else changed the part file: its state says nothing about it any more."""
@@ -123,14 +125,10 @@ def read_journal(path: Path, total: int) -> Traces | None:
     """What a journal that was not closed says; None when there is none, or it makes no sense."""
     try:
         content = path.read_bytes()
-        magic, boot, identity, size, begin, ctime, mtime = _HEADER.unpack_from(content)
+        magic, boot, identity, size, begin, modified, changed = _HEADER.unpack_from(content)
         chunks = ChunkSet.from_bitfield(total, content[_HEADER.size :])
     except (OSError, struct.error, InvalidFileInfo):
         return None
     if magic != _MAGIC:
         return None
-    return Traces(boot, identity, size, begin, ctime, mtime, chunks)
-
-
-def _times(status: os.stat_result) -> tuple[int, int]:
-    return status.st_ctime_ns, status.st_mtime_ns
+    return Traces(boot, identity, size, begin, modified, changed, chunks)

@@ -35,19 +35,6 @@ class Owner(NamedTuple):
     gid: int | None = None
 
 
-class _State(NamedTuple):
-    """What of a file's status somebody else's change shows in."""
-
-    size: int
-    modified_ns: int
-    changed_ns: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> _State:
-        """That of a result of ``os.stat``."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
 class PartFile:
     """The file a download is written to until it is whole; may be used from any thread.
 
@@ -65,7 +52,7 @@ class PartFile:
         """Called, in any thread, when somebody else is found to have changed the file."""
         self._fd = fd
         self._lock = Lock()
-        self._left: _State | None = None
+        self._left: Stamp | None = None
         self._allocated = False
         self._changes = 0
         self._vouched = 0
@@ -119,9 +106,8 @@ class PartFile:
             return self._disk.identity(self._fd)
 
     def _begin(self, stamp: Stamp | None) -> None:
-        status = self.status()
-        self._left = _State.of(status)
-        if stamp is not None and not stamp.matches(status):
+        self._left = Stamp.of(self.status(), with_change=True)
+        if stamp is not None and stamp != self._left:
             self._changes += 1
 
     # Writing
@@ -167,8 +153,8 @@ class PartFile:
         with explained("write", path), self._lock:
             self._look()
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            status = self._disk.status(self._fd)
-            self.journal = Journal(disk, path, self.identity, self.size, status, chunks)
+            left = self._stamp(self._fd)
+            self.journal = Journal(disk, path, self.identity, self.size, left, chunks)
             if self.touched:
                 self.journal.disown()
 
@@ -194,10 +180,13 @@ class PartFile:
 
     def _look(self, fd: int | None = None) -> None:
         """See whether it is as we left it; the lock is held."""
-        state = _State.of(self._disk.status(self._fd if fd is None else fd))
-        if self._left is not None and state != self._left:
-            self._left = state
+        stamp = self._stamp(self._fd if fd is None else fd)
+        if self._left is not None and stamp != self._left:
+            self._left = stamp
             self._touch()
+
+    def _stamp(self, fd: int) -> Stamp:
+        return Stamp.of(self._disk.status(fd), with_change=True)
 
     def _touch(self) -> None:
         self._changes += 1
@@ -209,11 +198,10 @@ class PartFile:
         """Remember how we leave it, marked with that time; the lock is held."""
         with suppress(OSError):  # where times cannot be set, those of the system have to do
             self._disk.mark(self._fd, mark_ns)
-        status = self._disk.status(self._fd)
-        self._left = _State.of(status)
+        self._left = left = self._stamp(self._fd)
         if self.journal is not None:
-            self.journal.end(status)
-        cut = self._allocated and self.size and status.st_size != self.size
+            self.journal.end(left)
+        cut = self._allocated and self.size and left.size != self.size
         if cut and not self.touched:
             self._touch()  # during our own write
 
@@ -289,7 +277,7 @@ class PartFile:
                 self.journal.flush()
             with self._lock:
                 self._look()
-                stamp = Stamp.of(self._disk.status(self._fd), of_change=True)
+                stamp = self._stamp(self._fd)
         return None if self.touched else stamp
 
     def give(self, owner: Owner) -> bool:
@@ -331,7 +319,7 @@ class PartFile:
                 self._disk.replace(self.path, target)
             else:
                 rename_unless_exists(self._disk, self.path, target)
-            self._finished = Stamp(left.size, left.modified_ns)
+            self._finished = left._replace(changed_ns=None)
             self._disk.sync_directory(target.parent)
         return self._finished
 

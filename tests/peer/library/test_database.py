@@ -49,7 +49,7 @@ def stored(path: Path, *holdings: Holding) -> Database:
 
 
 @pytest.mark.parametrize(
-    "holding", [SHARE, PARTIAL, ROOTLESS, replace(PARTIAL, stamp=Stamp(100, 5, of_change=True))]
+    "holding", [SHARE, PARTIAL, ROOTLESS, replace(PARTIAL, stamp=Stamp(100, 4, 5))]
 )
 def test_a_holding_comes_back_as_it_was(tmp_path: Path, holding: Holding) -> None:
     """A restarted peer knows exactly what it knew: a share, an unfinished one, an empty one."""

@@ -23,7 +23,7 @@ CHUNKS = 3
 DATA = content(CHUNKS * 10)
 INFO, HASHES = described(DATA, 10)
 PART, TARGET = Path("/x/.part"), Path("/x/f")
-STAMP, PART_STAMP = Stamp(len(DATA), 1), Stamp(len(DATA), 2, of_change=True)
+STAMP, PART_STAMP = Stamp(len(DATA), 1), Stamp(len(DATA), 1, 2)
 IDENTITY = 7
 REACHED = Reached(1.0, 1)
 

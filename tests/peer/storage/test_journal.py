@@ -54,7 +54,7 @@ def test_a_write_within_the_tick_of_our_own_last_one(crashed: Crashed) -> None:
     """It has the same time of change, but takes away the mark."""
     status = crashed.path.stat()
     assert traces(crashed).explain(status, Disk().boot_id())
-    assert not traces(crashed, mtime_ns=status.st_ctime_ns).explain(status, Disk().boot_id())
+    assert not traces(crashed, modified_ns=status.st_ctime_ns).explain(status, Disk().boot_id())
 
 
 def test_after_a_power_failure_later_writes_of_our_own_are_likely(crashed: Crashed) -> None:
@@ -63,9 +63,11 @@ def test_after_a_power_failure_later_writes_of_our_own_are_likely(crashed: Crash
     other_boot = {"boot": b"another boot".ljust(36)}
     flushed = status.st_ctime_ns - FLUSH_NS // 2
     long_before = status.st_ctime_ns - 2 * FLUSH_NS
-    assert traces(crashed, ctime_ns=flushed, **other_boot).explain(status, Disk().boot_id())
-    assert not traces(crashed, ctime_ns=long_before, **other_boot).explain(status, Disk().boot_id())
-    assert not traces(crashed, ctime_ns=flushed).explain(status, Disk().boot_id())
+    assert traces(crashed, changed_ns=flushed, **other_boot).explain(status, Disk().boot_id())
+    assert not traces(crashed, changed_ns=long_before, **other_boot).explain(
+        status, Disk().boot_id()
+    )
+    assert not traces(crashed, changed_ns=flushed).explain(status, Disk().boot_id())
 
 
 def test_a_resumed_download_begins_a_new_journal(crashed: Crashed, tmp_path: Path) -> None:

@@ -315,21 +315,22 @@ def test_a_reader_survives_the_end_of_the_download(part: PartFile, tmp_path: Pat
     reader.close()
 
 
-def test_the_stamp_of_a_synced_part_file_is_matched_by_its_change(part: PartFile) -> None:
-    """A part file is recognised by the time that nobody can set at will."""
+def test_the_stamp_of_a_synced_part_file_has_both_its_times(part: PartFile) -> None:
+    """Nobody can set the one at will; a write within the same tick of the clock takes the other."""
     part.write(0, [b"a"])
     stamp = part.sync()
     status = os.stat(part.path)
     part.close()
     assert stamp is not None
-    assert stamp.of_change
+    assert stamp.changed_ns is not None
     assert stamp.matches(status)
-    assert not stamp._replace(time_ns=stamp.time_ns + 1).matches(status)
+    assert not stamp._replace(changed_ns=stamp.changed_ns + 1).matches(status)
+    assert not stamp._replace(modified_ns=stamp.changed_ns).matches(status)
     assert not stamp._replace(size=99).matches(status)
     assert not stamp.matches(None)
     os.utime(part.path, ns=(5, 5))
     assert Stamp(100, 5).matches(os.stat(part.path))
-    assert not Stamp(100, 5, of_change=True).matches(os.stat(part.path))
+    assert not Stamp(100, 5, stamp.changed_ns).matches(os.stat(part.path))
 
 
 # Words
