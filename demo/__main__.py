@@ -151,7 +151,7 @@ def wait_until(what: str, holds: Callable[[], bool]) -> None:
     while not holds():
         if time.monotonic() > deadline:
             raise DemoFailed(f"It did not happen in time that {what}.")
-        time.sleep(0.05)  # the pause between two looks, not a bet on how long it takes
+        time.sleep(0.05)  # between two looks, until `deadline`
 
 
 def make_file(path: Path, mib: int) -> Path:
@@ -165,7 +165,7 @@ def make_file(path: Path, mib: int) -> Path:
 def kill_midway(victim: Daemon, fetches: list[Fetch]) -> None:
     """Kill a source once a download is past `KILL_AT`; raises `TooQuick` when it is over."""
     while all(fetch.share_done() < KILL_AT for fetch in fetches):
-        time.sleep(0.01)  # the pause between two looks; each of them asks the daemons
+        time.sleep(0.01)  # between two looks; what has ended is all done, see `share_done`
     victim.kill()
     shares = [fetch.share_done() for fetch in fetches]
     if max(shares) == 1.0:

@@ -175,8 +175,7 @@ class Daemon(MultiService):
     async def _take(self, step: Callable[[], object]) -> None:
         try:
             await maybeDeferred(step)
-        except Exception:
-            # Whatever it is, ports and the state directory are to be given up by later steps.
+        except Exception:  # later steps give up ports and lock: see test_service
             self.log.failure("The daemon did not stop cleanly.")
 
     def _look_after_state(self) -> None:

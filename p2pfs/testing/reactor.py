@@ -203,5 +203,5 @@ class HostReactor:
 
     def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
         """Not offered: the network knows its names."""
-        # Twisted's interface has it; nothing of p2pfs calls it.
+        # Twisted's interface of a reactor has it; only who replaces a resolver calls it.
         raise NotImplementedError("The names of a simulated network are those of its hosts.")

@@ -92,4 +92,4 @@ def _until(daemons: Sequence[DaemonProcess], what: str, holds: Callable[[], bool
                 raise BenchmarkFailed(f"A {daemon.role} ended: {said[-1] if said else 'no reason'}")
         if time.monotonic() > deadline:
             raise BenchmarkFailed(f"It did not happen within {PATIENCE:.0f} s that {what}.")
-        time.sleep(LOOK)  # the pause between two looks, not a bet on how long it takes
+        time.sleep(LOOK)  # between two looks, until `deadline`: daemons tell of nothing unasked

@@ -216,8 +216,7 @@ class _Realm:
         self, avatarId: Any, mind: object, *interfaces: type[Interface]
     ) -> tuple[type[Interface], object, Callable[[], None]]:
         if IConchUser not in interfaces:
-            # What IRealm asks for; only conch sees it.
-            raise NotImplementedError("only IConchUser is offered")
+            raise NotImplementedError("only IConchUser is offered")  # as IRealm demands it
         return IConchUser, self._make_user(avatarId), _nothing
 
 

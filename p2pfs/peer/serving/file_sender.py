@@ -89,8 +89,7 @@ class FileSender:
             except OSError:
                 # The transport will find out for itself what is wrong with the connection.
                 self._transport.abortConnection()
-            except Exception:
-                # Whatever it is, it belongs to who waits for the Deferred, not to the transport.
+            except Exception:  # it is passed on whole, to who waits; the reactor could only log it
                 self._finish(Failure())
 
     def stopProducing(self) -> None:
