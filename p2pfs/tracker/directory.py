@@ -145,20 +145,24 @@ class Directory:
             self._drop_holder(peer, listed)
         self._accounts.close(peer)
 
-    def publish(self, peer: str, name: str, info: FileInfo, now: float) -> None:
+    def publish(self, peer: str, name: str, info: FileInfo, now: float) -> list[str]:
         """Make ``peer`` a holder of every chunk of a file.
 
-        Another content that is listed under that name is replaced if nobody can complete it.
+        Another content that is listed under that name is replaced if nobody can complete it;
+        returned are those that held some of that one, and are not known to any more.
         Raises `Refused` when that one has the name still, `OverQuota` and `InvalidName`.
         """
         other = self._files.get(name)
+        displaced: list[str] = []
         if other is not None and other.info != info:
             self._check_free(other, peer, now)
             # First, for what is refused must change nothing; one name goes, and one comes.
             self._accounts.add(peer, other.name, info, len(self._files))
+            displaced = [holder for holder in other.holders if holder != peer]
             self._delist(other)
             self._list(peer, other.name, info, now)
         self._held_as(peer, name, info, now).holders.add_whole(peer)
+        return displaced
 
     def unpublish(self, peer: str, name: str) -> None:
         """Make ``peer`` a holder of nothing of a file; raises `NotFound` when it is none."""

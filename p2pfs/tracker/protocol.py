@@ -32,6 +32,12 @@ _REPLY_ROOM = m.CONTROL_LINE_LIMIT - 64 * m.KIB
 _ROUNDING = 0.001
 """Seconds by which a timer may seem early: a clock's rounding must not set it without end."""
 
+_DISPLACED = (
+    "Another content has that name now, since nobody here could complete this one; what is left "
+    "of it is listed again when there is more of it and the name is free."
+)
+"""What those hear that held some of a content whose name went to another."""
+
 _REPLACED = (
     "Another connection has joined with the key of this peer; if this is not the same peer come "
     "back, its state directory was copied: remove the file peer_key in the copy, and start it anew."
@@ -137,7 +143,13 @@ class TrackerProtocol(MessageProtocol):
     def _publish(self, message: m.RequestPublish) -> m.Message:
         peer, name = self._registered(), message.filename
         publish, now = self.tracker.directory.publish, self.reactor.seconds()
-        return self._result(name, lambda: publish(peer, name, message.fileinfo, now))
+
+        def change() -> None:
+            for holder in publish(peer, name, message.fileinfo, now):
+                told = m.Error(m.type_of(m.RequestChunkRegister), _DISPLACED, name)
+                self.tracker.joined[holder].send(told)
+
+        return self._result(name, change)
 
     def _unpublish(self, message: m.RequestUnpublish) -> m.Message:
         peer, name = self._registered(), message.filename

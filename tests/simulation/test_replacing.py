@@ -112,6 +112,34 @@ def test_what_is_left_of_the_old_one_neither_blocks_the_name_nor_is_listed(scene
     assert scene.has > 8
 
 
+def test_what_is_left_is_listed_again_once_the_name_is_free_and_more_of_it_comes(
+    scene: Scene,
+) -> None:
+    """Although nobody unpublished it here, and the other content is gone before it is asked for."""
+    network, fetched = scene.network, scene.half_fetched()
+    scene.peers["fetcher"].peer.downloads.cancel("f")
+    outcome_of(network, fetched)
+    network.run(20)  # nothing of it is about to be told to the tracker
+    assert scene.publish("publisher", NEW) is None
+    network.run(2)
+    directory, peer = scene.tracker.tracker.directory, scene.peers["fetcher"].peer
+    assert "unfinished, not listed: Another content has that name now" in "\n".join(
+        why(peer, "f").lines
+    )
+    gone = Deferred.fromCoroutine(scene.peers["publisher"].peer.publisher.unpublish("f"))
+    network.result_of(gone, 5)
+    assert "f" not in directory
+    assert scene.publish("rival", OLD) is None
+    network.run(1)
+    assert len(directory["f"].holders) == 1
+    fetched = scene.fetch()
+    assert network.run(5, lambda: len(directory["f"].holders) == 2)
+    me = peer.announcer.address
+    assert me is not None
+    assert directory["f"].holders[me].bits == peer.library["f"].chunks.bits
+    network.result_of(fetched, 30)
+
+
 def test_a_short_outage_of_the_publisher_costs_it_nothing(scene: Scene) -> None:
     """Its name is kept for it, and the download goes on; the rival is told for how long."""
     network, fetched = scene.network, scene.half_fetched()

@@ -91,7 +91,17 @@ class Users:
 
     def _unpublish(self, host: Host, peer: PeerService, name: str) -> None:
         work = Deferred.fromCoroutine(peer.peer.publisher.unpublish(name))
-        self._tolerate(work.addCallback(self._scene.truth.unsharing(host, name)))
+        if not self._is_downloading(host, name):  # what that brings is shared
+            work.addCallback(self._scene.truth.unsharing(host, name))
+        self._tolerate(work)
+
+    def _is_downloading(self, host: Host, name: str) -> bool:
+        return any(
+            attempt.goes_on
+            and attempt.host is host
+            and (attempt.name == name or (attempt.name == TREE and name.startswith(TREE)))
+            for attempt in self.attempts
+        )
 
     def fetch(self, host: Host, peer: PeerService, name: str, overwrite: bool = False) -> Attempt:
         """Begin a download."""

@@ -104,11 +104,15 @@ class Model(RuleBasedStateMachine):
     def publish(self, data: Any, name: str, info: FileInfo) -> None:
         peer = data.draw(st.sampled_from(sorted(self.peers)))
         refusal = ""
+        displaced: list[str] = []
+        held_some = {who for who, chunks in self.holders.get(name, {}).items() if chunks}
         try:
-            self.directory.publish(peer, name, info, self.now)
+            displaced = self.directory.publish(peer, name, info, self.now)
         except Refused as error:
             refusal = str(error)
-        if self.infos.get(name, info) != info:
+        is_other = self.infos.get(name, info) != info
+        assert sorted(displaced) == sorted(held_some - {peer} if is_other and not refusal else [])
+        if is_other:
             lately = self.is_lately(self.listed_in_part.get(name))
             missed = self.missed.get(name, {})
             must = lately or any(self.is_lately(at) for who, at in missed.items() if who != peer)

@@ -321,6 +321,8 @@ class Announcer:
             if holding is not None:
                 up, down = self._bandwidths.up.highest, self._bandwidths.down.highest
                 sources = self._witness.news(name, self._reactor.seconds())
+                if holding.refusal:
+                    chunks = holding.chunks  # those that came before are not listed either
                 holding.listed()  # unless it is refused now
                 link.client.register_chunks(name, holding.info, chunks, up, down, sources)
                 if up is not None:

@@ -336,8 +336,11 @@ def test_a_part_that_is_refused_bears_the_reason_until_it_is_taken(telling: Tell
     assert part.refusal == ""
     assert "g" in directory
     part.refused("as it was before")
+    part.chunks.add(4)
     telling.announcer.register_chunk(part, 4, Address("192.0.2.1", 6881))
     assert part.refusal == ""
+    told = telling.registered[-1][1].chunks or b""
+    assert list(ChunkSet.from_bitfield(64, told)) == [3, 4], "the tracker may have dropped all"
 
 
 def test_a_share_that_lost_its_name_meanwhile_is_offered_again(telling: Telling) -> None:
