@@ -6,12 +6,12 @@ by several peers, and files can be shared that nobody has hashed.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from p2pfs.chunks import DIGEST_SIZE, FileInfo, HashList
+from p2pfs.chunks import FileInfo, HashList
+from p2pfs.hashing import DEFAULT_HASH, DIGEST_SIZE
 from p2pfs.peer.library import Holding
 from p2pfs.peer.library.database import Database, row
 from p2pfs.peer.peer import STATE_FILE
@@ -27,7 +27,7 @@ def hashed_share(name: str, path: Path, chunksize: int) -> Holding:
     digests = bytearray()
     with path.open("rb") as file:
         for _ in range(total):
-            digest, left = hashlib.sha256(), chunksize
+            digest, left = DEFAULT_HASH.hasher(), chunksize
             while left and (block := file.read(min(_BLOCK, left))):
                 digest.update(block)
                 left -= len(block)
@@ -58,6 +58,6 @@ def put_on_record(state: Path, shares: Iterable[Holding]) -> None:
 
 def _share(name: str, path: Path, size: int, chunksize: int, digests: bytes) -> Holding:
     total = -(-size // chunksize)
-    hashes = HashList(total, digests)
-    info = FileInfo(size, total, chunksize, hashes.root)
+    hashes = HashList(total, digests, DEFAULT_HASH)
+    info = FileInfo(size, total, chunksize).with_root_of(hashes)
     return Holding.published(name, info, hashes, path, Stamp.of(path.stat()))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from p2pfs.errors import InvalidFileInfo
+from p2pfs.hashing import DIGEST_SIZE, Hash, Hasher
 
 MIB = 1 << 20
 DEFAULT_CHUNK_SIZE = MIB
 MAX_CHUNKS = 65_536
 """Most chunks a file may have: its hash list (2 MiB) still fits a control line in base64."""
 MAX_CHUNK_SIZE = 1 << 30
-DIGEST_SIZE = hashlib.sha256().digest_size
 
 _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -23,8 +22,9 @@ class FileInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the network knows of a file: its size, how it is cut, and the root of its hash list.
 
     Sizes are in bytes; ``root`` is 64 hexadecimal digits, or None when the
-    publisher gave none. Construction (and so decoding) raises ValueError when
-    the numbers contradict each other.
+    publisher gave none. ``hash`` is what made it, as `Hash.in_fileinfo` says.
+    Construction (and so decoding) raises ValueError when the fields contradict
+    each other.
     """
 
     filesize: int
@@ -32,6 +32,7 @@ class FileInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     # A factory, unlike a plain default, is written to the wire even when it holds.
     chunksize: int = msgspec.field(default_factory=lambda: DEFAULT_CHUNK_SIZE)
     root: str | None = None
+    hash: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.filesize < 1 << 63:
@@ -44,19 +45,37 @@ class FileInfo(msgspec.Struct, frozen=True, omit_defaults=True):
             raise ValueError(f"more than {MAX_CHUNKS} chunks; use a larger chunksize")
         if self.root is not None:
             msgspec.structs.force_setattr(self, "root", _check_root(self.root))
+        Hash.of_fileinfo(self.hash)
+        if self.hash is not None and self.root is None:
+            raise ValueError("hash is without a root; give both, or neither")
 
     @classmethod
-    def of_size(
-        cls, filesize: int, root: str | None = None, smallest_chunk: int = DEFAULT_CHUNK_SIZE
-    ) -> FileInfo:
-        """The FileInfo a publisher gives a file.
+    def of_size(cls, filesize: int, smallest_chunk: int = DEFAULT_CHUNK_SIZE) -> FileInfo:
+        """How a publisher cuts a file of which nothing but the size is known yet.
 
         Its chunks have ``smallest_chunk`` bytes, doubled until they are few enough.
         """
         chunksize = smallest_chunk
         while -(-filesize // chunksize) > MAX_CHUNKS:
             chunksize *= 2
-        return cls(filesize, -(-filesize // chunksize), chunksize, root)
+        return cls(filesize, -(-filesize // chunksize), chunksize)
+
+    def with_root_of(self, hashes: HashList) -> FileInfo:
+        """The same, with the root of its hash list."""
+        return msgspec.structs.replace(self, root=hashes.root, hash=hashes.function.in_fileinfo)
+
+    @property
+    def function(self) -> Hash:
+        """The hash of its chunks, and of their hash list."""
+        return Hash.of_fileinfo(self.hash)
+
+    def hasher(self) -> Hasher:
+        """What makes the digest of one of its chunks."""
+        return self.function.hasher()
+
+    def hash_list(self, digests: bytes | None = None) -> HashList:
+        """Its hash list: nothing known, or concatenated 32-byte ``digests``."""
+        return HashList(self.totalchunknum, digests, self.function)
 
     def offset(self, chunknum: int) -> int:
         """Where a chunk begins, in bytes from the start of the file."""
@@ -72,15 +91,19 @@ class FileInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class HashList:
-    """The SHA-256 digests of a file's chunks, in order; digests not known yet are absent.
+    """The digests of a file's chunks, in order; digests not known yet are absent.
 
-    A whole list has a *root*, the SHA-256 over the concatenated digests.
+    A whole list has a *root*, the digest of the concatenated digests by the same hash,
+    the ``function``.
     """
 
     _UNKNOWN = bytes(DIGEST_SIZE)
 
-    def __init__(self, total: int, digests: bytes | None = None) -> None:
+    def __init__(
+        self, total: int, digests: bytes | None = None, function: Hash = Hash.SHA256
+    ) -> None:
         """Start a list for ``total`` chunks, empty or from concatenated 32-byte ``digests``."""
+        self.function = function
         if digests is not None and len(digests) != total * DIGEST_SIZE:
             raise InvalidFileInfo(
                 f"A hash list for {total} chunks has {total * DIGEST_SIZE} bytes, "
@@ -110,7 +133,7 @@ class HashList:
     @property
     def root(self) -> str:
         """The root in hexadecimal; it means something only for a whole list."""
-        return hashlib.sha256(self._digests).hexdigest()
+        return self.function.digest(self._digests).hex()
 
 
 class ChunkSet:
@@ -223,7 +246,7 @@ def bytes_in(info: FileInfo, chunks: ChunkSet) -> int:
 
 
 def parse_digest(text: str) -> bytes | None:
-    """The 32 bytes of a hexadecimal SHA-256 digest, or None when it is not one."""
+    """The 32 bytes of a digest in hexadecimal, or None when it is not one."""
     if len(text) != 2 * DIGEST_SIZE:
         return None
     try:
@@ -237,5 +260,5 @@ def parse_digest(text: str) -> bytes | None:
 def _check_root(root: str) -> str:
     digest = parse_digest(root)
     if digest is None:
-        raise ValueError("root is not a SHA-256 digest in hexadecimal")
+        raise ValueError("root is not a digest of 32 bytes in hexadecimal")
     return digest.hex()

@@ -6,6 +6,7 @@ from p2pfs.commands.definition import Definition, Kind, Option, Parameter
 from p2pfs.commands.listing import listing
 from p2pfs.commands.parsing import Definitions
 from p2pfs.commands.shutting_down import shutting_down
+from p2pfs.hashing import HASHES
 
 _NAME = Parameter("name", "the file's name on the network", Kind.NAME)
 _HELD = Parameter("name", "the file's name on the network", Kind.HELD)
@@ -27,6 +28,12 @@ PEER_COMMANDS = Definitions(
             [
                 Parameter("path", "file or directory to share", Kind.PATH),
                 Parameter("name", "its name on the network", optional=True),
+            ],
+            [Option("hash", "what its chunks are known by", "hash", HASHES)],
+            details=[
+                "Without --hash, what is shared already keeps its hash, and anything else gets "
+                "that of the daemon's own --hash. The same content with another hash counts as "
+                "another content."
             ],
         ),
         Definition(

@@ -45,9 +45,10 @@ COLUMNS = (
     Column("size", lambda file: size_text(file["size"])),
     Column("bytes", lambda file: file["size"], long=True),
     Column("chunks", lambda file: file["chunks"], long=True),
+    Column("hash", lambda file: file["hash"], long=True),
     Column("listed for", lambda file: age_text(file["age"]), long=True),
 )
-"""What both daemons show of a file that has ``chunks``, too; each adds what it knows besides."""
+"""What both daemons show of a file that has ``chunks`` and ``hash``; each adds what it knows."""
 
 
 class ListedFiles:

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
 from p2pfs.errors import P2pfsError
+from p2pfs.hashing import Hash
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE
 from p2pfs.peer.announcing import (
@@ -108,6 +109,7 @@ class Peer:
             self.share_watcher,
             settings.state,
             settings.smallest_chunk,
+            settings.hash,
         )
         self.reception = ServingFactory(
             reactor,
@@ -206,17 +208,17 @@ class Peer:
         for connection in list(self.reception.connections):
             yield partial(_see_off, connection)
 
-    def _share(self, path: Path, name: str | None) -> None:
+    def _share(self, path: Path, name: str | None, function: Hash | None = None) -> None:
         def told(failure: Failure) -> None:
             failure.trap(P2pfsError)  # the publisher says it in the log
 
-        _, published = self.publisher.publish(path, name)
+        _, published = self.publisher.publish(path, name, function=function)
         published.addErrback(told).addErrback(
             lambda failure: self.log.failure("Sharing failed.", failure=failure)
         )
 
     def _publish_again(self, holding: Holding) -> None:
-        self._share(holding.path, holding.name)
+        self._share(holding.path, holding.name, holding.info.function)
 
     @property
     def reach_warning(self) -> str:

@@ -15,6 +15,7 @@ from p2pfs.daemon import (
     run_under_twistd,
 )
 from p2pfs.errors import UsageProblem
+from p2pfs.hashing import HASHES, Hash
 from p2pfs.listening import NONE, check_client_endpoint, check_server_endpoint
 from p2pfs.paths import given_path
 from p2pfs.peer.downloading import MOST_ORDERS
@@ -67,6 +68,13 @@ class Options(DaemonOptions):
         ],
         ["download-rate", None, None, "Most bytes a second to receive (default: likewise)."],
         [
+            "hash",
+            None,
+            None,
+            f"What files are published with, one of {', '.join(HASHES)}; all peers that fetch a "
+            f"file have to know it (default: {PeerSettings.hash.value}).",
+        ],
+        [
             "downloads",
             None,
             None,
@@ -81,6 +89,7 @@ class Options(DaemonOptions):
         **DaemonOptions.unless_given,
         "tracker": DEFAULT_TRACKER,
         "listen": DEFAULT_LISTEN,
+        "hash": PeerSettings.hash.value,
         "downloads": str(PeerSettings.downloads),
     }
 
@@ -91,6 +100,7 @@ class Options(DaemonOptions):
         "share": given_path,
         "upload-rate": _rate,
         "download-rate": _rate,
+        "hash": Hash.named,
         "downloads": _downloads,
     }
 
@@ -113,6 +123,7 @@ def make_service(options: Options) -> Daemon:
             group=options["group"],
             upload_rate=options["upload-rate"],
             download_rate=options["download-rate"],
+            hash=options["hash"],
             downloads=options["downloads"],
             descriptors=Descriptors.of_peer(free_descriptors()),
         )

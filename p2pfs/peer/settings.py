@@ -7,6 +7,7 @@ from pathlib import Path
 
 from p2pfs.chunks import DEFAULT_CHUNK_SIZE
 from p2pfs.daemon import Descriptors, Group
+from p2pfs.hashing import DEFAULT_HASH, Hash
 from p2pfs.wire import LEAST_RATE, KeepAlive
 
 DEFAULT_TRACKER = "tcp:127.0.0.1:6880"
@@ -64,6 +65,8 @@ class PeerSettings:
     """The same for all downloads together."""
     smallest_chunk: int = DEFAULT_CHUNK_SIZE
     """Bytes of a chunk of the files it publishes, unless that makes too many chunks."""
+    hash: Hash = DEFAULT_HASH
+    """The hash of the files it publishes, unless somebody says otherwise."""
     max_sources: int = 32
     """Connections of one download command."""
     downloads: int = 8

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from p2pfs.daemon import Daemon
+from p2pfs.hashing import Hash
 from p2pfs.peer.downloading import Fetched, Job
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.service import PeerService
@@ -92,9 +93,14 @@ class Swarm:
         return Random(self.network.random.getrandbits(64))
 
 
-def publish(peer: PeerService, path: Path, name: str | None = None) -> Deferred[list[Published]]:
-    """Have a peer share a file or directory; the Deferred has what was published."""
-    return peer.peer.publisher.publish(path, name)[1]
+def publish(
+    peer: PeerService, path: Path, name: str | None = None, function: Hash | None = None
+) -> Deferred[list[Published]]:
+    """Have a peer share a file or directory; the Deferred has what was published.
+
+    ``function`` is the hash, by default that of the peer's settings.
+    """
+    return peer.peer.publisher.publish(path, name, function=function)[1]
 
 
 def download(

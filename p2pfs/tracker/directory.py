@@ -155,7 +155,7 @@ class Directory:
         other = self._files.get(name)
         displaced: list[str] = []
         if other is not None and other.info != info:
-            self._check_free(other, peer, now)
+            self._check_free(other, peer, info, now)
             # First, for what is refused must change nothing; one name goes, and one comes.
             self._accounts.add(peer, other.name, info, len(self._files))
             displaced = [holder for holder in other.holders if holder != peer]
@@ -297,7 +297,7 @@ class Directory:
             self._accounts.add(peer, name, info, len(self._files))
             return self._list(peer, name, info, now)
         if listed.info != info:
-            raise _taken(listed)
+            raise _taken(listed, info)
         if name not in held:
             self._accounts.add(peer, listed.name, info, len(self._files))
             held[listed.name] = listed  # its own string, so that a name is kept once
@@ -325,10 +325,10 @@ class Directory:
             del self._held_by[peer][listed.name]
             self._accounts.remove(peer, listed.name, listed.info)
 
-    def _check_free(self, listed: ListedFile, peer: str, now: float) -> None:
+    def _check_free(self, listed: ListedFile, peer: str, info: FileInfo, now: float) -> None:
         """Raise `Refused` unless a peer may have the name of what is listed for another content."""
         if listed.holders.complete:
-            raise _taken(listed)
+            raise _taken(listed, info)
         left = listed.kept_from(self._identities[peer], now)
         if left > 0:
             raise Refused(
@@ -338,13 +338,21 @@ class Directory:
             )
 
 
-def _taken(listed: ListedFile) -> Refused:
-    """Another content has the name of what is listed; it says who holds that."""
+def _taken(listed: ListedFile, info: FileInfo) -> Refused:
+    """Another content, of ``info``, has the name of what is listed; it says who holds that."""
     some, count = listed.holders.some(MOST_NAMED), len(listed.holders)
     while len(some) > 1 and sum(map(len, some)) > _NAMED_CHARACTERS:
         some.pop()
     more = f" and {count - len(some)} more" if count > len(some) else ""
     return Refused(
         f"Another content is listed under that name, held by {', '.join(some)}{more}; choose "
-        "another name, or have it unpublished there."
+        f"another name, or have it unpublished there.{_other_hash(listed.info, info)}"
     )
+
+
+def _other_hash(listed: FileInfo, info: FileInfo) -> str:
+    """What is said besides of what may be the same content by another hash."""
+    if listed.filesize != info.filesize or listed.function is info.function:
+        return ""
+    name = listed.function.value
+    return f" It is listed with the hash {name}: --hash {name} publishes the same content."

@@ -51,6 +51,7 @@ def _file(tracker: Tracker, name: str) -> dict[str, Any]:
         "name": name,
         "size": listed.info.filesize,
         "chunks": listed.info.totalchunknum,
+        "hash": listed.info.function.value,
         "age": max(0, int(now - listed.since)),
         "holders": len(listed.holders),
         "whole_copies": listed.whole_copies,

@@ -232,11 +232,14 @@ class PeerRequestChunk(_Message, frozen=True):
 
 
 class PeerReplyChunk(_Message, frozen=True):
-    """A chunk: ``data`` in base64, or ``length`` raw bytes right behind the line."""
+    """A chunk: ``data`` in base64, or ``length`` raw bytes right behind the line.
+
+    ``digest`` is its SHA-256, which raw bytes of a file with a root can do without.
+    """
 
     filename: str
     chunknum: int
-    digest: str
+    digest: str | None = None
     data: str | None = None
     length: int | None = None
 
@@ -395,10 +398,14 @@ def encode_chunk(data: bytes) -> bytes:
     return pybase64.b64encode(data)
 
 
-def around_chunk(filename: str, chunknum: int, digest: str) -> tuple[bytes, bytes]:
-    """The line of a `PeerReplyChunk` in two parts: its base64 goes between them."""
-    line = encode(PeerReplyChunk(filename, chunknum, digest, data=""))
-    return line[:-3], line[-3:]
+def before_chunk(filename: str, chunknum: int) -> bytes:
+    """The line of a `PeerReplyChunk` up to its base64."""
+    return encode(PeerReplyChunk(filename, chunknum, data=""))[:-3]
+
+
+def after_chunk(digest: bytes) -> bytes:
+    """The same line from the end of its base64 on: the digest may be known only then."""
+    return b'","digest":"%b"}\n' % digest.hex().encode()
 
 
 def decode_chunk(data: str | bytes) -> bytes:

@@ -86,7 +86,9 @@ class Downloader:
     def fetch(self, chunknum: int, name: str = "f") -> Any:
         """Ask for a chunk."""
         offset, length = self.info.offset(chunknum), self.info.length(chunknum)
-        sink = self.sinks[chunknum] = ChunkSink(self.clock, self.part, offset, length)
+        sink = self.sinks[chunknum] = ChunkSink(
+            self.clock, self.part, offset, length, self.info.hasher()
+        )
         return self.source.fetch(name, self.info, chunknum, sink)
 
     def written(self) -> bytes:

@@ -366,7 +366,7 @@ def test_an_undecodable_chunk_ends_the_connection(asker: Asking) -> None:
     protocol, other, clock, outcomes = asker
     outcomes.watch("a", protocol.ask(m.PeerRequestChunk("a", 0), m.PeerReplyChunk))
     ask_location(asker, "b")
-    bad = b'{"type":"PEER_REPLY_CHUNK","filename":"a","chunknum":0,"digest":null,"length":99}\n'
+    bad = b'{"type":"PEER_REPLY_CHUNK","filename":"a","chunknum":0,"digest":5,"length":99}\n'
     other.deliver(bad + location("out of the payload"))
     clock.advance(0)
     assert other.aborted

@@ -9,6 +9,7 @@ from p2pfs.console.command import Answer, CommandSet, Progress, ReportProgress
 from p2pfs.console.command_log import command_log
 from p2pfs.console.shut_down import shut_down
 from p2pfs.errors import StorageProblem
+from p2pfs.hashing import Hash
 from p2pfs.listening import tcp_endpoint_string
 from p2pfs.paths import given_path
 from p2pfs.peer.commands.access import allowed, may_read, to_read
@@ -63,7 +64,10 @@ class _PeerConsole:
         await self._peer.share_watcher.restored()
         path = await allowed(self._peer.reactor, to_read, call.caller, given_path(call["path"]))
         publication, published = self._peer.publisher.publish(
-            path, call.get("name"), partial(may_read, call.caller)
+            path,
+            call.get("name"),
+            partial(may_read, call.caller),
+            Hash.named(call.options["hash"]) if "hash" in call.options else None,
         )
         meter = RateMeter()
 

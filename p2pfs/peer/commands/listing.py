@@ -36,6 +36,7 @@ async def list_files(peer: Peer, call: Call) -> Answer:
                 "name": name,
                 "size": info.filesize,
                 "chunks": info.totalchunknum,
+                "hash": info.function.value,
                 "age": listing.ages.get(name),
                 "have": have,
             }

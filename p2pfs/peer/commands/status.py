@@ -83,6 +83,7 @@ def _share(holding: Holding, now: float, joined: bool) -> dict[str, Any]:
         "name": holding.name,
         "size": holding.info.filesize,
         "chunks": holding.info.totalchunknum,
+        "hash": holding.info.function.value,
         "held": len(holding.chunks),
         "path": str(holding.path),
         "target": None if holding.target is None else str(holding.target),

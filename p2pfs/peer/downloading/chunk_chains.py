@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -64,6 +62,7 @@ class ChunkChains:
             self._part,
             info.offset(chunknum),
             info.length(chunknum),
+            info.hasher(),
             came=self._download.came,
         )
 
@@ -81,20 +80,23 @@ class ChunkChains:
 
     def is_right(self, chunknum: int, digest: bytes) -> bool:
         """Whether a chunk has that digest, as far as anything is known of it."""
-        root = self._holding.info.root
-        if root is None:
+        info = self._holding.info
+        if info.root is None:
             return True  # the publisher gave nothing to check against but the sender's digest
-        if self._holding.info.totalchunknum == 1:
-            return hashlib.sha256(digest).hexdigest() == root
+        if info.totalchunknum == 1:
+            return info.hash_list(digest).root == info.root
         return digest == self._holding.hashes[chunknum]
 
     def _check(
-        self, claimed: bytes, sink: ChunkSink, connection: SourceConnection, chunknum: int
+        self, claimed: bytes | None, sink: ChunkSink, connection: SourceConnection, chunknum: int
     ) -> Deferred[bytes]:
-        """The chunk's digest once it is written; fails with `WrongChunk`."""
+        """The chunk's digest once it is written; fails with `WrongChunk`.
+
+        ``claimed`` is what its sender says it is, or None.
+        """
 
         def compare(digest: bytes) -> bytes:
-            if digest != claimed or not self.is_right(chunknum, digest):
+            if claimed not in (None, digest) or not self.is_right(chunknum, digest):
                 connection.found_wrong(self._holding.name, chunknum)
                 raise WrongChunk(f"{connection.address}: it sent a wrong chunk {chunknum}")
             return digest

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 
-from p2pfs.chunks import DIGEST_SIZE, HashList
+from p2pfs.chunks import HashList
 from p2pfs.errors import Refused
+from p2pfs.hashing import DIGEST_SIZE
 from p2pfs.peer.downloading.context import DownloadContext
 from p2pfs.peer.downloading.explanation import AskedFacts
 from p2pfs.peer.downloading.source_set import SourceSet

@@ -20,7 +20,7 @@ class Asked:
     at: float
     length: int
     received: int
-    request: Deferred[bytes]
+    request: Deferred[bytes | None]
     """Fires when its bytes are here."""
     arrived: bool = False
     """True once all its bytes are here, and only this side's disk is to be waited for."""
@@ -48,7 +48,7 @@ class InFlight:
         source: Source,
         connection: SourceConnection,
         length: int,
-        request: Deferred[bytes],
+        request: Deferred[bytes | None],
         now: float,
         since: float | None = None,
     ) -> None:

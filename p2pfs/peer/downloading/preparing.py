@@ -77,7 +77,7 @@ class Preparing:
         if self._library.get(job.name) is not None:
             return None
         job.phase = "preparing the part file"
-        holding = self._new(job, info, HashList(info.totalchunknum))
+        holding = self._new(job, info, info.hash_list())
         # On record first: a part file is never there without it being known whose it is.
         self._library.add(holding)
         try:
@@ -101,7 +101,7 @@ class Preparing:
         if not self._holds(share):
             return None
         job.phase, job.is_copy = "preparing the part file", True
-        hashes = HashList(share.info.totalchunknum, bytes(share.hashes))
+        hashes = share.info.hash_list(bytes(share.hashes))
         holding = self._new(job, share.info, hashes)
         await self._create(holding)
         return holding

@@ -52,7 +52,7 @@ class Side:
     length: int
     received: int
     sink: MemorySink = field(init=False)
-    request: Deferred[bytes] = field(init=False)
+    request: Deferred[bytes | None] = field(init=False)
 
 
 class SideTrials:
@@ -195,7 +195,9 @@ class SideTrials:
         assert connection is not None
         length, brought = info.length(chunknum), connection.brought
         side = Side(source, connection, source.trial, chunknum, now, length, brought)
-        side.sink = MemorySink(length, self._context.spare, lambda: self.give_up(side))
+        side.sink = MemorySink(
+            length, info.hasher(), self._context.spare, lambda: self.give_up(side)
+        )
         side.trial.asked(length, now, brought)
         self._picker.ask_beside(source, chunknum)
         self._open.setdefault(chunknum, {})[connection] = side
@@ -206,8 +208,9 @@ class SideTrials:
 
     # What becomes of it
 
-    def _came(self, claimed: bytes, side: Side) -> None:
-        if side.sink.digest != claimed or not self._chains.is_right(side.chunknum, claimed):
+    def _came(self, claimed: bytes | None, side: Side) -> None:
+        digest = side.sink.digest
+        if claimed not in (None, digest) or not self._chains.is_right(side.chunknum, digest):
             side.connection.found_wrong(self._holding.name, side.chunknum)
             raise WrongChunk(f"{side.source.address}: it sent a wrong chunk {side.chunknum}")
         self._end(side)
@@ -252,7 +255,7 @@ class SideTrials:
         if not self._picker.bring(side.source, chunknum):
             return
         sink, now = self._chains.sink(chunknum), self._context.reactor.seconds()
-        request = succeed(side.sink.digest)
+        request: Deferred[bytes | None] = succeed(side.sink.digest)
         self._in_flight.asked(
             chunknum, side.source, side.connection, side.length, request, now, side.at
         )

@@ -14,14 +14,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from p2pfs.chunks import ChunkSet, FileInfo, HashList
+from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidName, P2pfsError, StartupProblem, StorageProblem
 from p2pfs.names import check_filename
 from p2pfs.peer.library import limits, orders
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage import Disk, Stamp
 
-_SCHEMA_VERSION = 3
+_SCHEMA_VERSION = 4
 _SCHEMA = """
 CREATE TABLE holdings (
     name TEXT PRIMARY KEY,
@@ -30,6 +30,7 @@ CREATE TABLE holdings (
     filesize INTEGER NOT NULL,
     chunksize INTEGER NOT NULL,
     root TEXT,
+    hash TEXT,
     chunks BLOB NOT NULL,
     digests BLOB NOT NULL,
     stamp_size INTEGER,
@@ -119,7 +120,7 @@ class Database:
         In the same one, record orders, given as `orders.order_row` makes them, and forget those
         that ended. Raises `StorageProblem` when that is not possible.
         """
-        marks = ", ".join("?" * 12)
+        marks = ", ".join("?" * 13)
         try:
             with self._lock, self._connection:
                 self._connection.executemany(
@@ -199,6 +200,7 @@ def row(holding: Holding) -> Row:
         holding.info.filesize,
         holding.info.chunksize,
         holding.info.root,
+        holding.info.hash,
         holding.chunks.to_bitfield(),
         bytes(holding.hashes),
         *(holding.stamp or (None, None, None)),
@@ -207,17 +209,17 @@ def row(holding: Holding) -> Row:
 
 
 def _holding(row: Row) -> Holding:
-    name, path, target, filesize, chunksize, root, chunks, digests, *stamp, identity = row
-    total = -(-filesize // chunksize)
+    name, path, target, filesize, chunksize, root, hash, chunks, digests, *stamp, identity = row
+    info = FileInfo(filesize, -(-filesize // chunksize), chunksize, root, hash)
     try:
         check_filename(name)
     except InvalidName as error:
         raise StorageProblem(str(error)) from None
     return Holding(
         name,
-        FileInfo(filesize, total, chunksize, root),
-        HashList(total, digests),
-        ChunkSet.from_bitfield(total, chunks),
+        info,
+        info.hash_list(digests),
+        ChunkSet.from_bitfield(info.totalchunknum, chunks),
         Path(os.fsdecode(path)),
         None if stamp[0] is None else Stamp(*stamp),
         None if target is None else Path(os.fsdecode(target)),

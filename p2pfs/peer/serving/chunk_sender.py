@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from p2pfs.errors import StorageProblem
+from p2pfs.hashing import REPLY_HASH, Hasher
 from p2pfs.peer.library import Holding
 from p2pfs.peer.serving.file_sender import FileSender, can_send_files
 from p2pfs.peer.serving.serving import Serving
@@ -100,7 +101,9 @@ class ChunkSender:
         """
         offset, length = holding.info.offset(chunknum), holding.info.length(chunknum)
         end, budget = offset + length, self._budget
-        before, after = m.around_chunk(holding.name, chunknum, _digest(holding, chunknum))
+        before = m.before_chunk(holding.name, chunknum)
+        # What the hash list has need not be made anew.
+        hasher = None if holding.info.function is REPLY_HASH else REPLY_HASH.hasher()
         begun = False
         while offset < end and not self._connection.closed:
             await self.room()
@@ -109,9 +112,15 @@ class ChunkSender:
             # It counts as unread from the beginning, so that others of the host see it.
             budget.keep(self._host, most)
             try:
-                piece = await in_thread(self._reactor, _piece_in_base64, reader, offset, size)
+                piece = await in_thread(
+                    self._reactor, _piece_in_base64, reader, offset, size, hasher
+                )
                 offset += size
-                piece = (b"" if begun else before) + piece + (after if offset == end else b"")
+                if not begun:
+                    piece = before + piece
+                if offset == end:
+                    known = hasher.digest() if hasher else _digest(holding, chunknum)
+                    piece += m.after_chunk(known)
                 self._connection.send_bytes(piece)
             except StorageProblem:
                 if begun:
@@ -130,7 +139,8 @@ class ChunkSender:
         Raises `StorageProblem`; the connection is cut then, as the payload was announced.
         """
         offset, length = holding.info.offset(chunknum), holding.info.length(chunknum)
-        digest = _digest(holding, chunknum)
+        # With a root, whoever asked knows better what the chunk has to be.
+        digest = _digest(holding, chunknum).hex() if holding.info.root is None else None
         header = m.encode(m.PeerReplyChunk(holding.name, chunknum, digest, length=length))
         try:
             if can_send_files(self._connection.transport):
@@ -193,12 +203,15 @@ class ChunkSender:
             await deferLater(self._reactor, wait)
 
 
-def _piece_in_base64(reader: ChunkReader, offset: int, size: int) -> bytes:
-    """For a thread: part of a file in base64."""
-    return m.encode_chunk(reader.read(offset, size))
+def _piece_in_base64(reader: ChunkReader, offset: int, size: int, hasher: Hasher | None) -> bytes:
+    """For a thread: part of a file in base64; ``hasher`` takes it too."""
+    data = reader.read(offset, size)
+    if hasher is not None:
+        hasher.update(data)
+    return m.encode_chunk(data)
 
 
-def _digest(holding: Holding, chunknum: int) -> str:
+def _digest(holding: Holding, chunknum: int) -> bytes:
     digest = holding.hashes[chunknum]
     assert digest is not None  # every chunk held was verified against it, or hashed
-    return digest.hex()
+    return digest

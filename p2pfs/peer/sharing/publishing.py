@@ -21,6 +21,7 @@ from p2pfs.errors import (
     StorageProblem,
     TrackerUnavailable,
 )
+from p2pfs.hashing import Hash
 from p2pfs.names import check_filename, filename_from_path
 from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.library import Holding, Library, LibraryStore
@@ -51,6 +52,8 @@ class Publication:
     """A publish under way: how far it is, and how it is cancelled."""
 
     label: str
+    function: Hash | None = None
+    """The hash that was asked for, if any."""
     total: int = 0
     fresh: int = 0
     """Bytes hashed so far."""
@@ -88,11 +91,14 @@ class Publisher:
         share_watcher: ShareWatcher,
         private: Path,
         smallest_chunk: int,
+        function: Hash,
     ) -> None:
         """Nothing below ``private`` is ever shared: the state directory, with keys in it.
 
-        ``smallest_chunk`` is in bytes, see `FileInfo.of_size`.
+        ``smallest_chunk`` is in bytes, see `FileInfo.of_size`. ``function`` is the hash of
+        what is not shared yet.
         """
+        self._function = function
         self._disk = machine.disk
         self._background = machine.background
         self._smallest_chunk = smallest_chunk
@@ -105,16 +111,21 @@ class Publisher:
         self._running: dict[Publication, Deferred[None]] = {}
 
     def publish(
-        self, path: Path, name: str | None = None, readable: Readable = lambda status: True
+        self,
+        path: Path,
+        name: str | None = None,
+        readable: Readable = lambda status: True,
+        function: Hash | None = None,
     ) -> tuple[Publication, Deferred[list[Published]]]:
         """Share a file, or every regular file below a directory.
 
         ``path`` is absolute. ``name`` is the name on the network, or what the
         names of a directory's files begin with; by default the last part of the
-        path. What is not ``readable`` below a directory is left out. The Deferred
-        fails with a `P2pfsError`; cancelling it stops the work.
+        path. What is not ``readable`` below a directory is left out. ``function`` is
+        the hash; without it, a share keeps its own. The Deferred fails with a
+        `P2pfsError`; cancelling it stops the work.
         """
-        publication = Publication(str(path))
+        publication = Publication(str(path), function)
         work = self._told(publication, self._publish(path, name, publication, readable))
         published, end = detached(work, publication.stop.set)
         self._running[publication] = end
@@ -232,8 +243,9 @@ class Publisher:
                 f"This peer holds '{name}' already, in {known.path}; unpublish it first, or "
                 "publish under another name."
             )
-        if known is None or elsewhere or known.stamp != stamp:
-            holding = await self._hash(path, name, publication)
+        function = publication.function or (known.info.function if known else self._function)
+        if known is None or elsewhere or (known.stamp, known.info.function) != (stamp, function):
+            holding = await self._hash(path, name, function, publication)
             if known is not None and self._library.discard(known):
                 await self._announcer.withdraw(known)
             self._library.add(holding)
@@ -260,8 +272,12 @@ class Publisher:
             raise Refused(f"'{name}' was not published: {refusal}") from None
         return Published(name, True)
 
-    async def _hash(self, path: Path, name: str, publication: Publication) -> Holding:
-        hasher = await in_thread(self._reactor, FileHasher, self._disk, path, self._smallest_chunk)
+    async def _hash(
+        self, path: Path, name: str, function: Hash, publication: Publication
+    ) -> Holding:
+        hasher = await in_thread(
+            self._reactor, FileHasher, self._disk, path, function, self._smallest_chunk
+        )
         try:
             workers = min(self._background.size, max(1, hasher.info.totalchunknum))
             work = [

@@ -11,8 +11,9 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
-from p2pfs.chunks import DIGEST_SIZE, ChunkSet, FileInfo, HashList, parse_digest
+from p2pfs.chunks import ChunkSet, FileInfo, HashList, parse_digest
 from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
+from p2pfs.hashing import DIGEST_SIZE, REPLY_HASH
 from p2pfs.peer.rates import RateMeter
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources.incoming import Incoming
@@ -47,9 +48,10 @@ class Answer(Enum):
 class _ChunkPending(Pending):
     """A request for a chunk, with the sink its bytes go to."""
 
-    def __init__(self, request: m.PeerRequestChunk, sink: Sink) -> None:
+    def __init__(self, request: m.PeerRequestChunk, info: FileInfo, sink: Sink) -> None:
         super().__init__(request)
         self.request: m.PeerRequestChunk = request
+        self.info = info
         self.sink = sink
         self.taken = 0
         """Bytes of the chunk that were taken out of a long line."""
@@ -125,14 +127,17 @@ class SourceConnection(RequestProtocol):
         pong = self.ask(m.PeerPingPong(turns=True), m.PeerPingPong)
         return pong.addCallback(lambda _: self.reactor.seconds() - sent)
 
-    def fetch(self, filename: str, info: FileInfo, chunknum: int, sink: Sink) -> Deferred[bytes]:
+    def fetch(
+        self, filename: str, info: FileInfo, chunknum: int, sink: Sink
+    ) -> Deferred[bytes | None]:
         """Ask for a chunk, whose bytes go to ``sink``; fires with the digest the sender claims.
 
+        That is None where the sender need not claim one, or claims one of another hash.
         Fails with `Refused` when the source does not have it, with `WrongChunk`
         when it sends something of another length, and with `SourceFailed`.
         """
         request = m.PeerRequestChunk(filename, chunknum, info.root, "raw")
-        pending = _ChunkPending(request, sink)
+        pending = _ChunkPending(request, info, sink)
         self.enqueue(pending, m.PeerReplyChunk)
         return pending.answered
 
@@ -218,7 +223,7 @@ class SourceConnection(RequestProtocol):
 
     def _check_hash_list(self, reply: m.PeerReplyDigests, info: FileInfo) -> HashList:
         if len(reply.data) == info.totalchunknum * DIGEST_SIZE:
-            hashes = HashList(info.totalchunknum, reply.data)
+            hashes = info.hash_list(reply.data)
             if hashes.root == info.root:
                 return hashes
         raise WrongChunk(f"{self.address}: it sent a hash list that does not match the root")
@@ -232,10 +237,12 @@ class SourceConnection(RequestProtocol):
     def _chunk_received(self, pending: _ChunkPending, reply: m.PeerReplyChunk) -> None:
         """The line of a chunk is there: its bytes are in it, or follow it."""
         request, sink = pending.request, pending.sink
-        digest = parse_digest(reply.digest)
+        digest = None if reply.digest is None else parse_digest(reply.digest)
+        needed = reply.digest is not None or reply.data is not None or pending.info.root is None
+        claimed = digest if pending.info.function is REPLY_HASH else None
         if (reply.filename, reply.chunknum) != (request.filename, request.chunknum):
             self._reject(pending, "it sent another chunk than was asked for")
-        elif digest is None or (reply.data is None) == (reply.length is None):
+        elif (needed and digest is None) or (reply.data is None) == (reply.length is None):
             self._reject(pending, "it sent a chunk without digest or data")
         elif reply.data is not None:
             try:
@@ -250,12 +257,12 @@ class SourceConnection(RequestProtocol):
                 if data:
                     self._attach(pending)
                     sink.write(data)
-                pending.succeed(digest)
+                pending.succeed(claimed)
         elif reply.length != sink.length:
             self._reject(pending, "it sent a chunk of the wrong length")
         else:
             self._attach(pending)
-            self._stream(pending, digest)
+            self._stream(pending, claimed)
 
     def longest_line(self) -> int:
         if self.due(m.PeerReplyDigests) is not None:
@@ -304,7 +311,7 @@ class SourceConnection(RequestProtocol):
         if self.due(m.PeerReplyChunk) is pending:
             self.give_up("it sent a line that is too long, and no chunk")
 
-    def _stream(self, pending: _ChunkPending, digest: bytes) -> None:
+    def _stream(self, pending: _ChunkPending, claimed: bytes | None) -> None:
         sink, began = pending.sink, self.reactor.seconds()
         left = sink.length
 
@@ -317,7 +324,7 @@ class SourceConnection(RequestProtocol):
             if not left:
                 self._incoming.bandwidth.count(sink.length, began, self.reactor.seconds())
                 self.still_arriving(None)
-                pending.succeed(digest)
+                pending.succeed(claimed)
 
         self.still_arriving(pending)
         self.receive_raw(sink.length, received)

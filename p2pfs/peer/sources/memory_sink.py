@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
+
+from p2pfs.hashing import Hasher
 
 SPARE = 16 << 20
 """Bytes of such chunks, for all downloads of a peer."""
@@ -31,13 +32,18 @@ class SpareMemory:
 class MemorySink:
     """Takes the bytes of one chunk; what is too much, or comes after `release`, goes nowhere."""
 
-    def __init__(self, length: int, memory: SpareMemory, crowded_out: Callable[[], None]) -> None:
-        """``crowded_out`` is called when there is no memory for what comes."""
+    def __init__(
+        self, length: int, hasher: Hasher, memory: SpareMemory, crowded_out: Callable[[], None]
+    ) -> None:
+        """``hasher`` makes the digest of it.
+
+        ``crowded_out`` is called when there is no memory for what comes.
+        """
         self.length = length
         self.pieces: list[bytes] = []
         self._memory = memory
         self._crowded_out = crowded_out
-        self._digest = hashlib.sha256()
+        self._digest = hasher
         self._taken = 0
         self._open = True
 
@@ -58,7 +64,7 @@ class MemorySink:
 
     @property
     def digest(self) -> bytes:
-        """The 32-byte SHA-256 of what came."""
+        """The digest of what came."""
         return self._digest.digest()
 
     def release(self) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
+from p2pfs.hashing import Hasher
 from p2pfs.peer.storage import PartFile
 from p2pfs.reactor import ThreadedReactor
 from p2pfs.threads import in_thread
@@ -46,11 +46,13 @@ class ChunkSink:
         part: PartFile,
         offset: int,
         length: int,
+        hasher: Hasher,
         job_size: int = JOB_SIZE,
         came: Callable[[int], None] = lambda count: None,
     ) -> None:
         """A sink for ``length`` bytes that belong ``offset`` bytes into the part file.
 
+        ``hasher`` makes the digest of them.
         A job begins when ``job_size`` bytes wait, or the rest of the chunk does. ``came`` is
         told how many bytes come, each time.
         """
@@ -61,7 +63,7 @@ class ChunkSink:
         self._offset = offset
         self.length = length
         self._missing = length
-        self._digest = hashlib.sha256()
+        self._digest = hasher
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._congested = False
@@ -104,7 +106,7 @@ class ChunkSink:
         return self._idle.wait()
 
     def finish(self) -> Deferred[bytes]:
-        """Fires with the 32-byte SHA-256 of what was written, or fails with `StorageProblem`."""
+        """Fires with the digest of what was written, or fails with `StorageProblem`."""
         return self.settled().addCallback(self._result)
 
     def _result(self, _: None) -> bytes:

@@ -5,7 +5,6 @@ Everything here blocks, and belongs into a thread.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import stat
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import NamedTuple
 
 from p2pfs.chunks import DEFAULT_CHUNK_SIZE, ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled, StorageProblem
+from p2pfs.hashing import Hash, Hasher
 from p2pfs.peer.storage.disk import Disk
 from p2pfs.peer.storage.files import ChunkReader, FileChanged, Stamp, explained
 from p2pfs.peer.storage.part_file import PartFile
@@ -34,10 +34,13 @@ class HashedFile(NamedTuple):
 class FileHasher:
     """Hashes one regular file, by any number of threads that call `work` at the same time."""
 
-    def __init__(self, disk: Disk, path: Path, smallest_chunk: int = DEFAULT_CHUNK_SIZE) -> None:
+    def __init__(
+        self, disk: Disk, path: Path, function: Hash, smallest_chunk: int = DEFAULT_CHUNK_SIZE
+    ) -> None:
         """Open it; raises `StorageProblem` when it cannot be read or is not a regular file.
 
-        ``smallest_chunk`` is in bytes, see `FileInfo.of_size`.
+        ``function`` is the hash that it is to have. ``smallest_chunk`` is in bytes, see
+        `FileInfo.of_size`.
         """
         with explained("read", path):
             status = disk.status(path)
@@ -45,7 +48,6 @@ class FileHasher:
             raise StorageProblem(f"Cannot publish {path}: it is not a regular file; give a file.")
         self._disk = disk
         self._path = path
-        self._smallest_chunk = smallest_chunk
         self._stamp = Stamp.of(status)
         self._reader = ChunkReader.open(disk, path, self._stamp)
         try:
@@ -54,8 +56,8 @@ class FileHasher:
         except BaseException:
             self._reader.close()
             raise
-        self.info = FileInfo.of_size(self._stamp.size, smallest_chunk=smallest_chunk)
-        self._hashes = HashList(self.info.totalchunknum)
+        self.info = FileInfo.of_size(self._stamp.size, smallest_chunk)
+        self._hashes = HashList(self.info.totalchunknum, function=function)
         self._next = itertools.count()  # taking a number from it is atomic
 
     def work(self, stop: Event, hashed: Callable[[int], None]) -> None:
@@ -66,7 +68,8 @@ class FileHasher:
         """
         while (chunknum := next(self._next)) < self.info.totalchunknum:
             try:
-                self._hashes[chunknum] = _digest(self._reader, self.info, chunknum, stop)
+                hasher = self._hashes.function.hasher()
+                self._hashes[chunknum] = _digest(self._reader, self.info, chunknum, stop, hasher)
             except FileChanged:
                 self._reader.check()  # what has not changed is shorter than it says
                 raise self._pseudo() from None
@@ -79,8 +82,7 @@ class FileHasher:
                 raise StorageProblem(
                     f"{self._path} was changed while it was read; publish it once it is complete."
                 )
-        info = FileInfo.of_size(self._stamp.size, self._hashes.root, self._smallest_chunk)
-        return HashedFile(info, self._hashes, self._stamp)
+        return HashedFile(self.info.with_root_of(self._hashes), self._hashes, self._stamp)
 
     def _pseudo(self) -> StorageProblem:
         return StorageProblem(
@@ -122,7 +124,7 @@ def _right_chunks(
     try:
         for chunknum in claimed:
             try:
-                digest = _digest(reader, info, chunknum, stop)
+                digest = _digest(reader, info, chunknum, stop, info.hasher())
             except StorageProblem:
                 continue
             if digest == hashes[chunknum]:
@@ -139,7 +141,7 @@ def is_right(
 
     Raises `StorageProblem` when it cannot be read, and `Cancelled` once ``stop`` is set.
     """
-    return _digest(reader, info, chunknum, stop) == hashes[chunknum]
+    return _digest(reader, info, chunknum, stop, info.hasher()) == hashes[chunknum]
 
 
 def hash_list(disk: Disk, path: Path, stamp: Stamp, info: FileInfo, stop: Event) -> HashList:
@@ -148,11 +150,11 @@ def hash_list(disk: Disk, path: Path, stamp: Stamp, info: FileInfo, stop: Event)
     Raises `StorageProblem` when the file does not bear ``stamp`` or cannot be read,
     and `Cancelled` once ``stop`` is set.
     """
-    hashes = HashList(info.totalchunknum)
+    hashes = info.hash_list()
     reader = ChunkReader.open(disk, path, stamp)
     try:
         for chunknum in range(info.totalchunknum):
-            hashes[chunknum] = _digest(reader, info, chunknum, stop)
+            hashes[chunknum] = _digest(reader, info, chunknum, stop, info.hasher())
     finally:
         reader.close()
     return hashes
@@ -182,7 +184,7 @@ def copy_chunks(
             if stop.is_set():
                 raise Cancelled("The copying was cancelled.")
             data = reader.read(info.offset(chunknum), info.length(chunknum))
-            if hashlib.sha256(data).digest() == hashes[chunknum]:
+            if info.function.digest(data) == hashes[chunknum]:
                 part.write(info.offset(chunknum), [data])
                 copied.add(chunknum)
     finally:
@@ -190,14 +192,15 @@ def copy_chunks(
     return copied
 
 
-def _digest(reader: ChunkReader, info: FileInfo, chunknum: int, stop: Event) -> bytes:
-    digest = hashlib.sha256()
+def _digest(
+    reader: ChunkReader, info: FileInfo, chunknum: int, stop: Event, hasher: Hasher
+) -> bytes:
     offset = info.offset(chunknum)
     end = offset + info.length(chunknum)
     while offset < end:
         if stop.is_set():
             raise Cancelled("The hashing was cancelled.")
         frame = reader.read(offset, min(FRAME, end - offset))
-        digest.update(frame)
+        hasher.update(frame)
         offset += len(frame)
-    return digest.digest()
+    return hasher.digest()

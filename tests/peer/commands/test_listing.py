@@ -66,11 +66,16 @@ def test_patterns_are_picked_from_what_the_tracker_lists(
 
 
 def test_long_says_more(consoles: Consoles) -> None:
-    """Exact sizes, into how many chunks each is cut, and for how long it is there."""
+    """Exact sizes, into how many chunks each is cut, its hash, and for how long it is there."""
     consoles.network.run(3 * 3600)
     answer = consoles.run(consoles.source, "list_files --long")
-    assert "  ".join(answer.lines[0].split()) == "name  size  bytes  chunks  listed  for  here"
-    assert answer.lines[1].split() == ["dir/f.bin", *f"195.3 KiB {len(DATA)} 4 3 hours yes".split()]
+    assert (
+        "  ".join(answer.lines[0].split()) == "name  size  bytes  chunks  hash  listed  for  here"
+    )
+    assert answer.lines[1].split() == [
+        "dir/f.bin",
+        *f"195.3 KiB {len(DATA)} 4 blake3 3 hours yes".split(),
+    ]
     assert 3 * 3600 <= answer.data[0]["age"] <= 3 * 3600 + 20
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from p2pfs.chunks import FileInfo
+from p2pfs.hashing import Hash
 from p2pfs.peer.serving.chunk_sender import PIECE
 from p2pfs.peer.serving.factory import MAX_CONNECTIONS
 from p2pfs.wire import messages as m
@@ -45,7 +47,10 @@ def test_a_chunk_in_base64(serving: Serving) -> None:
 
 
 def test_a_chunk_in_raw_bytes(serving: Serving) -> None:
-    """The payload begins right after the line and has just the length announced."""
+    """The payload begins right after the line and has just the length announced.
+
+    No digest comes with it: whoever has the root knows what it has to be.
+    """
     other = serving.connect()
     other.say(**asking(4, encoding="raw", root=str(held(serving).info.root).upper()))
     header, _, payload = other.take().partition(b"\n")
@@ -53,11 +58,21 @@ def test_a_chunk_in_raw_bytes(serving: Serving) -> None:
         "type": "PEER_REPLY_CHUNK",
         "filename": "f",
         "chunknum": 4,
-        "digest": DIGESTS[4],
         "length": 15,
     }
     assert payload == CHUNKS[4]
     assert serving.factory.serving.uploads.total == 15
+    serving.done(other)
+
+
+def test_raw_bytes_of_a_file_without_a_root_have_a_digest(serving: Serving) -> None:
+    """There is nothing else that they could be checked against."""
+    holding = held(serving)
+    holding.info = FileInfo(holding.info.filesize, 5, holding.info.chunksize)
+    other = serving.connect()
+    other.say(**asking(4, encoding="raw"))
+    header, _, payload = other.take().partition(b"\n")
+    assert (json.loads(header)["digest"], payload) == (DIGESTS[4], CHUNKS[4])
     serving.done(other)
 
 
@@ -91,16 +106,19 @@ def test_a_payload_that_breaks_off_cuts_the_connection(
 # Large ones in base64: made in pieces, within what hosts may have kept
 
 
-@pytest.fixture
-def large(tmp_path: Path) -> Serving:
-    """A peer that shares a file of two chunks, the first of 3.75 MiB."""
+@pytest.fixture(params=Hash)
+def large(tmp_path: Path, request: pytest.FixtureRequest) -> Serving:
+    """A peer that shares a file of two chunks, the first of 3.75 MiB, with either hash."""
     serving = Serving()
-    serving.library.add(shared(tmp_path / "f", LARGE, CHUNK))
+    serving.library.add(shared(tmp_path / "f", LARGE, CHUNK, function=request.param))
     return serving
 
 
 def test_it_is_made_as_it_is_read(large: Serving) -> None:
-    """No more than a piece waits at a time, and the line is one JSON object."""
+    """No more than a piece waits at a time, and the line is one JSON object.
+
+    Its digest is the SHA-256 of the chunk, whatever the hash of the file.
+    """
     other = large.connect("192.0.2.1", stuck=True)
     other.deliver(ASK)
     line, most = bytearray(), 0
@@ -108,7 +126,8 @@ def test_it_is_made_as_it_is_read(large: Serving) -> None:
         most = max(most, other.unread)
         line += other.take()
     assert most <= PIECE + 1000
-    assert line == m.encode(m.PeerReplyChunk("f", 0, LARGE_DIGEST, TEXT))
+    assert line.endswith(b"\n")
+    assert m.decode(line[:-1]) == m.PeerReplyChunk("f", 0, LARGE_DIGEST, TEXT)
     assert large.factory.serving.uploads.total == CHUNK
     assert large.factory.budget.kept == 0
     other.hang_up()

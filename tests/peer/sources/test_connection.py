@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from p2pfs.chunks import ChunkSet
+from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import P2pfsError, SourceFailed
+from p2pfs.hashing import Hash
 from p2pfs.peer.sources import Answer
 from p2pfs.peer.sources.connection import PROBE_SECONDS, WrongChunk
 from p2pfs.peer.sources.sink import HIGH_WATER
@@ -146,6 +147,55 @@ def test_the_claimed_digest_is_what_the_sender_said(down: Downloader) -> None:
     other.deliver(line(0, length=20, digest="AB" * 32) + CHUNKS[0])
     assert outcome(asked) == b"\xab" * 32
     assert outcome(down.sinks[0].finish()) == HASHES[0]
+
+
+def test_raw_bytes_of_a_file_with_a_root_need_no_digest(down: Downloader) -> None:
+    """Nothing is claimed then; what comes is checked against the hash list all the same."""
+    other = down.connect()
+    asked = down.fetch(0)
+    other.deliver(line(0, length=20, digest=None) + CHUNKS[0])
+    assert asked.called
+    assert outcome(asked) is None
+    assert outcome(down.sinks[0].finish()) == HASHES[0]
+    other.hang_up()
+
+
+def test_of_a_file_without_a_root_a_digest_is_needed() -> None:
+    """There is nothing else to check it against."""
+    down = Downloader(FileInfo(95, 5, 20))
+    other = down.connect()
+    asked = down.fetch(0)
+    other.deliver(line(0, length=20, digest=None) + CHUNKS[0])
+    assert "without digest or data" in str(outcome(asked))
+    assert other.aborted
+    down.close()
+
+
+@pytest.mark.parametrize("reply", [in_raw(0), in_base64(0), in_raw(0).replace(b'"digest"', b'"x"')])
+def test_a_claim_of_another_hash_than_the_files_is_none(reply: bytes) -> None:
+    """The digest in a reply is SHA-256, which says nothing of what a BLAKE3 list has."""
+    info, hashes = described(DATA, 20, Hash.BLAKE3)
+    down = Downloader(info)
+    other = down.connect()
+    asked = down.fetch(0)
+    other.deliver(reply)
+    assert asked.called
+    assert outcome(asked) is None
+    assert outcome(down.sinks[0].finish()) == hashes[0] != HASHES[0]
+    other.hang_up()
+    down.close()
+
+
+@pytest.mark.parametrize("function", Hash)
+def test_base64_without_a_digest_is_wrong(function: Hash) -> None:
+    """Whoever can send base64 has it; so simple clients can rely on it."""
+    down = Downloader(described(DATA, 20, function)[0])
+    other = down.connect()
+    asked = down.fetch(0)
+    other.deliver(in_base64(0).replace(b'"digest"', b'"x"'))
+    assert isinstance(outcome(asked), WrongChunk)
+    assert other.aborted
+    down.close()
 
 
 def test_a_base64_line_may_be_as_long_as_its_chunk_needs() -> None:

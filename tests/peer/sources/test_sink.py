@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import StorageProblem
+from p2pfs.hashing import Hash
 from p2pfs.peer.sources.sink import HIGH_WATER, ChunkSink
 from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.testing.inline import InlineReactor
@@ -29,16 +29,21 @@ def failed(deferred: Deferred[bytes]) -> list[str]:
     return messages
 
 
-@given(st.lists(st.tuples(st.binary(max_size=20), st.booleans()), max_size=30), st.integers(1, 50))
+@given(
+    st.lists(st.tuples(st.binary(max_size=20), st.booleans()), max_size=30),
+    st.integers(1, 50),
+    st.sampled_from(Hash),
+)
 def test_the_chunk_is_written_in_order_whenever_the_disk_is_ready(
-    pieces: list[tuple[bytes, bool]], job_size: int
+    pieces: list[tuple[bytes, bool]], job_size: int, function: Hash
 ) -> None:
     """However writes and the disk's jobs interleave, bytes, place and digest are right."""
     clock = InlineReactor()
     clock.held = True
     data = b"".join(piece for piece, _ in pieces)
     fd = os.memfd_create("part")
-    sink = ChunkSink(clock, PartFile(Disk(), Path("memory"), 0, fd), 7, len(data), job_size)
+    hasher = function.hasher()
+    sink = ChunkSink(clock, PartFile(Disk(), Path("memory"), 0, fd), 7, len(data), hasher, job_size)
     for piece, run in pieces:
         sink.write(piece)
         assert len(clock.jobs) <= 1
@@ -48,7 +53,7 @@ def test_the_chunk_is_written_in_order_whenever_the_disk_is_ready(
     clock.release()
     digests: list[bytes] = []
     finished.addCallback(digests.append)
-    assert digests == [hashlib.sha256(data).digest()]
+    assert digests == [function.digest(data)]
     assert os.pread(fd, 10_000, 0)[7:] == data
     os.close(fd)
 
@@ -63,7 +68,7 @@ def test_the_network_pauses_while_the_disk_lags(part: PartFile) -> None:
     """Paused once at the high-water mark, resumed once when a job is done, and again."""
     clock = InlineReactor()
     clock.held = True
-    sink = ChunkSink(clock, part, 0, 4 * HIGH_WATER, 1)
+    sink = ChunkSink(clock, part, 0, 4 * HIGH_WATER, Hash.SHA256.hasher(), 1)
     calls: list[str] = []
     sink.attach(lambda: calls.append("pause"), lambda: calls.append("resume"))
     sink.write(b"first")
@@ -84,7 +89,7 @@ def test_the_network_pauses_while_the_disk_lags(part: PartFile) -> None:
 def test_settled_waits_for_everything(part: PartFile) -> None:
     """It fires only after the last byte has been written; at once when there is nothing."""
     clock = InlineReactor()
-    sink = ChunkSink(clock, part, 0, 10, 1)
+    sink = ChunkSink(clock, part, 0, 10, Hash.SHA256.hasher(), 1)
     assert sink.settled().called
     clock.held = True
     sink.write(b"a")
@@ -103,7 +108,14 @@ def test_an_error_of_the_disk_fails_the_chunk() -> None:
     clock = InlineReactor()
     clock.held = True
     full = os.open("/dev/full", os.O_RDWR)
-    sink = ChunkSink(clock, PartFile(Disk(), Path("/dev/full"), 0, full), 0, 4 * HIGH_WATER, 1)
+    sink = ChunkSink(
+        clock,
+        PartFile(Disk(), Path("/dev/full"), 0, full),
+        0,
+        4 * HIGH_WATER,
+        Hash.SHA256.hasher(),
+        1,
+    )
     calls: list[str] = []
     sink.attach(lambda: calls.append("pause"), lambda: calls.append("resume"))
     sink.write(b"a")
@@ -123,7 +135,7 @@ def test_an_error_of_the_disk_fails_the_chunk() -> None:
 def test_a_sink_attached_to_nothing_needs_nobody(part: PartFile) -> None:
     """Without a connection to pause, writing much at once works as well."""
     clock = InlineReactor()
-    sink = ChunkSink(clock, part, 0, 2 * HIGH_WATER)
+    sink = ChunkSink(clock, part, 0, 2 * HIGH_WATER, Hash.SHA256.hasher())
     sink.write(bytes(2 * HIGH_WATER))
     assert sink.finish().called
     part.close()

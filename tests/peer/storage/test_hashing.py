@@ -7,15 +7,27 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
+from blake3 import blake3
 
 from p2pfs.chunks import MIB, ChunkSet, FileInfo, HashList
 from p2pfs.errors import Cancelled, StorageProblem
+from p2pfs.hashing import Hash
 from p2pfs.peer.storage.disk import Disk
-from p2pfs.peer.storage.files import FileChanged, Stamp
-from p2pfs.peer.storage.hashing import FileHasher, HashedFile, copy_chunks, right_chunks
+from p2pfs.peer.storage.files import ChunkReader, FileChanged, Stamp
+from p2pfs.peer.storage.hashing import (
+    FileHasher,
+    HashedFile,
+    copy_chunks,
+    hash_list,
+    is_right,
+    right_chunks,
+    right_chunks_of,
+)
 from p2pfs.peer.storage.part_file import PartFile
+from tests.peer.holdings import described
 
 DATA = os.urandom(4 * 25 - 3)
 INFO = FileInfo(len(DATA), 4, 25)
@@ -37,9 +49,11 @@ def stopped() -> Event:
     return event
 
 
-def hash_file(path: Path, stop: Event, hashed: Callable[[int], None]) -> HashedFile:
+def hash_file(
+    path: Path, stop: Event, hashed: Callable[[int], None], function: Hash = Hash.BLAKE3
+) -> HashedFile:
     """Hash a file in this thread."""
-    hasher = FileHasher(Disk(), path)
+    hasher = FileHasher(Disk(), path, function)
     try:
         hasher.work(stop, hashed)
         return hasher.result()
@@ -48,28 +62,33 @@ def hash_file(path: Path, stop: Event, hashed: Callable[[int], None]) -> HashedF
 
 
 @pytest.mark.parametrize("size", [0, 1, MIB, 2 * MIB + 5])
-def test_a_hashed_file_is_described(tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize(
+    ("function", "make", "said"),
+    [(Hash.BLAKE3, blake3, "blake3"), (Hash.SHA256, hashlib.sha256, None)],
+)
+def test_a_hashed_file_is_described(
+    tmp_path: Path, size: int, function: Hash, make: Callable[[bytes], Any], said: str | None
+) -> None:
     """Digests of every chunk, their root, the stamp, and progress that adds up to the size."""
     data = os.urandom(size)
     path = tmp_path / "f"
     path.write_bytes(data)
     told: list[int] = []
-    info, hashes, stamp = hash_file(path, Event(), told.append)
-    digests = b"".join(
-        hashlib.sha256(data[start : start + MIB]).digest() for start in range(0, size, MIB)
-    )
-    assert info == FileInfo.of_size(size, hashlib.sha256(digests).hexdigest())
+    info, hashes, stamp = hash_file(path, Event(), told.append, function)
+    digests = b"".join(make(data[start : start + MIB]).digest() for start in range(0, size, MIB))
+    assert info == FileInfo(size, -(-size // MIB), MIB, make(digests).hexdigest(), said)
     assert bytes(hashes) == digests
     assert stamp == Stamp.of(os.stat(path))
     assert len(told) == info.totalchunknum
     assert sum(told) == size
 
 
-def test_threads_share_the_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize("function", Hash)
+def test_threads_share_the_work(tmp_path: Path, function: Hash) -> None:
     """Each chunk is hashed by one of them, and the result is that of one thread alone."""
     path = tmp_path / "f"
     path.write_bytes(os.urandom(20 * MIB + 1))
-    hasher = FileHasher(Disk(), path)
+    hasher = FileHasher(Disk(), path, function)
     told: list[int] = []
     threads = [Thread(target=hasher.work, args=(Event(), told.append)) for _ in range(4)]
     for thread in threads:
@@ -79,7 +98,7 @@ def test_threads_share_the_work(tmp_path: Path) -> None:
     result = hasher.result()
     hasher.close()
     assert sorted(told) == [1] + [MIB] * 20
-    assert bytes(result.hashes) == bytes(hash_file(path, Event(), lambda _: None).hashes)
+    assert bytes(result.hashes) == bytes(hash_file(path, Event(), lambda _: None, function).hashes)
 
 
 def test_a_file_that_changes_while_it_is_hashed_is_refused(tmp_path: Path) -> None:
@@ -169,3 +188,22 @@ def test_a_source_that_is_not_what_it_was_is_not_copied(path: Path, tmp_path: Pa
     with pytest.raises(FileChanged, match="cut short"):
         copy_chunks(Disk(), path, None, part, INFO, HASHES, ChunkSet.full(4), Event())
     part.close()
+
+
+@pytest.mark.parametrize("function", Hash)
+def test_whatever_checks_chunks_goes_by_the_hash_of_the_file(path: Path, function: Hash) -> None:
+    """A hash list is right by its own hash, and by no other."""
+    info, hashes = described(DATA, 25, function)
+    reader = ChunkReader.open(Disk(), path, None)
+    stamp, every, stop = Stamp.of(os.stat(path)), ChunkSet.full(4), Event()
+    for other in Hash:
+        claimed, is_it = described(DATA, 25, other)[0], other is function
+        assert right_chunks(Disk(), path, claimed, hashes, every, stop).whole == is_it
+        part = PartFile.create(Disk(), path.with_name(other.value), len(DATA))
+        copied = copy_chunks(Disk(), path, stamp, part, claimed, hashes, every, stop)
+        assert len(copied) == (4 if is_it else 0)
+        assert len(right_chunks_of(part, claimed, hashes, every, stop)) == len(copied)
+        part.close()
+        assert is_right(reader, claimed, hashes, 3, stop) == is_it
+        assert (hash_list(Disk(), path, stamp, claimed, stop).root == info.root) == is_it
+    reader.close()
