@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +20,7 @@ from p2pfs.chunks import (
     parse_digest,
 )
 from p2pfs.errors import InvalidFileInfo
+from p2pfs.hashing import Hash
 
 ROOT = "ab" * 32
 
@@ -93,6 +93,28 @@ def test_what_is_no_digest_is_no_root(root: str) -> None:
         FileInfo(1, 1, root=root)
 
 
+def test_another_hash_is_another_content() -> None:
+    """Its root is of another kind, even if it were the same."""
+    info = FileInfo(1, 1, root=ROOT, hash="blake3")
+    assert info != FileInfo(1, 1, root=ROOT)
+    assert (info.function, FileInfo(1, 1).function) == (Hash.BLAKE3, Hash.SHA256)
+    assert info.hash_list().function is Hash.BLAKE3
+    assert info.hasher().digest() == Hash.BLAKE3.digest(b"")
+
+
+@pytest.mark.parametrize("name", ["sha256", "md5", ""])
+def test_what_is_no_hash_makes_no_fileinfo(name: str) -> None:
+    """One hash is named, and the other one never."""
+    with pytest.raises(ValueError, match="hash is not 'blake3'"):
+        FileInfo(1, 1, root=ROOT, hash=name)
+
+
+def test_a_hash_is_of_no_use_without_a_root() -> None:
+    """A chunk can be checked against the digest that comes along with it alone: SHA-256."""
+    with pytest.raises(ValueError, match="hash is without a root"):
+        FileInfo(1, 1, hash="blake3")
+
+
 @given(st.integers(1, 500), st.integers(1, 60))
 def test_chunks_cover_the_file_without_gap_or_overlap(filesize: int, chunksize: int) -> None:
     """Each chunk begins where the one before ends, and the last ends with the file."""
@@ -124,15 +146,17 @@ def test_bytes_in_adds_up_the_lengths(
 # Digests
 
 
-@given(st.lists(st.binary(min_size=32, max_size=32), max_size=5))
-def test_a_hash_list_keeps_digests_in_order(digests: list[bytes]) -> None:
-    """The root is the SHA-256 over the concatenated digests, however they were filled in."""
-    whole = HashList(len(digests), b"".join(digests))
-    filled = HashList(len(digests))
+@given(st.lists(st.binary(min_size=32, max_size=32), max_size=5), st.sampled_from(Hash))
+def test_a_hash_list_keeps_digests_in_order(digests: list[bytes], function: Hash) -> None:
+    """The root is the digest of the concatenated digests, however they were filled in."""
+    whole = HashList(len(digests), b"".join(digests), function)
+    filled = HashList(len(digests), function=function)
     for number, digest in reversed(list(enumerate(digests))):
         filled[number] = digest
     assert bytes(filled) == bytes(whole) == b"".join(digests)
-    assert filled.root == hashlib.sha256(b"".join(digests)).hexdigest()
+    assert filled.root == function.digest(b"".join(digests)).hex()
+    info = FileInfo(len(digests), len(digests), 1).with_root_of(filled)
+    assert (info.root, info.function) == (filled.root, function)
 
 
 def test_unknown_digests_are_none() -> None:
@@ -149,7 +173,7 @@ def test_a_hash_list_of_the_wrong_length_is_refused(size: int) -> None:
         HashList(2, bytes(size))
 
 
-def test_parse_digest_takes_only_sha256_in_hexadecimal() -> None:
+def test_parse_digest_takes_only_32_bytes_in_hexadecimal() -> None:
     """Upper case is fine; anything but 64 hexadecimal digits is None."""
     assert parse_digest(ROOT.upper()) == bytes.fromhex(ROOT)
     for wrong in ("", ROOT[:-2], ROOT + "00", "g" * 64, "\u00e9" * 64):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from p2pfs.commands import PEER_COMMANDS, Kind
+from p2pfs.errors import UsageProblem
 
 
 def test_names_and_paths_are_called_so_everywhere() -> None:
@@ -40,3 +43,13 @@ def test_what_goes_on_by_itself_is_said_to() -> None:
     """So that a surface asks what Ctrl-C is to mean."""
     background = {command.name for command in PEER_COMMANDS if command.background}
     assert background == {"download", "attach"}
+
+
+def test_the_hash_of_what_is_published_can_be_chosen() -> None:
+    """Among those there are, which are named when it is another; without it, none is given."""
+    assert PEER_COMMANDS.parse(["publish", "--hash", "sha256", "f"]).options == {"hash": "sha256"}
+    assert PEER_COMMANDS.parse(["publish", "--hash=blake3", "f"]).options == {"hash": "blake3"}
+    assert not PEER_COMMANDS.parse(["publish", "f"]).options
+    with pytest.raises(UsageProblem, match="--hash needs blake3 or sha256"):
+        PEER_COMMANDS.parse(["publish", "--hash", "md5", "f"])
+    assert "[--hash blake3|sha256]" in PEER_COMMANDS["publish"].usage

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from threading import Event
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
+from p2pfs.hashing import Hash
 from p2pfs.peer.library import Holding, recheck
 from p2pfs.peer.storage import Disk, PartFile
 
@@ -22,11 +22,11 @@ def chunk(number: int) -> bytes:
 class Crashed:
     """A download that ended without a word: part file, journal, and what was on record."""
 
-    def __init__(self, directory: Path) -> None:
-        hashes = HashList(TOTAL)
+    def __init__(self, directory: Path, function: Hash = Hash.BLAKE3) -> None:
+        hashes = HashList(TOTAL, function=function)
         for number in range(TOTAL):
-            hashes[number] = hashlib.sha256(chunk(number)).digest()
-        info = FileInfo(TOTAL * CHUNK, TOTAL, CHUNK, hashes.root)
+            hashes[number] = function.digest(chunk(number))
+        info = FileInfo(TOTAL * CHUNK, TOTAL, CHUNK).with_root_of(hashes)
         self.path = directory / "x.part"
         self.journal = directory / "x.journal"
         part = PartFile.create(Disk(), self.path, info.filesize)

@@ -14,8 +14,9 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address, parse_address
-from p2pfs.chunks import ChunkSet, HashList
+from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import DownloadFailed, SourceFailed, TrackerUnavailable
+from p2pfs.hashing import Hash
 from p2pfs.peer.downloading import DownloadContext
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.running import HEARTBEAT
@@ -32,7 +33,7 @@ from tests.peer.holdings import content, described
 
 CHUNK = 1000
 DATA = content(4 * CHUNK)
-INFO, HASHES = described(DATA, CHUNK)
+INFO, HASHES = described(DATA, CHUNK, Hash.BLAKE3)
 ALL = ChunkSet.full(4)
 
 
@@ -44,11 +45,12 @@ class Scene:
         max_sources: int = 4,
         records: Path | None = None,
         hashes: HashList = HASHES,
+        info: FileInfo = INFO,
         **patience: float,
     ) -> None:
         """With ``records``, a directory, what is written must find room on record.
 
-        ``hashes`` are known from the beginning.
+        ``hashes`` are known from the beginning; ``info`` is what the tracker says.
         """
         self.clock = InlineReactor()
         self.patience = Patience(**patience)  # type: ignore[arg-type]  # all but one are floats
@@ -64,8 +66,8 @@ class Scene:
         self.heard: defaultdict[str, bytes] = defaultdict(bytes)
         self._fd = os.memfd_create("part")
         part = PartFile(Disk(), Path("x.part"), len(DATA), self._fd)
-        known = HashList(4, bytes(hashes))
-        self.holding = Holding.begun("x", INFO, known, Path("x.part"), Path("x"))
+        known = info.hash_list(bytes(hashes))
+        self.holding = Holding.begun("x", info, known, Path("x.part"), Path("x"))
         self.holding.opened(part, part.identity)
         context = DownloadContext(
             self.clock,
@@ -136,7 +138,7 @@ class Scene:
     ) -> ReplyFileLocation:
         """What the tracker says."""
         bitfields = {name: chunks.to_bitfield() for name in names}
-        return ReplyFileLocation("x", INFO, bitfields, holders)
+        return ReplyFileLocation("x", self.holding.info, bitfields, holders)
 
     def tell(self, location: ReplyFileLocation) -> None:
         """Answer the tracker's next question."""
@@ -159,13 +161,14 @@ class Scene:
         """How many chunks a source was asked for, as far as `run` saw."""
         return self.heard[name].count(b'"PEER_REQUEST_CHUNK"')
 
-    def send(self, name: str, chunknum: int, wrong: bool = False, length: int = CHUNK) -> None:
-        """Have a source send a chunk, or only so many bytes of it."""
+    def send(
+        self, name: str, chunknum: int, wrong: bool = False, length: int = CHUNK, **fields: Any
+    ) -> None:
+        """Have a source send a chunk, or only so many bytes of it, with further ``fields``."""
         data = DATA[chunknum * CHUNK :][:length]
-        digest = HASHES[chunknum].hex()
         transport = self.sources[name]
         transport.say(
-            type="PEER_REPLY_CHUNK", filename="x", chunknum=chunknum, length=CHUNK, digest=digest
+            type="PEER_REPLY_CHUNK", filename="x", chunknum=chunknum, length=CHUNK, **fields
         )
         transport.deliver(b"?" * length if wrong else data)
 

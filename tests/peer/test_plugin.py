@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from p2pfs.hashing import Hash
 from p2pfs.peer import plugin
 from p2pfs.peer.plugin import Options
 from p2pfs.peer.service import PeerService
@@ -47,6 +48,7 @@ def test_without_options_it_is_a_peer_of_this_machine(
     assert (settings.upload_rate, settings.download_rate) == (None, None)
     assert settings.share == []
     assert settings.downloads == 8
+    assert settings.hash is Hash.BLAKE3
 
 
 def test_every_option_reaches_the_peer(
@@ -58,12 +60,14 @@ def test_every_option_reaches_the_peer(
         *("--state", "s", "--tracker", "tcp:t:1", "--listen", "tcp:2"),
         *("--share", "a", "--share", "/b", "--ssh", "tcp:3", "--authorized-keys", "k"),
         *("--upload-rate", "500K", "--download-rate", "10M", "--downloads", "3"),
+        *("--hash", "sha256"),
     )
     settings = service.settings
     assert settings.state == tmp_path / "s"
     assert (settings.tracker, settings.listen, settings.ssh) == ("tcp:t:1", "tcp:2", "tcp:3")
     assert settings.share == [tmp_path / "a", Path("/b")]
     assert settings.authorized_keys == tmp_path / "k"
+    assert settings.hash is Hash.SHA256
     assert settings.downloads == service.peer.queue.book.at_once == 3
     assert service.peer.limits["upload"].rate == 500 * 1024
     assert service.peer.limits["download"].rate == 10 * 1024 * 1024
@@ -90,6 +94,14 @@ def test_nothing_but_options_is_understood() -> None:
         SystemExit, match=r"'file' is not an option; see 'twistd p2pfs-peer --help'"
     ):
         Options(Path("/nonexistent")).parseOptions(["file"])
+
+
+@pytest.mark.parametrize("text", ["md5", "SHA256", "", "x" * 5000])
+def test_an_unknown_hash_is_answered_with_those_there_are(text: str) -> None:
+    """In one short line."""
+    with pytest.raises(SystemExit, match="--hash needs blake3 or sha256, and") as refused:
+        Options(Path("/nonexistent")).parseOptions([f"--hash={text}"])
+    assert len(str(refused.value)) < 100
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", "", "9" * 5000])

@@ -451,3 +451,30 @@ def test_a_refusal_is_a_sentence_however_many_hold_it() -> None:
         directory.publish(f"{number}" + "x" * 250, "f", INFO, 0.0)
     with pytest.raises(Refused, match=r"held by 0x+ and 10 more; "):
         directory.publish("a:1", "f", OTHER, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("mine", "said"),
+    [
+        (FileInfo(10, 5, 2, "ef" * 32, "blake3"), True),
+        (FileInfo(10, 2, 5, "ef" * 32, "blake3"), True),
+        (FileInfo(12, 6, 2, "ef" * 32, "blake3"), False),
+        (FileInfo(10, 5, 2, "ef" * 32), False),
+    ],
+)
+def test_what_may_differ_by_its_hash_alone_is_said(mine: FileInfo, said: bool) -> None:
+    """Two that publish the same file are not to look for a difference in it."""
+    for listed, other in ((INFO, mine), (mine, INFO)):
+        directory = Directory()
+        for peer in ("p:1", "q:1"):
+            directory.join(peer)
+        directory.publish("p:1", "f", listed, 0.0)
+        name = listed.function.value
+        words = f"with the hash {name}: --hash {name} publishes the same content."
+        with pytest.raises(Refused) as published:
+            directory.publish("q:1", "f", other, 0.0)
+        with pytest.raises(Refused) as registered:
+            directory.add_chunks("q:1", "f", other, 0, None, 0.0)
+        assert str(published.value).endswith(words) == said
+        assert str(registered.value) == str(published.value)
+        assert ("--hash" in str(published.value)) == said

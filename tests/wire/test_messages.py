@@ -352,6 +352,43 @@ def test_a_ping_may_have_any_fields(token: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"hash": "md5", "root": ROOT}, "hash is not 'blake3', and has to be left out for SHA-256"),
+        ({"hash": "sha256", "root": ROOT}, "hash is not 'blake3'"),
+        ({"hash": "blake3"}, "hash is without a root; give both, or neither"),
+        ({"hash": 3, "root": ROOT}, "Expected `str | null`"),
+    ],
+)
+def test_a_fileinfo_with_a_wrong_hash_is_malformed(fields: dict[str, Any], words: str) -> None:
+    """With a sentence for who wrote the client."""
+    info = {"filesize": 1, "totalchunknum": 1, **fields}
+    line = json.dumps({"type": "REQUEST_PUBLISH", "filename": "f", "fileinfo": info}).encode()
+    with pytest.raises(m.UndecodableMessage) as malformed:
+        m.decode(line)
+    assert malformed.value.request == "REQUEST_PUBLISH"
+    assert words in str(malformed.value)
+
+
+def test_the_hash_is_said_where_it_is_not_sha256() -> None:
+    """So what was said before there was a choice means what it meant."""
+    info = FileInfo(1, 1, root=ROOT, hash="blake3")
+    line = m.encode(m.RequestPublish("f", info))
+    assert json.loads(line)["fileinfo"]["hash"] == "blake3"
+    assert m.decode(line) == m.RequestPublish("f", info)
+    assert b"hash" not in m.encode(m.RequestPublish("f", FileInfo(1, 1, root=ROOT)))
+
+
+def test_a_chunk_in_base64_is_one_message_in_three_parts() -> None:
+    """What is before and behind the base64 makes a line of it, with the digest behind."""
+    name, digest = 'a "\\ü', bytes(range(32))
+    line = m.before_chunk(name, 7) + m.encode_chunk(b"content") + m.after_chunk(digest)
+    assert line.endswith(b"\n")
+    whole = m.PeerReplyChunk(name, 7, digest.hex(), m.encode_chunk(b"content").decode())
+    assert m.decode(line[:-1]) == whole
+
+
 def test_fileinfo_on_the_wire() -> None:
     """The chunk size is always written, and 1 MiB when it was not; no root is no field."""
     line = m.encode(m.RequestPublish("f", FileInfo(1, 1)))

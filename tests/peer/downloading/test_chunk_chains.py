@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from unittest.mock import patch
 
+import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.chunks import ChunkSet, FileInfo
+from p2pfs.hashing import Hash
 from p2pfs.peer.sources import ChunkSink
 from tests.peer.download_scene import CHUNK, DATA, HASHES, Scene, Scenes, address
 from tests.peer.holdings import described
@@ -91,9 +92,40 @@ def test_another_is_asked_only_when_nothing_is_written_any_more(scene: Scenes) -
 def test_a_digest_is_right_by_the_hash_list_or_the_root_if_there_is_one(scene: Scenes) -> None:
     """A file of one chunk has no hash list; and not every publisher gives a root."""
     one = begin(scene)
-    is_right, digest = one.download._chains.is_right, hashlib.sha256(b"content").digest()
+    is_right = one.download._chains.is_right
     assert [is_right(2, HASHES[2]), is_right(2, HASHES[1])] == [True, False]
-    one.holding.info, _ = described(b"content", CHUNK)
-    assert [is_right(0, digest), is_right(0, HASHES[1])] == [True, False]
+    for function in Hash:
+        one.holding.info, _ = described(b"content", CHUNK, function)
+        right = [other for other in Hash if is_right(0, other.digest(b"content"))]
+        assert right == [function]
     one.holding.info = FileInfo(7, 1, CHUNK, None)
     assert is_right(0, HASHES[1])
+
+
+@pytest.mark.parametrize("function", Hash)
+def test_a_claim_that_is_not_kept_is_a_wrong_chunk(scene: Scenes, function: Hash) -> None:
+    """Where the claim is of the hash that the file has; of another, nothing can be said."""
+    info, hashes = described(DATA, CHUNK, function)
+    one = scene(hashes=hashes, info=info)
+    one.reachable = {A}
+    one.start(A)
+    one.run(0.5)
+    [chunknum] = one.download._in_flight.chunks
+    one.send(A, chunknum, digest="ab" * 32)
+    one.run(0.5)
+    assert (chunknum in one.holding.chunks) == (function is Hash.BLAKE3)
+
+
+@pytest.mark.parametrize("function", Hash)
+@pytest.mark.parametrize("wrong", [True, False])
+def test_without_a_claim_the_hash_list_tells(scene: Scenes, function: Hash, wrong: bool) -> None:
+    """Whichever hash the file has."""
+    info, hashes = described(DATA, CHUNK, function)
+    one = scene(hashes=hashes, info=info)
+    one.reachable = {A}
+    one.start(A)
+    one.run(0.5)
+    [chunknum] = one.download._in_flight.chunks
+    one.send(A, chunknum, wrong=wrong)
+    one.run(0.5)
+    assert (chunknum in one.holding.chunks) == (not wrong)

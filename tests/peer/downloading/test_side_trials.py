@@ -54,9 +54,9 @@ def test_one_that_delivers_is_asked_alone(scene: Scenes) -> None:
     one = begin(scene)
     one.run(0.2)
     [first] = asked(one)
-    one.send(first, 2, length=0)
+    one.send(first, 2, length=150)
     for _ in range(4):
-        one.sources[first].deliver(TWO[:240])
+        one.sources[first].deliver(TWO[:200])
         one.run(0.2)
     assert asked(one) == [first]
 

@@ -16,13 +16,14 @@ import pytest
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import P2pfsError, StartupProblem, StorageProblem
+from p2pfs.hashing import Hash
 from p2pfs.peer.library.database import Database, row
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.library.orders import Order, order_row
 from p2pfs.peer.storage import Disk, Stamp
 from tests.peer.holdings import described
 
-INFO, HASHES = described(bytes(range(100)), 30)
+INFO, HASHES = described(bytes(range(100)), 30, Hash.BLAKE3)
 SHARE = Holding("d/f", INFO, HASHES, ChunkSet.full(4), Path("/x/f"), Stamp(100, 12345678901234567))
 PARTIAL = Holding(
     "partial",
@@ -33,6 +34,8 @@ PARTIAL = Holding(
     None,
     Path("/x/p"),
 )
+SHA256, SHA256_HASHES = described(bytes(range(100)), 30, Hash.SHA256)
+OLDER = Holding("older", SHA256, SHA256_HASHES, ChunkSet.full(4), Path("/x/o"), Stamp(100, 5))
 ROOTLESS = Holding("rootless", FileInfo(0, 0), HashList(0), ChunkSet(0), Path("/x/0"), Stamp(0, 0))
 
 
@@ -49,15 +52,19 @@ def stored(path: Path, *holdings: Holding) -> Database:
 
 
 @pytest.mark.parametrize(
-    "holding", [SHARE, PARTIAL, ROOTLESS, replace(PARTIAL, stamp=Stamp(100, 4, 5))]
+    "holding", [SHARE, PARTIAL, OLDER, ROOTLESS, replace(PARTIAL, stamp=Stamp(100, 4, 5))]
 )
 def test_a_holding_comes_back_as_it_was(tmp_path: Path, holding: Holding) -> None:
-    """A restarted peer knows exactly what it knew: a share, an unfinished one, an empty one."""
+    """A restarted peer knows exactly what it knew: a share, an unfinished one, an empty one.
+
+    Each with its hash.
+    """
     stored(tmp_path / "db", holding).close()
     again = Database(Disk(), tmp_path / "db")
     (loaded,) = again.load()
     again.close()
     assert fields(loaded) == fields(holding)
+    assert loaded.hashes.root == holding.hashes.root
     assert (loaded.path, loaded.target, loaded.is_share) == (
         holding.path,
         holding.target,
@@ -107,10 +114,11 @@ def test_the_state_file_is_private(tmp_path: Path) -> None:
     assert modes == {0o600}
 
 
-def test_another_version_is_refused_and_left_alone(tmp_path: Path) -> None:
-    """A state file of a later p2pfs is not overwritten by an older one."""
+@pytest.mark.parametrize("version", [3, 99])
+def test_another_version_is_refused_and_left_alone(tmp_path: Path, version: int) -> None:
+    """A state file of a later p2pfs is not overwritten by an older one, nor the other way round."""
     connection = sqlite3.connect(tmp_path / "db")
-    connection.execute("PRAGMA user_version = 99")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
     before = (tmp_path / "db").read_bytes()
     with pytest.raises(StartupProblem, match=r"another version.*--state"):
