@@ -7,6 +7,7 @@ from benchmarks.report import GIB, MIB, Report, Verdict, comparison
 from benchmarks.rivals import json_client
 from benchmarks.stage import Settings, Stage
 from benchmarks.timing import Contender, interleave, time_ratio
+from tests.processes.daemons import sha256
 
 RAW = "raw"
 BASE64 = "base64"
@@ -26,7 +27,8 @@ def run(settings: Settings) -> Report:
         where = [host, int(port), original.name, -(-size // MIB)]
 
         def fetch(raw: bool, fast: bool, checking: bool) -> None:
-            if client.ask("fetch", *where, raw, fast, checking) != [size, 0]:
+            received, wrong, digest = client.ask("fetch", *where, raw, fast, checking)
+            if (received, wrong) != (size, 0) or (checking and digest != sha256(original)):
                 raise BenchmarkFailed("The client did not get what it asked for.")
 
         def contender(name: str, raw: bool, fast: bool) -> Contender:

@@ -10,6 +10,7 @@ from benchmarks.timing import Samples, cpu_ratio, interleave, time_ratio
 from benchmarks.transfers import Transfer
 
 P2PFS = "p2pfs"
+P2PFS_SHA256 = "p2pfs, SHA-256"
 
 
 def run(settings: Settings) -> Report:
@@ -20,8 +21,16 @@ def run(settings: Settings) -> Report:
         stage.tracker()
         source, downloader = stage.peer("source"), stage.peer("downloader")
         source.ask("publish", str(original))
-        transfer = Transfer(stage, original.name, [downloader], [source])
-        contenders = [transfer.contender(P2PFS, original), *floor.contenders(stage, original)]
+        other = original.with_name("other")
+        other.hardlink_to(original)
+        source.ask("publish", "--hash", "sha256", str(other))
+        contenders = [
+            *(
+                Transfer(stage, path.name, [downloader], [source]).contender(title, path)
+                for title, path in ((P2PFS, original), (P2PFS_SHA256, other))
+            ),
+            *floor.contenders(stage, original),
+        ]
         skipped = []
         for rival in (torrent, web):
             try:

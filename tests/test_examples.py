@@ -34,7 +34,7 @@ def fetch(tracker: int, name: str, target: Path) -> bool:
 
 
 def test_a_web_server_shares_what_a_client_without_p2pfs_fetches(place: Path) -> None:
-    """Both programs; they meet nowhere but on the wire."""
+    """Both programs; they meet nowhere but on the wire. It knows either hash."""
     directory = place / "shared"
     directory.mkdir()
     content = random_file(directory / "data", 2 * MIB + 5).read_bytes()
@@ -48,6 +48,11 @@ def test_a_web_server_shares_what_a_client_without_p2pfs_fetches(place: Path) ->
         assert fetch(tracker, "shared/empty", place / "nothing")
         assert (place / "nothing").read_bytes() == b""
         assert not fetch(tracker, "shared/other", place / "other")
+        console = [Path(sys.executable).with_name("p2pfs"), "--state", place / "state" / "peer"]
+        older = [*console, "publish", "--hash", "sha256", directory / "data", "older"]
+        subprocess.run(older, check=True, timeout=20, capture_output=True)
+        assert fetch(tracker, "older", place / "older")
+        assert (place / "older").read_bytes() == content
         with urlopen(f"http://127.0.0.1:{web}/data") as response:
             assert response.read() == content
 

@@ -2,18 +2,19 @@
 
 One process sends the whole file with ``sendfile``. The other receives it into a
 few buffers that go round between two threads; the second thread takes the
-SHA-256 of each MiB and writes it. There are no requests, no messages and no
+BLAKE3 of each MiB and writes it. There are no requests, no messages and no
 records, and nothing is done about errors.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import queue
 import socket
 from pathlib import Path
 from threading import Thread
+
+from blake3 import blake3
 
 from benchmarks.problems import BenchmarkFailed
 from benchmarks.processes import obey
@@ -61,10 +62,10 @@ def contenders(stage: Stage, original: Path) -> list[Contender]:
 
 
 def _hash_list(path: Path) -> str:
-    digests = hashlib.sha256()
+    digests = blake3()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
-            digests.update(hashlib.sha256(block).digest())
+            digests.update(blake3(block).digest())
     return digests.hexdigest()
 
 
@@ -103,19 +104,19 @@ class Receiver:
         os.posix_fallocate(self._file, 0, size)
 
     def fetch(self, port: int) -> str:
-        """Receive the file; the SHA-256 over the digests of its blocks."""
+        """Receive the file; the BLAKE3 over the digests of its blocks."""
         free: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
         filled: queue.SimpleQueue[tuple[memoryview, int] | None] = queue.SimpleQueue()
         for buffer in self._buffers:
             free.put(buffer)
-        digests = hashlib.sha256()
+        digests = blake3()
 
         def write() -> None:
             offset = 0
             while (item := filled.get()) is not None:
                 buffer, length = item
                 data = buffer[:length]
-                digests.update(hashlib.sha256(data).digest())
+                digests.update(blake3(data).digest())
                 offset += os.pwrite(self._file, data, offset)
                 free.put(buffer)
 

@@ -24,13 +24,14 @@ BUFFER = 1 << 20
 
 def fetch(
     host: str, port: int, filename: str, chunks: int, raw: bool, fast: bool, checking: bool
-) -> list[int]:
-    """Fetch every chunk of a file; the bytes that came, and how many chunks were wrong.
+) -> tuple[int, int, str]:
+    """Fetch every chunk of a file; the bytes that came, how many chunks were wrong, and the digest.
 
     ``raw`` asks for plain bytes behind the header line rather than base64 in it.
-    ``fast`` chooses the decoders. With ``checking`` the digests that came along are
-    compared.
+    ``fast`` chooses the decoders. With ``checking`` the digests that come along with
+    base64 are compared, and the digest of all that came is not that of nothing.
     """
+    whole = hashlib.sha256()
     decode_json = msgspec.json.decode if fast else json.loads
     decode_base64 = pybase64.b64decode if fast else base64.b64decode
     received = wrong = 0
@@ -53,9 +54,11 @@ def fetch(
             else:
                 data = decode_base64(reply["data"])
             received += len(data)
-            if checking and hashlib.sha256(data).hexdigest() != reply["digest"]:
-                wrong += 1
-    return [received, wrong]
+            if checking:
+                whole.update(data)
+                if not raw and hashlib.sha256(data).hexdigest() != reply["digest"]:
+                    wrong += 1
+    return received, wrong, whole.hexdigest()
 
 
 if __name__ == "__main__":

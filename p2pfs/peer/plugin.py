@@ -71,8 +71,8 @@ class Options(DaemonOptions):
             "hash",
             None,
             None,
-            f"What files are published with, one of {', '.join(HASHES)}; all peers that fetch a "
-            f"file have to know it (default: {PeerSettings.hash.value}).",
+            f"Hash of what is published, {' or '.join(HASHES)}; what is shared already keeps its "
+            f"own (default: {PeerSettings.hash.value}).",
         ],
         [
             "downloads",

@@ -87,6 +87,8 @@ def _messages() -> list[m.Message]:
         m.ReplyRegister("192.0.2.1:6881", 1_700_000_000.125),
         m.ReplyFileList({"f": INFO, "g": SMALL}, ages=[60, 0]),
         m.RequestProbe(),
+        m.RequestPublish("f", FileInfo(14, 1, root="ab" * 32, hash="blake3")),
+        m.PeerReplyChunk("f", 0, length=14),
     ]
 
 
@@ -271,6 +273,7 @@ def _source() -> dict[str, bytes]:
     hashes = say(0, m.PeerReplyDigests("f", str(INFO.root), bytes(HASHES)))
     lie = say(0, m.PeerReplyDigests("f", str(INFO.root), bytes(HASHES)[::-1]))
     short = say(0, m.PeerReplyChunk("f", 0, digests[0], length=200)) + CHUNKS[0][:200]
+    bare = say(0, m.PeerReplyChunk("f", 0, length=len(CHUNKS[0]))) + CHUNKS[0]
     ping = say(0, m.PeerPingPong())
     nonsense = b'>0{"type":"NOTHING"}\n' * 17
     turns = say(0, m.PeerTurns())
@@ -278,6 +281,7 @@ def _source() -> dict[str, bytes]:
     put_off = say(0, m.PeerOffer("f", 2), m.PeerOffer("f", 2, True))
     return {
         "raw": script("f00", "f@1", "p0", raw(0), raw(1), ping),
+        "no-digest": script("f00", bare, "f01", base64(1).replace(b'"digest"', b'"x"')),
         "base64": script("f04", "f00", base64(4), base64(0)),
         "hash-list": script("h0", hashes, "h0", lie),
         "refused": script("f01", "f02", refusal, base64(2)),

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
@@ -343,12 +344,7 @@ async def test_a_tracker_names_what_is_no_holder(
     await honest.share(NAME, DATA)
     holding = honest.source.peer.library.get(NAME)
     assert holding is not None
-    info = {
-        "filesize": len(DATA),
-        "totalchunknum": holding.info.totalchunknum,
-        "chunksize": holding.info.chunksize,
-        "root": holding.info.root,
-    }
+    info = msgspec.to_builtins(holding.info)
     import base64
 
     claim = base64.b64encode(holding.chunks.to_bitfield()).decode()

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
@@ -258,8 +259,7 @@ async def test_a_port_where_somebody_else_listens(honest: Honest) -> None:
     Another process of the same host may announce such ports.
     """
     path = await honest.share("f", os.urandom(200_000))
-    info = json.loads(json.dumps({"filesize": 200_000, "totalchunknum": 4, "chunksize": 65536}))
-    info["root"] = honest.source.peer.library.get("f").info.root  # type: ignore[union-attr]
+    info = msgspec.to_builtins(honest.source.peer.library["f"].info)
     clients = []
     for port in (honest.swarm.port, honest.fetcher.peer.address.port + 1, 1):
         client = await connect(honest.swarm.port, "127.0.0.1")

@@ -10,6 +10,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
+from p2pfs.hashing import Hash
 from tests.processes.daemons import MIB, Machines, random_file, sha256
 
 CHUNK = 1 << 20
@@ -64,12 +67,18 @@ def serve_one(server: socket.socket, data: bytes) -> None:
     connection.close()
 
 
-def test_it_can_do_everything(machines: Machines, background: ThreadPoolExecutor) -> None:
-    """Register, publish, list, locate, download and serve."""
+@pytest.mark.parametrize("function", Hash)
+def test_it_can_do_everything(
+    machines: Machines, background: ThreadPoolExecutor, function: Hash
+) -> None:
+    """Register, publish, list, locate, download and serve.
+
+    It knows no hash but SHA-256, by which it can check a chunk of whatever file.
+    """
     machines.tracker()
     peer = machines.peer("p")
     theirs = random_file(machines.directory / "theirs", 2 * MIB + 5)
-    peer.ask("publish", str(theirs))
+    peer.ask("publish", "--hash", function.value, str(theirs))
     mine = random_file(machines.directory / "mine", 3 * MIB + 1).read_bytes()
 
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -90,6 +99,7 @@ def test_it_can_do_everything(machines: Machines, background: ThreadPoolExecutor
         # It downloads from ours: chunk by chunk, in base64, as it does not ask for raw bytes.
         located = tracker.ask(type="REQUEST_FILE_LOCATION", filename="theirs")
         assert located["fileinfo"]["totalchunknum"] == 3
+        assert located["fileinfo"].get("hash") == function.in_fileinfo
         [(address, bitfield)] = located["chunkinfo"].items()
         assert base64.b64decode(bitfield) == b"\xe0"
         source = call(*address.split(":"))
@@ -109,7 +119,7 @@ def test_it_can_do_everything(machines: Machines, background: ThreadPoolExecutor
             type="PEER_REQUEST_DIGESTS", filename="theirs", root=located["fileinfo"]["root"]
         )
         concatenated = base64.b64decode(digests["data"])
-        assert hashlib.sha256(concatenated).hexdigest() == located["fileinfo"]["root"]
+        assert function.digest(concatenated).hex() == located["fileinfo"]["root"]
 
         # It serves ours.
         serving = background.submit(serve_one, server, mine)

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from p2pfs.hashing import Hash
 from p2pfs.testing import Connection, Host, Network, Swarm, download, publish
 
 CHUNK = 64 * 1024
@@ -40,7 +41,7 @@ def history(place: Path, seed: int) -> str:
         for n, name in enumerate(("one", "two", "three")):
             path = hosts[0].directory / name
             path.write_bytes(Random(n).randbytes(SIZE))
-            network.result_of(publish(peers[0], path), 10)
+            network.result_of(publish(peers[0], path, function=list(Hash)[n % 2]), 10)
 
         works = [
             download(peer, name, host.directory / name)[1]

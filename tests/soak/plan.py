@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+from p2pfs.hashing import Hash
 from tests.soak.false_holder import KINDS
 
 KIB = 1 << 10
@@ -45,6 +46,11 @@ class FilePlan:
     name: str
     size: int
     content: int
+
+    @property
+    def function(self) -> Hash:
+        """Its hash, drawn with its content: all who publish the same take the same one."""
+        return list(Hash)[self.content % len(Hash)]
 
 
 # What is done

@@ -87,7 +87,7 @@ class Users:
         if not path.exists():
             path.write_bytes(content)
         self._scene.truth.published(host, file.name, content)
-        self._tolerate(publish(peer, path, file.name))
+        self._tolerate(publish(peer, path, file.name, file.function))
 
     def _unpublish(self, host: Host, peer: PeerService, name: str) -> None:
         work = Deferred.fromCoroutine(peer.peer.publisher.unpublish(name))

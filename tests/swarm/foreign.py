@@ -14,6 +14,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Factory
 from twisted.protocols.basic import LineOnlyReceiver
 
+from p2pfs.hashing import Hash
+
 CHUNK = 1 << 20
 
 
@@ -151,16 +153,18 @@ class ForeignConnection(JsonLines):
         )
 
 
-def hash_list(data: bytes) -> bytes:
+def hash_list(data: bytes, function: Hash = Hash.BLAKE3) -> bytes:
     """The concatenated digests of the chunks."""
     return b"".join(
-        hashlib.sha256(data[start : start + CHUNK]).digest() for start in range(0, len(data), CHUNK)
+        function.digest(data[start : start + CHUNK]) for start in range(0, len(data), CHUNK)
     )
 
 
-def fileinfo(data: bytes, with_root: bool = True) -> dict[str, Any]:
+def fileinfo(data: bytes, with_root: bool = True, function: Hash = Hash.BLAKE3) -> dict[str, Any]:
     """What a publisher says of a file, in chunks of 1 MiB."""
     info: dict[str, Any] = {"filesize": len(data), "totalchunknum": -(-len(data) // CHUNK)}
     if with_root:
-        info["root"] = hashlib.sha256(hash_list(data)).hexdigest()
+        info["root"] = function.digest(hash_list(data, function)).hex()
+        if function is Hash.BLAKE3:
+            info["hash"] = "blake3"
     return info

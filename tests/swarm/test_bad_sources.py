@@ -12,6 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 
 from p2pfs.errors import DownloadFailed
+from p2pfs.hashing import Hash
 from tests.swarm.foreign import ForeignConnection, ForeignSource, fileinfo, hash_list
 from tests.swarm.harness import MIB, Swarm, download, publish, random_bytes, until
 
@@ -44,10 +45,12 @@ async def fetch_beside_an_honest_peer(swarm: Swarm) -> dict[str, int]:
     return fetched.sources
 
 
+@pytest.mark.parametrize("function", Hash)
 @ensureDeferred
-async def test_a_foreign_source_in_base64(swarm: Swarm, join: Join) -> None:
-    """A peer that knows only base64 can serve ours."""
-    source = await join()
+async def test_a_foreign_source_in_base64(swarm: Swarm, join: Join, function: Hash) -> None:
+    """A peer that knows only base64 can serve ours, with SHA-256 digests for either hash."""
+    info, digests = fileinfo(DATA, function=function), hash_list(DATA, function)
+    source = await join(digests=digests, fileinfo=info)
     fetcher = await swarm.peer("fetcher")
     await download(fetcher, NAME, swarm.directory / "copy")
     assert (swarm.directory / "copy").read_bytes() == DATA

@@ -19,6 +19,7 @@ from p2pfs.errors import (
     P2pfsError,
     StorageProblem,
 )
+from p2pfs.hashing import Hash
 from p2pfs.peer.library import journal_path, recheck
 from p2pfs.peer.library.database import Database, row
 from p2pfs.peer.library.rechecking import Rechecked
@@ -53,9 +54,9 @@ async def test_a_restarted_peer_shares_again_without_hashing(
     hashed: list[str] = []
 
     class Watched(FileHasher):
-        def __init__(self, disk: Disk, path: Path, smallest_chunk: int) -> None:
+        def __init__(self, disk: Disk, path: Path, function: Hash, smallest_chunk: int) -> None:
             hashed.append(path.name)
-            super().__init__(disk, path, smallest_chunk)
+            super().__init__(disk, path, function, smallest_chunk)
 
     monkeypatch.setattr("p2pfs.peer.sharing.publishing.FileHasher", Watched)
     peer = await swarm.peer("p")

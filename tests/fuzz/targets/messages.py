@@ -52,6 +52,8 @@ def _check_info(info: FileInfo) -> None:
     if info.root is not None:
         check(len(bytes.fromhex(info.root)) == 32, "a root is a digest")
         check(info.root == info.root.lower(), "one root has one spelling")
+    check(info.hash in (None, "blake3"), "a hash is known, and has one spelling")
+    check(info.hash is None or info.root is not None, "a hash is of a root")
 
 
 def _check_base64(text: str) -> None:

@@ -73,7 +73,9 @@ class _CountedSink(ChunkSink):
     """A sink that never takes more than there is room for."""
 
     def __init__(self, clock: InlineReactor, part: PartFile, chunknum: int, job_size: int) -> None:
-        super().__init__(clock, part, INFO.offset(chunknum), INFO.length(chunknum), job_size)
+        super().__init__(
+            clock, part, INFO.offset(chunknum), INFO.length(chunknum), INFO.hasher(), job_size
+        )
         self.chunknum = chunknum
         self.taken = 0
         self.seen = hashlib.sha256()
@@ -174,12 +176,14 @@ class _Scene:
         fetched = self.source.fetch("f", INFO, chunknum, sink)
         self.promises.add(fetched.addCallback(self._fetched, sink))
 
-    def _fetched(self, claimed: bytes, sink: _CountedSink) -> Deferred[Any]:
+    def _fetched(self, claimed: bytes | None, sink: _CountedSink) -> Deferred[Any]:
         reply = self.source.reply
         check(reply is not None, "a chunk comes with a reply")
         assert reply is not None
         check((reply.filename, reply.chunknum) == ("f", sink.chunknum), "it is the chunk asked for")
-        check(parse_digest(reply.digest) == claimed, "the digest is what the sender claims")
+        digest = None if reply.digest is None else parse_digest(reply.digest)
+        check(digest == claimed, "the digest is what the sender claims")
+        check(reply.data is None or digest is not None, "a chunk in base64 has its digest")
         # Of a long line, the data is empty when it is read as a message.
         length = (reply.length if reply.data is None else _length(reply.data)) or sink.taken
         check(length == sink.length, "a reply of another length than the chunk's is refused")

@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import NotFound, StorageProblem, UsageProblem
+from p2pfs.hashing import Hash
 from p2pfs.names import MAX_FILENAME_BYTES
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.sharing.publishing import MOST_TOLD
@@ -167,3 +168,44 @@ def test_what_is_published_and_not_is_in_the_log(
     assert refused.startswith(f"{place}/nothing was not published: ")
     assert cancelled.startswith(f"{place}/f was not published: ")
     assert unpublished == f"Unpublished 'f': {place}/f."
+
+
+def test_a_share_keeps_its_hash_unless_another_is_asked_for(
+    network: Network, peer: PeerService, place: Path
+) -> None:
+    """What is new gets that of the settings; what is known and has not changed is not hashed."""
+
+    def hashed(content: bytes | None, function: Hash | None) -> tuple[Hash, int]:
+        if content is not None:
+            (place / "f").write_bytes(content)
+        publication, published = peer.peer.publisher.publish(place / "f", function=function)
+        network.result_of(published, 10)
+        return peer.peer.library["f"].info.function, publication.fresh
+
+    assert peer.peer.settings.hash is Hash.BLAKE3
+    assert hashed(b"1", None) == (Hash.BLAKE3, 1)
+    assert hashed(None, Hash.SHA256) == (Hash.SHA256, 1)
+    assert hashed(None, None) == (Hash.SHA256, 0)
+    assert hashed(b"22", None) == (Hash.SHA256, 2)
+    assert hashed(None, Hash.SHA256) == (Hash.SHA256, 0)
+    assert hashed(b"333", Hash.BLAKE3) == (Hash.BLAKE3, 3)
+    assert peer.peer.library["f"].info.root == Hash.BLAKE3.digest(Hash.BLAKE3.digest(b"333")).hex()
+
+
+def test_a_share_that_changed_before_a_restart_keeps_its_hash(network: Network) -> None:
+    """Whatever the peer is started with by then."""
+    host, swarm = network.add_host("sharing"), Swarm(network)
+    peer = swarm.start_peer(host, None)
+    for function in Hash:
+        path = host.directory / function.value
+        path.write_bytes(b"content")
+        network.result_of(publish(peer, path, function=function), 10)
+    network.result_of(swarm.stop(host), 10)
+    for function in Hash:
+        (host.directory / function.value).write_bytes(b"another content")
+    peer = swarm.start_peer(host, None, hash=Hash.SHA256)
+    network.run(5)
+    assert {holding.name: holding.info.function.value for holding in peer.peer.library} == {
+        function.value: function.value for function in Hash
+    }
+    assert all(holding.info.filesize == 15 for holding in peer.peer.library)
