@@ -67,11 +67,16 @@ def test_it_is_fetched_copied_and_known_when_it_is_there(scene: Scene) -> None:
         assert scene.tracker.tracker.directory[name].info.function is scene.function
         network.result_of(download(peer, name, scene.target(name))[1], 60)
         assert scene.target(name).read_bytes() == content
-        assert peer.peer.library[name].info.function is scene.function
+        held = peer.peer.library[name]
+        assert held.info.function is scene.function
+        assert held.hashes.root == held.info.root  # else it could not be served
     sent = scene.sent
     assert sent == sum(map(len, CONTENTS.values()))
     for name, content in CONTENTS.items():
-        copied = network.result_of(download(peer, name, scene.target(name, ".copy"))[1], 60)
+        job, copying = download(peer, name, scene.target(name, ".copy"))
+        copied = network.result_of(copying, 60)
+        assert job.holding is not None
+        assert job.holding.hashes.root == job.holding.info.root
         assert (copied.sources, scene.target(name, ".copy").read_bytes()) == ({}, content)
         network.result_of(Deferred.fromCoroutine(peer.peer.publisher.unpublish(name)), 10)
         there = network.result_of(download(peer, name, scene.target(name, ".copy"))[1], 60)

@@ -33,7 +33,7 @@ def test_files_are_shown_with_their_copies() -> None:
     tracker.clock.advance(0)
     answer = ask(tracker, "list_files")
     [shown] = answer.data
-    assert (shown["size"], shown["chunks"]) == (10, 5)
+    assert (shown["size"], shown["chunks"], shown["hash"]) == (10, 5, "sha256")
     assert (shown["holders"], shown["whole_copies"], shown["crowd"]) == (2, 1, None)
     assert answer.lines[-1] == "1 file, 10 B."
 

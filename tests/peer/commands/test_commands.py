@@ -196,3 +196,16 @@ def test_a_tree_is_not_written_through_a_guests_links(consoles: Consoles) -> Non
         consoles.network.result_of(commands.run(call, lambda _: None), 60)
     assert (home / "g").exists()
     assert list(aim.iterdir()) == []
+
+
+def test_what_is_published_has_the_hash_that_was_asked_for(consoles: Consoles) -> None:
+    """It is shown with the share, and in the list; another hash can be asked for later."""
+
+    def shown() -> list[str]:
+        [share] = consoles.run(consoles.source, "status").data["shares"]
+        [file] = consoles.run(consoles.fetcher, "list_files").data
+        return [share["hash"], file["hash"]]
+
+    assert shown() == ["blake3", "blake3"]
+    consoles.run(consoles.source, f"publish --hash sha256 {consoles.path} dir/f.bin")
+    assert shown() == ["sha256", "sha256"]

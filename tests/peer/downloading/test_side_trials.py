@@ -6,18 +6,20 @@ from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
 
-from p2pfs.chunks import ChunkSet
+from p2pfs.chunks import ChunkSet, FileInfo
+from p2pfs.hashing import Hash
 from p2pfs.peer.sources import ChunkSink
-from tests.peer.download_scene import CHUNK, DATA, Scene, Scenes, address
+from tests.peer.download_scene import CHUNK, DATA, INFO, Scene, Scenes, address
 
 NAMES = [address(number) for number in range(4)]
 ONE = ChunkSet.of(4, [2])
 TWO = DATA[2 * CHUNK : 3 * CHUNK]
+RIGHT = Hash.SHA256.digest(TWO).hex()
 
 
-def begin(scene: Scenes, count: int = 4) -> Scene:
+def begin(scene: Scenes, count: int = 4, info: FileInfo = INFO) -> Scene:
     """A download of which so many sources say that they have chunk 2, and nothing else."""
-    one = scene()
+    one = scene(info=info)
     one.reachable = set(NAMES[:count])
     one.download.start(one.named(*NAMES[:count], chunks=ONE))
     return one
@@ -28,19 +30,19 @@ def asked(one: Scene) -> list[str]:
     return [name for name in one.heard if one.asked_for(name)]
 
 
-def held_up(scene: Scenes) -> tuple[Scene, str, list[str]]:
+def held_up(scene: Scenes, info: FileInfo = INFO) -> tuple[Scene, str, list[str]]:
     """The same when all were asked: the one whose bytes go to the file, and those beside it.
 
     The very first one has been let go for the others.
     """
-    one = begin(scene)
+    one = begin(scene, info=info)
     one.run(lambda: len(asked(one)) == len(NAMES))
     first, *others = asked(one)
     assert one.sources[first].aborted
     assert not any(one.sources[name].aborted for name in others)
     main = str(one.download._in_flight.chunks[2].source.address)
     others.remove(main)
-    one.send(main, 2, length=10, wrong=True)
+    one.send(main, 2, length=10, wrong=True, digest=RIGHT)
     return one, main, others
 
 
@@ -73,6 +75,17 @@ def test_the_first_right_one_is_kept_and_the_others_are_let_go(scene: Scenes) ->
     assert one.sources[main].aborted
     assert one.sources[third].aborted
     assert one.download.received == {one.source(other).address: CHUNK}
+
+
+def test_a_claim_that_is_not_kept_makes_it_a_wrong_one(scene: Scenes) -> None:
+    """Of a file without a root, nothing else could tell."""
+    one, _, (other, third) = held_up(scene, FileInfo(len(DATA), 4, CHUNK))
+    one.send(other, 2, digest="ab" * 32)
+    one.run(0.2)
+    assert not kept(one)
+    one.send(third, 2, digest=RIGHT)
+    one.run(0.2)
+    assert kept(one)
 
 
 def test_the_one_asked_first_may_still_be_first(scene: Scenes) -> None:

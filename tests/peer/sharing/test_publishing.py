@@ -195,7 +195,11 @@ def test_a_share_keeps_its_hash_unless_another_is_asked_for(
 def test_a_share_that_changed_before_a_restart_keeps_its_hash(network: Network) -> None:
     """Whatever the peer is started with by then."""
     host, swarm = network.add_host("sharing"), Swarm(network)
-    peer = swarm.start_peer(host, None)
+    peer = swarm.start_peer(host, None, hash=Hash.SHA256)
+    new = host.directory / "new"
+    new.write_bytes(b"content")
+    network.result_of(publish(peer, new), 10)
+    assert peer.peer.library["new"].info.function is Hash.SHA256
     for function in Hash:
         path = host.directory / function.value
         path.write_bytes(b"content")
@@ -203,9 +207,12 @@ def test_a_share_that_changed_before_a_restart_keeps_its_hash(network: Network) 
     network.result_of(swarm.stop(host), 10)
     for function in Hash:
         (host.directory / function.value).write_bytes(b"another content")
-    peer = swarm.start_peer(host, None, hash=Hash.SHA256)
+    new.write_bytes(b"another content")
+    peer = swarm.start_peer(host, None)
     network.run(5)
     assert {holding.name: holding.info.function.value for holding in peer.peer.library} == {
-        function.value: function.value for function in Hash
+        "blake3": "blake3",
+        "new": "sha256",
+        "sha256": "sha256",
     }
     assert all(holding.info.filesize == 15 for holding in peer.peer.library)
