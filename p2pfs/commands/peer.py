@@ -29,7 +29,7 @@ PEER_COMMANDS = Definitions(
                 Parameter("path", "file or directory to share", Kind.PATH),
                 Parameter("name", "its name on the network", optional=True),
             ],
-            [Option("hash", "what its chunks are known by", "hash", HASHES)],
+            [Option("hash", "what makes the digests of its chunks", "hash", HASHES)],
             details=[
                 "Without --hash, what is shared already keeps its hash, and anything else gets "
                 "that of the daemon's own --hash. The same content with another hash counts as "

@@ -103,8 +103,8 @@ def test_after_a_crash_it_is_gone_on_with(scene: Scene) -> None:
     assert scene.sent - sent <= len(CONTENTS["many"]) - (held - 2) * CHUNK
 
 
-def test_a_finished_one_is_found_whose_record_is_lacking(scene: Scene) -> None:
-    """By the hash list of what lies there; the hash is that of the record, not of the settings."""
+def test_after_a_restart_it_is_shared_as_before(scene: Scene) -> None:
+    """The hash is that of the record, not that of the settings."""
     network = scene.network
     network.result_of(download(scene.peer, "many", scene.target("many"))[1], 60)
     network.run(5)
