@@ -21,7 +21,7 @@ DIGEST_SIZE = 32
 class Hasher(Protocol):
     """Makes one digest of what comes in pieces."""
 
-    def update(self, data: bytes | bytearray, /) -> object:
+    def update(self, data: bytes | bytearray | memoryview, /) -> object:
         """Take the next bytes."""
 
     def digest(self) -> bytes:
@@ -38,7 +38,7 @@ class Hash(Enum):
         """One that has taken nothing yet."""
         return _MAKERS[self]()
 
-    def digest(self, data: bytes | bytearray) -> bytes:
+    def digest(self, data: bytes | bytearray | memoryview) -> bytes:
         """The digest of these bytes."""
         hasher = self.hasher()
         hasher.update(data)
