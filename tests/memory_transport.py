@@ -121,6 +121,22 @@ class MemoryTransport(StringTransport):
         """Whether something is to happen in the clock's next turn."""
         return any(turn.active() for turn in self._turns)
 
+    def read_beside(self, into: list[memoryview]) -> int | None:
+        """Take what was delivered and is held back, as who has borrowed a socket does.
+
+        None when there is nothing, 0 when the connection is lost.
+        """
+        if not self._inbox:
+            return 0 if self.lost or self.aborted else None
+        segment, count = self._inbox.popleft(), 0
+        for buffer in into:
+            part = segment[count : count + len(buffer)]
+            buffer[: len(part)] = part
+            count += len(part)
+        if count < len(segment):
+            self._inbox.appendleft(segment[count:])
+        return count
+
     # The protocol's side
 
     def write(self, data: bytes) -> None:

@@ -26,6 +26,7 @@ from p2pfs.peer.announcing import (
 from p2pfs.peer.downloading import DownloadContext, DownloadQueue, Downloads, PlaceCheck, Trees
 from p2pfs.peer.library import Holding, Library, LibraryStore, OnRecord
 from p2pfs.peer.machine import Machine
+from p2pfs.peer.payloads import Lender
 from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
 from p2pfs.peer.serving import (
     Callee,
@@ -133,7 +134,11 @@ class Peer:
             settings.patience,
             # A download leaves some for others, where there are few.
             max(1, min(settings.max_sources, settings.descriptors.sources // 2)),
-            Incoming(self.limits["download"], bandwidths.down),
+            Incoming(
+                self.limits["download"],
+                bandwidths.down,
+                lender=Lender(reactor, self.limits["download"]),
+            ),
             self.announcer,
             call_backs,
             self.serving.offers.make,

@@ -16,7 +16,7 @@ from p2pfs.wire.notices import Notices
 from p2pfs.wire.protocol import LongLine, MessageProtocol
 from p2pfs.wire.reception import Reception
 from p2pfs.wire.requests import QUIET, Pending, RequestProtocol, said
-from p2pfs.wire.sockets import TcpPath, set_tcp_options, tcp_path
+from p2pfs.wire.sockets import TcpPath, is_plain_tcp, plain_socket, set_tcp_options, tcp_path
 
 __all__ = [
     "GAP",
@@ -35,6 +35,8 @@ __all__ = [
     "Reception",
     "RequestProtocol",
     "TcpPath",
+    "is_plain_tcp",
+    "plain_socket",
     "said",
     "set_tcp_options",
     "tcp_path",

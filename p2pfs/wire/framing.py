@@ -38,6 +38,7 @@ class LineFraming(LineReceiver):
         self._searched = 0
         self._raw_left = 0
         self._reading = True
+        self._lent = False
 
     # For subclasses
 
@@ -118,6 +119,29 @@ class LineFraming(LineReceiver):
             self._handle(b"")
         if not self.paused:
             self.read_on()
+
+    def lend_input(self) -> None:
+        """Let somebody else read from the transport, while nothing that was read waits here.
+
+        What comes is not seen here until `take_input_back`.
+        """
+        self._lent = self.paused = True
+        if self._reading:
+            self._reading = False
+            cast(IPushProducer, self.transport).pauseProducing()
+
+    def take_input_back(self, rest: bytes) -> None:
+        """Read again, from ``rest`` on, which somebody else has read.
+
+        In which mode that is, is to be said before.
+        """
+        self._lent = False
+        self._buffer += rest
+
+    @property
+    def input_lent(self) -> bool:
+        """True from `lend_input` until `take_input_back`."""
+        return self._lent
 
     def read_on(self) -> None:
         """Have the transport read again, if it does not."""

@@ -138,6 +138,11 @@ class MessageProtocol(LineFraming):
         """Send bytes as they are: a line to echo, or a raw payload."""
         self._output.write(data)
 
+    @property
+    def sent_bytes(self) -> int:
+        """How many bytes were sent here so far; some may wait in the transport."""
+        return self._output.sent
+
     def writable(self) -> Deferred[None]:
         """Fires when the transport can take more; at once if it can now, or if it is gone."""
         return self._output.writable()
@@ -198,6 +203,13 @@ class MessageProtocol(LineFraming):
         if length:
             self._raw_received = received
             self.setRawMode(length=length)
+
+    def take_input_back(self, rest: bytes) -> None:
+        super().take_input_back(rest)
+        if self._state is State.OPEN:
+            self._resume()
+        else:
+            self.clearLineBuffer()
 
     def hand_over(self, heir: MessageProtocol) -> None:
         """Let another protocol go on with this connection, and with what came already.
@@ -306,7 +318,8 @@ class MessageProtocol(LineFraming):
     # Inside
 
     def _resume(self) -> None:
-        if not (self._holds or self._awaits_turn) and self._state is State.OPEN:
+        held = self._holds or self._awaits_turn or self.input_lent
+        if not held and self._state is State.OPEN:
             self.resumeProducing()
 
     def _shut(self, state: State) -> None:

@@ -114,6 +114,17 @@ class RequestProtocol(MessageProtocol):
         queue = self._queues.get(reply_type)
         return queue[0] if queue else None
 
+    def all_due(self, reply_type: type[Any]) -> list[Pending]:
+        """All requests whose replies of that type are due, in their order."""
+        return list(self._queues.get(reply_type, ()))
+
+    def reply_begun(self, pending: Pending, reply_type: type[Any]) -> None:
+        """The line of a reply has come, which may have been read elsewhere; a payload follows."""
+        queue = self._queues.get(reply_type)
+        if queue and queue[0] is pending:
+            queue.popleft()
+        self.still_arriving(pending)
+
     @property
     def open_requests(self) -> int:
         """How many answers are due."""
@@ -125,7 +136,9 @@ class RequestProtocol(MessageProtocol):
         """Seconds in which nothing has come while an answer is due; also at the end."""
         if self.closed:
             return self._unanswered_at_end
-        return self._watch.silence(self.reactor.seconds()) if self._waiting() else 0.0
+        # Who reads while the input is lent waits for nothing for long: it is this side that rests.
+        silent = self._waiting() and not self.input_lent
+        return self._watch.silence(self.reactor.seconds()) if silent else 0.0
 
     @property
     def flowed_at(self) -> float | None:
@@ -160,10 +173,14 @@ class RequestProtocol(MessageProtocol):
     # The incoming side
 
     def dataReceived(self, data: bytes) -> None:
-        self._watch.heard(len(data), self.reactor.seconds())
+        self.heard(len(data))
+        super().dataReceived(data)
+
+    def heard(self, count: int) -> None:
+        """So many bytes came, whoever read them."""
+        self._watch.heard(count, self.reactor.seconds())
         # A long line may take its time here, as long as it comes at the least rate.
         self.restart_message_timeout()
-        super().dataReceived(data)
 
     def hold_input(self) -> None:
         if not self.input_held:
@@ -247,6 +264,10 @@ class RequestProtocol(MessageProtocol):
         if not self._waiting():
             return
         fault = self._watch.check(self.reactor.seconds())
+        if fault is not None and self.input_lent:
+            # Its reader gives it back as soon as nothing comes. So it is this side that is slow.
+            self.forgive()
+            fault = None
         if fault is None:
             self._look_later()
         else:

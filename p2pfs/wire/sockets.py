@@ -7,9 +7,10 @@ import struct
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from twisted.internet.interfaces import ITransport
+from twisted.internet.tcp import Connection
 
 _TCP_INFO = struct.Struct("=84xI60xI")
 """Where ``struct tcp_info`` of Linux has ``tcpi_advmss`` and ``tcpi_min_rtt``, since Linux 4.6.
@@ -28,6 +29,21 @@ class TcpPath(NamedTuple):
     """Bytes of payload that come in one packet at the most."""
     round_trip: float
     """The shortest time in seconds that there and back took lately."""
+
+
+def is_plain_tcp(transport: object) -> TypeGuard[Connection]:
+    """True for a plain TCP connection of Twisted's own, which may have ended.
+
+    The bytes of TLS and simulated connections are not those on the line.
+    """
+    return isinstance(transport, Connection) and not getattr(transport, "TLS", False)
+
+
+def plain_socket(transport: object) -> socket.socket | None:
+    """The socket of a plain TCP connection, to be used beside it; None when there is none."""
+    if not is_plain_tcp(transport) or not transport.connected:
+        return None  # Twisted forgets the socket of a connection that has ended
+    return _socket(transport)
 
 
 def set_tcp_options(transport: ITransport | None, options: Mapping[str, int]) -> None:

@@ -21,10 +21,11 @@ from p2pfs.peer.downloading import DownloadContext
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.running import HEARTBEAT
 from p2pfs.peer.library import Checkpointer, Holding, LibraryStore
+from p2pfs.peer.payloads import SpareMemory
 from p2pfs.peer.policy import Experience
 from p2pfs.peer.rates import RateMeter
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.sources import Incoming, ReadySource, Source, SourceConnection, SpareMemory
+from p2pfs.peer.sources import Incoming, ReadySource, Source, SourceConnection
 from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire.messages import ReplyFileLocation

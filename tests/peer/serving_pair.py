@@ -12,10 +12,11 @@ from twisted.internet.address import IPv4Address
 from p2pfs.addresses import Address
 from p2pfs.chunks import FileInfo
 from p2pfs.peer.library import Holding, Library
+from p2pfs.peer.payloads import ChunkSink
 from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.serving import ServedFiles, ServingFactory, ServingHooks
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.sources import ChunkSink, Incoming, SourceConnection
+from p2pfs.peer.sources import Incoming, SourceConnection
 from p2pfs.peer.storage import Disk, FileChanged, PartFile
 from p2pfs.testing.inline import InlineReactor
 from tests.memory_transport import MemoryTransport
@@ -66,14 +67,19 @@ class Serving:
 class Downloader:
     """A `SourceConnection`, and what it writes to."""
 
-    def __init__(self, info: FileInfo, clock: InlineReactor | None = None) -> None:
+    def __init__(
+        self,
+        info: FileInfo,
+        clock: InlineReactor | None = None,
+        incoming: Incoming | None = None,
+    ) -> None:
         self.clock = clock or InlineReactor()
         self.info = info
         self.source = SourceConnection(
             self.clock,
             Address("192.0.2.9", 6881),
             Patience(silence=SILENCE, least_rate=0),
-            Incoming(),
+            incoming or Incoming(),
         )
         self._fd = os.memfd_create("part")
         self.part = PartFile(Disk(), Path("memory"), info.filesize, self._fd)

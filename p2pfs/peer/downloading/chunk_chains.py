@@ -11,8 +11,9 @@ from p2pfs.peer.downloading.in_flight import InFlight
 from p2pfs.peer.downloading.running import RunningDownload
 from p2pfs.peer.downloading.source_set import SourceSet
 from p2pfs.peer.library import Holding
+from p2pfs.peer.payloads import ChunkSink
 from p2pfs.peer.policy import Picker
-from p2pfs.peer.sources import ChunkSink, Source, SourceConnection, WrongChunk
+from p2pfs.peer.sources import Source, SourceConnection, WrongChunk
 
 
 class ChunkChains:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from random import Random
 
 from p2pfs.peer.announcing import Announcer
+from p2pfs.peer.payloads import SpareMemory
 from p2pfs.peer.policy import Experience
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.sources import CallBacks, Incoming, Room, SpareMemory
+from p2pfs.peer.sources import CallBacks, Incoming, Room
 from p2pfs.reactor import Reactor
 
 

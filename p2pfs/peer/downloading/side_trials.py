@@ -21,8 +21,9 @@ from p2pfs.peer.downloading.in_flight import Asked, InFlight
 from p2pfs.peer.downloading.running import RunningDownload
 from p2pfs.peer.downloading.source_set import SourceSet
 from p2pfs.peer.library import Holding
+from p2pfs.peer.payloads import MemorySink
 from p2pfs.peer.policy import Picker, PickerSource, Trial
-from p2pfs.peer.sources import MemorySink, Source, SourceConnection, WrongChunk
+from p2pfs.peer.sources import Source, SourceConnection, WrongChunk
 
 DOUBLING = 0.25
 """Seconds after which it is asked of a first one beside, then of 3, of 7, and so on."""

@@ -3,24 +3,19 @@
 from p2pfs.peer.sources.call_backs import CallBacks, Expected
 from p2pfs.peer.sources.connection import Answer, OutOfReach, SourceConnection, WrongChunk
 from p2pfs.peer.sources.incoming import Incoming
-from p2pfs.peer.sources.memory_sink import MemorySink, SpareMemory
 from p2pfs.peer.sources.pool import ReadySource, Source, SourcePool
 from p2pfs.peer.sources.room import Room
-from p2pfs.peer.sources.sink import ChunkSink
 
 __all__ = [
     "Answer",
     "CallBacks",
-    "ChunkSink",
     "Expected",
     "Incoming",
-    "MemorySink",
     "OutOfReach",
     "ReadySource",
     "Room",
     "Source",
     "SourceConnection",
     "SourcePool",
-    "SpareMemory",
     "WrongChunk",
 ]

@@ -11,14 +11,15 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address
-from p2pfs.chunks import ChunkSet, FileInfo, HashList, parse_digest
+from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import MalformedMessage, P2pfsError, SourceFailed
-from p2pfs.hashing import DIGEST_SIZE, REPLY_HASH
+from p2pfs.hashing import DIGEST_SIZE
+from p2pfs.peer.payloads import ChunkRequest, Sink
 from p2pfs.peer.rates import RateMeter
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources.incoming import Incoming
+from p2pfs.peer.sources.payload_receiver import PayloadReceiver
 from p2pfs.peer.sources.receive_window import ReceiveWindow
-from p2pfs.peer.sources.sink import Sink
 from p2pfs.wire import LineTooLong, LongLine, LongReply, Pending, RequestProtocol, said
 from p2pfs.wire import messages as m
 
@@ -43,18 +44,6 @@ class Answer(Enum):
     """It is not wanted."""
     BUSY = "busy"
     """It is wanted, but not now."""
-
-
-class _ChunkPending(Pending):
-    """A request for a chunk, with the sink its bytes go to."""
-
-    def __init__(self, request: m.PeerRequestChunk, info: FileInfo, sink: Sink) -> None:
-        super().__init__(request)
-        self.request: m.PeerRequestChunk = request
-        self.info = info
-        self.sink = sink
-        self.taken = 0
-        """Bytes of the chunk that were taken out of a long line."""
 
 
 class SourceConnection(RequestProtocol):
@@ -85,18 +74,34 @@ class SourceConnection(RequestProtocol):
         self._incoming = incoming
         self._window = ReceiveWindow(incoming)
         self._waiting_turn: IDelayedCall | None = None
+        self._payloads = PayloadReceiver(
+            self, incoming.lender, incoming.bandwidth, self._read_elsewhere
+        )
 
     def dataReceived(self, data: bytes) -> None:
         now = self.reactor.seconds()
-        self.received += len(data)
-        self._heard_at = now
-        self._meter.count(len(data), now)
-        self._window.adjust(self.transport, now)
+        self._arrived(len(data), now)
         super().dataReceived(data)
-        wait = self._incoming.limit.spend(len(data), now)
+        self._spend(len(data), now)
+        self._payloads.read(len(data))
+
+    def _arrived(self, count: int, now: float) -> None:
+        self.received += count
+        self._heard_at = now
+        self._meter.count(count, now)
+        self._window.adjust(self.transport, now)
+
+    def _spend(self, count: int, now: float) -> None:
+        wait = self._incoming.limit.spend(count, now)
         if wait > 0 and self._waiting_turn is None and not self.closed:
             self.hold_input()
             self._waiting_turn = self.reactor.callLater(wait, self._go_on)
+
+    def _read_elsewhere(self, count: int) -> None:
+        now = self.reactor.seconds()
+        self._arrived(count, now)
+        self.heard(count)
+        self._spend(count, now)
 
     @property
     def brought(self) -> int:
@@ -116,6 +121,7 @@ class SourceConnection(RequestProtocol):
             self._waiting_turn.cancel()
             self._waiting_turn = None
         self._takers.clear()
+        self._payloads.call_back()
         super().closing(reason)
 
     def connection_error(self, reason: str) -> P2pfsError:
@@ -137,8 +143,9 @@ class SourceConnection(RequestProtocol):
         when it sends something of another length, and with `SourceFailed`.
         """
         request = m.PeerRequestChunk(filename, chunknum, info.root, "raw")
-        pending = _ChunkPending(request, info, sink)
+        pending = ChunkRequest(request, info, sink)
         self.enqueue(pending, m.PeerReplyChunk)
+        self._payloads.asked(pending)
         return pending.answered
 
     def want(
@@ -229,21 +236,16 @@ class SourceConnection(RequestProtocol):
         raise WrongChunk(f"{self.address}: it sent a hash list that does not match the root")
 
     def reply_received(self, pending: Pending, reply: m.Message) -> None:
-        if isinstance(pending, _ChunkPending) and isinstance(reply, m.PeerReplyChunk):
+        if isinstance(pending, ChunkRequest) and isinstance(reply, m.PeerReplyChunk):
             self._chunk_received(pending, reply)
         else:
             super().reply_received(pending, reply)
 
-    def _chunk_received(self, pending: _ChunkPending, reply: m.PeerReplyChunk) -> None:
+    def _chunk_received(self, pending: ChunkRequest, reply: m.PeerReplyChunk) -> None:
         """The line of a chunk is there: its bytes are in it, or follow it."""
-        request, sink = pending.request, pending.sink
-        digest = None if reply.digest is None else parse_digest(reply.digest)
-        needed = reply.digest is not None or reply.data is not None or pending.info.root is None
-        claimed = digest if pending.info.function is REPLY_HASH else None
-        if (reply.filename, reply.chunknum) != (request.filename, request.chunknum):
-            self._reject(pending, "it sent another chunk than was asked for")
-        elif (needed and digest is None) or (reply.data is None) == (reply.length is None):
-            self._reject(pending, "it sent a chunk without digest or data")
+        fault, sink = pending.fault(reply), pending.sink
+        if fault is not None:
+            self._reject(pending, fault)
         elif reply.data is not None:
             try:
                 data = m.decode_chunk(reply.data)
@@ -253,16 +255,13 @@ class SourceConnection(RequestProtocol):
             if pending.taken + len(data) != sink.length:
                 self._reject(pending, "it sent a chunk of the wrong length")
                 return
-            if not pending.answered.called:
+            if pending.wanted:
                 if data:
                     self._attach(pending)
                     sink.write(data)
-                pending.succeed(claimed)
-        elif reply.length != sink.length:
-            self._reject(pending, "it sent a chunk of the wrong length")
+                pending.succeed(pending.claimed(reply))
         else:
-            self._attach(pending)
-            self._stream(pending, claimed)
+            self._payloads.begin(pending, reply)
 
     def longest_line(self) -> int:
         if self.due(m.PeerReplyDigests) is not None:
@@ -272,7 +271,7 @@ class SourceConnection(RequestProtocol):
     def long_line_begun(self) -> LongLine | None:
         """A line that is not kept as a whole: it can only be the next chunk, in base64."""
         pending = self.due(m.PeerReplyChunk)
-        if not isinstance(pending, _ChunkPending):
+        if not isinstance(pending, ChunkRequest):
             return None
         reply, began = LongReply(), self.reactor.seconds()
         if not pending.answered.called:
@@ -292,7 +291,7 @@ class SourceConnection(RequestProtocol):
 
         return received
 
-    def _take_piece(self, pending: _ChunkPending, data: bytes) -> None:
+    def _take_piece(self, pending: ChunkRequest, data: bytes) -> None:
         pending.taken += len(data)
         if pending.taken > pending.sink.length:
             self._reject(pending, "it sent a chunk of the wrong length")
@@ -300,7 +299,7 @@ class SourceConnection(RequestProtocol):
             # As of raw bytes, a cancelled request's go nowhere.
             pending.sink.write(data)
 
-    def _long_line_ended(self, pending: _ChunkPending, rest: bytes) -> None:
+    def _long_line_ended(self, pending: ChunkRequest, rest: bytes) -> None:
         """The line is there, as if the chunk in it were empty."""
         try:
             message = m.decode(rest)
@@ -311,28 +310,10 @@ class SourceConnection(RequestProtocol):
         if self.due(m.PeerReplyChunk) is pending:
             self.give_up("it sent a line that is too long, and no chunk")
 
-    def _stream(self, pending: _ChunkPending, claimed: bytes | None) -> None:
-        sink, began = pending.sink, self.reactor.seconds()
-        left = sink.length
-
-        def received(data: bytes) -> None:
-            nonlocal left
-            # A cancelled request's bytes still come, and go nowhere.
-            if not pending.answered.called:
-                sink.write(data)
-            left -= len(data)
-            if not left:
-                self._incoming.bandwidth.count(sink.length, began, self.reactor.seconds())
-                self.still_arriving(None)
-                pending.succeed(claimed)
-
-        self.still_arriving(pending)
-        self.receive_raw(sink.length, received)
-
-    def _attach(self, pending: _ChunkPending) -> None:
+    def _attach(self, pending: ChunkRequest) -> None:
         pending.sink.attach(self.hold_input, self.release_input)
 
-    def _reject(self, pending: _ChunkPending, reason: str) -> None:
+    def _reject(self, pending: ChunkRequest, reason: str) -> None:
         # After a reply that breaks the rules nothing tells where the next one begins.
         pending.fail(WrongChunk(f"{self.address}: {reason}"))
         self.give_up(reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from p2pfs.peer.payloads import Lender
 from p2pfs.peer.policy import Intake
 from p2pfs.peer.rates import Bandwidth, RateLimit
 
@@ -18,3 +19,5 @@ class Incoming:
     """How fast all of them together were seen to send; told of each chunk."""
     intake: Intake = field(default_factory=Intake)
     """The chunks on their way to this peer."""
+    lender: Lender | None = None
+    """Lends their input to threads that read payloads; without one, the reactor reads all."""

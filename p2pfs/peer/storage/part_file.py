@@ -112,7 +112,7 @@ class PartFile:
 
     # Writing
 
-    def write(self, offset: int, pieces: Sequence[bytes]) -> None:
+    def write(self, offset: int, pieces: Sequence[bytes | memoryview]) -> None:
         """Write pieces one behind the other, beginning at ``offset``.
 
         The first write takes the room for all of the file; raises `StorageProblem`, for
@@ -132,7 +132,7 @@ class PartFile:
                 with explained("write", self.path):
                     self._leave(self._disk.time_ns() - MARK_NS)
 
-    def _write(self, offset: int, pieces: Sequence[bytes]) -> None:
+    def _write(self, offset: int, pieces: Sequence[bytes | memoryview]) -> None:
         rest = [memoryview(piece) for piece in pieces]
         while rest:
             written = self._disk.write(self._fd, rest, offset)

@@ -21,9 +21,10 @@ from twisted.internet.defer import Deferred
 from p2pfs.addresses import Address
 from p2pfs.chunks import ChunkSet, HashList, parse_digest
 from p2pfs.errors import MalformedMessage
+from p2pfs.peer.payloads import ChunkSink
 from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.settings import Patience
-from p2pfs.peer.sources import Answer, ChunkSink, Incoming, SourceConnection
+from p2pfs.peer.sources import Answer, Incoming, SourceConnection
 from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.testing.inline import InlineReactor
 from p2pfs.wire import messages as m

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.hashing import Hash
-from p2pfs.peer.sources import ChunkSink
+from p2pfs.peer.payloads import ChunkSink
 from tests.peer.download_scene import CHUNK, DATA, HASHES, Scene, Scenes, address
 from tests.peer.holdings import described
 

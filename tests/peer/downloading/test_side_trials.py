@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.hashing import Hash
-from p2pfs.peer.sources import ChunkSink
+from p2pfs.peer.payloads import ChunkSink
 from tests.peer.download_scene import CHUNK, DATA, INFO, Scene, Scenes, address
 
 NAMES = [address(number) for number in range(4)]

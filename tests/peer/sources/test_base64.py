@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from p2pfs.errors import SourceFailed
+from p2pfs.peer.payloads.chunk_sink import HIGH_WATER
 from p2pfs.peer.sources.connection import WrongChunk
-from p2pfs.peer.sources.sink import HIGH_WATER
 from p2pfs.wire import messages as m
 from p2pfs.wire.framing import RECEIVE_SIZE
 from p2pfs.wire.long_reply import MOST_REST

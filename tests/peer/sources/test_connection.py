@@ -17,9 +17,9 @@ from twisted.python.failure import Failure
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import P2pfsError, SourceFailed
 from p2pfs.hashing import Hash
+from p2pfs.peer.payloads.chunk_sink import HIGH_WATER
 from p2pfs.peer.sources import Answer
 from p2pfs.peer.sources.connection import PROBE_SECONDS, WrongChunk
-from p2pfs.peer.sources.sink import HIGH_WATER
 from p2pfs.wire import messages as m
 from tests.memory_transport import MemoryTransport
 from tests.peer.holdings import content, described

@@ -17,12 +17,12 @@ from p2pfs.chunks import ChunkSet
 from p2pfs.errors import Refused
 from p2pfs.hashing import Hash
 from p2pfs.peer.library import Library
+from p2pfs.peer.payloads import ChunkSink, Lender
 from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.serving import ServedFiles, ServingFactory
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources import Answer, Incoming
 from p2pfs.peer.sources.connection import SourceConnection, SourceFactory
-from p2pfs.peer.sources.sink import ChunkSink
 from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.wire import messages as m
 from tests.peer.holdings import content, described, shared
@@ -111,9 +111,13 @@ def test_a_large_chunk_in_base64_is_made_and_taken_in_pieces(
 
 
 @pytest.mark.parametrize("function", Hash)
+@pytest.mark.parametrize("lent", [False, True])
 @ensureDeferred
-async def test_chunks_over_tcp_with_real_threads(tmp_path: Path, function: Hash) -> None:
-    """Large chunks, all asked for at once, between two real ends."""
+async def test_chunks_over_tcp_with_real_threads(
+    tmp_path: Path, function: Hash, lent: bool
+) -> None:
+    """Large chunks, all asked for at once, between two real ends; also read by a thread."""
+    lender = Lender(reactor, RateLimit(), worth=1) if lent else None
     size, chunksize = 5_000_000, 1_500_000
     data = content(size)
     holding = shared(tmp_path / "f", data, chunksize, function=function)
@@ -125,7 +129,9 @@ async def test_chunks_over_tcp_with_real_threads(tmp_path: Path, function: Hash)
     address = Address("127.0.0.1", port.getHost().port)
     endpoint = TCP4ClientEndpoint(reactor, address.host, address.port)
     source = await endpoint.connect(
-        SourceFactory(partial(SourceConnection, reactor, address, Patience(), Incoming()))
+        SourceFactory(
+            partial(SourceConnection, reactor, address, Patience(), Incoming(lender=lender))
+        )
     )
     part = PartFile.create(Disk(), tmp_path / "part", size)
     info, sinks = holding.info, []

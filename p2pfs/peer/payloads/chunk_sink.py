@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -70,6 +71,9 @@ class ChunkSink:
         self._paused: Callable[[], None] = _nothing
         self._resumed: Callable[[], None] = _nothing
         self._busy = False
+        # What a thread that takes and the reactor tell each other.
+        self._lock = Lock()
+        self._taking = self._closed = False
         self._failure: Failure | None = None
         self._idle: Waiters[None] = Waiters()
 
@@ -79,10 +83,9 @@ class ChunkSink:
 
     def write(self, data: bytes) -> None:
         """Take the next bytes of the chunk; never more than its length in all."""
-        self._came(len(data))
+        self.arrived(len(data))
         self._waiting.append(data)
         self._waiting_bytes += len(data)
-        self._missing -= len(data)
         if not self._busy and self._worth_a_job:
             self._start_job()
         elif self._waiting_bytes >= HIGH_WATER and not self._congested:
@@ -100,14 +103,57 @@ class ChunkSink:
         return self._waiting_bytes >= enough
 
     def settled(self) -> Deferred[None]:
-        """Fires when nothing is being written any more."""
-        if not self._busy:
-            return succeed(None)
-        return self._idle.wait()
+        """Fires when nothing is being written any more, nor will be."""
+        with self._lock:
+            self._closed = True
+            taking = self._taking
+        return self._idle.wait() if self._busy or taking else succeed(None)
 
     def finish(self) -> Deferred[bytes]:
         """Fires with the digest of what was written, or fails with `StorageProblem`."""
         return self.settled().addCallback(self._result)
+
+    # What somebody else receives in a thread
+
+    def lend(self) -> list[bytes] | None:
+        """What was written and waits, for who calls `take` from now on; None if a job is under way.
+
+        After that, `write` is for who takes no more.
+        """
+        if self._busy:
+            return None
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        return waiting
+
+    def take(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """Hash and write the next bytes now, in this thread; not once it is `settled`.
+
+        In the reactor, `arrived` has to be told of those that were not written.
+        """
+        with self._lock:
+            if self._closed or self._failure is not None:
+                return
+            self._taking = True
+        try:
+            self._work(pieces)
+        except Exception:  # as of a job: who finishes it is told
+            self._failure = Failure()
+        with self._lock:
+            self._taking = False
+            awaited = self._closed
+        if awaited:
+            self._reactor.callFromThread(self._idle.fire, None)
+
+    def arrived(self, count: int) -> None:
+        """So many bytes more have come."""
+        self._missing -= count
+        self._came(count)
+
+    def fail(self, failure: Failure) -> None:
+        """Write no more; that is why."""
+        self._failure = failure
+
+    # Inside
 
     def _result(self, _: None) -> bytes:
         if self._failure is not None:
@@ -118,17 +164,14 @@ class ChunkSink:
         pieces, self._waiting, self._waiting_bytes = self._waiting, [], 0
         self._busy = True
         job = in_thread(self._reactor, self._work, pieces)
-        job.addErrback(self._failed).addCallback(self._job_done)
+        job.addErrback(self.fail).addCallback(self._job_done)
 
-    def _work(self, pieces: list[bytes]) -> None:
+    def _work(self, pieces: Sequence[bytes | memoryview]) -> None:
         """Runs in a thread, one at a time."""
         for piece in pieces:
             self._digest.update(piece)
         self._part.write(self._offset, pieces)
         self._offset += sum(map(len, pieces))
-
-    def _failed(self, failure: Failure) -> None:
-        self._failure = failure
 
     def _job_done(self, _: None) -> None:
         self._busy = False

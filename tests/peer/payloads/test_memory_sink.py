@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from p2pfs.hashing import Hash
-from p2pfs.peer.sources import MemorySink, SpareMemory
+from p2pfs.peer.payloads import MemorySink, SpareMemory
 
 
 @pytest.mark.parametrize("function", Hash)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from twisted.internet.defer import Deferred
 
 from p2pfs.errors import StorageProblem
 from p2pfs.hashing import Hash
-from p2pfs.peer.sources.sink import HIGH_WATER, ChunkSink
+from p2pfs.peer.payloads.chunk_sink import HIGH_WATER, ChunkSink
 from p2pfs.peer.storage import Disk, PartFile
 from p2pfs.testing.inline import InlineReactor
 
@@ -100,6 +101,50 @@ def test_settled_waits_for_everything(part: PartFile) -> None:
     clock.run_job()
     assert settled.called
     assert part.path.read_bytes()[:3] == b"ab\0"
+    part.close()
+
+
+def test_settled_waits_for_who_takes_in_a_thread(
+    part: PartFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fires when nothing is being written any more, and after that nothing is."""
+    sink = ChunkSink(InlineReactor(), part, 0, 10, Hash.SHA256.hasher())
+    settled: list[Deferred[None]] = []
+    write = part.write
+
+    def slow(offset: int, pieces: Sequence[bytes | memoryview]) -> None:
+        settled.append(sink.settled())
+        assert not settled[0].called
+        write(offset, pieces)
+
+    monkeypatch.setattr(part, "write", slow)
+    sink.take([b"abc", memoryview(b"def")])
+    assert settled[0].called
+    sink.take([b"ghi"])
+    assert len(settled) == 1
+    assert part.path.read_bytes()[:8] == b"abcdef\0\0"
+    part.close()
+
+
+def test_what_was_written_before_is_for_who_takes(part: PartFile) -> None:
+    """In its order; not while a job of the sink's own is under way."""
+    clock = InlineReactor()
+    clock.held = True
+    sink = ChunkSink(clock, part, 0, 9, Hash.SHA256.hasher(), 4)
+    sink.write(b"abcd")
+    assert sink.lend() is None
+    clock.run_job()
+    sink.write(b"ef")
+    waiting = sink.lend()
+    assert waiting == [b"ef"]
+    sink.take(waiting)
+    sink.take([b"ghi"])
+    sink.arrived(3)
+    assert sink.missing == 0
+    digests: list[bytes] = []
+    sink.finish().addCallback(digests.append)
+    assert digests == [Hash.SHA256.digest(b"abcdefghi")]
+    assert part.path.read_bytes()[:9] == b"abcdefghi"
     part.close()
 
 
