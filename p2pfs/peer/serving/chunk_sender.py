@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -10,11 +11,11 @@ from twisted.internet.task import deferLater
 from p2pfs.errors import StorageProblem
 from p2pfs.hashing import REPLY_HASH, Hasher
 from p2pfs.peer.library import Holding
-from p2pfs.peer.serving.file_sender import FileSender, can_send_files
+from p2pfs.peer.serving.file_sender import FileSender
 from p2pfs.peer.serving.serving import Serving
-from p2pfs.peer.storage import ChunkReader
+from p2pfs.peer.storage import ChunkReader, Stamp
 from p2pfs.threads import in_thread
-from p2pfs.wire import MessageProtocol, set_tcp_options
+from p2pfs.wire import MessageProtocol, is_plain_tcp, set_tcp_options
 from p2pfs.wire import messages as m
 
 UNSENT = 128 * 1024
@@ -34,6 +35,18 @@ PIECE = 256 * 1024
 """Bytes of base64 made of a chunk in one go; fewer where its host has others kept unread."""
 
 
+KEPT_OPEN = 1.0
+"""Seconds for which a file is kept open for the next chunk. Each opening looks at its path."""
+
+
+@dataclass(frozen=True)
+class _OpenFile:
+    holding: Holding
+    stamp: Stamp | None
+    reader: ChunkReader
+    opened_at: float
+
+
 class ChunkSender:
     """Sends chunks over one connection, within the limit on what is sent.
 
@@ -48,6 +61,9 @@ class ChunkSender:
         self._limit = serving.limit
         self._budget = serving.budget
         self._waits_for_room: Deferred[None] | None = None
+        self._open: _OpenFile | None = None
+        # What had been written to the connection when the last file was sent; nothing is left then.
+        self._empty_at = -1
         self._unsent = USUAL_UNSENT
 
     async def send(self, request: m.PeerRequestChunk) -> None:
@@ -62,16 +78,20 @@ class ChunkSender:
         try:
             # Nothing is waited for before: it is not noted of a connection that is forgotten.
             self._serving.begun(self._connection, holding, request.chunknum)
-            reader = await files.open(holding)
-            try:
-                if request.encoding == "raw":
-                    await self._send_raw(holding, request.chunknum, reader)
-                else:
-                    await self._send_base64(holding, request.chunknum, reader)
-            finally:
-                reader.close()
+            reader = await self._reader(holding)
+            if request.encoding == "raw":
+                await self._send_raw(holding, request.chunknum, reader)
+            else:
+                await self._send_base64(holding, request.chunknum, reader)
         except StorageProblem as problem:
+            self.rest()
             raise files.failed(holding, problem, self._host) from None
+
+    def rest(self) -> None:
+        """No chunk is sent for a while: close the file that was kept open for the next one."""
+        kept, self._open = self._open, None
+        if kept is not None:
+            kept.reader.close()
 
     async def room(self) -> None:
         """Wait until more may be kept for this host, or the connection is gone."""
@@ -87,6 +107,19 @@ class ChunkSender:
             waiting.callback(None)
 
     # Inside
+
+    async def _reader(self, holding: Holding) -> ChunkReader:
+        """A reader of a holding: that of the chunk before, if it is of the same file, and new."""
+        now, kept = self._reactor.seconds(), self._open
+        if kept is not None:
+            is_same = kept.holding is holding and kept.stamp == holding.stamp
+            if is_same and now - kept.opened_at < KEPT_OPEN:
+                kept.reader.check()
+                return kept.reader
+            self.rest()
+        reader = await self._serving.files.open(holding)
+        self._open = _OpenFile(holding, holding.stamp, reader, now)
+        return reader
 
     def _limit_unsent(self) -> None:
         unsent = UNSENT if self._serving.offers.several else USUAL_UNSENT
@@ -143,7 +176,7 @@ class ChunkSender:
         digest = _digest(holding, chunknum).hex() if holding.info.root is None else None
         header = m.encode(m.PeerReplyChunk(holding.name, chunknum, digest, length=length))
         try:
-            if can_send_files(self._connection.transport):
+            if is_plain_tcp(self._connection.transport):
                 await self._send_file(header, holding, reader, offset, length)
             else:
                 await self._send_frames(header, holding, reader, offset, length)
@@ -166,7 +199,9 @@ class ChunkSender:
         )
         connection.give_up_producing()
         try:
-            await sender.send(header, offset, length)
+            nothing_before = connection.sent_bytes == self._empty_at
+            await sender.send(header, offset, length, nothing_before)
+            self._empty_at = connection.sent_bytes
         finally:
             connection.take_up_producing()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPullProducer
-from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -21,18 +21,18 @@ PORTION = 1 << 20
 """Most bytes handed to the kernel in one call; it takes what fits into the socket's buffer."""
 
 
-def can_send_files(transport: object) -> bool:
-    """True for a plain TCP connection of Twisted's own; TLS and simulated ones need copies."""
-    return isinstance(transport, Connection) and not getattr(transport, "TLS", False)
+_MORE = getattr(socket, "MSG_MORE", 0)
+"""Says that what follows goes into the same packet; some systems have no such flag."""
 
 
 @implementer(IPullProducer)
 class FileSender:
     """Sends a header, then ``length`` bytes of a file from ``offset`` on, with sendfile().
 
-    The transport asks for more whenever it has nothing left to send. What is not
-    in the page cache is read in a thread first, so that the reactor does not wait
-    for the disk.
+    The transport asks for more whenever it has nothing left to send. If that is so from
+    the beginning, all goes out at once as far as the system takes it: so a train of chunks needs
+    no turn of the reactor for each. What is not in the page cache is read in a thread first, so
+    that the reactor does not wait for the disk.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class FileSender:
         self._limit = limit
         self._stall_timeout = stall_timeout
         self._header = b""
+        self._may_send = False
         self._offset = 0
         self._end = 0
         self._loading = False
@@ -64,14 +65,15 @@ class FileSender:
         self._finished = False
         self._sent: Deferred[None] = Deferred()
 
-    def send(self, header: bytes, offset: int, length: int) -> Deferred[None]:
+    def send(self, header: bytes, offset: int, length: int, nothing_before: bool) -> Deferred[None]:
         """Fires when all is handed to the kernel, or the connection is gone.
 
-        Fails with `StorageProblem` when the file cannot be read, or is not what it
-        was; the connection is then to be cut. The transport's producer must have
-        been unregistered.
+        ``nothing_before`` says that the transport has nothing left to send. Fails with
+        `StorageProblem` when the file cannot be read, or is not what it was; the connection is
+        then to be cut. The transport's producer must have been unregistered.
         """
         self._header, self._offset, self._end = header, offset, offset + length
+        self._may_send = nothing_before
         self._watch = self._reactor.callLater(self._stall_timeout, self._look)
         self._transport.registerProducer(self, False)
         return self._sent
@@ -79,13 +81,14 @@ class FileSender:
     # Twisted's side of it
 
     def resumeProducing(self) -> None:
-        """The transport has nothing left to send."""
-        if self._header:
-            header, self._header = self._header, b""
-            self._transport.write(header)
+        """The transport has nothing left to send, unless it is just being registered."""
+        if not self._may_send:
+            self._may_send = True
+            self._transport.startWriting()
         elif not self._loading and self._turn is None and not self._finished:
             try:
-                self._send_portion()
+                if self._send_header():
+                    self._send_portion()
             except OSError:
                 # The transport will find out for itself what is wrong with the connection.
                 self._transport.abortConnection()
@@ -97,6 +100,18 @@ class FileSender:
         self._finish(None)
 
     # Inside
+
+    def _send_header(self) -> bool:
+        """True when all of it is with the kernel, which sends it along with what follows."""
+        if self._header:
+            try:
+                sent = self._transport.getHandle().send(self._header, _MORE)
+            except BlockingIOError:
+                sent = 0
+            self._header = self._header[sent:]
+        if self._header:
+            self._transport.startWriting()
+        return not self._header
 
     def _send_portion(self) -> None:
         count = self._limit.portion(min(PORTION, self._end - self._offset))

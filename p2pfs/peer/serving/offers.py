@@ -59,7 +59,7 @@ class Offers:
             raise Refused(f"One connection may want chunks of {MOST_WANT_LISTS} files at a time.")
         rest = self._turns.rest(receiver, now)
         if rest:
-            self._look_in(rest)  # whatever it wants until then, and however often
+            self._look_in(rest, now)  # whatever it wants until then, and however often
         else:
             self._make()
 
@@ -115,21 +115,24 @@ class Offers:
         self._make()
 
     def _make(self) -> None:
-        now = self._reactor.seconds()
-        while (turn := self._turns.next(self._held, now)) is not None:
-            turn.want_list.receiver.offer(turn.want_list.filename, turn.chunknum, turn.spare)
-        wait = None if self._turns.idle else self._turns.next_look(now)
+        wait = None
+        # A peer that only downloads has more to offer with each chunk, and nobody to offer it to.
+        if not self._turns.idle:
+            now = self._reactor.seconds()
+            while (turn := self._turns.next(self._held, now)) is not None:
+                turn.want_list.receiver.offer(turn.want_list.filename, turn.chunknum, turn.spare)
+            wait = self._turns.next_look(now)
         if wait is not None:
-            self._look_in(wait)
+            self._look_in(wait, now)
         elif self._next_look is not None:
             self._next_look.cancel()
             self._next_look = None
 
-    def _look_in(self, wait: float) -> None:
+    def _look_in(self, wait: float, now: float) -> None:
         """Look again after that time at the latest."""
         if self._next_look is None:
             self._next_look = self._reactor.callLater(wait, self._look)
-        elif self._next_look.getTime() > self._reactor.seconds() + wait:
+        elif self._next_look.getTime() > now + wait:
             # Otherwise it looks too soon, and again: that costs less than a timer for each chunk.
             self._next_look.reset(wait)
 

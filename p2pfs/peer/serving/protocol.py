@@ -167,6 +167,7 @@ class ServingProtocol(MessageProtocol):
 
     def _worked(self, _: None) -> None:
         done, self.at_work = self.at_work, None
+        self._sender.rest()
         self._serving.unsettle(self)
         if self._refused:
             self.close()
@@ -177,7 +178,10 @@ class ServingProtocol(MessageProtocol):
 
     async def _answer_chunk(self, request: m.PeerRequestChunk) -> None:
         """Send a chunk when it is the turn of this connection's host, or say why not."""
-        await self._serving.turn(self)
+        turn = self._serving.turn(self)
+        if not turn.called:
+            self._sender.rest()
+            await turn
         if self.closed:
             return
         try:

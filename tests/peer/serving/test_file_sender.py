@@ -194,3 +194,66 @@ async def test_an_over_long_line_during_a_payload_leaves_nothing(server: Server)
     assert descriptors(server.path) == 0
     payload = bytes(reader.data).partition(b"\n")[2]
     assert server.data.startswith(payload[:CHUNK])
+
+
+SMALL, COUNT = 64 << 10, 12
+
+
+class CountingDisk(Disk):
+    """Counts how often something is opened."""
+
+    opened = 0
+
+    def open(self, path: Path, flags: int, mode: int = 0o600) -> int:
+        self.opened += 1
+        return super().open(path, flags, mode)
+
+
+@pytest.mark.parametrize(("kept_open", "opened"), [(60.0, 1), (0.0, COUNT)])
+@ensureDeferred
+async def test_a_train_of_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept_open: float, opened: int
+) -> None:
+    """Chunk behind chunk, in order, offers between them; the file is opened anew now and then.
+
+    When nothing is asked for any more, it is closed.
+    """
+    monkeypatch.setattr("p2pfs.peer.serving.chunk_sender.KEPT_OPEN", kept_open)
+    data, disk, library = content(SMALL * COUNT), CountingDisk(), Library()
+    library.add(shared(tmp_path / "f", data, SMALL))
+    files = ServedFiles(reactor, disk, library, lambda *change: None)
+    factory = ServingFactory(reactor, files, RateLimit(), Random(1))
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
+    reader = await connectProtocol(endpoint, Reader())
+    wish = m.PeerWant("f", ChunkSet.full(COUNT).to_bitfield(), COUNT, None)
+    asked = [m.encode(m.PeerRequestChunk("f", n, encoding="raw")) for n in range(COUNT)]
+    reader.transport.write(m.encode(wish) + b"".join(asked))
+    got: list[bytes] = []
+    offers = 0
+    stream = memoryview(b"")
+    while len(got) < COUNT:
+        await deferLater(reactor, 0.001)
+        stream = memoryview(bytes(reader.data))
+        got, offers = [], 0
+        while stream and (end := bytes(stream[:1000]).find(b"\n")) >= 0:
+            message = json.loads(bytes(stream[:end]))
+            stream = stream[end + 1 :]
+            if message["type"] == "PEER_OFFER":
+                offers += 1
+                continue
+            assert (message["type"], message["chunknum"]) == ("PEER_REPLY_CHUNK", len(got))
+            if len(stream) < SMALL:
+                break
+            got.append(bytes(stream[:SMALL]))
+            stream = stream[SMALL:]
+    assert b"".join(got) == data
+    assert offers
+    assert disk.opened == opened
+    (connection,) = factory.connections
+    while connection.at_work is not None:
+        await deferLater(reactor, 0.001)
+    assert descriptors(tmp_path / "f") == 0
+    reader.transport.loseConnection()
+    await at_rest(connection)
+    await maybeDeferred(port.stopListening)
