@@ -217,7 +217,7 @@ class SourceSet:
 
     def _want_more(self, now: float) -> None:
         """Not all holders were named: ask again soon if those known are too few to be busy with."""
-        if not self._picker.missing().bits:
+        if not self._picker.missing:
             return
         usable = sum(self._is_promising(source, now) for source in self._sources.values())
         if usable < self._context.max_sources:

@@ -71,17 +71,19 @@ class WantListSender:
                     told = self._told.get(connection)
                     wanted |= with_room | (beside & told.chunks if told else 0)
                 wanted &= ~source.denied
-                if self._picker.missing().bits or beside:
+                if self._picker.missing or beside:
                     self._tell(source, connection, view, wanted)
-                self._try_out(source, connection, wanted)
-        if self._picker.missing().bits:
+                self._try_out(source, connection, wanted, now)
+        if self._picker.missing:
             self._invite()
 
-    def _try_out(self, source: Source, connection: SourceConnection, wanted: int) -> None:
+    def _try_out(
+        self, source: Source, connection: SourceConnection, wanted: int, now: float
+    ) -> None:
         """It is on trial while it could offer something."""
         told = self._told.get(connection)
         if told is not None and not told.busy and wanted & source.chunks:
-            source.trial.begin(self._context.reactor.seconds(), connection.brought)
+            source.trial.begin(now, connection.brought)
         else:
             source.trial.suspend()
 
@@ -156,7 +158,7 @@ class WantListSender:
         if source.denied & bit or view.in_flight >= told.room:
             return Answer.DECLINED
         now = self._context.reactor.seconds()
-        wanted = bool(self._picker.missing().bits & bit)
+        wanted = bool(self._picker.missing & bit)
         if wanted and not spare and not self._context.incoming.intake.has_room(now, connection):
             told.chunks |= bit
             told.busy = True

@@ -91,7 +91,6 @@ class Picker(Generic[S]):
 
     def __init__(self, done: ChunkSet, random: Random) -> None:
         self._random = random
-        self._total = done.total
         self._wanted = done.missing.bits
         self._in_flight: dict[int, PickerSource] = {}
         self._beside: dict[tuple[S, int], PickerSource] = {}
@@ -326,9 +325,10 @@ class Picker(Generic[S]):
         """True when a source of these chunks (bits) holds one that is missing."""
         return bool(chunks & self._wanted)
 
-    def missing(self) -> ChunkSet:
-        """The chunks that are neither done nor in flight."""
-        return ChunkSet(self._total, self._wanted)
+    @property
+    def missing(self) -> int:
+        """The chunks (bits) that are neither done nor in flight."""
+        return self._wanted
 
     # Inside
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator, Set
 from dataclasses import dataclass
+from enum import Enum, auto
+from math import inf
 from typing import Generic, TypeVar
 
 LATE = 3.0
@@ -27,22 +29,33 @@ E = TypeVar("E", bound=Hashable)
 C = TypeVar("C", bound=Hashable)
 
 
+class _Stage(Enum):
+    """How far a slot had come by the time that it expired, or has."""
+
+    AGREED = auto()
+    WORKING = auto()
+    """From here on, the time it takes says something."""
+    SENT = auto()
+
+
 @dataclass(eq=False)
 class _Slot:
     began: float
     waits_since: float
+    stage: _Stage = _Stage.AGREED
     at_work: bool = False
     sent_at: float | None = None
-    timed: bool = False
-    """True when the time it takes says something."""
 
 
 class Slots(Generic[E, C]):
     """Slots by their ends, the other peers, and the chunks that go over them.
 
-    Times are in seconds, of one clock. Chunks share a line by slots, a few at a time: each is
-    there, and can be passed on, sooner than when all share it, and the line is not idle when
-    one of them has to wait.
+    Times are in seconds, of one clock that never goes back. Chunks share a line by slots, a few
+    at a time: each is there, and can be passed on, sooner than when all share it, and the line is
+    not idle when one of them has to wait.
+
+    What is late is asked several times for each chunk. So slots are looked at only when one has
+    begun long enough ago; on a quick line that is now and then.
     """
 
     def __init__(self, lapse: float | None = None) -> None:
@@ -52,12 +65,14 @@ class Slots(Generic[E, C]):
         may come behind that.
         """
         self._lapse = lapse
+        self._soonest = SOONEST_LATE if lapse is None else min(lapse, SOONEST_LATE)
         self._slots: dict[E, dict[C, _Slot]] = {}
-        # Those that have not expired, about in the order in which they will.
-        self._agreed: dict[tuple[E, C], _Slot] = {}
-        self._working: dict[tuple[E, C], _Slot] = {}
-        self._sent: dict[tuple[E, C], _Slot] = {}
+        # Those that have not expired; of each end in the order in which they began.
+        self._unexpired: dict[E, dict[C, _Slot]] = {}
+        # How many of these are beyond being agreed on.
         self._busy: Counter[E] = Counter()
+        # Whatever happens: none of these is sooner late, nor any that begins later.
+        self._none_late_before = -inf
         self._usual: float | None = None
         self._unknown = LONGEST
 
@@ -65,18 +80,19 @@ class Slots(Generic[E, C]):
 
     def take(self, end: E, chunk: C, now: float) -> None:
         """Begin with a chunk, on a slot of its own."""
-        self.drop(end, chunk)
-        slot = self._agreed[end, chunk] = _Slot(now, now)
-        self._slots.setdefault(end, {})[chunk] = slot
+        if chunk in self._slots.get(end, ()):
+            self.drop(end, chunk)
+        slot = _Slot(now, now)
+        for slots in self._slots, self._unexpired:
+            slots.setdefault(end, {})[chunk] = slot
 
     def at_work(self, end: E, chunk: C) -> None:
         """It is really under way, if it is on a slot, so the time it takes says something."""
         slot = self._slot(end, chunk)
         if slot is not None:
             slot.at_work = True
-            if self._agreed.pop((end, chunk), None) is not None:
-                slot.timed = True
-                self._working[end, chunk] = slot
+            if slot.stage is _Stage.AGREED and chunk in self._unexpired.get(end, ()):
+                slot.stage = _Stage.WORKING
                 self._busy[end] += 1
 
     def sent(self, end: E, chunk: C, now: float) -> bool:
@@ -84,15 +100,15 @@ class Slots(Generic[E, C]):
         slot = self._slot(end, chunk)
         if slot is not None:
             slot.sent_at = now
-            if self._working.pop((end, chunk), None) is not None:
-                self._sent[end, chunk] = slot
+            if slot.stage is _Stage.WORKING:
+                slot.stage = _Stage.SENT
         return slot is not None
 
     def leave(self, end: E, chunk: C, now: float) -> bool:
         """It has come to its end; False if it was on no slot."""
         slot = self._clear(end, chunk)
         self._wait_anew(end, now)
-        if slot is not None and slot.timed:
+        if slot is not None and slot.stage is not _Stage.AGREED:
             took = now - slot.began
             usual = took if self._usual is None else self._usual
             # One that was late says no more than that, lest its end make all others patient.
@@ -110,7 +126,7 @@ class Slots(Generic[E, C]):
 
     def expire(self, now: float) -> list[tuple[E, C]]:
         """What has become late since this was last asked; it never counts as in time again."""
-        late = [key for key, left in self._left(now) if left <= 0]
+        late = self._late(now)
         for end, chunk in late:
             self._take_off(end, chunk)
             self._wait_anew(end, now)
@@ -131,9 +147,13 @@ class Slots(Generic[E, C]):
         return slot
 
     def _take_off(self, end: E, chunk: C) -> None:
-        key = end, chunk
-        self._agreed.pop(key, None)
-        if self._working.pop(key, None) or self._sent.pop(key, None):
+        slots = self._unexpired.get(end, {})
+        slot = slots.pop(chunk, None)
+        if slot is None:
+            return
+        if not slots:
+            del self._unexpired[end]
+        if slot.stage is not _Stage.AGREED:
             self._busy[end] -= 1
             if not self._busy[end]:
                 del self._busy[end]
@@ -173,7 +193,15 @@ class Slots(Generic[E, C]):
 
     def in_time(self, now: float) -> list[tuple[E, C]]:
         """What is under way and not late."""
-        return [key for key, left in self._left(now) if left > 0]
+        return [(end, chunk) for end, slots in self._in_time(now).items() for chunk in slots]
+
+    def ends_in_time(self, now: float) -> list[tuple[E, bool]]:
+        """The ends with a slot in time, and whether something is to be sent still on one such."""
+        # What began last is the least likely to be sent.
+        return [
+            (end, any(slot.sent_at is None for slot in reversed(slots.values())))
+            for end, slots in self._in_time(now).items()
+        ]
 
     def progress_due(self, end: E, chunk: C, now: float) -> float:
         """The part of a chunk under way, 0 to 1, that must be there for it not to be late.
@@ -185,23 +213,59 @@ class Slots(Generic[E, C]):
 
     def next_late(self, now: float) -> float | None:
         """Seconds until something is late, if nothing happens before; None if never."""
+        soonest = inf
+        for end, slots in self._unexpired.items():
+            for slot in slots.values():
+                if self._earliest(end, slot) >= soonest:
+                    break
+                deadline = self._deadline(end, slot)
+                if now < deadline < soonest:
+                    soonest = deadline
         # A little later, lest a clock's rounding sets a timer without end.
-        return min((left + ROUNDING for _, left in self._left(now) if left > 0), default=None)
+        return None if soonest == inf else soonest - now + ROUNDING
 
-    def _left(self, now: float) -> Iterator[tuple[tuple[E, C], float]]:
-        """What has not expired, with the seconds until it is late."""
+    def _in_time(self, now: float) -> dict[E, dict[C, _Slot]]:
+        """Of each end with a slot that is not late all such, to be looked at only."""
+        late = self._late(now)
+        if not late:
+            return self._unexpired
+        in_time: dict[E, dict[C, _Slot]] = {}
+        for end, slots in self._unexpired.items():
+            for chunk, slot in slots.items():
+                if (end, chunk) not in late:
+                    in_time.setdefault(end, {})[chunk] = slot
+        return in_time
+
+    def _late(self, now: float) -> list[tuple[E, C]]:
+        """What is late and has not expired."""
+        if now < self._none_late_before:
+            return []
+        late, oldest = [], now
+        for end, slots in self._unexpired.items():
+            for chunk, slot in slots.items():
+                oldest = min(oldest, slot.began)
+                if self._deadline(end, slot) <= now:
+                    late.append((end, chunk))
+        self._none_late_before = oldest + self._soonest
+        return late
+
+    def _earliest(self, end: E, slot: _Slot) -> float:
+        """Before that, none is late of a slot and those of its end behind it, as things stand."""
+        if end in self._busy:
+            return slot.began + SOONEST_LATE
+        return slot.waits_since + (SOONEST_LATE if self._lapse is None else self._lapse)
+
+    def _deadline(self, end: E, slot: _Slot) -> float:
+        """When a slot that has not expired is late, if nothing happens before."""
         usual = self._patience
-        lapse = usual if self._lapse is None else self._lapse
-        for key, slot in self._agreed.items():
-            waits = key[0] not in self._busy
-            yield key, (slot.waits_since + lapse if waits else slot.began + usual) - now
-        for key, slot in self._working.items():
-            yield key, slot.began + usual - now
-        for key, slot in self._sent.items():
+        if slot.stage is _Stage.AGREED and end not in self._busy:
+            return slot.waits_since + (usual if self._lapse is None else self._lapse)
+        deadline = slot.began + usual
+        if slot.stage is _Stage.SENT and slot.sent_at is not None:
             # What remains for its end to do is less than this side had to.
-            sent_at = slot.began if slot.sent_at is None else slot.sent_at
-            patience = max(SOONEST_LATE, LATE * (sent_at - slot.began))
-            yield key, min(slot.began + usual, sent_at + patience) - now
+            patience = max(SOONEST_LATE, LATE * (slot.sent_at - slot.began))
+            deadline = min(deadline, slot.sent_at + patience)
+        return deadline
 
     @property
     def _patience(self) -> float:

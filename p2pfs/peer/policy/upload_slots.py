@@ -14,7 +14,7 @@ one slot, and who makes nothing of its turns gets fewer and later ones (`waste`)
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Generic, TypeVar
 
@@ -189,10 +189,13 @@ class UploadSlots(Generic[R]):
         goes_on, self._offering = self._offering, False
         for receiver, _ in self._slots.expire(now):
             self._waste.wasted(self._host_of(receiver), IGNORED, now)
-        line = self._line(now)
+        hosts = self._wants.hosts
+        if not hosts:
+            return None
+        line = _Line(self._slots.ends_in_time(now), self._host_of)
         if line.is_full:
             return None
-        fresh, further = self._chances(held, now)
+        fresh, further = self._chances(hosts, held, now)
         if not fresh and len(line.taken) <= 1:
             # Nobody else is there: offers go out several at a time, which costs both sides less.
             chances = [
@@ -227,19 +230,8 @@ class UploadSlots(Generic[R]):
         late = self._slots.next_late(now)
         return min((wait for wait in [*waits, late] if wait), default=None)
 
-    def _line(self, now: float) -> _Line[R]:
-        line: _Line[R] = _Line()
-        for receiver, chunk in self._slots.in_time(now):
-            host = self._host_of(receiver)
-            line.taken.add(receiver)
-            line.hosts.setdefault(host, set()).add(receiver)
-            if not self._slots.is_sent(receiver, chunk):
-                line.served.add(receiver)
-                line.served_hosts.add(host)
-        return line
-
     def _chances(
-        self, held: Callable[[WantList[R]], int], now: float
+        self, hosts: list[str], held: Callable[[WantList[R]], int], now: float
     ) -> tuple[list[Chance[R]], list[Chance[R]]]:
         """The chances of those to whom nothing is under way, and of those who may have more."""
 
@@ -249,10 +241,10 @@ class UploadSlots(Generic[R]):
 
         fresh: list[Chance[R]] = []
         further: list[Chance[R]] = []
-        for host in self._wants.hosts:
+        for host in hosts:
             if not self._waste.rest(host, now):
                 for chance in self._wants.chances(host, chunks_for):
-                    under_way = self._slots.count(chance[0].receiver)
+                    under_way = chance[0].receiver in self._slots.ends
                     (further if under_way else fresh).append(chance)
         return fresh, further
 
@@ -312,27 +304,30 @@ class UploadSlots(Generic[R]):
         return want_list, chunknum
 
 
-@dataclass(eq=False)
 class _Line(Generic[R]):
     """Who takes part of the line, in time: receivers, and their hosts."""
 
-    taken: set[R] = field(default_factory=set)
-    hosts: dict[str, set[R]] = field(default_factory=dict)
-    served: set[R] = field(default_factory=set)
-    """Those of ``taken`` to whom something has to be sent still."""
-    served_hosts: set[str] = field(default_factory=set)
+    def __init__(self, ends: list[tuple[R, bool]], host_of: Callable[[R], str]) -> None:
+        """``ends`` are the receivers, each with whether something has to be sent to it still."""
+        self.taken = {receiver for receiver, _ in ends}
+        self.hosts: dict[str, set[R]] = {}
+        for receiver, _ in ends:
+            self.hosts.setdefault(host_of(receiver), set()).add(receiver)
+        # Those of them to whom something has to be sent still.
+        self.served = {receiver for receiver, is_served in ends if is_served}
+        self.served_hosts = set(map(host_of, self.served))
 
     @property
     def is_full(self) -> bool:
         """Whether there is room for no host: enough are sent something, or lack only the end."""
-        enough = len(self.served_hosts) >= SLOTS or len(self.hosts) >= MOST_SLOTS
-        return len(self.taken) > 1 and enough
+        return len(self.taken) > 1 and (
+            len(self.served_hosts) >= SLOTS or len(self.hosts) >= MOST_SLOTS
+        )
 
     @property
     def is_crowded(self) -> bool:
         """Whether there is room only for a host that has nothing."""
-        enough = len(self.served) >= SLOTS or len(self.taken) >= MOST_SLOTS
-        return len(self.taken) > 1 and enough
+        return len(self.taken) > 1 and (len(self.served) >= SLOTS or len(self.taken) >= MOST_SLOTS)
 
 
 def _one_slot(chances: list[Chance[R]], line: _Line[R], host: str) -> list[Chance[R]]:

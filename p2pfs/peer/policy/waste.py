@@ -66,7 +66,7 @@ class Waste:
     def rest(self, host: str, now: float) -> float:
         """Seconds until a host may be offered something; 0 if it may be now."""
         record = self._store.get(host)
-        return 0.0 if record is None else max(0.0, record.until - now)
+        return 0.0 if record is None or record.until <= now else record.until - now
 
     def comes_last(self, host: str, now: float) -> bool:
         """Whether those who make something of their turns have theirs before this host."""
@@ -90,8 +90,10 @@ class Waste:
         return now < self._troubled_until
 
     def _record(self, host: str) -> _Record:
-        record = self._store.setdefault(host, _Record())
-        self._store.move_to_end(host)
-        if len(self._store) > MOST_HOSTS:
+        record = self._store.get(host)
+        if record is not None:
+            self._store.move_to_end(host)
+            return record
+        if len(self._store) >= MOST_HOSTS:
             self._store.popitem(last=False)
-        return record
+        return self._store.setdefault(host, _Record())

@@ -318,3 +318,20 @@ def test_a_hint_outside_the_file_means_nothing(chunknum: int) -> None:
     scene.turns.has("a", "f", chunknum, 0.0)
     scene.turns.has("nobody", "f", chunknum, 0.0)
     assert Counter(name for name, _ in scene.offers()) == {"a": 1}
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_while_nobody_wants_anything_nothing_is_under_way(is_gone: bool) -> None:
+    """So nothing can become late then, and nobody needs to look."""
+    scene = Scene(2)
+    for name, chunknum in scene.offers()[:2]:
+        scene.turns.asked(name, "f", chunknum)
+    for name in scene.names:
+        assert not scene.turns.idle
+        assert scene.turns.next_look(0.0) is not None
+        if is_gone:
+            scene.turns.forget(name)
+        else:
+            scene.want(name, 0)
+    assert scene.turns.idle
+    assert scene.turns.next_look(0.0) is None
