@@ -212,7 +212,7 @@ class Download:
             while self.may_ask() and (choice := self._picker.pick(impatient)) is not None:
                 self._chains.fetch(*choice)
             self._sides.ask(impatient)
-            # What is offered while there is no room is declined, and wanted again later.
+            # What is offered while there is no room waits for a moment, or is wanted again later.
             if self.may_ask():
                 self._want_lists.tell()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+
+from twisted.internet.interfaces import IDelayedCall
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.downloading.chunk_chains import ChunkChains
@@ -18,6 +21,10 @@ from p2pfs.peer.sources import Answer, Source, SourceConnection
 AHEAD = 1
 """Offers beyond a source's window, once it has sent something: an offer waits for the payload that
 is going out."""
+
+
+LONGEST_HELD = 0.4
+"""Seconds for which an offer waits until the disk has caught up: a source waits for 0.5 s."""
 
 
 @dataclass
@@ -56,9 +63,16 @@ class WantListSender:
         self._chains = chains
         self._download = download
         self._told: dict[SourceConnection, _Told] = {}
+        # Offers of those that have nothing else to send, which wait for the disk.
+        self._held: dict[tuple[SourceConnection, int], Source] = {}
+        self._longest_held: IDelayedCall | None = None
 
     def tell(self) -> None:
-        """Tell all that do not know it what is wanted, and one that was put off to go on."""
+        """Tell all that do not know it what is wanted, and one that was put off to go on.
+
+        What was offered while the disk was behind is answered first.
+        """
+        self._answer_held(self._download.may_ask)
         now = self._context.reactor.seconds()
         beside = self._sides.chunks(now)
         with_room = self._sides.with_room(now) if beside else 0
@@ -139,6 +153,8 @@ class WantListSender:
 
     def stop(self) -> None:
         """Want nothing any more."""
+        self._held.clear()
+        self._stop_holding()
         for connection in self._told:
             connection.want_nothing(self._holding.name, self._holding.info)
         self._told.clear()
@@ -146,6 +162,40 @@ class WantListSender:
     def _offered(
         self, source: Source, connection: SourceConnection, chunknum: int, spare: bool
     ) -> Answer:
+        answer = self._take(source, connection, chunknum, spare)
+        if answer is Answer.LATER:
+            self._held[connection, chunknum] = source
+            if self._longest_held is None:
+                self._longest_held = self._context.reactor.callLater(LONGEST_HELD, self._held_over)
+        elif answer is Answer.TAKEN:
+            self.tell()
+        return answer
+
+    def _answer_held(self, may_go_on: Callable[[], bool]) -> None:
+        while self._held and may_go_on():
+            connection, chunknum = first = next(iter(self._held))
+            source = self._held.pop(first)
+            answer = self._take(source, connection, chunknum, spare=True)
+            if answer is Answer.LATER:
+                answer = Answer.DECLINED
+            connection.answer(self._holding.name, chunknum, answer)
+        if not self._held:
+            self._stop_holding()
+
+    def _held_over(self) -> None:
+        """The disk takes long: whoever offered something may have others to send to."""
+        self._longest_held = None
+        self._answer_held(lambda: True)
+
+    def _stop_holding(self) -> None:
+        if self._longest_held is not None:
+            self._longest_held.cancel()
+            self._longest_held = None
+
+    def _take(
+        self, source: Source, connection: SourceConnection, chunknum: int, spare: bool
+    ) -> Answer:
+        """Ask for what a source offers, if it is wanted; what it is told."""
         told = self._told.get(connection)
         if told is None or not 0 <= chunknum < self._holding.info.totalchunknum:
             return Answer.DECLINED
@@ -164,12 +214,12 @@ class WantListSender:
             told.busy = True
             return Answer.BUSY
         if not self._download.may_ask():
-            return Answer.DECLINED
+            waits = spare and len(self._held) < told.room
+            return Answer.LATER if waits else Answer.DECLINED
         if not self._picker.take(source, chunknum):
             beside = self._sides.take(source, chunknum)
             return Answer.TAKEN if beside else Answer.DECLINED
         self._chains.fetch(source, chunknum)
-        self.tell()
         return Answer.TAKEN
 
     def _refused(self, source: Source, connection: SourceConnection, error: str) -> None:

@@ -50,10 +50,13 @@ class Waste:
         self._record(host).offered_at = now
 
     def wasted(self, host: str, weight: int, now: float) -> None:
-        """An offer to a host came to nothing."""
+        """An offer to a host came to nothing.
+
+        While it rests, that was made before: it does not make the rest longer.
+        """
         record = self._record(host)
         record.wasted += weight
-        if record.wasted > ALLOWANCE:
+        if record.wasted > ALLOWANCE and now >= record.until:
             record.until = now + min(LONGEST_REST, FIRST_REST * 2.0 ** min(record.rests, 16))
             record.rests += 1
             self._troubled_until = max(self._troubled_until, record.until + LONGEST_REST)

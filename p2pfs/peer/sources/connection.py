@@ -44,6 +44,8 @@ class Answer(Enum):
     """It is not wanted."""
     BUSY = "busy"
     """It is wanted, but not now."""
+    LATER = "later"
+    """That is said later, by `fetch` or `SourceConnection.answer`."""
 
 
 class SourceConnection(RequestProtocol):
@@ -213,10 +215,14 @@ class SourceConnection(RequestProtocol):
     def _offered(self, offer: m.PeerOffer) -> None:
         taker = self._takers.get(offer.filename)
         answer = Answer.DECLINED if taker is None else taker[0](offer.chunknum, offer.spare)
+        self.answer(offer.filename, offer.chunknum, answer)
+
+    def answer(self, filename: str, chunknum: int, answer: Answer) -> None:
+        """Say what becomes of an offer, as far as a request for it does not say so."""
         if answer is Answer.DECLINED:
-            self.have(offer.filename, offer.chunknum)
+            self.have(filename, chunknum)
         elif answer is Answer.BUSY:
-            self.send(m.PeerBusy(offer.filename, offer.chunknum))
+            self.send(m.PeerBusy(filename, chunknum))
 
     def fetch_hash_list(self, filename: str, info: FileInfo) -> Deferred[HashList]:
         """Ask for the hash list behind ``info.root``.

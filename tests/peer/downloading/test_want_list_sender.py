@@ -10,6 +10,7 @@ import pytest
 
 from p2pfs.chunks import ChunkSet
 from p2pfs.peer.downloading.download import IMPATIENT
+from p2pfs.peer.downloading.want_list_sender import LONGEST_HELD
 from p2pfs.peer.policy.intake import SOURCES
 from p2pfs.peer.sources.pool import DENIAL_SECONDS
 from tests.peer.download_scene import CHUNK, DATA, HASHES, Scene, Scenes, address
@@ -193,3 +194,67 @@ def test_a_source_is_asked_when_nobody_offers_anything_for_long(scene: Scenes) -
     one.clock.advance(1.0)
     one.clock.advance(1.0)
     assert said(one, a, "PEER_REQUEST_CHUNK")
+
+
+@pytest.fixture
+def behind(scene: Scenes, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """A download whose disk is behind from now on, with two sources that take turns."""
+    one = scene()
+    in_turns(one, 1, 2)
+    monkeypatch.setattr(one.download, "may_ask", lambda: False)
+    return one
+
+
+def spare_offer(one: Scene, name: str, chunknum: int) -> None:
+    """A source that has nothing else to send offers a chunk."""
+    one.sources[name].say(type="PEER_OFFER", filename="x", chunknum=chunknum, spare=True)
+
+
+def test_an_offer_of_one_with_nothing_else_to_send_waits_for_the_disk(
+    behind: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Declined, all that are under way would be lost at once, and cost a rest that is longer."""
+    name = address(1)
+    spare_offer(behind, name, 2)
+    behind.clock.advance(LONGEST_HELD / 2)
+    assert said(behind, name, "PEER_HAVE") == []
+    monkeypatch.setattr(behind.download, "may_ask", lambda: True)
+    behind.download.go_on()
+    assert said(behind, name, "PEER_REQUEST_CHUNK") == [2]
+    behind.clock.advance(2 * LONGEST_HELD)
+    assert said(behind, name, "PEER_HAVE") == []
+
+
+def test_an_offer_does_not_wait_for_long(behind: Scene) -> None:
+    """The source may have others to send to by then."""
+    name = address(1)
+    spare_offer(behind, name, 2)
+    behind.clock.advance(0.9 * LONGEST_HELD)
+    assert said(behind, name, "PEER_HAVE") == []
+    behind.clock.advance(0.2 * LONGEST_HELD)
+    assert said(behind, name, "PEER_HAVE") == [2]
+
+
+def test_who_has_others_to_send_to_is_told_at_once_that_the_disk_is_behind(behind: Scene) -> None:
+    """A place on its line is not kept from them."""
+    name = address(1)
+    offer(behind, name, 2)
+    assert said(behind, name, "PEER_HAVE") == [2]
+
+
+def test_no_more_offers_wait_than_were_asked_for(behind: Scene) -> None:
+    """Whatever somebody offers."""
+    name = address(1)
+    for _ in range(3):
+        for chunknum in range(4):
+            spare_offer(behind, name, chunknum)
+    waiting = 4 * 3 - len(said(behind, name, "PEER_HAVE"))
+    assert 0 < waiting < 4
+
+
+def test_what_waits_for_the_disk_ends_with_the_download(behind: Scene) -> None:
+    """No timer is left, and nothing is asked for."""
+    spare_offer(behind, address(1), 2)
+    behind.download.cancel()
+    behind.clock.advance(2 * LONGEST_HELD)
+    assert said(behind, address(1), "PEER_REQUEST_CHUNK") == []

@@ -26,13 +26,23 @@ def test_each_further_one_costs_twice_the_rest() -> None:
     """Up to a bound, so that who comes to its senses has its turn again."""
     waste = Waste()
     rests = []
+    now = 5.0
     for _ in range(ALLOWANCE + 10):
-        waste.wasted("a", 1, 5.0)
-        rests.append(waste.rest("a", 5.0))
+        waste.wasted("a", 1, now)
+        rests.append(waste.rest("a", now))
+        now += rests[-1]
     assert rests[ALLOWANCE : ALLOWANCE + 3] == [FIRST_REST, 2 * FIRST_REST, 4 * FIRST_REST]
     assert rests[-1] == LONGEST_REST
-    assert waste.rest("a", 5.0 + LONGEST_REST) == 0
+    assert waste.rest("a", now) == 0
     assert waste.rest("b", 5.0) == 0, "another host has nothing to do with it"
+
+
+def test_what_was_under_way_when_a_rest_began_does_not_make_it_longer() -> None:
+    """All that is offered to one at a time may come back at once: it is one occasion to learn."""
+    waste = Waste()
+    for _ in range(ALLOWANCE + 30):
+        waste.wasted("a", 1, 5.0)
+    assert waste.rest("a", 5.0) == FIRST_REST
 
 
 def test_who_rested_comes_last_for_a_while_and_then_as_others_do() -> None:
