@@ -97,7 +97,7 @@ class PlainSlots:
                     slot.waits_since = now
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.sampled_from([None, 0.0, 0.5, 2.0]), st.booleans(), STEPS)
 def test_only_what_can_be_late_is_looked_at(
     lapse: float | None, is_known: bool, steps: list[Step]

@@ -188,7 +188,7 @@ def streams(draw: st.DrawFn) -> tuple[list[int], list[bytes]]:
     return numbers, [stream[a:b] for a, b in pairwise(bounds) if a < b]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(streams(), st.integers(1, 100), st.lists(st.booleans(), max_size=20))
 def test_it_is_as_if_the_reactor_had_read_it(
     stream: tuple[list[int], list[bytes]], frame: int, held: list[bool]
@@ -218,7 +218,7 @@ def test_it_is_as_if_the_reactor_had_read_it(
 ACTS = ["cancel", "hang up", "abort", "limit", "more", "error of the disk"]
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.sampled_from(ACTS), st.integers(0, 7)), max_size=4),
     st.integers(1, 100),
