@@ -29,7 +29,6 @@ from tests.processes.daemons import sha256
 BLOCK = 1 << 20
 BUFFERS = 8
 
-
 FLOOR = "floor"
 FLOOR_BLAKE3 = "floor, BLAKE3"
 TWO_THREADS = "two threads"

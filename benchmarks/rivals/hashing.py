@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
-from blake3 import blake3
 
 from benchmarks.processes import obey
+from p2pfs.hashing import Hash
 
 BLOCK = 1 << 20
-
-HASHES: Mapping[str, Callable[[memoryview | bytes], Any]] = {
-    "blake3": blake3,
-    "sha256": hashlib.sha256,
-}
-"""Those that p2pfs has, by the names that it has for them."""
 
 
 def cores() -> int:
@@ -28,7 +18,7 @@ def cores() -> int:
 
 def digest_list(path: str, name: str) -> str:
     """The digest over those of a file's blocks, each thread taking every n-th of them."""
-    make = HASHES[name]
+    function = Hash(name)
     file = os.open(path, os.O_RDONLY)
     try:
         size, threads = os.fstat(file).st_size, cores()
@@ -38,14 +28,13 @@ def digest_list(path: str, name: str) -> str:
             buffer = memoryview(bytearray(BLOCK))
             for start in range(first * BLOCK, size, threads * BLOCK):
                 length = os.preadv(file, [buffer], start)
-                digests[start] = make(buffer[:length]).digest()
+                digests[start] = function.digest(buffer[:length])
 
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(work, range(threads)))
     finally:
         os.close(file)
-    root: str = make(b"".join(digests[start] for start in sorted(digests))).hexdigest()
-    return root
+    return function.digest(b"".join(digests[start] for start in sorted(digests))).hex()
 
 
 if __name__ == "__main__":

@@ -77,8 +77,8 @@ class Swarm:
         host.when_process_ends(lambda: self._process_ended(daemon, host))
         try:
             daemon.startService()
-        except Exception:
-            host.kill()  # as a process that cannot start ends; what was wrong is the caller's
+        except Exception:  # as a process that cannot start ends; what was wrong is the caller's
+            host.kill()
             raise
         self.daemons[host] = daemon
 

@@ -102,15 +102,21 @@ def test_a_digest_is_right_by_the_hash_list_or_the_root_if_there_is_one(scene: S
     assert is_right(0, HASHES[1])
 
 
-@pytest.mark.parametrize("function", Hash)
-def test_a_claim_that_is_not_kept_is_a_wrong_chunk(scene: Scenes, function: Hash) -> None:
-    """Where the claim is of the hash that the file has; of another, nothing can be said."""
+def asked(scene: Scenes, function: Hash) -> tuple[Scene, int]:
+    """A download of a file with that hash, and the chunk that its only source was asked for."""
     info, hashes = described(DATA, CHUNK, function)
     one = scene(hashes=hashes, info=info)
     one.reachable = {A}
     one.start(A)
     one.run(0.5)
     [chunknum] = one.download._in_flight.chunks
+    return one, chunknum
+
+
+@pytest.mark.parametrize("function", Hash)
+def test_a_claim_that_is_not_kept_is_a_wrong_chunk(scene: Scenes, function: Hash) -> None:
+    """Where the claim is of the hash that the file has; of another, nothing can be said."""
+    one, chunknum = asked(scene, function)
     one.send(A, chunknum, digest="ab" * 32)
     one.run(0.5)
     assert (chunknum in one.holding.chunks) == (function is Hash.BLAKE3)
@@ -120,12 +126,7 @@ def test_a_claim_that_is_not_kept_is_a_wrong_chunk(scene: Scenes, function: Hash
 @pytest.mark.parametrize("wrong", [True, False])
 def test_without_a_claim_the_hash_list_tells(scene: Scenes, function: Hash, wrong: bool) -> None:
     """Whichever hash the file has."""
-    info, hashes = described(DATA, CHUNK, function)
-    one = scene(hashes=hashes, info=info)
-    one.reachable = {A}
-    one.start(A)
-    one.run(0.5)
-    [chunknum] = one.download._in_flight.chunks
+    one, chunknum = asked(scene, function)
     one.send(A, chunknum, wrong=wrong)
     one.run(0.5)
     assert (chunknum in one.holding.chunks) == (not wrong)
