@@ -43,7 +43,7 @@ def run(settings: Settings) -> Report:
             size,
         )
         ratio = time_ratio(samples, MANY_TO_ONE, ONE_TO_ONE)
-        report.verdicts = [Verdict("four to one / one to one, time", ratio, 1.15)]
+        report.verdicts = [Verdict("four to one / one to one, time", ratio, 1.1)]
         report.notes = [
             f"'{ONE_TO_MANY}' is the time until the last of four copies is whole; rate and "
             "processor time are per copy and for all together.",

@@ -13,7 +13,7 @@ from benchmarks.timing import Contender, Sample, interleave, median_seconds
 from benchmarks.transfers import Transfer
 
 CHUNKS = {"chunks of 1 MiB": MIB, "chunks of 64 MiB": 64 * MIB}
-TARGET_MIB = 64
+TARGET_MIB = 48
 
 
 def run(settings: Settings) -> Report:

@@ -12,7 +12,7 @@ from tests.soak.false_holder import KINDS
 from tests.soak.plan import Fault, draw
 from tests.soak.running import parse_seeds, run_seed
 
-HISTORIES = 45
+HISTORIES = 24
 """How many of those that `make soak` runs are run here, from seed 0 on."""
 
 TOGETHER = 3

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from p2pfs.peer.payloads.chunk_request import ChunkRequest
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Payload:
     """Raw bytes on their way: ``left`` of them have to come.
 
     ``claimed`` is the digest that the sender claims, if it counts; ``began`` is when the first
-    of them came, in seconds.
+    of them came, in seconds. Who reads it counts down: the reactor, or the thread of a loan.
     """
 
     request: ChunkRequest
@@ -23,9 +23,9 @@ class Payload:
     claimed: bytes | None
     began: float
 
-    def after(self, count: int) -> Payload:
-        """The same when so many bytes more have come."""
-        return replace(self, left=self.left - count)
+    def came(self, count: int) -> None:
+        """So many bytes more have come."""
+        self.left -= count
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class PayloadReader:
         assert payload is not None
         self._take(payload.request, self._loan.waiting)
         while payload is not None:
-            payload = self._read_payload(payload)
+            self._read_payload(payload)
             if payload.left:
                 break
             self._report(Complete(payload, self._clock()))
@@ -88,21 +88,20 @@ class PayloadReader:
 
     # Payloads
 
-    def _read_payload(self, payload: Payload) -> Payload:
-        """Receive it as far as it comes; what is left of it."""
+    def _read_payload(self, payload: Payload) -> None:
+        """Receive it as far as it comes."""
         while payload.left:
             size = min(len(self._frame), payload.left)
             count = self._fill(size, is_last=size == payload.left)
             if count:
                 self._take(payload.request, [self._frame[:count]])
-                payload = payload.after(count)
+                payload.came(count)
                 self._report(Came(payload.request, count))
                 self._untold += count
                 if self._untold >= BATCH:
                     self._tell_now()
             if count < size or (payload.left and not self._goes_on()):
                 break
-        return payload
 
     def _take(self, request: ChunkRequest, pieces: Sequence[bytes | memoryview]) -> None:
         sink = request.threaded_sink

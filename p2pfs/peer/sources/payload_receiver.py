@@ -82,7 +82,7 @@ class PayloadReceiver:
         # A cancelled request's bytes still come, and go nowhere.
         if payload.request.wanted:
             payload.request.sink.write(data)
-        self._payload = payload = payload.after(len(data))
+        payload.came(len(data))
         if not payload.left:
             self._complete(payload, self._connection.reactor.seconds())
 

@@ -35,6 +35,7 @@ def test_reports_are_handed_out_once_and_in_order() -> None:
 def test_a_payload_counts_down() -> None:
     """It stays what it is, with less left."""
     payload = Payload(request(1, 10), 10, b"x" * 32, 7.0)
-    after = payload.after(4)
-    assert (after.request, after.claimed, after.began) == (payload.request, b"x" * 32, 7.0)
-    assert (payload.left, after.left, after.after(6).left) == (10, 6, 0)
+    payload.came(4)
+    assert payload.left == 6
+    payload.came(6)
+    assert payload == Payload(payload.request, 0, b"x" * 32, 7.0)
