@@ -6,8 +6,10 @@ in a fraction of a second.
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from types import TracebackType
 
@@ -33,6 +35,10 @@ class DaemonUnavailable(P2pfsError):
 class InternalError(P2pfsError):
     """The daemon met an error that it did not expect; its log has the details."""
 
+
+SLICE = 0.5
+"""Seconds to wait at a time. A Ctrl-C in the moment before a wait begins does not end it: Python
+comes to it only afterwards."""
 
 OnProgress = Callable[[ProgressMessage], None]
 
@@ -75,7 +81,10 @@ class ControlClient:
     def __init__(self, connection: socket.socket) -> None:
         """Take over a connected socket."""
         self._connection = connection
-        self._lines = connection.makefile("rb")
+        self._timeout = connection.gettimeout()
+        self._waits = select.poll()
+        self._waits.register(connection, select.POLLIN)
+        self._unread = bytearray()
 
     def __enter__(self) -> ControlClient:
         return self
@@ -90,7 +99,6 @@ class ControlClient:
 
     def close(self) -> None:
         """Hang up."""
-        self._lines.close()
         self._connection.close()
 
     def request(self, words: Sequence[str], on_progress: OnProgress) -> AnswerMessage:
@@ -132,15 +140,33 @@ class ControlClient:
 
     def _receive(self) -> Response:
         try:
-            line = self._lines.readline()
-        except OSError as error:
-            raise _gone() from error
-        if not line.endswith(b"\n"):
-            raise _gone()
-        try:
-            return msgspec.json.decode(line, type=Response)
+            return msgspec.json.decode(self._receive_line(), type=Response)
         except msgspec.DecodeError as error:
             raise _unexpected() from error
+
+    def _receive_line(self) -> bytes:
+        searched = 0
+        while (end := self._unread.find(b"\n", searched)) < 0:
+            searched = len(self._unread)
+            try:
+                self._wait()
+                received = self._connection.recv(1 << 16)
+            except OSError as error:
+                raise _gone() from error
+            if not received:
+                raise _gone()
+            self._unread += received
+        line = bytes(self._unread[:end])
+        del self._unread[: end + 1]
+        return line
+
+    def _wait(self) -> None:
+        """Return when there is something to receive; raises ``TimeoutError``."""
+        left = inf if self._timeout is None else self._timeout
+        while not self._waits.poll(1000 * min(SLICE, left)):
+            left -= SLICE
+            if left <= 0:
+                raise TimeoutError
 
 
 def _error(kind: str, sentence: str) -> P2pfsError:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from pathlib import Path
-from threading import Thread
+from threading import Thread, get_ident
 
 import pytest
 
@@ -40,6 +41,67 @@ def test_strange_daemon(tmp_path: Path, reply: bytes) -> None:
                 client.request(["x"], lambda _: None)
         finally:
             thread.join()
+
+
+def test_an_interrupt_that_ends_no_wait_is_noticed_soon(tmp_path: Path) -> None:
+    """A Ctrl-C that comes right before the program begins to wait is not kept for the answer.
+
+    Here another thread gets the signal, so that no wait of this one is ended by it either.
+    """
+    ended = []
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(tmp_path / "control"))
+            server.listen()
+
+            def serve() -> None:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(1000)
+                    signal.pthread_kill(get_ident(), signal.SIGINT)
+                    connection.settimeout(20)  # for a program that waits on
+                    ended.append(connection.recv(1000))
+
+            thread = Thread(target=serve)
+            thread.start()
+            with connect(tmp_path) as client, pytest.raises(KeyboardInterrupt):
+                client.request(["x"], lambda _: None)
+            thread.join()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    assert ended == [b""], "it hung up, which cancels the command"
+
+
+def test_answers_come_in_pieces_and_together(tmp_path: Path) -> None:
+    """Lines are lines, however they arrive; a daemon that is silent for too long is gone."""
+    lines = b'{"progress": {"label": "x", "done": 1, "total": 2}}\n' * 2
+    lines += b'{"answer": {"lines": ["a"]}}\n'
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "control"))
+        server.listen()
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(lines[:20])
+                connection.sendall(lines[20:])
+                connection.recv(1000)
+                connection.recv(1000)
+
+        thread = Thread(target=serve)
+        thread.start()
+        seen = []
+        with connect(tmp_path, timeout=0.2) as client:
+            assert client.request(["x"], seen.append).lines == ["a"]
+            with pytest.raises(DaemonUnavailable):
+                client.request(["x"], seen.append)
+        thread.join()
+    assert len(seen) == 2
 
 
 def test_where_none_answers_the_program_that_starts_one_is_named(tmp_path):
