@@ -94,7 +94,7 @@ def read_certificate(der: bytes) -> x509.Certificate:
 
 
 def read_member(certificate: x509.Certificate) -> Member:
-    """Who its owner is, if it holds; for that see `verify`.
+    """Who its owner is, if it holds; for that see `p2pfs.membership.verify`.
 
     Raises `NotAMember` for all that is not exactly as an authority makes it.
     """
