@@ -1,7 +1,7 @@
 """Whether a certificate makes its owner a member of this swarm, now.
 
-``cryptography.x509.verification`` keeps the rules of the public web, which know no Ed25519 and no
-roles, so the chain is walked here, with the signatures left to ``cryptography``.
+``cryptography.x509.verification`` is made for the public web; here the reasons are told apart, so
+the chain is walked in this module, with the signatures left to ``cryptography``.
 """
 
 from __future__ import annotations
