@@ -76,3 +76,19 @@ class LeftRunning(P2pfsError):
 
 class StartupProblem(P2pfsError):
     """A daemon cannot start: its state directory, endpoint or options are unusable."""
+
+
+class AuthorityProblem(StartupProblem):
+    """The authority of a private swarm cannot be made, read or used."""
+
+
+class InvalidMember(P2pfsError):
+    """A name, role, pattern or request that no member of a private swarm may have."""
+
+
+class NotAMember(P2pfsError):
+    """A certificate that does not make its owner the member that is expected."""
+
+
+class InvalidRevocations(P2pfsError):
+    """A list of revocations that is none, or not signed by the swarm's authority."""

@@ -36,6 +36,11 @@ class PeerKey:
         self.public = private.public_key().public_bytes_raw()
         """The public key: `KEY_SIZE` bytes."""
 
+    @property
+    def private(self) -> Ed25519PrivateKey:
+        """The key itself, for what has to be signed by it in a form of its own."""
+        return self._private
+
     @classmethod
     def from_seed(cls, seed: bytes) -> PeerKey:
         """The key that these `KEY_SIZE` secret bytes make."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from p2pfs.commands import Call
 from p2pfs.console.command import Answer
-from p2pfs.console.name_pattern import NamePattern
 from p2pfs.console.rendering import WIDEST, size_text, table
 from p2pfs.errors import UsageProblem
+from p2pfs.name_pattern import NamePattern
 from p2pfs.printable import printable
 
 MOST_FILES = 50_000

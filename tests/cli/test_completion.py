@@ -12,8 +12,8 @@ from p2pfs.cli import completion
 from p2pfs.cli.completion import asking, candidates, completion_lines, program_candidates
 from p2pfs.cli.main import ROLES
 from p2pfs.commands import PEER_COMMANDS
-from p2pfs.console.name_pattern import NamePattern
 from p2pfs.errors import NotFound
+from p2pfs.name_pattern import NamePattern
 
 NOWHERE = {"P2PFS_STATE": "/nonexistent"}
 

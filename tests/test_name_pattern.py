@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pfs.console.name_pattern import LONGEST, NamePattern
 from p2pfs.errors import UsageProblem
+from p2pfs.name_pattern import LONGEST, NamePattern
 
 
 @pytest.mark.parametrize(

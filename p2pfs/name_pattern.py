@@ -1,4 +1,4 @@
-"""Which names a list is asked for: those that begin with something, or fit a pattern."""
+"""Which names are meant: those that begin with something, or fit a pattern."""
 
 from __future__ import annotations
 

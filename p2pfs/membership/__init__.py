@@ -1,0 +1,37 @@
+"""Membership: who belongs to a private swarm, and how one can tell.
+
+An authority issues certificates to members, each with a name, a role and, for a publisher, the
+names that it may publish; it revokes them too. Here is what is pure of that: certificates, lists
+of revocations, and whether they hold. Who asks for them, over which connections, is the business
+of the daemons.
+"""
+
+from p2pfs.membership.authority import MEMBER_SECONDS, Authority
+from p2pfs.membership.certificates import (
+    read_certificate,
+    read_member,
+    read_request,
+    request_certificate,
+    swarm_fingerprint,
+)
+from p2pfs.membership.member import Member, Role, check_patterns, member_name
+from p2pfs.membership.revocations import RevocationList
+from p2pfs.membership.verification import ANY_ROLE, MAX_CHAIN, verify
+
+__all__ = [
+    "ANY_ROLE",
+    "MAX_CHAIN",
+    "MEMBER_SECONDS",
+    "Authority",
+    "Member",
+    "RevocationList",
+    "Role",
+    "check_patterns",
+    "member_name",
+    "read_certificate",
+    "read_member",
+    "read_request",
+    "request_certificate",
+    "swarm_fingerprint",
+    "verify",
+]
