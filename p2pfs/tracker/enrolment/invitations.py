@@ -1,0 +1,138 @@
+"""Invitations: made, redeemed, and over; and how often somebody may be wrong about a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+
+from p2pfs.errors import Refused, UsageProblem
+from p2pfs.membership import SECRET_SIZE, Role, secret_hash
+from p2pfs.tracker.enrolment.records import Over, Records, Unknown
+from p2pfs.tracker.enrolment.values import Applicant, Issued, Terms
+from p2pfs.wire import HostRates
+
+MAX_USES = 10_000
+"""Machines that one invitation can let in."""
+
+MAX_LIFETIME = 30 * 86_400.0
+"""Seconds for which an invitation can be good."""
+
+MAX_PATTERNS = 32
+"""Patterns of names that an invitation can have."""
+
+MAX_PATTERN = 256
+"""Characters of a pattern."""
+
+HOST_RATE, HOST_BURST = 0.1, 10.0
+"""Wrong secrets that a host may give: so many a second, and so many at once."""
+
+RATE, BURST = 10.0, 200.0
+"""The same for all hosts together. It also bounds how many hosts are remembered."""
+
+_ALL = "all"
+
+
+class NotInvited(Refused):
+    """The secret is wrong, or its invitation is over, or too many were wrong before."""
+
+
+class Invitations:
+    """The invitations of a swarm. It blocks as `Records` does; any thread may call it."""
+
+    def __init__(
+        self,
+        records: Records,
+        *,
+        time: Callable[[], float],
+        seconds: Callable[[], float],
+        entropy: Callable[[int], bytes],
+        complain: Callable[[str, str], None],
+    ) -> None:
+        """``time`` is the wall clock's and ``seconds`` that of a clock nobody sets.
+
+        ``complain`` gets a host and what it did, such as `p2pfs.wire.Notices.note`; once for
+        each burst of wrong secrets, and never at the same time from two threads.
+        """
+        self._records = records
+        self._time = time
+        self._seconds = seconds
+        self._entropy = entropy
+        self._complain = complain
+        self._lock = Lock()
+        self._hosts = HostRates(HOST_RATE, HOST_BURST)
+        self._in_all = HostRates(RATE, BURST)
+        # Hosts that were told of, each until its burst is over.
+        self._told: dict[str, float] = {}
+
+    def make(self, role: Role, patterns: tuple[str, ...], uses: int, lifetime: float) -> bytes:
+        """Make an invitation that is good ``uses`` times within ``lifetime`` seconds; its secret.
+
+        The secret is `SECRET_SIZE` bytes, and kept nowhere. Raises `UsageProblem` for what no
+        invitation can be, `Refused` when there are too many, and `StorageProblem`.
+        """
+        _check(role, patterns, uses, lifetime)
+        secret = self._entropy(SECRET_SIZE)
+        now = self._time()
+        terms = Terms(role, patterns)
+        self._records.add(Issued(secret_hash(secret), terms, uses, now + lifetime, now))
+        return secret
+
+    def redeem(self, secret: bytes, host: str, applicant: Applicant) -> Terms:
+        """Let one in who has a secret: on record when this returns, with one use less.
+
+        ``host`` is what `p2pfs.addresses.host_of` takes for one. Raises `NotInvited` for a
+        secret that is not good (any more), or from a host that was wrong too often; `NotEnrolled`
+        when name or key are in the way, which takes no use; and `StorageProblem`.
+        """
+        with self._lock:
+            now = self._seconds()
+            if not (self._hosts.may(host, now) and self._in_all.may(_ALL, now)):
+                self._tell(host, now)
+                raise NotInvited(
+                    "Too many invitations were wrong just now; wait a minute and try again."
+                )
+            try:
+                return self._records.enrol(secret_hash(secret), applicant, self._time())
+            except (Unknown, Over) as error:
+                self._hosts.spend(host, now)
+                self._in_all.spend(_ALL, now)
+                self._tell(host, now)
+                raise NotInvited(str(error)) from None
+
+    def expire(self) -> None:
+        """Note which invitations are over; to be called now and then. Raises `StorageProblem`."""
+        self._records.expire(self._time())
+
+    def _tell(self, host: str, now: float) -> None:
+        """One line for each burst: until a host was not wrong for as long as one takes to pass."""
+        over = HOST_BURST / HOST_RATE
+        # They are by when they were wrong last, the earliest first.
+        while self._told and (
+            next(iter(self._told.values())) <= now or len(self._told) >= RATE * over + BURST
+        ):
+            del self._told[next(iter(self._told))]
+        if self._told.pop(host, None) is None:
+            self._complain(host, "gave an invitation that is not good (any more)")
+        self._told[host] = now + over
+
+
+def _check(role: Role, patterns: tuple[str, ...], uses: int, lifetime: float) -> None:
+    """Raises `UsageProblem`."""
+    if role is Role.TRACKER:
+        raise UsageProblem("A tracker is not invited; invite a reader or a publisher.")
+    if role is Role.PUBLISHER and not patterns:
+        raise UsageProblem("A publisher needs names to publish; give them with --names.")
+    if role is not Role.PUBLISHER and patterns:
+        raise UsageProblem(f"A {role.value} publishes nothing; leave --names away.")
+    if len(patterns) > MAX_PATTERNS or any(not 0 < len(one) <= MAX_PATTERN for one in patterns):
+        raise UsageProblem(
+            f"An invitation has at most {MAX_PATTERNS} patterns of 1 to {MAX_PATTERN} characters; "
+            "give fewer or shorter ones."
+        )
+    if not 1 <= uses <= MAX_USES:
+        raise UsageProblem(f"An invitation is good for 1 to {MAX_USES:,} uses; give such a number.")
+    if not 0 < lifetime <= MAX_LIFETIME:
+        raise UsageProblem(
+            f"An invitation is good for at most {MAX_LIFETIME / 86_400:.0f} days; give a shorter "
+            "time, and more than none."
+        )
