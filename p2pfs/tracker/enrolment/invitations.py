@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
+from twisted.internet.interfaces import IReactorTime
+
 from p2pfs.errors import Refused, UsageProblem
 from p2pfs.membership import SECRET_SIZE, Role, secret_hash
 from p2pfs.tracker.enrolment.records import Over, Records, Unknown
 from p2pfs.tracker.enrolment.values import Applicant, Issued, Terms
-from p2pfs.wire import HostRates
+from p2pfs.wire import HostRates, Notices
 
 MAX_USES = 10_000
 """Machines that one invitation can let in."""
@@ -30,6 +32,7 @@ RATE, BURST = 10.0, 200.0
 """The same for all hosts together. It also bounds how many hosts are remembered."""
 
 _ALL = "all"
+_WRONG = "gave an invitation that is not good, or not any more."
 
 
 class NotInvited(Refused):
@@ -43,26 +46,25 @@ class Invitations:
         self,
         records: Records,
         *,
+        clock: IReactorTime,
         time: Callable[[], float],
-        seconds: Callable[[], float],
         entropy: Callable[[int], bytes],
-        complain: Callable[[str, str], None],
+        say: Callable[..., None],
     ) -> None:
-        """``time`` is the wall clock's and ``seconds`` that of a clock nobody sets.
+        """``time`` is the wall clock's, and ``clock`` one that nobody sets.
 
-        ``complain`` gets a host and what it did, such as `p2pfs.wire.Notices.note`; once for
-        each burst of wrong secrets, and never at the same time from two threads.
+        ``say`` is a logger's method. It gets the first of what each host was wrong about in a
+        while, and how much more there was, see `p2pfs.wire.Notices`; from the thread that calls,
+        and never from two at the same time.
         """
         self._records = records
+        self._clock = clock
         self._time = time
-        self._seconds = seconds
         self._entropy = entropy
-        self._complain = complain
         self._lock = Lock()
+        self._notices = Notices(clock, say)
         self._hosts = HostRates(HOST_RATE, HOST_BURST)
         self._in_all = HostRates(RATE, BURST)
-        # Hosts that were told of, each until its burst is over.
-        self._told: dict[str, float] = {}
 
     def make(self, role: Role, patterns: tuple[str, ...], uses: int, lifetime: float) -> bytes:
         """Make an invitation that is good ``uses`` times within ``lifetime`` seconds; its secret.
@@ -85,9 +87,9 @@ class Invitations:
         when name or key are in the way, which takes no use; and `StorageProblem`.
         """
         with self._lock:
-            now = self._seconds()
+            now = self._clock.seconds()
             if not (self._hosts.may(host, now) and self._in_all.may(_ALL, now)):
-                self._tell(host, now)
+                self._notices.note(host, _WRONG)
                 raise NotInvited(
                     "Too many invitations were wrong just now; wait a minute and try again."
                 )
@@ -96,24 +98,12 @@ class Invitations:
             except (Unknown, Over) as error:
                 self._hosts.spend(host, now)
                 self._in_all.spend(_ALL, now)
-                self._tell(host, now)
+                self._notices.note(host, _WRONG)
                 raise NotInvited(str(error)) from None
 
     def expire(self) -> None:
         """Note which invitations are over; to be called now and then. Raises `StorageProblem`."""
         self._records.expire(self._time())
-
-    def _tell(self, host: str, now: float) -> None:
-        """One line for each burst: until a host was not wrong for as long as one takes to pass."""
-        over = HOST_BURST / HOST_RATE
-        # They are by when they were wrong last, the earliest first.
-        while self._told and (
-            next(iter(self._told.values())) <= now or len(self._told) >= RATE * over + BURST
-        ):
-            del self._told[next(iter(self._told))]
-        if self._told.pop(host, None) is None:
-            self._complain(host, "gave an invitation that is not good (any more)")
-        self._told[host] = now + over
 
 
 def _check(role: Role, patterns: tuple[str, ...], uses: int, lifetime: float) -> None:

@@ -318,7 +318,7 @@ class Records:
         )
 
     def next_list_number(self) -> int:
-        """A number for a list that is made anew with nothing added; each is larger than the last."""
+        """A number, larger than the last, for a list that is made anew with nothing added."""
         with self._writing():
             return self._next_number()
 
