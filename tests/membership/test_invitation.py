@@ -53,6 +53,15 @@ def inner(**changed: object) -> list[object]:
     return list((fields | changed).values())
 
 
+def refusal_of(text: str) -> InvalidInvitation | None:
+    """What is said of a text, or None when it is an invitation."""
+    try:
+        parse_invitation(text)
+    except InvalidInvitation as error:
+        return error
+    return None
+
+
 @given(INVITATIONS)
 def test_what_is_written_is_read(invitation: Invitation) -> None:
     """Whatever an invitation says, it says the same on the other machine."""
@@ -103,12 +112,10 @@ def test_a_damaged_one_is_not_repeated(place: int, character: str) -> None:
     place %= len(text)
     inside = base64.b64encode(SECRET).decode()
     for damaged in (text[:place], text[:place] + character + text[place + 1 :]):
-        with pytest.raises(InvalidInvitation) as told:
-            assert parse_invitation(damaged)
-            raise InvalidInvitation("it is another invitation")
-        assert told.value.__suppress_context__ or told.value.__context__ is None
-        assert inside not in repr(told.value)
-        assert text[20:40] not in repr(told.value)
+        told = refusal_of(damaged)
+        assert told is None or told.__suppress_context__ or told.__context__ is None
+        assert inside not in repr(told)
+        assert text[20:40] not in repr(told)
 
 
 @pytest.mark.parametrize(
