@@ -1,7 +1,7 @@
 """An invitation to a private swarm, as one line that people copy from one machine to another.
 
 It is ``p2pfs-invite-``, the digit of its version, and base64url without padding of a JSON
-array. Who reads it has the secret, so no error and no `repr` here shows any part of it.
+array. Who reads it has the secret, so no error and no ``repr`` here shows any part of it.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Invitations:
         """Make an invitation that is good ``uses`` times within ``lifetime`` seconds; its secret.
 
         The secret is `SECRET_SIZE` bytes, and kept nowhere. Raises `UsageProblem` for what no
-        invitation can be, `Refused` when there are too many, and `StorageProblem`.
+        invitation can be, `Refused` when there are too many, and ``StorageProblem``.
         """
         _check(role, patterns, uses, lifetime)
         secret = self._entropy(SECRET_SIZE)
@@ -83,8 +83,8 @@ class Invitations:
         """Let one in who has a secret: on record when this returns, with one use less.
 
         ``host`` is what `p2pfs.addresses.host_of` takes for one. Raises `NotInvited` for a
-        secret that is not good (any more), or from a host that was wrong too often; `NotEnrolled`
-        when name or key are in the way, which takes no use; and `StorageProblem`.
+        secret that is not good (any more), or from a host that was wrong too often; ``NotEnrolled``
+        when name or key are in the way, which takes no use; and ``StorageProblem``.
         """
         with self._lock:
             now = self._clock.seconds()
@@ -102,7 +102,7 @@ class Invitations:
                 raise NotInvited(str(error)) from None
 
     def expire(self) -> None:
-        """Note which invitations are over; to be called now and then. Raises `StorageProblem`."""
+        """Note which invitations are over; to be called now and then. Raises ``StorageProblem``."""
         self._records.expire(self._time())
 
 

@@ -71,7 +71,7 @@ class Records:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or create it; raises `StartupProblem` when it is unusable."""
+        """Open or create it; raises `p2pfs.errors.StartupProblem` when unusable."""
         self._lock = Lock()
         self._path = path
         self._db = open_state(path)
