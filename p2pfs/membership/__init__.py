@@ -14,6 +14,13 @@ from p2pfs.membership.certificates import (
     request_certificate,
     swarm_fingerprint,
 )
+from p2pfs.membership.invitation import (
+    SECRET_SIZE,
+    InvalidInvitation,
+    Invitation,
+    parse_invitation,
+    secret_hash,
+)
 from p2pfs.membership.member import Member, Role, check_patterns, member_name
 from p2pfs.membership.revocations import RevocationList
 from p2pfs.membership.verification import ANY_ROLE, MAX_CHAIN, verify
@@ -22,16 +29,21 @@ __all__ = [
     "ANY_ROLE",
     "MAX_CHAIN",
     "MEMBER_SECONDS",
+    "SECRET_SIZE",
     "Authority",
+    "InvalidInvitation",
+    "Invitation",
     "Member",
     "RevocationList",
     "Role",
     "check_patterns",
     "member_name",
+    "parse_invitation",
     "read_certificate",
     "read_member",
     "read_request",
     "request_certificate",
+    "secret_hash",
     "swarm_fingerprint",
     "verify",
 ]
