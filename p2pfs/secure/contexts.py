@@ -26,15 +26,6 @@ class Credentials:
     """Its certificate, and those above it that others may lack."""
 
 
-class Verdict:
-    """What OpenSSL had against the other side's certificates: an ``X509_V_ERR``, or 0."""
-
-    __slots__ = ("error",)
-
-    def __init__(self) -> None:
-        self.error = 0
-
-
 class ConnectionMaker:
     """Makes the TLS side of connections, all from the same context.
 
@@ -68,21 +59,13 @@ class ConnectionMaker:
         store.set_flags(X509StoreFlags.PARTIAL_CHAIN)
 
     def make(self) -> Connection:
-        """The TLS side of a new connection, over memory; `verdict_of` tells what was wrong."""
-        connection = Connection(self._context)
-        connection.set_app_data(Verdict())
-        return connection
-
-
-def verdict_of(connection: Connection) -> Verdict:
-    """The verdict on who is at the other end of a connection from `ConnectionMaker`."""
-    verdict = connection.get_app_data()
-    assert isinstance(verdict, Verdict)
-    return verdict
+        """The TLS side of a new connection, over memory."""
+        return Connection(self._context)
 
 
 def _verify(connection: Connection, certificate: X509, error: int, depth: int, ok: int) -> bool:
     """Note what OpenSSL found; for every connection of a context, so none has a callback."""
     if not ok:
-        verdict_of(connection).error = error
+        # Twisted has the transport know the connection, and it the transport.
+        connection.get_app_data().verify_error = error
     return bool(ok)

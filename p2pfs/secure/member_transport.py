@@ -26,6 +26,8 @@ class MemberTransport(BufferingTLSTransport):
 
     member: Member | None = None
     """Who is at the other end; None when that has not been shown."""
+    verify_error = 0
+    """What OpenSSL had against the certificates that came: an ``X509_V_ERR``, or 0."""
     chain: tuple[x509.Certificate, ...] = ()
     """The certificates by which that is known, the member's own first."""
 
@@ -42,16 +44,11 @@ class MemberTransport(BufferingTLSTransport):
         # Of this one object, until it is handed over: the class's costs no call more.
         self.dataReceived = self._data_before_handing_over  # type: ignore[method-assign]
 
-    @property
-    def tls(self) -> Connection:
-        """OpenSSL's side of it, as long as it is connected."""
-        connection = super().getHandle()
-        assert isinstance(connection, Connection)
-        return connection
-
     def verified_chain(self) -> tuple[x509.Certificate, ...]:
         """The certificates that OpenSSL found to lead up to the authority; none if none came."""
-        return tuple(self.tls.get_verified_chain(as_cryptography=True) or ())
+        connection = BufferingTLSTransport.getHandle(self)
+        assert isinstance(connection, Connection)
+        return tuple(connection.get_verified_chain(as_cryptography=True) or ())
 
     def hand_over(self, protocol: IProtocol, already_came: bytes) -> None:
         """From now on this is the connection of ``protocol``, which gets what already came."""
@@ -63,7 +60,7 @@ class MemberTransport(BufferingTLSTransport):
 
     def abortConnection(self) -> None:
         """As Twisted has it."""
-        super().abortConnection()
+        super().abortConnection()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """As Twisted has it."""

@@ -18,7 +18,6 @@ from zope.interface import implementer
 
 from p2pfs.errors import HandshakeFailed, P2pfsError
 from p2pfs.printable import printable
-from p2pfs.secure.contexts import Verdict, verdict_of
 from p2pfs.secure.door import Expected
 from p2pfs.secure.handshake_failures import explain, failed
 from p2pfs.secure.member import Member
@@ -64,7 +63,6 @@ class Threshold(Protocol):
         self._build = build
         self._passed = passed
         self._timer: IDelayedCall | None = None
-        self._verdict = Verdict()
         self._problem: HandshakeFailed | None = None
 
     # For subclasses
@@ -81,7 +79,6 @@ class Threshold(Protocol):
 
     def connectionMade(self) -> None:
         """Begin to wait for the handshake."""
-        self._verdict = verdict_of(self._over.tls)
         self._timer = self._reactor.callLater(HANDSHAKE_SECONDS, self._too_late)
 
     def handshakeCompleted(self) -> None:
@@ -91,7 +88,7 @@ class Threshold(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Say why nothing came of it."""
         self._stop_timer()
-        problem = self._problem or explain(self._where, reason, self._verdict.error)
+        problem = self._problem or explain(self._where, reason, self._over.verify_error)
         # Its transport knows it no more; without this neither could go by itself.
         self.transport = None
         self.ended(problem)

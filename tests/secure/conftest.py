@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest_twisted
 from twisted.internet.defer import maybeDeferred
 
-from tests.secure.ends import Listening
+from tests.secure.ends import Listening, turn
 
 
 @pytest_twisted.async_yield_fixture()
@@ -17,6 +17,8 @@ async def listening() -> AsyncIterator[Listening]:
     yield listening
     if listening.port is not None:
         await maybeDeferred(listening.port.stopListening)
+    while listening.door is not None and listening.door.half_open:
+        await turn()  # the other side has closed it
     for keeper in listening.factory.made:
         if keeper.transport is not None and not keeper.lost.called:
             keeper.transport.abortConnection()

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from p2pfs.secure import A_PEER, Credentials, Expected, Member, TlsDoor, member_of
@@ -18,7 +19,8 @@ from tests.secure.certificates import Authority
 class Keeper(Protocol):
     """Keeps what it gets, and tells when it has a connection, data, and none any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_words: bytes = b"") -> None:
+        self.first_words = first_words
         self.member: Member | None = None
         self.got = bytearray()
         self.made: Deferred[None] = Deferred()
@@ -28,6 +30,7 @@ class Keeper(Protocol):
 
     def connectionMade(self) -> None:
         self.member = member_of(self.transport)
+        self.transport.write(self.first_words)
         self.made.callback(None)
 
     def dataReceived(self, data: bytes) -> None:
@@ -55,11 +58,12 @@ class Keepers(Factory):
     def __init__(self) -> None:
         self.made: list[Keeper] = []
         self.has_room = True
+        self.first_words = b""
 
     def buildProtocol(self, addr: object) -> Keeper | None:
         if not self.has_room:
             return None
-        self.made.append(Keeper())
+        self.made.append(Keeper(self.first_words))
         return self.made[-1]
 
 
@@ -106,3 +110,8 @@ class Listening:
         keeper = await door.connect(self.endpoint, Keepers(), expected)
         assert isinstance(keeper, Keeper)
         return keeper
+
+
+async def turn() -> None:
+    """Let the reactor go round."""
+    await deferLater(reactor, 0)

@@ -22,7 +22,7 @@ from p2pfs.secure.member_transport import MOST_BYTES
 from p2pfs.secure.threshold import HANDSHAKE_SECONDS
 from p2pfs.secure.tls_door import TlsDoor
 from tests.secure.certificates import DAY, Authority
-from tests.secure.ends import Keeper, Keepers, Listening
+from tests.secure.ends import Keeper, Keepers, Listening, turn
 
 MIB = 2**20
 
@@ -102,7 +102,7 @@ async def test_a_client_that_is_no_member(listening: Listening, fault: str) -> N
     shown, words = {
         "expired": (authority.member("x", until=-DAY / 2), "has expired"),
         "not yet": (authority.member("x", since=DAY / 2), "refused this side's certificate"),
-        "foreign": (other.member("x"), "authority"),
+        "foreign": (other.member("x"), "refused this side's certificate"),
         "self-signed": (authority.member("x", is_self_signed=True), "authority"),
         "revoked": (authority.member("x"), "x was revoked"),
     }[fault]
@@ -444,12 +444,3 @@ async def test_renewal_breaks_nothing(listening: Listening) -> None:
     assert await before.gets(10) == b"still here"
     await leave(before)
     await leave(after)
-
-
-async def turn() -> None:
-    """Let the reactor go round."""
-    turned: Deferred[None] = Deferred()
-    reactor.callLater(0, turned.callback, None)
-    await turned
-
-
