@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -29,10 +30,8 @@ def shake(client: SSL.Connection, server: SSL.Connection) -> None:
             except SSL.WantReadError:
                 pass
             finally:
-                try:
+                with suppress(SSL.WantReadError):
                     other.bio_write(one.bio_read(2**16))
-                except SSL.WantReadError:
-                    pass
 
 
 def test_members_shake_hands_by_tls_1_3() -> None:
