@@ -34,6 +34,10 @@ class TrackerUnavailable(P2pfsError):
     """There is no tracker to ask, or it does not answer."""
 
 
+class HandshakeFailed(P2pfsError):
+    """There is no secure connection: one side is not who the other has to talk to."""
+
+
 class Refused(P2pfsError):
     """The other side understood the request and answered with an error."""
 

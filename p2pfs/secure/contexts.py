@@ -1,0 +1,71 @@
+"""What OpenSSL is told: TLS 1.3 and nothing else, one authority, and what this side shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from OpenSSL.crypto import X509, X509StoreFlags
+from OpenSSL.SSL import Connection, Context
+from twisted.internet.ssl import CertificateOptions, TLSVersion
+
+CIPHERS = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+"""The ciphers of TLS 1.3, fastest first; the listening side chooses."""
+
+CHAIN_DEPTH = 4
+"""Certificates between a member's and the authority's, at the most."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a member shows, and proves to have."""
+
+    key: Ed25519PrivateKey
+    chain: tuple[x509.Certificate, ...]
+    """Its certificate, and those above it that others may lack."""
+
+
+class ConnectionMaker:
+    """Makes the TLS side of connections, all from the same context.
+
+    It is what Twisted calls a connection creator, of both sides.
+    """
+
+    def __init__(
+        self, authority: x509.Certificate, credentials: Credentials | None, is_optional: bool
+    ) -> None:
+        """Trust that ``authority`` only. When ``is_optional``, the other side need not show
+        anything; what it shows is verified all the same."""
+        options = CertificateOptions(
+            verify=True,
+            caCerts=[X509.from_cryptography(authority)],
+            requireCertificate=not is_optional,
+            verifyDepth=CHAIN_DEPTH,
+            raiseMinimumTo=TLSVersion.TLSv1_3,
+        )
+        self._context: Context = options.getContext()
+        # pyOpenSSL takes these as they are; by way of the options they would have to be wrapped.
+        if credentials is not None:
+            self._context.use_certificate(credentials.chain[0])
+            self._context.use_privatekey(credentials.key)
+            for above in credentials.chain[1:]:
+                self._context.add_extra_chain_cert(above)
+        self._context.set_tls13_ciphersuites(CIPHERS)
+        self._context.set_verify(self._context.get_verify_mode(), _verify)
+        store = self._context.get_cert_store()
+        assert store is not None
+        # The authority may be an intermediate one, whose own superior is nobody's business here.
+        store.set_flags(X509StoreFlags.PARTIAL_CHAIN)
+
+    def make(self) -> Connection:
+        """The TLS side of a new connection, over memory."""
+        return Connection(self._context)
+
+
+def _verify(connection: Connection, certificate: X509, error: int, depth: int, ok: int) -> bool:
+    """Note what OpenSSL found; for every connection of a context, so none has a callback."""
+    if not ok:
+        # Twisted has the transport know the connection, and it the transport.
+        connection.get_app_data().verify_error = error
+    return bool(ok)

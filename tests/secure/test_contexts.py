@@ -1,0 +1,72 @@
+"""What OpenSSL is told, seen from what two connections make of each other in memory."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from types import SimpleNamespace
+
+import pytest
+from OpenSSL import SSL
+
+from p2pfs.secure.contexts import ConnectionMaker, Credentials
+from tests.secure.certificates import Authority
+
+
+def made(authority: Authority, credentials: Credentials | None, optional: bool) -> SSL.Connection:
+    """A connection whose problems can be noted."""
+    connection = ConnectionMaker(authority.certificate, credentials, optional).make()
+    connection.set_app_data(SimpleNamespace(verify_error=0))
+    return connection
+
+
+def shake(client: SSL.Connection, server: SSL.Connection) -> None:
+    """A handshake of both; raises what either says."""
+    client.set_connect_state()
+    server.set_accept_state()
+    for _ in range(3):
+        for one, other in ((client, server), (server, client)):
+            try:
+                one.do_handshake()
+            except SSL.WantReadError:
+                pass
+            finally:
+                with suppress(SSL.WantReadError):
+                    other.bio_write(one.bio_read(2**16))
+
+
+def test_members_shake_hands_by_tls_1_3() -> None:
+    """With a cipher that processors have instructions for."""
+    authority = Authority()
+    client = made(authority, authority.member("client"), False)
+    server = made(authority, authority.member("server"), False)
+    shake(client, server)
+    assert client.get_protocol_version_name() == "TLSv1.3"
+    assert client.get_cipher_name() == "TLS_AES_128_GCM_SHA256"
+    assert client.get_verified_chain() is not None
+    assert server.get_verified_chain() is not None
+
+
+def test_what_was_wrong_is_noted() -> None:
+    """For who has the connection to say it in words."""
+    authority = Authority()
+    client = made(authority, authority.member("client"), False)
+    server = made(authority, Authority().member("server"), False)
+    with pytest.raises(SSL.Error, match="certificate verify failed"):
+        shake(client, server)
+    assert client.get_app_data().verify_error
+
+
+def test_a_session_is_not_taken_up_again() -> None:
+    """Everybody is verified each time: a revocation would not be seen otherwise."""
+    authority = Authority()
+    maker = ConnectionMaker(authority.certificate, authority.member("client"), False)
+    host = ConnectionMaker(authority.certificate, authority.member("server"), False)
+    first = maker.make()
+    shake(first, host.make())
+    again, server = maker.make(), host.make()
+    session = first.get_session()
+    assert session is not None
+    again.set_session(session)
+    shake(again, server)
+    assert server.get_verified_chain()
+    assert again.get_verified_chain()
