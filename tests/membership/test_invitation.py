@@ -26,7 +26,7 @@ ADDRESSES = st.builds(
     st.integers(1, 65535),
     st.just(""),
 )
-LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+LABELS = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 INVITATIONS = st.builds(
     Invitation,
     st.lists(ADDRESSES, min_size=1, max_size=MAX_ADDRESSES).map(tuple),

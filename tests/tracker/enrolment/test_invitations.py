@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from twisted.internet.task import Clock
 
-from p2pfs.errors import UsageProblem
+from p2pfs.errors import InvalidMember, UsageProblem
 from p2pfs.membership import SECRET_SIZE, Role
 from p2pfs.tracker.enrolment import Invitations, NotEnrolled, NotInvited, Records, Terms
 from p2pfs.tracker.enrolment.invitations import BURST, HOST_BURST, MAX_LIFETIME, MAX_USES
@@ -125,10 +125,10 @@ def test_who_is_right_but_in_the_way_is_no_guesser(desk: Desk) -> None:
     ("role", "patterns", "uses", "lifetime", "text"),
     [
         (Role.TRACKER, (), 1, 60, "not invited"),
-        (Role.PUBLISHER, (), 1, 60, "--names"),
-        (Role.READER, ("a",), 1, 60, "--names"),
-        (Role.PUBLISHER, ("",), 1, 60, "patterns"),
-        (Role.PUBLISHER, ("x" * 257,), 1, 60, "patterns"),
+        (Role.PUBLISHER, (), 1, 60, "needs 1 to 32 patterns"),
+        (Role.READER, ("a",), 1, 60, "publishes nothing"),
+        (Role.PUBLISHER, ("",), 1, 60, "pattern"),
+        (Role.PUBLISHER, ("x" * 257,), 1, 60, "pattern"),
         (Role.PUBLISHER, ("x",) * 33, 1, 60, "patterns"),
         (Role.READER, (), 0, 60, "uses"),
         (Role.READER, (), MAX_USES + 1, 60, "uses"),
@@ -141,6 +141,6 @@ def test_what_is_no_invitation(
     desk: Desk, role: Role, patterns: tuple[str, ...], uses: int, lifetime: float, text: str
 ) -> None:
     """Each is a sentence, and nothing is on record."""
-    with pytest.raises(UsageProblem, match=text):
+    with pytest.raises((InvalidMember, UsageProblem), match=text):
         desk.invitations.make(role, patterns, uses, lifetime)
     assert desk.records.invitations() == []
