@@ -58,7 +58,7 @@ def run(settings: Settings) -> Report:
             size,
         )
         report.verdicts = [
-            Verdict(f"{many} / {ONE_TO_ONE}, time", time_ratio(samples, many, one), 1.1)
+            Verdict(f"{many} / {one}, time", time_ratio(samples, many, one), 1.1)
             for many, one in (
                 (MANY_TO_ONE, ONE_TO_ONE),
                 (with_sha256(MANY_TO_ONE), with_sha256(ONE_TO_ONE)),
