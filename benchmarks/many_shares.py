@@ -95,4 +95,4 @@ def _await_last(port: int, last: str, peer: Daemon) -> None:
                 return
             if peer.process.poll() is not None:
                 raise BenchmarkFailed("The peer ended before it had told its tracker.")
-            time.sleep(PAUSE)  # between two looks, within the limit of `stage.guard`
+            time.sleep(PAUSE)  # a tracker tells of nothing unasked; `stage.guard` ends it

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from p2pfs.chunks import FileInfo, HashList
-from p2pfs.hashing import DEFAULT_HASH, DIGEST_SIZE
+from p2pfs.hashing import DEFAULT_HASH, DIGEST_SIZE, Hash
 from p2pfs.peer.library import Holding
 from p2pfs.peer.library.database import Database, row
 from p2pfs.peer.peer import STATE_FILE
@@ -20,19 +20,19 @@ from p2pfs.peer.storage import Disk, Stamp
 _BLOCK = 1 << 20
 
 
-def hashed_share(name: str, path: Path, chunksize: int) -> Holding:
-    """The share of a file cut into chunks of ``chunksize`` bytes."""
+def hashed_share(name: str, path: Path, chunksize: int, function: Hash = DEFAULT_HASH) -> Holding:
+    """The share of a file cut into chunks of ``chunksize`` bytes, hashed by ``function``."""
     size = path.stat().st_size
     total = -(-size // chunksize)
     digests = bytearray()
     with path.open("rb") as file:
         for _ in range(total):
-            digest, left = DEFAULT_HASH.hasher(), chunksize
+            digest, left = function.hasher(), chunksize
             while left and (block := file.read(min(_BLOCK, left))):
                 digest.update(block)
                 left -= len(block)
             digests += digest.digest()
-    return _share(name, path, size, chunksize, bytes(digests))
+    return _share(name, path, chunksize, HashList(total, bytes(digests), function))
 
 
 def made_up_share(name: str, path: Path) -> Holding:
@@ -43,7 +43,8 @@ def made_up_share(name: str, path: Path) -> Holding:
     """
     size = path.stat().st_size
     info = FileInfo.of_size(size)
-    return _share(name, path, size, info.chunksize, os.urandom(info.totalchunknum * DIGEST_SIZE))
+    digests = os.urandom(info.totalchunknum * DIGEST_SIZE)
+    return _share(name, path, info.chunksize, HashList(info.totalchunknum, digests, DEFAULT_HASH))
 
 
 def put_on_record(state: Path, shares: Iterable[Holding]) -> None:
@@ -56,8 +57,7 @@ def put_on_record(state: Path, shares: Iterable[Holding]) -> None:
         database.close()
 
 
-def _share(name: str, path: Path, size: int, chunksize: int, digests: bytes) -> Holding:
-    total = -(-size // chunksize)
-    hashes = HashList(total, digests, DEFAULT_HASH)
-    info = FileInfo(size, total, chunksize).with_root_of(hashes)
-    return Holding.published(name, info, hashes, path, Stamp.of(path.stat()))
+def _share(name: str, path: Path, chunksize: int, hashes: HashList) -> Holding:
+    stamp = Stamp.of(path.stat())
+    info = FileInfo(stamp.size, -(-stamp.size // chunksize), chunksize).with_root_of(hashes)
+    return Holding.published(name, info, hashes, path, stamp)

@@ -151,7 +151,7 @@ def wait_until(what: str, holds: Callable[[], bool]) -> None:
     while not holds():
         if time.monotonic() > deadline:
             raise DemoFailed(f"It did not happen in time that {what}.")
-        time.sleep(0.05)  # between two looks, until `deadline`
+        time.sleep(0.05)  # a process tells nobody when it is ready; until `deadline`
 
 
 def make_file(path: Path, mib: int) -> Path:

@@ -240,7 +240,7 @@ class ChunkSet:
 
 def bytes_in(info: FileInfo, chunks: ChunkSet) -> int:
     """How many bytes of a file the given chunks are."""
-    size = chunks.bits.bit_count() * info.chunksize
+    size = len(chunks) * info.chunksize
     last = info.totalchunknum - 1
     return size - (info.chunksize - info.length(last) if last in chunks else 0)
 

@@ -81,7 +81,6 @@ class ControlClient:
     def __init__(self, connection: socket.socket) -> None:
         """Take over a connected socket."""
         self._connection = connection
-        self._timeout = connection.gettimeout()
         self._waits = select.poll()
         self._waits.register(connection, select.POLLIN)
         self._unread = bytearray()
@@ -162,7 +161,8 @@ class ControlClient:
 
     def _wait(self) -> None:
         """Return when there is something to receive; raises ``TimeoutError``."""
-        left = inf if self._timeout is None else self._timeout
+        timeout = self._connection.gettimeout()
+        left = inf if timeout is None else timeout
         while not self._waits.poll(1000 * min(SLICE, left)):
             left -= SLICE
             if left <= 0:

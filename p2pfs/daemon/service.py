@@ -175,7 +175,7 @@ class Daemon(MultiService):
     async def _take(self, step: Callable[[], object]) -> None:
         try:
             await maybeDeferred(step)
-        except Exception:  # later steps give up ports and lock: see test_service
+        except Exception:  # test_a_step_that_fails_keeps_no_other_from_being_taken
             self.log.failure("The daemon did not stop cleanly.")
 
     def _look_after_state(self) -> None:

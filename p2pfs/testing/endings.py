@@ -33,7 +33,7 @@ def end_coroutines(roots: Iterable[object], beyond: Iterable[object]) -> int:
         for coroutine in found:
             try:
                 coroutine.close()
-            except Exception:  # of a process that has ended: see test_endings
+            except Exception:  # test_a_clean_up_that_waits_is_ended_quietly
                 continue
     return len(found)
 

@@ -77,7 +77,7 @@ class Swarm:
         host.when_process_ends(lambda: self._process_ended(daemon, host))
         try:
             daemon.startService()
-        except Exception:  # as a process that cannot start ends; what was wrong is the caller's
+        except Exception:  # test_a_second_daemon_does_not_start_and_ends_its_process
             host.kill()
             raise
         self.daemons[host] = daemon

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread, get_ident
 
@@ -11,6 +13,26 @@ import pytest
 
 from p2pfs.cli.client import DaemonUnavailable, connect
 from p2pfs.errors import StartupProblem
+
+
+@contextmanager
+def daemon(state: Path, serve: Callable[[socket.socket], object]) -> Iterator[None]:
+    """A thread that has the first connection served, and closes it; waited for at the end."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(state / "control"))
+        server.listen()
+
+        def accept() -> None:
+            connection, _ = server.accept()
+            with connection:
+                serve(connection)
+
+        thread = Thread(target=accept)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
 
 
 def test_socket_path_too_long(tmp_path: Path) -> None:
@@ -24,23 +46,13 @@ def test_socket_path_too_long(tmp_path: Path) -> None:
 )
 def test_strange_daemon(tmp_path: Path, reply: bytes) -> None:
     """A daemon that goes away or answers nonsense is a sentence."""
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(tmp_path / "control"))
-        server.listen()
 
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(reply)
+    def serve(connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(reply)
 
-        thread = Thread(target=serve)
-        thread.start()
-        try:
-            with connect(tmp_path) as client, pytest.raises(DaemonUnavailable):
-                client.request(["x"], lambda _: None)
-        finally:
-            thread.join()
+    with daemon(tmp_path, serve), connect(tmp_path) as client, pytest.raises(DaemonUnavailable):
+        client.request(["x"], lambda _: None)
 
 
 def test_an_interrupt_that_ends_no_wait_is_noticed_soon(tmp_path: Path) -> None:
@@ -49,27 +61,19 @@ def test_an_interrupt_that_ends_no_wait_is_noticed_soon(tmp_path: Path) -> None:
     Here another thread gets the signal, so that no wait of this one is ended by it either.
     """
     ended = []
+
+    def serve(connection: socket.socket) -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        connection.recv(1000)
+        signal.pthread_kill(get_ident(), signal.SIGINT)
+        connection.settimeout(20)  # for a program that waits on
+        ended.append(connection.recv(1000))
+
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
-        with socket.socket(socket.AF_UNIX) as server:
-            server.bind(str(tmp_path / "control"))
-            server.listen()
-
-            def serve() -> None:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-                connection, _ = server.accept()
-                with connection:
-                    connection.recv(1000)
-                    signal.pthread_kill(get_ident(), signal.SIGINT)
-                    connection.settimeout(20)  # for a program that waits on
-                    ended.append(connection.recv(1000))
-
-            thread = Thread(target=serve)
-            thread.start()
-            with connect(tmp_path) as client, pytest.raises(KeyboardInterrupt):
-                client.request(["x"], lambda _: None)
-            thread.join()
+        with daemon(tmp_path, serve), connect(tmp_path) as client, pytest.raises(KeyboardInterrupt):
+            client.request(["x"], lambda _: None)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, handler)
@@ -80,27 +84,19 @@ def test_answers_come_in_pieces_and_together(tmp_path: Path) -> None:
     """Lines are lines, however they arrive; a daemon that is silent for too long is gone."""
     lines = b'{"progress": {"label": "x", "done": 1, "total": 2}}\n' * 2
     lines += b'{"answer": {"lines": ["a"]}}\n'
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(tmp_path / "control"))
-        server.listen()
+    seen = []
 
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(lines[:20])
-                connection.sendall(lines[20:])
-                connection.recv(1000)
-                connection.recv(1000)
+    def serve(connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(lines[:20])
+        connection.sendall(lines[20:])
+        connection.recv(1000)
+        connection.recv(1000)
 
-        thread = Thread(target=serve)
-        thread.start()
-        seen = []
-        with connect(tmp_path, timeout=0.2) as client:
-            assert client.request(["x"], seen.append).lines == ["a"]
-            with pytest.raises(DaemonUnavailable):
-                client.request(["x"], seen.append)
-        thread.join()
+    with daemon(tmp_path, serve), connect(tmp_path, timeout=0.2) as client:
+        assert client.request(["x"], seen.append).lines == ["a"]
+        with pytest.raises(DaemonUnavailable):
+            client.request(["x"], seen.append)
     assert len(seen) == 2
 
 

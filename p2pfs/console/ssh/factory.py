@@ -216,7 +216,7 @@ class _Realm:
         self, avatarId: Any, mind: object, *interfaces: type[Interface]
     ) -> tuple[type[Interface], object, Callable[[], None]]:
         if IConchUser not in interfaces:
-            raise NotImplementedError("only IConchUser is offered")  # as IRealm demands it
+            raise NotImplementedError("only IConchUser is offered")  # as IRealm documents
         return IConchUser, self._make_user(avatarId), _nothing
 
 

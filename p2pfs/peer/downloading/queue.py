@@ -343,7 +343,7 @@ class DownloadQueue:
             return error
         except CancelledError:
             raise
-        except Exception:  # an order without an end is watched forever: see test_queue_defects
+        except Exception:  # it needs an end: test_a_defect_ends_one_order
             self.log.failure("The download of {name} failed unexpectedly", name=order.name)
             return DownloadFailed(
                 f"An internal error ended the download of '{order.name}'; the daemon's log has the "

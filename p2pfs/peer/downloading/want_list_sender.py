@@ -22,7 +22,6 @@ AHEAD = 1
 """Offers beyond a source's window, once it has sent something: an offer waits for the payload that
 is going out."""
 
-
 LONGEST_HELD = 0.4
 """Seconds for which an offer waits until the disk has caught up: a source waits for 0.5 s."""
 

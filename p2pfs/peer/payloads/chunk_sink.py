@@ -136,7 +136,7 @@ class ChunkSink:
             self._taking = True
         try:
             self._work(pieces)
-        except Exception:  # as of a job: who finishes it is told
+        except Exception:  # `finish` raises it, as that of a job
             self._failure = Failure()
         with self._lock:
             self._taking = False

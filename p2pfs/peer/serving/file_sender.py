@@ -20,7 +20,6 @@ from p2pfs.threads import in_thread
 PORTION = 1 << 20
 """Most bytes handed to the kernel in one call; it takes what fits into the socket's buffer."""
 
-
 _MORE = getattr(socket, "MSG_MORE", 0)
 """Says that what follows goes into the same packet; some systems have no such flag."""
 
@@ -92,7 +91,7 @@ class FileSender:
             except OSError:
                 # The transport will find out for itself what is wrong with the connection.
                 self._transport.abortConnection()
-            except Exception:  # it is passed on whole, to who waits; the reactor could only log it
+            except Exception:  # for who waits: test_a_file_cut_short_midway_cuts_the_connection
                 self._finish(Failure())
 
     def stopProducing(self) -> None:

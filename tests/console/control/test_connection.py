@@ -178,7 +178,7 @@ with connect(Path(sys.argv[1])) as client:
     except NotAllowed as problem:
         print(problem, flush=True)
         try:
-            sys.exit(client._lines.read() != b"")
+            sys.exit(client._connection.recv(1) != b"")
         except ConnectionResetError:
             pass  # it hung up without having read the request
 """
