@@ -21,6 +21,13 @@ from p2pfs.membership.invitation import (
     parse_invitation,
     secret_hash,
 )
+from p2pfs.membership.joined import (
+    MEMBERSHIP_FILE,
+    REVOCATIONS_FILE,
+    Joined,
+    kept_revocations,
+    write_revocations,
+)
 from p2pfs.membership.member import Member, Role, check_patterns, member_name
 from p2pfs.membership.revocations import RevocationList
 from p2pfs.membership.verification import ANY_ROLE, MAX_CHAIN, verify
@@ -28,15 +35,19 @@ from p2pfs.membership.verification import ANY_ROLE, MAX_CHAIN, verify
 __all__ = [
     "ANY_ROLE",
     "MAX_CHAIN",
+    "MEMBERSHIP_FILE",
     "MEMBER_SECONDS",
+    "REVOCATIONS_FILE",
     "SECRET_SIZE",
     "Authority",
     "InvalidInvitation",
     "Invitation",
+    "Joined",
     "Member",
     "RevocationList",
     "Role",
     "check_patterns",
+    "kept_revocations",
     "member_name",
     "parse_invitation",
     "read_certificate",
@@ -46,4 +57,5 @@ __all__ = [
     "secret_hash",
     "swarm_fingerprint",
     "verify",
+    "write_revocations",
 ]

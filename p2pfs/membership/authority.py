@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.x509.oid import NameOID
 
-from p2pfs.errors import AuthorityProblem
+from p2pfs.errors import AuthorityProblem, InvalidMember
 from p2pfs.identity import KEY_SIZE, PeerKey
 from p2pfs.membership.authority_files import AuthorityFiles, read_authority, write_authority
 from p2pfs.membership.certificates import (
@@ -19,8 +19,6 @@ from p2pfs.membership.certificates import (
     issuer_identifier,
     key_usage,
     moment,
-    read_request,
-    request_certificate,
     subject,
     swarm_fingerprint,
 )
@@ -100,25 +98,35 @@ class Authority:
         """
         return cls(read_authority(directory), entropy)
 
+    def new_serial(self) -> int:
+        """A number for one certificate, which nobody can foresee."""
+        return _serial(self._entropy)
+
+    def until(self, now: float) -> float:
+        """When a certificate that is issued then ceases to hold, in seconds since 1970."""
+        end = self.certificate.not_valid_after_utc.timestamp()
+        return float(int(min(now + MEMBER_SECONDS, end)))
+
     def issue(
-        self, request: bytes, name: str, role: Role, patterns: Iterable[str], now: float
+        self,
+        key: bytes,
+        name: str,
+        role: Role,
+        patterns: Iterable[str],
+        now: float,
+        serial: int | None = None,
     ) -> x509.Certificate:
-        """A certificate for the key of a request (`request_certificate`), from ``now`` on.
+        """A certificate for a public key (32 bytes), from ``now`` `until` then.
 
-        It holds for `MEMBER_SECONDS`, but no longer than the authority's own. Raises
-        `InvalidMember` when there can be no such member, and `AuthorityProblem` when the
-        authority has expired.
+        ``serial`` is a `new_serial`, if that is to be on record before. Raises `InvalidMember`
+        when there can be no such member, and `AuthorityProblem` when the authority has expired.
         """
-        key = read_request(request)
-        name = member_name(name)
-        return self._issue(key, name, role, check_patterns(role, patterns), now)
-
-    def issue_tracker(self, key: PeerKey, name: str, now: float) -> x509.Certificate:
-        """A certificate for the tracker that has this authority, with a key of its own.
-
-        Raises what `issue` does.
-        """
-        return self.issue(request_certificate(key, name), name, Role.TRACKER, (), now)
+        name, patterns = member_name(name), check_patterns(role, patterns)
+        try:
+            public = Ed25519PublicKey.from_public_bytes(key)
+        except ValueError:
+            raise InvalidMember("That is no key for a member; make one anew.") from None
+        return self._issue(public, name, role, patterns, now, serial or self.new_serial())
 
     def revocation_list(
         self, number: int, revoked: Mapping[int, float], now: float
@@ -133,7 +141,13 @@ class Authority:
         return RevocationList.read(encoded(crl), self.certificate)
 
     def _issue(
-        self, key: Ed25519PublicKey, name: str, role: Role, patterns: tuple[str, ...], now: float
+        self,
+        key: Ed25519PublicKey,
+        name: str,
+        role: Role,
+        patterns: tuple[str, ...],
+        now: float,
+        serial: int,
     ) -> x509.Certificate:
         end = self.certificate.not_valid_after_utc.timestamp()
         if not self.certificate.not_valid_before_utc.timestamp() <= now < end:
@@ -146,9 +160,9 @@ class Authority:
             .subject_name(subject(name))
             .issuer_name(self.certificate.subject)
             .public_key(key)
-            .serial_number(_serial(self._entropy))
+            .serial_number(serial)
             .not_valid_before(moment(now - EARLY_SECONDS))
-            .not_valid_after(moment(min(now + MEMBER_SECONDS, end)))
+            .not_valid_after(moment(self.until(now)))
         )
         issuer = issuer_identifier(self.certificate)
         for extension, critical in extensions(name, role, patterns, key, issuer):

@@ -32,11 +32,13 @@ A_PEER = Expected(frozenset({Role.READER, Role.PUBLISHER}))
 class Door(Protocol):
     """Where connections go through before any protocol has them."""
 
-    def guard(self, factory: IProtocolFactory, needs_member: bool) -> IProtocolFactory:
-        """What listens in the place of ``factory``: it builds protocols for who is let in.
+    def guard(
+        self, factory: IProtocolFactory, strangers: IProtocolFactory | None = None
+    ) -> IProtocolFactory:
+        """What listens in the place of ``factory``: it builds protocols for members.
 
-        Who is not known to be a member is let in only without ``needs_member``; the
-        protocol sees by `member_of` who it talks to.
+        A protocol sees by `member_of` who it talks to. Who shows no certificate gets a
+        protocol of ``strangers``, and without that nothing; in an open swarm there are none.
         """
 
     def connect(
@@ -51,7 +53,9 @@ class Door(Protocol):
 class OpenDoor:
     """The door of an open swarm: all may pass, and nobody is known."""
 
-    def guard(self, factory: IProtocolFactory, needs_member: bool) -> IProtocolFactory:
+    def guard(
+        self, factory: IProtocolFactory, strangers: IProtocolFactory | None = None
+    ) -> IProtocolFactory:
         """The factory as it is."""
         return factory
 

@@ -43,6 +43,10 @@ are valid now, and not revoked.
 """
 
 
+Build = Callable[[Member | None], IProtocol | None]
+"""Makes the protocol for that member, or somebody unknown; gives None when there is no room."""
+
+
 @implementer(IHandshakeListener)
 class Threshold(Protocol):
     """What both sides do: bound the time, and hand the connection over or fail."""
@@ -52,11 +56,11 @@ class Threshold(Protocol):
         reactor: IReactorTime,
         where: str,
         check: Check,
-        build: Callable[[], IProtocol | None],
+        build: Build,
         passed: Callable[[MemberTransport], None],
     ) -> None:
-        """``build`` makes the protocol that is to have the connection, or gives None when there
-        is no room; ``passed`` is called before that has it."""
+        """``build`` makes the protocol that is to have the connection; ``passed`` is called before
+        it has it."""
         self._reactor = reactor
         self._where = where
         self._check = check
@@ -142,7 +146,7 @@ class Entrance(Threshold):
         reactor: IReactorTime,
         where: str,
         check: Check,
-        build: Callable[[], IProtocol | None],
+        build: Build,
         passed: Callable[[MemberTransport], None],
         refused: Callable[[HandshakeFailed], None],
     ) -> None:
@@ -157,7 +161,7 @@ class Entrance(Threshold):
         except P2pfsError as error:
             self._say_sorry(str(error))
             return
-        protocol = self._build()
+        protocol = self._build(self._over.member)
         if protocol is None:
             self._say_sorry(FULL)
             return
@@ -183,7 +187,7 @@ class Arrival(Threshold):
         reactor: IReactorTime,
         where: str,
         check: Check,
-        build: Callable[[], IProtocol | None],
+        build: Build,
         passed: Callable[[MemberTransport], None],
         expected: Expected,
     ) -> None:
@@ -225,7 +229,7 @@ class Arrival(Threshold):
             self.arrived.errback(problem)
 
     def _go_in(self, rest: bytes) -> None:
-        protocol = self._build()
+        protocol = self._build(self._over.member)
         if protocol is None:
             self.give_up("all connections are in use here; try again later")
             return

@@ -75,7 +75,9 @@ class TlsDoor:
             for is_optional in (False, True)
         }
 
-    def guard(self, factory: IProtocolFactory, needs_member: bool) -> IProtocolFactory:
+    def guard(
+        self, factory: IProtocolFactory, strangers: IProtocolFactory | None = None
+    ) -> IProtocolFactory:
         """As `Door` says.
 
         ``factory`` is asked for a protocol once the other side was checked; a connection
@@ -83,9 +85,9 @@ class TlsDoor:
         """
 
         def build(wrapping: _TlsFactory, address: IAddress) -> MemberTransport | None:
-            return self._enter(factory, wrapping, address)
+            return self._enter(factory, strangers, wrapping, address)
 
-        creator = _Creator(lambda: self._makers[not needs_member].make())
+        creator = _Creator(lambda: self._makers[strangers is not None].make())
         return cast(IProtocolFactory, _TlsFactory(creator, False, factory, self._reactor, build))
 
     def connect(
@@ -113,17 +115,26 @@ class TlsDoor:
     # A listening side
 
     def _enter(
-        self, factory: IProtocolFactory, wrapping: _TlsFactory, address: IAddress
+        self,
+        factory: IProtocolFactory,
+        strangers: IProtocolFactory | None,
+        wrapping: _TlsFactory,
+        address: IAddress,
     ) -> MemberTransport | None:
         host, now = host_of(address), self._reactor.seconds()
         if not self._half_open.has_room(host, now):
             self._notices.note(host, "was turned away: too many are at the door.")
             return None
+
+        def build(member: Member | None) -> IProtocol | None:
+            wanted = strangers if member is None else factory
+            return None if wanted is None else wanted.buildProtocol(address)
+
         threshold = Entrance(
             self._reactor,
             _place(address),
             self._check,
-            lambda: factory.buildProtocol(address),
+            build,
             self._has_passed,
             partial(self._refused, host),
         )
@@ -148,7 +159,7 @@ class TlsDoor:
                 self._reactor,
                 _place(address),
                 self._check,
-                lambda: factory.buildProtocol(address),
+                lambda member: factory.buildProtocol(address),
                 self._has_passed,
                 expected,
             )

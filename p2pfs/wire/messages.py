@@ -72,6 +72,43 @@ class ReplyRegister(_Message, frozen=True):
     wall_clock: float | None = None
 
 
+class RequestJoin(_Message, frozen=True):
+    """Who has an invitation's ``secret`` wants to become the member ``name``.
+
+    ``request`` asks for the certificate: a CSR in DER, signed by the key that it is for.
+    """
+
+    name: str
+    secret: bytes
+    request: bytes
+
+
+class ReplyJoin(_Message, frozen=True):
+    """The new member's certificate and what leads up to the authority's, each in DER.
+
+    ``revocations`` is the newest list of revoked certificates, a CRL in DER.
+    """
+
+    chain: list[bytes]
+    revocations: bytes
+
+
+class RequestRenew(_Message, frozen=True):
+    """A member wants a certificate that holds for longer, for the key that it has shown here."""
+
+
+class ReplyRenew(_Message, frozen=True):
+    """The certificate and what leads up to the authority's, as in `ReplyJoin`."""
+
+    chain: list[bytes]
+
+
+class NoticeRevocations(_Message, frozen=True):
+    """The newest list of revoked certificates, a CRL in DER. No reply."""
+
+    revocations: bytes
+
+
 class RequestPublish(_Message, frozen=True):
     """A peer offers a whole file."""
 
@@ -309,6 +346,11 @@ Message: TypeAlias = (
     RequestRegister
     | ReplyChallenge
     | ReplyRegister
+    | RequestJoin
+    | ReplyJoin
+    | RequestRenew
+    | ReplyRenew
+    | NoticeRevocations
     | RequestPublish
     | RequestUnpublish
     | ReplyPublish

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from p2pfs.errors import AuthorityProblem, InvalidMember
 from p2pfs.identity import PeerKey
-from p2pfs.membership import Authority, Role, read_member, request_certificate
+from p2pfs.membership import Authority, Role, read_member
 from tests.membership.swarms import DAY, KEY, NOW, authority, company, issued
 
 
@@ -65,19 +65,18 @@ def test_the_tracker_has_a_certificate_for_a_key_of_its_own(tmp_path: Path) -> N
     """The authority's key signs, and meets no connection."""
     ours = authority(tmp_path / "authority")
     key = PeerKey.from_seed(bytes(32))
-    member = read_member(ours.issue_tracker(key, "Tracker.example", NOW))
+    member = read_member(ours.issue(key.public, "Tracker.example", Role.TRACKER, (), NOW))
     assert (member.name, member.role, member.patterns) == ("tracker.example", Role.TRACKER, ())
     assert member.key == key.public
 
 
 def test_nothing_is_issued_that_would_not_be_read(tmp_path: Path) -> None:
-    """A name or patterns that no member has, and bytes that are no request."""
+    """A name or patterns that no member has, and bytes that are no key."""
     ours = authority(tmp_path / "authority")
-    request = request_certificate(KEY, "a")
     with pytest.raises(InvalidMember):
-        ours.issue(request, "not a name", Role.READER, (), NOW)
+        ours.issue(KEY.public, "not a name", Role.READER, (), NOW)
     with pytest.raises(InvalidMember):
-        ours.issue(request, "a", Role.READER, ("*",), NOW)
+        ours.issue(KEY.public, "a", Role.READER, ("*",), NOW)
     with pytest.raises(InvalidMember):
         ours.issue(b"", "a", Role.READER, (), NOW)
 

@@ -113,7 +113,7 @@ def test_a_list_of_another_authority_tells_nothing(ours: Authority, tmp_path: Pa
 def test_a_role_that_is_not_expected_is_refused(ours: Authority) -> None:
     """A peer does not pose as a tracker, nor a tracker as a peer."""
     peer = [issued(ours)]
-    tracker = [ours.issue_tracker(PeerKey.from_seed(bytes(32)), "tracker", NOW)]
+    tracker = [ours.issue(PeerKey.from_seed(bytes(32)).public, "tracker", Role.TRACKER, (), NOW)]
     peers = {Role.READER, Role.PUBLISHER}
     said = refusal(peer, ours.certificate, None, NOW, roles={Role.TRACKER})
     assert "is a publisher, and a tracker is needed" in said

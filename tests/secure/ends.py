@@ -73,6 +73,7 @@ class Listening:
 
     def __init__(self) -> None:
         self.factory = Keepers()
+        self.strangers = Keepers()
         self.door: TlsDoor | None = None
         self.port: IListeningPort | None = None
 
@@ -80,14 +81,14 @@ class Listening:
         self,
         authority: Authority,
         credentials: Credentials,
-        needs_member: bool = True,
+        takes_strangers: bool = False,
         make: Callable[..., TlsDoor] = TlsDoor,
         **settings: int,
     ) -> TlsDoor:
         """Listen with what a member shows; returns the door."""
         door = make(reactor, authority.certificate, credentials, authority.check, **settings)
         self.door = door
-        self.listen(door.guard(self.factory, needs_member))
+        self.listen(door.guard(self.factory, self.strangers if takes_strangers else None))
         return door
 
     def listen(self, factory: object) -> None:

@@ -18,7 +18,7 @@ DOORS: list[type[Door]] = [OpenDoor, TlsDoor]
 def test_an_open_door_changes_nothing_on_a_listening_side() -> None:
     """The factory that is guarded is the one that listens."""
     factory = Keepers()
-    assert OpenDoor().guard(factory, needs_member=True) is factory
+    assert OpenDoor().guard(factory) is factory
 
 
 @ensureDeferred

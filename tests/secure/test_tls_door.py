@@ -151,10 +151,10 @@ async def test_a_side_that_takes_others_sees_that_they_are_no_members(
 ) -> None:
     """Who shows nothing is let in as nobody, and is not cut off by a recheck."""
     authority = Authority()
-    door = listening.begin(authority, authority.member("server"), needs_member=False)
+    door = listening.begin(authority, authority.member("server"), takes_strangers=True)
     here = await listening.knock(authority, None)
     known = await listening.knock(authority, authority.member("client"))
-    nobody, somebody = listening.factory.made
+    [nobody], [somebody] = listening.strangers.made, listening.factory.made
     assert nobody.member is None
     assert somebody.member is not None
     assert not door.recheck()
@@ -170,10 +170,11 @@ async def test_what_is_shown_has_to_be_right_also_where_nothing_need_be(
 ) -> None:
     """A side that takes others too takes no forged member for one of these."""
     authority = Authority()
-    listening.begin(authority, authority.member("server"), needs_member=False)
+    listening.begin(authority, authority.member("server"), takes_strangers=True)
     with pytest.raises(HandshakeFailed):
         await listening.knock(authority, Authority().member("client"))
     assert not listening.factory.made
+    assert not listening.strangers.made
 
 
 @ensureDeferred

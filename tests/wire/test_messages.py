@@ -49,6 +49,20 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
         {"type": "NOTICE_CALL_BACK", "address": "h:1", "token": "t"},
     ),
     (
+        m.RequestJoin("gpu-17", b"\x03", b"\x30"),
+        {"type": "REQUEST_JOIN", "name": "gpu-17", "secret": "Aw==", "request": "MA=="},
+    ),
+    (
+        m.ReplyJoin([b"\x30", b"\x31"], b"\x32"),
+        {"type": "REPLY_JOIN", "chain": ["MA==", "MQ=="], "revocations": "Mg=="},
+    ),
+    (m.RequestRenew(), {"type": "REQUEST_RENEW"}),
+    (m.ReplyRenew([b"\x30"]), {"type": "REPLY_RENEW", "chain": ["MA=="]}),
+    (
+        m.NoticeRevocations(b"\x30"),
+        {"type": "NOTICE_REVOCATIONS", "revocations": "MA=="},
+    ),
+    (
         m.RequestPublish("f", INFO),
         {"type": "REQUEST_PUBLISH", "filename": "f", "fileinfo": WIRE_INFO},
     ),
