@@ -19,6 +19,7 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from p2pfs import __version__
+from p2pfs.addresses import is_loopback
 from p2pfs.console.command import CommandSet
 from p2pfs.console.control.groups import Group
 from p2pfs.console.control.messages import SOCKET_NAME
@@ -34,12 +35,19 @@ from p2pfs.daemon.steady_reactor import steady_reactor
 from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import bound_address, listen
 from p2pfs.reactor import Reactor
+from p2pfs.secure import Door, OpenDoor, PrivateSwarm
 
 if TYPE_CHECKING:  # see `Daemon.offer_consoles`
     from p2pfs.console.ssh.factory import ConsoleSSHFactory
 
 PID_FILE = "pid"
 """Where the number of the process is, in the state directory."""
+
+NOT_PRIVATE = (
+    "This swarm is open: whoever reaches this port may list, publish and download everything, and "
+    "whoever is on the path may read and change it; 'p2pfs tracker private' makes a private one."
+)
+"""What is said of who listens beyond this machine and is not private."""
 
 STATE_WATCH_SECONDS = 10.0
 """How often a daemon looks whether its state directory is still there."""
@@ -74,6 +82,8 @@ class Daemon(MultiService):
         """True when it stopped because it could not do what it is for."""
         self.log_observer: ILogObserver | None = None
         """What twistd is to write the log with, if not as it would by itself."""
+        self.swarm: PrivateSwarm | None = None
+        """The private swarm that it is in; None in an open one."""
         self._ssh: ConsoleSSHFactory | None = None
         self._state_watch = LoopingCall(self._look_after_state)
         self._state_watch.clock = reactor
@@ -206,6 +216,20 @@ class Daemon(MultiService):
         is_tcp = isinstance(port.getHost(), IPv4Address | IPv6Address)
         address = str(bound_address(port)) if is_tcp else description
         self.log.info("Listening for {whom} at {address}.", whom=whom, address=address)
+        return port
+
+    @property
+    def door(self) -> Door:
+        """The door of its swarm."""
+        return OpenDoor() if self.swarm is None else self.swarm.door
+
+    def listen_for_peers(
+        self, description: str, factory: IProtocolFactory, strangers: IProtocolFactory | None = None
+    ) -> IListeningPort:
+        """Listen behind the swarm's door, as `listen` does; see `Door.guard`."""
+        port = self.listen(description, self.door.guard(factory, strangers), "peers")
+        if self.swarm is None and not is_loopback(getattr(port.getHost(), "host", "127.0.0.1")):
+            self.log.warn("{warning}", warning=NOT_PRIVATE)
         return port
 
     def offer_consoles(

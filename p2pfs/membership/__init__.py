@@ -8,9 +8,11 @@ of the daemons.
 
 from p2pfs.membership.authority import MEMBER_SECONDS, Authority
 from p2pfs.membership.certificates import (
+    encode_chain,
     read_certificate,
     read_member,
     read_request,
+    renewal_due,
     request_certificate,
     swarm_fingerprint,
 )
@@ -47,12 +49,14 @@ __all__ = [
     "RevocationList",
     "Role",
     "check_patterns",
+    "encode_chain",
     "kept_revocations",
     "member_name",
     "parse_invitation",
     "read_certificate",
     "read_member",
     "read_request",
+    "renewal_due",
     "request_certificate",
     "secret_hash",
     "swarm_fingerprint",

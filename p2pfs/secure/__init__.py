@@ -6,7 +6,8 @@ told to the door, as a check of certificates; what a member may do is the busine
 """
 
 from p2pfs.secure.contexts import Credentials
-from p2pfs.secure.door import A_PEER, A_TRACKER, Door, Expected, OpenDoor, member_of
+from p2pfs.secure.door import A_PEER, A_TRACKER, Door, Expected, MembersDoor, OpenDoor, member_of
+from p2pfs.secure.private_swarm import MakeDoor, PrivateSwarm
 from p2pfs.secure.tls_door import TlsDoor
 
 __all__ = [
@@ -15,7 +16,10 @@ __all__ = [
     "Credentials",
     "Door",
     "Expected",
+    "MakeDoor",
+    "MembersDoor",
     "OpenDoor",
+    "PrivateSwarm",
     "TlsDoor",
     "member_of",
 ]
