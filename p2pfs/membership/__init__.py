@@ -7,6 +7,11 @@ of the daemons.
 """
 
 from p2pfs.membership.authority import MEMBER_SECONDS, Authority
+from p2pfs.membership.authority_files import (
+    AUTHORITY_DIRECTORY,
+    TRACKER_NAME_FILE,
+    tracker_name_in,
+)
 from p2pfs.membership.certificates import (
     read_certificate,
     read_member,
@@ -28,17 +33,19 @@ from p2pfs.membership.joined import (
     kept_revocations,
     write_revocations,
 )
-from p2pfs.membership.member import Member, Role, check_patterns, member_name
+from p2pfs.membership.member import Member, Role, check_patterns, member_name, name_of_host
 from p2pfs.membership.revocations import RevocationList
 from p2pfs.membership.verification import ANY_ROLE, MAX_CHAIN, verify
 
 __all__ = [
     "ANY_ROLE",
+    "AUTHORITY_DIRECTORY",
     "MAX_CHAIN",
     "MEMBERSHIP_FILE",
     "MEMBER_SECONDS",
     "REVOCATIONS_FILE",
     "SECRET_SIZE",
+    "TRACKER_NAME_FILE",
     "Authority",
     "InvalidInvitation",
     "Invitation",
@@ -49,6 +56,7 @@ __all__ = [
     "check_patterns",
     "kept_revocations",
     "member_name",
+    "name_of_host",
     "parse_invitation",
     "read_certificate",
     "read_member",
@@ -56,6 +64,7 @@ __all__ = [
     "request_certificate",
     "secret_hash",
     "swarm_fingerprint",
+    "tracker_name_in",
     "verify",
     "write_revocations",
 ]

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.daemon import Daemon, Standing
 from p2pfs.errors import P2pfsError
-from p2pfs.identity import PeerKey
+from p2pfs.identity import KEY_FILE, PeerKey
 from p2pfs.listening import NONE, bound_address, client_endpoint
 from p2pfs.peer.commands import peer_commands, place_check
 from p2pfs.peer.machine import Machine, this_machine
@@ -21,7 +21,6 @@ from p2pfs.peer.peer import Peer
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.reactor import Reactor
 
-KEY_FILE = "peer_key"
 
 
 class PeerService(Daemon):

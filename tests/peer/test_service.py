@@ -15,7 +15,8 @@ from p2pfs.listening import NONE
 from p2pfs.peer.library import LibraryStore
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.peer import STATE_FILE
-from p2pfs.peer.service import KEY_FILE, PeerService
+from p2pfs.identity import KEY_FILE
+from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.testing import Host, Network, Swarm
 from p2pfs.testing.swarm import PEER_PORT
