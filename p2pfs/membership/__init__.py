@@ -20,6 +20,7 @@ from p2pfs.membership.certificates import (
     swarm_fingerprint,
 )
 from p2pfs.membership.invitation import (
+    MAX_ADDRESSES,
     SECRET_SIZE,
     InvalidInvitation,
     Invitation,
@@ -40,6 +41,7 @@ from p2pfs.membership.verification import ANY_ROLE, MAX_CHAIN, verify
 __all__ = [
     "ANY_ROLE",
     "AUTHORITY_DIRECTORY",
+    "MAX_ADDRESSES",
     "MAX_CHAIN",
     "MEMBERSHIP_FILE",
     "MEMBER_SECONDS",

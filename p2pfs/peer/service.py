@@ -22,7 +22,6 @@ from p2pfs.peer.settings import PeerSettings
 from p2pfs.reactor import Reactor
 
 
-
 class PeerService(Daemon):
     """A peer that listens, answers its consoles, and keeps its state in a directory."""
 

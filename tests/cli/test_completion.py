@@ -10,11 +10,13 @@ from typing import Any
 
 from p2pfs.cli import completion
 from p2pfs.cli.completion import asking, candidates, completion_lines, program_candidates
-from p2pfs.cli.main import ROLES
+from p2pfs.cli.local_commands import with_local
+from p2pfs.cli.main import ROLES as DAEMONS
 from p2pfs.commands import PEER_COMMANDS
 from p2pfs.errors import NotFound
 from p2pfs.name_pattern import NamePattern
 
+ROLES = with_local(DAEMONS)
 NOWHERE = {"P2PFS_STATE": "/nonexistent"}
 
 
