@@ -25,3 +25,11 @@ def test_a_place_where_none_can_be_is_told(tmp_path: Path) -> None:
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(StartupProblem, match="give another with --state"):
             made_state_directory(path)
+
+
+def test_one_of_another_user_is_left_alone(tmp_path: Path) -> None:
+    """Whose daemon could not read what root writes there; the sentence has what to type."""
+    owner = tmp_path.stat().st_uid
+    with pytest.raises(StartupProblem, match=f"sudo -u '#{owner}'"):
+        made_state_directory(tmp_path, lambda: owner + 1)
+    made_state_directory(tmp_path, lambda: owner)
