@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.daemon import Daemon, Standing
 from p2pfs.errors import P2pfsError
-from p2pfs.identity import PeerKey
+from p2pfs.identity import KEY_FILE, PeerKey
 from p2pfs.listening import bound_address, client_endpoint
 from p2pfs.membership import Joined
 from p2pfs.peer.commands import peer_commands, place_check
@@ -24,8 +24,6 @@ from p2pfs.peer.peer import Peer
 from p2pfs.peer.settings import DEFAULT_TRACKER, PeerSettings
 from p2pfs.reactor import Reactor
 from p2pfs.secure import MakeDoor, TlsDoor
-
-KEY_FILE = "peer_key"
 
 
 class PeerService(Daemon):

@@ -12,17 +12,16 @@ from twisted.internet.defer import Deferred
 from p2pfs.addresses import Address
 from p2pfs.daemon import Daemon
 from p2pfs.hashing import Hash
-from p2pfs.identity import PeerKey
-from p2pfs.membership import Authority, Joined, Role, request_certificate
+from p2pfs.identity import KEY_FILE, PeerKey
+from p2pfs.membership import AUTHORITY_DIRECTORY, Authority, Joined, Role, request_certificate
 from p2pfs.peer.downloading import Fetched, Job
 from p2pfs.peer.machine import Machine
-from p2pfs.peer.service import KEY_FILE, PeerService
+from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.sharing import Published
 from p2pfs.testing.door import PlainDoor
 from p2pfs.testing.network import Host, Network
 from p2pfs.tracker.enrolment import Terms
-from p2pfs.tracker.private_tracker import AUTHORITY
 from p2pfs.tracker.service import TrackerService
 from p2pfs.tracker.settings import TrackerSettings
 
@@ -46,7 +45,7 @@ class Swarm:
         """Have a tracker that is started on that host be one of a private swarm."""
         state = host.directory / "state"
         state.mkdir(exist_ok=True)
-        Authority.create(state / AUTHORITY, self._new_random().randbytes, host.wall_clock)
+        Authority.create(state / AUTHORITY_DIRECTORY, self._new_random().randbytes, host.wall_clock)
 
     async def join(
         self, host: Host, tracker: Host, role: Role = Role.READER, patterns: Sequence[str] = ()

@@ -13,7 +13,14 @@ from twisted.python.failure import Failure
 
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
-from p2pfs.membership import Authority, RevocationList, Role, renewal_due
+from p2pfs.membership import (
+    AUTHORITY_DIRECTORY,
+    Authority,
+    RevocationList,
+    Role,
+    renewal_due,
+    tracker_name_in,
+)
 from p2pfs.reactor import Reactor
 from p2pfs.secure import Credentials, MakeDoor, PrivateSwarm, TlsDoor
 from p2pfs.tracker.enrolment import Enrolment, Invitations, Records
@@ -21,9 +28,6 @@ from p2pfs.tracker.joining import JoiningFactory
 from p2pfs.tracker.membership import Membership
 from p2pfs.tracker.protocol import TrackerFactory
 from p2pfs.wire.messages import NoticeRevocations, RequestJoin
-
-AUTHORITY = "authority"
-"""The authority's directory, in the tracker's state directory."""
 
 KEY_FILE = "tracker_key"
 """The tracker's own key, as a member."""
@@ -56,9 +60,9 @@ class PrivateTracker:
         self._reactor = reactor
         self._factory = factory
         self._wall_clock = wall_clock
-        self._authority = Authority.load(state / AUTHORITY, entropy)
+        self._authority = Authority.load(state / AUTHORITY_DIRECTORY, entropy)
         self._key = PeerKey.kept_in(state / KEY_FILE, entropy)
-        self._name = "tracker"  # TODO: tracker_name_in(state / AUTHORITY)
+        self._name = tracker_name_in(state / AUTHORITY_DIRECTORY)
         self._records = Records(state / RECORDS_FILE)
         invitations = Invitations(
             self._records, clock=reactor, time=wall_clock, entropy=entropy, say=self.log.warn
@@ -92,7 +96,7 @@ class PrivateTracker:
     @staticmethod
     def is_in(state: Path) -> bool:
         """Whether a tracker with that state directory is to be private."""
-        return (state / AUTHORITY).exists()
+        return (state / AUTHORITY_DIRECTORY).exists()
 
     def start(self) -> None:
         """Be ready to let others in; raises `StartupProblem`."""

@@ -64,7 +64,11 @@ class TrackerService(Daemon):
             if description != NONE:
                 self.listen_also(description)
         self.offer_consoles(
-            tracker_commands(self.tracker, self.listen_also),
+            tracker_commands(
+                self.tracker,
+                self.listen_also,
+                None if self.private is None else self.private.enrolment,
+            ),
             {"service": self, "tracker": self.tracker},
             self.settings.ssh,
             self.settings.authorized_keys,

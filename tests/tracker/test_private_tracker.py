@@ -6,9 +6,9 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import StartupProblem, StorageProblem
-from p2pfs.membership import Role
+from p2pfs.membership import AUTHORITY_DIRECTORY, Role
 from p2pfs.testing import Host, Network, Swarm
-from p2pfs.tracker.private_tracker import AUTHORITY, KEY_FILE, RECORDS_FILE, TEND_SECONDS
+from p2pfs.tracker.private_tracker import KEY_FILE, RECORDS_FILE, TEND_SECONDS
 from p2pfs.tracker.service import TrackerService
 
 DAY = 86_400.0
@@ -55,7 +55,7 @@ def test_an_authority_that_others_can_read_is_refused(network: Network, host: Ho
     """With the sentence that says what to do; and nothing listens."""
     swarm = Swarm(network)
     swarm.make_private(host)
-    (host.directory / "state" / AUTHORITY / "key.pem").chmod(0o640)
+    (host.directory / "state" / AUTHORITY_DIRECTORY / "key.pem").chmod(0o640)
     with pytest.raises(StartupProblem, match="chmod 600"):
         swarm.start_tracker(host)
     assert not host.reactor.ports

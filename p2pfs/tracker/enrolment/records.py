@@ -240,8 +240,8 @@ class Records:
                 )
             if other_key != key:
                 raise NotEnrolled(
-                    f"There is another member {name}; join under another name, or have it "
-                    "revoked first."
+                    f"There is another member {name}; join under another name with --name, or "
+                    "have that one revoked first."
                 )
         known = "SELECT count(*) FROM members WHERE name != ?"
         if self._db.execute(known, (name,)).fetchone()[0] >= MAX_MEMBERS:
