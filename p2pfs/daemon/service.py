@@ -19,7 +19,6 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from p2pfs import __version__
-from p2pfs.addresses import is_loopback
 from p2pfs.console.command import CommandSet
 from p2pfs.console.control.groups import Group
 from p2pfs.console.control.messages import SOCKET_NAME
@@ -32,6 +31,7 @@ from p2pfs.daemon.options import LOG_FILE, DaemonOptions
 from p2pfs.daemon.pid_file import PidFile
 from p2pfs.daemon.state_directory import StateDirectory
 from p2pfs.daemon.steady_reactor import steady_reactor
+from p2pfs.daemon.swarm_text import NOT_PRIVATE, is_beyond_loopback
 from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import bound_address, listen
 from p2pfs.reactor import Reactor
@@ -42,12 +42,6 @@ if TYPE_CHECKING:  # see `Daemon.offer_consoles`
 
 PID_FILE = "pid"
 """Where the number of the process is, in the state directory."""
-
-NOT_PRIVATE = (
-    "This swarm is open: whoever reaches this port may list, publish and download everything, and "
-    "whoever is on the path may read and change it; 'p2pfs tracker private' makes a private one."
-)
-"""What is said of who listens beyond this machine and is not private."""
 
 STATE_WATCH_SECONDS = 10.0
 """How often a daemon looks whether its state directory is still there."""
@@ -212,9 +206,7 @@ class Daemon(MultiService):
         """
         port = now(listen(self.reactor, description, factory), description)
         self.ports.append(port)
-        # Of port 0 it says which one that is.
-        is_tcp = isinstance(port.getHost(), IPv4Address | IPv6Address)
-        address = str(bound_address(port)) if is_tcp else description
+        address = _shown(port, description)
         self.log.info("Listening for {whom} at {address}.", whom=whom, address=address)
         return port
 
@@ -228,7 +220,7 @@ class Daemon(MultiService):
     ) -> IListeningPort:
         """Listen behind the swarm's door, as `listen` does; see `Door.guard`."""
         port = self.listen(description, self.door.guard(factory, strangers), "peers")
-        if self.swarm is None and not is_loopback(getattr(port.getHost(), "host", "127.0.0.1")):
+        if self.swarm is None and is_beyond_loopback(_shown(port, description)):
             self.log.warn("{warning}", warning=NOT_PRIVATE)
         return port
 
@@ -262,6 +254,12 @@ class Daemon(MultiService):
         )
         self.listen(ssh, self._ssh, "consoles over SSH")
         self.log.info("The SSH host key is {fingerprint}.", fingerprint=self._ssh.fingerprint)
+
+
+def _shown(port: IListeningPort, description: str) -> str:
+    """Where a port is, for people: of port 0 it says which one that is."""
+    is_tcp = isinstance(port.getHost(), IPv4Address | IPv6Address)
+    return str(bound_address(port)) if is_tcp else description
 
 
 def now(deferred: Deferred[IListeningPort], description: str) -> IListeningPort:

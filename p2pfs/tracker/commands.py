@@ -77,15 +77,18 @@ class _TrackerConsole:
                 {
                     "address": name,
                     "fingerprint": member.fingerprint or None,
+                    "member": connection.certified.name if connection.certified else None,
                     "reachable": member.reachable,
                     "since": connection.since,
                     "files": len(held),
                     "bytes": sum(bytes_in(directory[n].info, c) for n, c in held.items()),
                 }
             )
+        is_private = self._tracker.factory.swarm is not None
         rows = [
             (
                 p["address"],
+                *([p["member"]] if is_private else []),
                 datetime.fromtimestamp(p["since"]).strftime("%Y-%m-%d %H:%M:%S"),
                 p["files"],
                 size_text(p["bytes"]),
@@ -93,7 +96,8 @@ class _TrackerConsole:
             )
             for p in peers
         ]
-        headings = ["peer", "since", "files", "held", "can be reached"]
+        named = ["member"] if is_private else []
+        headings = ["peer", *named, "since", "files", "held", "can be reached"]
         return Answer(peers, table(headings, rows, "No peer is here."))
 
     async def list_files(self, call: Call, report: ReportProgress) -> Answer:

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from p2pfs.errors import P2pfsError, Refused
 from p2pfs.membership import Member, encode_chain
-from p2pfs.secure import Door, PrivateSwarm
+from p2pfs.secure import PrivateSwarm
 from p2pfs.wire import MessageProtocol
 from p2pfs.wire import messages as m
 
@@ -25,13 +25,8 @@ class Membership:
     log = Logger()
 
     def __init__(self, swarm: PrivateSwarm, renew: Renew) -> None:
-        self._swarm = swarm
+        self.swarm = swarm
         self._renew = renew
-
-    @property
-    def door(self) -> Door:
-        """Through which the tracker gets to its members, too."""
-        return self._swarm.door
 
     def check_key(self, member: Member, key: bytes | None) -> None:
         """Raise `Refused` when a member registers with another key than its certificate's."""
@@ -40,7 +35,7 @@ class Membership:
 
     def news_for(self, known: int | None) -> m.NoticeRevocations | None:
         """The newest list of revocations for who knows the one with that number, or none."""
-        newest = self._swarm.revocations
+        newest = self.swarm.revocations
         if newest is None or (known is not None and known >= newest.number):
             return None
         return m.NoticeRevocations(newest.der)

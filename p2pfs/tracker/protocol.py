@@ -17,7 +17,7 @@ from p2pfs.errors import P2pfsError, Refused
 from p2pfs.identity import NONCE_SIZE, fingerprint, is_proof
 from p2pfs.membership import Member as CertifiedMember
 from p2pfs.reactor import Reactor
-from p2pfs.secure import Door, OpenDoor, member_of
+from p2pfs.secure import Door, OpenDoor, PrivateSwarm, member_of
 from p2pfs.tracker.announced_address import recorded, recorded_inner
 from p2pfs.tracker.calls import Calls
 from p2pfs.tracker.crowds import Crowds, Yardstick
@@ -349,9 +349,14 @@ class TrackerFactory(Reception[TrackerProtocol]):
         self.comings = Notices(reactor, self.log.info, _COMINGS)
 
     @property
+    def swarm(self) -> PrivateSwarm | None:
+        """The private swarm; None in an open one."""
+        return None if self.membership is None else self.membership.swarm
+
+    @property
     def door(self) -> Door:
         """Through which peers are reached."""
-        return OpenDoor() if self.membership is None else self.membership.door
+        return OpenDoor() if self.swarm is None else self.swarm.door
 
     def receive(self, host: str) -> TrackerProtocol:
         return TrackerProtocol(self, host)
