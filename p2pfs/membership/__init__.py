@@ -29,11 +29,15 @@ from p2pfs.membership.joined import (
     write_revocations,
 )
 from p2pfs.membership.member import Member, Role, check_patterns, member_name
+from p2pfs.membership.name_signing import EARLY_SECONDS, NameSigning, OpenNames
+from p2pfs.membership.private_names import PrivateNames, SigningMember
 from p2pfs.membership.revocations import RevocationList
+from p2pfs.membership.signature import Signature, Signer, of_record, to_record
 from p2pfs.membership.verification import ANY_ROLE, MAX_CHAIN, verify
 
 __all__ = [
     "ANY_ROLE",
+    "EARLY_SECONDS",
     "MAX_CHAIN",
     "MEMBERSHIP_FILE",
     "MEMBER_SECONDS",
@@ -44,11 +48,18 @@ __all__ = [
     "Invitation",
     "Joined",
     "Member",
+    "NameSigning",
+    "OpenNames",
+    "PrivateNames",
     "RevocationList",
     "Role",
+    "Signature",
+    "Signer",
+    "SigningMember",
     "check_patterns",
     "kept_revocations",
     "member_name",
+    "of_record",
     "parse_invitation",
     "read_certificate",
     "read_member",
@@ -56,6 +67,7 @@ __all__ = [
     "request_certificate",
     "secret_hash",
     "swarm_fingerprint",
+    "to_record",
     "verify",
     "write_revocations",
 ]

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidFileInfo, InvalidName, NotFound, Refused
-from p2pfs.tracker.directory import KEPT_SECONDS, Directory
+from p2pfs.tracker.directory import Directory
+from p2pfs.tracker.listed_file import KEPT_SECONDS
 from p2pfs.wire import messages as m
 
 PEERS = st.sampled_from(["a:1", "b:1", "c:1"])
