@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from p2pfs.chunks import FileInfo
 from p2pfs.errors import BadSignature, NotAMember
-from p2pfs.identity import PeerKey
+from p2pfs.identity import PeerKey, fingerprint
 from p2pfs.membership.certificates import read_certificate, read_member
 from p2pfs.membership.member import Member, Role
 from p2pfs.membership.name_signing import SigningClock
@@ -110,9 +110,10 @@ class PrivateNames:
         if signature is None or not signature.chain:
             return None if signature is None else by_key(signature)
         try:
-            return Signer(member=self._identity(signature).member.name)
+            member = self._identity(signature).member
         except NotAMember:
             return None
+        return Signer(member.name, fingerprint(member.key))
 
     def _signing(self, name: str) -> SigningMember:
         if self._member is None:

@@ -65,7 +65,7 @@ class Signer:
 
     member: str | None = None
     fingerprint: str | None = None
-    """Of the key, in hexadecimal."""
+    """Of its key, in hexadecimal."""
 
     @property
     def data(self) -> dict[str, str]:

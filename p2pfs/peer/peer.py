@@ -15,6 +15,7 @@ from p2pfs.errors import P2pfsError
 from p2pfs.hashing import Hash
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE
+from p2pfs.membership import NameSigning, OpenNames
 from p2pfs.peer.announcing import (
     Announcer,
     Introduction,
@@ -72,6 +73,8 @@ class Peer:
         self.address: Address
         """Where it listens."""
         self.key: PeerKey
+        self.signing: NameSigning
+        """What names are signed with, and whose signatures count."""
         self.machine = machine
         self.library = Library()
         disk = machine.disk
@@ -111,6 +114,7 @@ class Peer:
             settings.state,
             settings.smallest_chunk,
             settings.hash,
+            lambda: self.signing,
         )
         self.reception = ServingFactory(
             reactor,
@@ -152,6 +156,7 @@ class Peer:
             self.store,
             self.share_watcher,
             journals,
+            lambda: self.signing,
             settings.descriptors.downloads,
         )
         self.trees = Trees(reactor, disk, self.downloads, self.library, self.announcer)
@@ -167,9 +172,25 @@ class Peer:
         )
         self._on_record = OnRecord([], [], {}, [])
 
-    def introduce(self, key: PeerKey, address: Address) -> None:
-        """Say who it is, and where it listens."""
+    def introduce(self, key: PeerKey, address: Address, signing: NameSigning | None = None) -> None:
+        """Say who it is, and where it listens.
+
+        ``signing`` is for a private swarm; without it, names are signed with the key, as in an
+        open one.
+        """
         self.key, self.address = key, address
+        self.signing = signing or OpenNames(self.machine.wall_clock, key)
+
+    def revocations_changed(self) -> None:
+        """There is a newer list of revoked certificates: end and offer nothing by their word.
+
+        Shares stay where they are, and the tracker says whether another's word stands for them.
+        """
+        self.downloads.signers_revoked()
+        for holding in self.library:
+            signature = holding.signature
+            if signature is not None and self.signing.is_void(signature):
+                self.announcer.announce_anew(holding)
 
     def load(self) -> None:
         """Read from the disk what it held, and was to download; raises `StartupProblem`."""
@@ -213,17 +234,23 @@ class Peer:
         for connection in list(self.reception.connections):
             yield partial(_see_off, connection)
 
-    def _share(self, path: Path, name: str | None, function: Hash | None = None) -> None:
+    def _share(
+        self,
+        path: Path,
+        name: str | None,
+        function: Hash | None = None,
+        earlier: Holding | None = None,
+    ) -> None:
         def told(failure: Failure) -> None:
             failure.trap(P2pfsError)  # the publisher says it in the log
 
-        _, published = self.publisher.publish(path, name, function=function)
+        _, published = self.publisher.publish(path, name, function=function, earlier=earlier)
         published.addErrback(told).addErrback(
             lambda failure: self.log.failure("Sharing failed.", failure=failure)
         )
 
     def _publish_again(self, holding: Holding) -> None:
-        self._share(holding.path, holding.name, holding.info.function)
+        self._share(holding.path, holding.name, holding.info.function, holding)
 
     @property
     def reach_warning(self) -> str:

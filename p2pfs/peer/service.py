@@ -15,6 +15,7 @@ from p2pfs.daemon import Daemon, Standing
 from p2pfs.errors import P2pfsError
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE, bound_address, client_endpoint
+from p2pfs.membership import NameSigning
 from p2pfs.peer.commands import peer_commands, place_check
 from p2pfs.peer.machine import Machine, this_machine
 from p2pfs.peer.peer import Peer
@@ -36,13 +37,18 @@ class PeerService(Daemon):
         settings: PeerSettings,
         random: Random,
         machine: Machine | None = None,
+        signing: Callable[[PeerKey], NameSigning] | None = None,
     ) -> None:
-        """``random`` is that of `Peer`; ``machine`` what it runs on, by default the real one."""
+        """``random`` is that of `Peer`; ``machine`` what it runs on, by default the real one.
+
+        ``signing`` is for who has this peer's key, as of `Peer.introduce`.
+        """
         super().__init__(reactor, settings.state, settings.group)
         self.settings = settings
         machine = machine or this_machine(reactor)
         self.peer = Peer(reactor, settings, random, machine, place_check)
         self._entropy = machine.entropy
+        self._signing = signing
         self._port: IListeningPort | None = None
         self._begun: Deferred[None] | None = None
 
@@ -54,7 +60,8 @@ class PeerService(Daemon):
         key = PeerKey.kept_in(self.state / KEY_FILE, self._entropy)
         self.peer.load()
         self._port = self.listen(self.settings.listen, self.peer.reception, "peers")
-        self.peer.introduce(key, bound_address(self._port))
+        signing = None if self._signing is None else self._signing(key)
+        self.peer.introduce(key, bound_address(self._port), signing)
         self.offer_consoles(
             peer_commands(self.peer),
             {"service": self, "peer": self.peer},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,6 +11,8 @@ from twisted.internet.defer import Deferred
 
 from p2pfs.daemon import Daemon
 from p2pfs.hashing import Hash
+from p2pfs.identity import PeerKey
+from p2pfs.membership import NameSigning
 from p2pfs.peer.downloading import Fetched, Job
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.service import PeerService
@@ -35,8 +38,13 @@ class Swarm:
         self.daemons: dict[Host, Daemon] = {}
         """Those that run, by host."""
 
-    def start_tracker(self, host: Host, **settings: Any) -> TrackerService:
-        """Start a tracker that knows nobody; ``settings`` are those of `TrackerSettings`."""
+    def start_tracker(
+        self, host: Host, signing: NameSigning | None = None, **settings: Any
+    ) -> TrackerService:
+        """Start a tracker that knows nobody; ``settings`` are those of `TrackerSettings`.
+
+        ``signing`` is that of `TrackerService`.
+        """
         settings.setdefault("listen", [f"tcp:{TRACKER_PORT}"])
         state = host.directory / "state"
         tracker = TrackerService(
@@ -45,12 +53,22 @@ class Swarm:
             self._new_random(),
             self._new_random().randbytes,
             host.wall_clock,
+            signing,
         )
         self._start(tracker, host)
         return tracker
 
-    def start_peer(self, host: Host, tracker: Host | None, **settings: Any) -> PeerService:
-        """Start a peer of the tracker on that host; ``settings`` are those of `PeerSettings`."""
+    def start_peer(
+        self,
+        host: Host,
+        tracker: Host | None,
+        signing: Callable[[PeerKey], NameSigning] | None = None,
+        **settings: Any,
+    ) -> PeerService:
+        """Start a peer of the tracker on that host; ``settings`` are those of `PeerSettings`.
+
+        ``signing`` is that of `PeerService`.
+        """
         endpoint = "none" if tracker is None else f"tcp:{tracker.address}:{TRACKER_PORT}"
         settings.setdefault("tracker", endpoint)
         settings.setdefault("listen", f"tcp:{PEER_PORT}")
@@ -64,6 +82,7 @@ class Swarm:
                 self._new_random().randbytes,
                 wall_clock=host.wall_clock,
             ),
+            signing,
         )
         self._start(peer, host)
         return peer

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IListeningPort
 from p2pfs.daemon import Daemon, Standing
 from p2pfs.errors import StartupProblem
 from p2pfs.listening import NONE, bound_address
+from p2pfs.membership import NameSigning
 from p2pfs.reactor import Reactor
 from p2pfs.tracker.commands import tracker_commands
 from p2pfs.tracker.settings import TrackerSettings
@@ -30,11 +31,12 @@ class TrackerService(Daemon):
         random: Random,
         entropy: Callable[[int], bytes] = os.urandom,
         wall_clock: Callable[[], float] = time.time,
+        signing: NameSigning | None = None,
     ) -> None:
-        """``random``, ``entropy`` and ``wall_clock`` are those of `Tracker`."""
+        """All but ``reactor`` and ``settings`` are those of `Tracker`."""
         super().__init__(reactor, settings.state, settings.group)
         self.settings = settings
-        self.tracker = Tracker(reactor, settings, random, entropy, wall_clock)
+        self.tracker = Tracker(reactor, settings, random, entropy, wall_clock, signing)
 
     def open(self) -> None:
         """Claim the state directory, bind the ports, offer the consoles."""

@@ -104,10 +104,10 @@ class Model(RuleBasedStateMachine):
     def publish(self, data: Any, name: str, info: FileInfo) -> None:
         peer = data.draw(st.sampled_from(sorted(self.peers)))
         refusal = ""
-        displaced: list[str] = []
+        displaced: Sequence[str] = ()
         held_some = {who for who, chunks in self.holders.get(name, {}).items() if chunks}
         try:
-            displaced = self.directory.publish(peer, name, info, self.now)
+            displaced = self.directory.publish(peer, name, info, self.now).holders
         except Refused as error:
             refusal = str(error)
         is_other = self.infos.get(name, info) != info
