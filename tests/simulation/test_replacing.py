@@ -13,7 +13,7 @@ from p2pfs.peer.commands.why import why
 from p2pfs.peer.downloading import Fetched
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
-from p2pfs.tracker.directory import KEPT_SECONDS
+from p2pfs.tracker.listed_file import KEPT_SECONDS
 from p2pfs.tracker.service import TrackerService
 from tests.simulation.parts import outcome_of, part_files
 
