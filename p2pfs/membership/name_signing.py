@@ -36,9 +36,10 @@ class NameSigning(Protocol):
     def check_may_sign(self, name: str) -> None:
         """Raise `BadSignature` when this side cannot sign that name, and so not publish it."""
 
-    def sign(self, name: str, info: FileInfo) -> Signature:
+    def sign(self, name: str, info: FileInfo, after: int = 0) -> Signature:
         """Say that this is what the name means from now on, whatever was signed before.
 
+        What was signed at the time ``after`` (in seconds since 1970) is what was before, too.
         Raises `BadSignature` as `check_may_sign`, and for a file without root.
         """
 
@@ -75,9 +76,9 @@ class OpenNames:
         """As `NameSigning` says."""
         self._own_key()
 
-    def sign(self, name: str, info: FileInfo) -> Signature:
+    def sign(self, name: str, info: FileInfo, after: int = 0) -> Signature:
         """As `NameSigning` says."""
-        return sign(self._own_key(), name, info, self._clock.next(name))
+        return sign(self._own_key(), name, info, self._clock.next(name, after))
 
     def check(self, name: str, info: FileInfo, signature: Signature | None) -> None:
         """As `NameSigning` says."""
@@ -119,13 +120,13 @@ class SigningClock:
         self._latest: dict[str, int] = {}
         self._second = 0
 
-    def next(self, name: str) -> int:
-        """The time for a signature of that name, in whole seconds since 1970."""
+    def next(self, name: str, after: int = 0) -> int:
+        """The time for a signature of that name, in whole seconds since 1970; later than that."""
         now = int(self._wall_clock())
         if now != self._second:
             self._second = now
             self._latest = {each: at for each, at in self._latest.items() if at >= now}
-        at = max(now, self._latest.get(name, 0) + 1)
+        at = max(now, after + 1, self._latest.get(name, 0) + 1)
         self._latest[name] = at
         return at
 

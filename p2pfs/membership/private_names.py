@@ -58,7 +58,7 @@ class PrivateNames:
         """As `NameSigning` says."""
         self._signing(name)
 
-    def sign(self, name: str, info: FileInfo) -> Signature:
+    def sign(self, name: str, info: FileInfo, after: int = 0) -> Signature:
         """As `NameSigning` says."""
         signing = self._signing(name)
         chain: list[bytes] = []
@@ -68,7 +68,7 @@ class PrivateNames:
             chain.append(certificate.public_bytes(Encoding.DER))
             if is_issued_by(certificate, self._authority):
                 break  # all have the authority's own, and what is above it
-        return sign(signing.key, name, info, self._clock.next(name), tuple(chain))
+        return sign(signing.key, name, info, self._clock.next(name, after), tuple(chain))
 
     def check(self, name: str, info: FileInfo, signature: Signature | None) -> None:
         """As `NameSigning` says."""

@@ -284,7 +284,8 @@ class Publisher:
     async def _sign_again(self, share: Holding) -> None:
         """Sign what is unchanged if nobody's word stands for it; raises `BadSignature`."""
         if not self._stands(share.signature):
-            share.signed(self._signing().sign(share.name, share.info))
+            after = share.signature.at if share.signature is not None else 0
+            share.signed(self._signing().sign(share.name, share.info, after))
             await self._store.save(share)
 
     def _stands(self, signature: Signature | None) -> bool:
@@ -319,5 +320,5 @@ class Publisher:
         finally:
             hasher.close()
         if earlier is None or earlier.info != info or not self._stands(kept):
-            kept = self._signing().sign(name, info)
+            kept = self._signing().sign(name, info, kept.at if kept is not None else 0)
         return Holding.published(name, info, hashes, path, stamp, kept)
