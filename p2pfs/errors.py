@@ -96,3 +96,7 @@ class NotAMember(P2pfsError):
 
 class InvalidRevocations(P2pfsError):
     """A list of revocations that is none, or not signed by the swarm's authority."""
+
+
+class BadSignature(P2pfsError):
+    """A name that is not signed as it has to be, or cannot be signed by who wants to."""

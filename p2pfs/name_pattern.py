@@ -41,6 +41,10 @@ class NamePattern:
             return name.startswith(self.text)
         return self._fits(name) is not None
 
+    def is_name(self, name: str) -> bool:
+        """Whether it means that whole name: without anything special, only the very same."""
+        return name == self.text if self._fits is None else self.matches(name)
+
     def __str__(self) -> str:
         """In words, behind "file": empty when all names fit."""
         if self._fits is not None:

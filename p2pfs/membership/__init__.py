@@ -37,12 +37,16 @@ from p2pfs.membership.joined import (
     write_revocations,
 )
 from p2pfs.membership.member import Member, Role, check_patterns, member_name, name_of_host
+from p2pfs.membership.name_signing import EARLY_SECONDS, NameSigning, OpenNames
+from p2pfs.membership.private_names import PrivateNames, SigningMember
 from p2pfs.membership.revocations import RevocationList
+from p2pfs.membership.signature import Signature, Signer, of_record, to_record
 from p2pfs.membership.verification import ANY_ROLE, MAX_CHAIN, verify
 
 __all__ = [
     "ANY_ROLE",
     "AUTHORITY_DIRECTORY",
+    "EARLY_SECONDS",
     "MAX_ADDRESSES",
     "MAX_CHAIN",
     "MEMBERSHIP_FILE",
@@ -55,13 +59,20 @@ __all__ = [
     "Invitation",
     "Joined",
     "Member",
+    "NameSigning",
+    "OpenNames",
+    "PrivateNames",
     "RevocationList",
     "Role",
+    "Signature",
+    "Signer",
+    "SigningMember",
     "check_patterns",
     "encode_chain",
     "kept_revocations",
     "member_name",
     "name_of_host",
+    "of_record",
     "parse_invitation",
     "read_certificate",
     "read_member",
@@ -70,6 +81,7 @@ __all__ = [
     "request_certificate",
     "secret_hash",
     "swarm_fingerprint",
+    "to_record",
     "tracker_name_in",
     "verify",
     "write_revocations",

@@ -52,9 +52,12 @@ class Member:
     """The last second in which it holds."""
 
     def may_publish(self, name: str) -> bool:
-        """Whether it may publish, replace and unpublish what has that name."""
+        """Whether it may publish, replace and unpublish what has that name.
+
+        A pattern without a wildcard is for that one name, and for none that begins so.
+        """
         return self.role is Role.PUBLISHER and any(
-            NamePattern(pattern).matches(name) for pattern in self.patterns
+            NamePattern(pattern).is_name(name) for pattern in self.patterns
         )
 
 

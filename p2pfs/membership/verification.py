@@ -7,6 +7,7 @@ the chain is walked in this module, with the signatures left to ``cryptography``
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -33,6 +34,70 @@ ANY_ROLE = frozenset(Role)
 """For those who do not mind which role a member has."""
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Whom a chain of certificates is about, as far as that is the same at all times."""
+
+    member: Member
+    issuers: tuple[x509.Certificate, ...]
+    """From the issuer of the member's certificate up to the authority."""
+
+    def is_revoked(self, revocations: RevocationList) -> bool:
+        """Whether the member's certificate is on that list.
+
+        Raises `NotAMember` when the list is of another than who issued the certificate.
+        """
+        if revocations.issuer != swarm_fingerprint(self.issuers[0]):
+            raise NotAMember(
+                f"Whether the certificate of {self.member.name} is revoked is not known: the list "
+                "at hand is another authority's; ask the swarm's tracker for its own."
+            )
+        return revocations.is_revoked(self.member.serial)
+
+    def check(
+        self,
+        revocations: RevocationList | None,
+        now: float,
+        *,
+        roles: Collection[Role] = ANY_ROLE,
+        name: str | None = None,
+    ) -> Member:
+        """The member, if it is one at that time; all is as `verify` says."""
+        member = self.member
+        for below, issuer in enumerate(self.issuers):
+            _check_authority(issuer, below, now)
+        _check_time(member, now)
+        if revocations is not None and self.is_revoked(revocations):
+            raise NotAMember(
+                f"The certificate of {member.name} is revoked; an invitation lets it join again."
+            )
+        if member.role not in roles:
+            wanted = " or ".join(sorted(role.value for role in roles))
+            raise NotAMember(
+                f"The member {member.name} is a {member.role.value}, and a {wanted} is needed "
+                "here; check the address, or have it join with that role."
+            )
+        if name is not None and member.name != name:
+            raise NotAMember(
+                f"The member {member.name} answered where {name} was expected; check the address."
+            )
+        return member
+
+
+def identify(chain: Sequence[x509.Certificate], authority: x509.Certificate) -> Identity:
+    """Whom this chain is about; `Identity.check` is still to be asked whether it holds.
+
+    Raises `NotAMember` when the authority has issued none of it, or it is no member's.
+    """
+    if not 1 <= len(chain) <= MAX_CHAIN:
+        raise NotAMember(
+            f"What came has {len(chain)} certificates, and 1 to {MAX_CHAIN} make a chain; have "
+            "one issued by joining the swarm."
+        )
+    issuers = _issuers(chain, authority)
+    return Identity(read_member(chain[0]), tuple(issuers))
+
+
 def verify(
     chain: Sequence[x509.Certificate],
     authority: x509.Certificate,
@@ -50,37 +115,7 @@ def verify(
     Raises `NotAMember`, with the reason, when there is no such member, its role is none of
     ``roles``, or it is not called ``name``.
     """
-    if not 1 <= len(chain) <= MAX_CHAIN:
-        raise NotAMember(
-            f"What came has {len(chain)} certificates, and 1 to {MAX_CHAIN} make a chain; have "
-            "one issued by joining the swarm."
-        )
-    issuers = _issuers(chain, authority)
-    member = read_member(chain[0])
-    for below, issuer in enumerate(issuers):
-        _check_authority(issuer, below, now)
-    _check_time(member, now)
-    if revocations is not None:
-        if revocations.issuer != swarm_fingerprint(issuers[0]):
-            raise NotAMember(
-                f"Whether the certificate of {member.name} is revoked is not known: the list at "
-                "hand is another authority's; ask the swarm's tracker for its own."
-            )
-        if revocations.is_revoked(member.serial):
-            raise NotAMember(
-                f"The certificate of {member.name} is revoked; an invitation lets it join again."
-            )
-    if member.role not in roles:
-        wanted = " or ".join(sorted(role.value for role in roles))
-        raise NotAMember(
-            f"The member {member.name} is a {member.role.value}, and a {wanted} is needed here; "
-            "check the address, or have it join with that role."
-        )
-    if name is not None and member.name != name:
-        raise NotAMember(
-            f"The member {member.name} answered where {name} was expected; check the address."
-        )
-    return member
+    return identify(chain, authority).check(revocations, now, roles=roles, name=name)
 
 
 def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

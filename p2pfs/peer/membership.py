@@ -15,7 +15,9 @@ from p2pfs.identity import PeerKey
 from p2pfs.membership import (
     MAX_CHAIN,
     Joined,
+    PrivateNames,
     RevocationList,
+    SigningMember,
     kept_revocations,
     read_certificate,
     renewal_due,
@@ -65,7 +67,15 @@ class Membership:
             wall_clock,
             make_door,
         )
+        self.signing = PrivateNames(
+            joined.authority,
+            lambda: self.swarm.revocations,
+            wall_clock,
+            SigningMember(key, lambda: self.swarm.credentials.chain),
+        )
+        """What names are signed with, and whose signatures count."""
         self._ask: Callable[[], Awaitable[list[bytes]]] | None = None
+        self._changed: Callable[[], None] = lambda: None
         self._trouble = ""
         self._tending = LoopingCall(self._tend)
         self._tending.clock = reactor
@@ -75,9 +85,15 @@ class Membership:
         """The endpoint of the tracker by which it was joined."""
         return self._joined.trackers[0].endpoint
 
-    def start(self, ask: Callable[[], Awaitable[list[bytes]]]) -> None:
-        """Look after its certificate; ``ask`` has the tracker give the next one, as a chain."""
+    def start(
+        self, ask: Callable[[], Awaitable[list[bytes]]], revocations_changed: Callable[[], None]
+    ) -> None:
+        """Look after its certificate; ``ask`` has the tracker give the next one, as a chain.
+
+        ``revocations_changed`` is called when there is a newer list.
+        """
         self._ask = ask
+        self._changed = revocations_changed
         self._tending.start(TEND_SECONDS, now=True).addErrback(self._broken)
 
     def stop(self) -> None:
@@ -90,6 +106,7 @@ class Membership:
         try:
             revocations = RevocationList.read(der, self.swarm.authority)
             if self.swarm.take_revocations(revocations):
+                self._changed()
                 await in_thread(self._reactor, self._keep, revocations)
         except P2pfsError as error:
             self.log.warn("{error}", error=str(error))

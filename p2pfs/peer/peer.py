@@ -16,6 +16,7 @@ from p2pfs.errors import P2pfsError
 from p2pfs.hashing import Hash
 from p2pfs.identity import PeerKey
 from p2pfs.listening import NONE
+from p2pfs.membership import NameSigning, OpenNames
 from p2pfs.peer.announcing import (
     Announcer,
     Introduction,
@@ -76,6 +77,8 @@ class Peer:
         self.address: Address
         """Where it listens."""
         self.key: PeerKey
+        self.signing: NameSigning
+        """What names are signed with, and whose signatures count."""
         self.machine = machine
         self.membership = membership
         door = self.door = OpenDoor() if membership is None else membership.swarm.door
@@ -118,6 +121,7 @@ class Peer:
             settings.state,
             settings.smallest_chunk,
             settings.hash,
+            lambda: self.signing,
         )
         self.reception = ServingFactory(
             reactor,
@@ -160,6 +164,7 @@ class Peer:
             self.store,
             self.share_watcher,
             journals,
+            lambda: self.signing,
             settings.descriptors.downloads,
         )
         self.trees = Trees(reactor, disk, self.downloads, self.library, self.announcer)
@@ -183,6 +188,19 @@ class Peer:
     def introduce(self, key: PeerKey, address: Address) -> None:
         """Say who it is, and where it listens."""
         self.key, self.address = key, address
+        in_open = OpenNames(self.machine.wall_clock, key)
+        self.signing = in_open if self.membership is None else self.membership.signing
+
+    def revocations_changed(self) -> None:
+        """There is a newer list of revoked certificates: end and offer nothing by their word.
+
+        Shares stay where they are, and the tracker says whether another's word stands for them.
+        """
+        self.downloads.signers_revoked()
+        for holding in self.library:
+            signature = holding.signature
+            if signature is not None and self.signing.is_void(signature):
+                self.announcer.announce_anew(holding)
 
     def load(self) -> None:
         """Read from the disk what it held, and was to download; raises `StartupProblem`."""
@@ -209,7 +227,7 @@ class Peer:
         if self.tracker is not None:
             self.announcer.start(self.tracker)
         if self.membership is not None:
-            self.membership.start(self._next_chain)
+            self.membership.start(self._next_chain, self.revocations_changed)
         # Before anything is asked of it, which waits for the library to be restored.
         self.queue.go_on(self._on_record.orders)
         self.share_watcher.watch(self.settings.watch_interval)
@@ -230,17 +248,23 @@ class Peer:
         for connection in list(self.reception.connections):
             yield partial(_see_off, connection)
 
-    def _share(self, path: Path, name: str | None, function: Hash | None = None) -> None:
+    def _share(
+        self,
+        path: Path,
+        name: str | None,
+        function: Hash | None = None,
+        earlier: Holding | None = None,
+    ) -> None:
         def told(failure: Failure) -> None:
             failure.trap(P2pfsError)  # the publisher says it in the log
 
-        _, published = self.publisher.publish(path, name, function=function)
+        _, published = self.publisher.publish(path, name, function=function, earlier=earlier)
         published.addErrback(told).addErrback(
             lambda failure: self.log.failure("Sharing failed.", failure=failure)
         )
 
     def _publish_again(self, holding: Holding) -> None:
-        self._share(holding.path, holding.name, holding.info.function)
+        self._share(holding.path, holding.name, holding.info.function, holding)
 
     def _list_number(self) -> int | None:
         newest = None if self.membership is None else self.membership.swarm.revocations

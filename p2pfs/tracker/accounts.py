@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 from p2pfs.chunks import FileInfo
+from p2pfs.membership import Signature
 from p2pfs.tracker.quotas import OverQuota, Quotas
 
 HOLDING_BYTES = 2048
 """What a holding takes beside name and bitfields: tables, and the file's own record, rounded up."""
+
+SIGNATURE_BYTES = 512
+"""What a signature takes beside its bytes, rounded up."""
 
 _BITFIELDS = 3
 """The holder's own, that of a whole copy, and that of all partial ones together."""
@@ -65,13 +70,15 @@ class Accounts:
         """The host of a peer that is known."""
         return self._peers[peer][1]
 
-    def add(self, peer: str, name: str, info: FileInfo, listed: int) -> None:
+    def add(
+        self, peer: str, name: str, info: FileInfo, signature: Signature | None, listed: int
+    ) -> None:
         """Charge a peer for one more file; raises `OverQuota`, and then charges nothing.
 
         ``listed`` is how many files there are. As long as the whole has room, what a host's
         peers hold together is not bounded: many honest ones may be behind one address.
         """
-        quotas, cost = self._quotas, _cost(name, info)
+        quotas, cost = self._quotas, _cost(name, info) + _cost_of(signature)
         roomy = 2 * listed < quotas.names and 2 * (self.total + cost) <= quotas.memory
         account, host = self._peers[peer]
         of_host = self._hosts[host]
@@ -99,10 +106,20 @@ class Accounts:
             raise OverQuota("This tracker's memory is full; try again later, or use another.")
         self._charge(account, of_host, 1, cost)
 
-    def remove(self, peer: str, name: str, info: FileInfo) -> None:
+    def remove(self, peer: str, name: str, info: FileInfo, signature: Signature | None) -> None:
         """Undo an `add`."""
         account, host = self._peers[peer]
-        self._charge(account, self._hosts[host], -1, -_cost(name, info))
+        cost = _cost(name, info) + _cost_of(signature)
+        self._charge(account, self._hosts[host], -1, -cost)
+
+    def signed_anew(
+        self, peers: Iterable[str], before: Signature | None, now: Signature | None
+    ) -> None:
+        """These peers hold a file whose signature is another from now on."""
+        cost = _cost_of(now) - _cost_of(before)
+        for peer in peers:
+            account, host = self._peers[peer]
+            self._charge(account, self._hosts[host], 0, cost)
 
     def _charge(self, account: _Account, of_host: _Account, names: int, cost: int) -> None:
         account.charge(names, cost)
@@ -112,3 +129,7 @@ class Accounts:
 
 def _cost(name: str, info: FileInfo) -> int:
     return HOLDING_BYTES + sys.getsizeof(name) + _BITFIELDS * (info.totalchunknum // 8)
+
+
+def _cost_of(signature: Signature | None) -> int:
+    return 0 if signature is None else SIGNATURE_BYTES + signature.size

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from p2pfs.chunks import bytes_in
 from p2pfs.tracker.crowd import Crowd, CrowdFigures
-from p2pfs.tracker.directory import ListedFile
+from p2pfs.tracker.listed_file import ListedFile
 from p2pfs.wire.messages import plausible_rate
 
 MOST_CROWDS = 4_096

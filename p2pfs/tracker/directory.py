@@ -8,28 +8,30 @@ Invariants:
 - a newcomer to a file has joined, and is forgotten when there is no holder left;
 - all holders of a file hold chunks of the same content (the same `FileInfo`).
 
-A name belongs to the content that was listed first, as long as those who are there can complete
-it. When they cannot, it is kept for a while for who left without a word, and is free then: a
-publish of another content has the old one forgotten.
+Which content a name belongs to is for `p2pfs.tracker.listed_file` to say, and for
+`p2pfs.tracker.titles` where it is signed. What loses its name is forgotten.
 
 All times are in seconds, by one clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
 from random import Random
+from time import time
+from typing import NamedTuple
 
 from sortedcontainers import SortedList  # type: ignore[import-untyped]  # it has no annotations
 
 from p2pfs.chunks import ChunkSet, FileInfo
-from p2pfs.errors import InvalidFileInfo, NotFound, Refused
+from p2pfs.errors import InvalidFileInfo, NotFound
+from p2pfs.membership import NameSigning, OpenNames, Signature
 from p2pfs.names import check_filename
 from p2pfs.tracker.accounts import Accounts
-from p2pfs.tracker.holders import Holders
+from p2pfs.tracker.listed_file import ListedFile
 from p2pfs.tracker.quotas import OverQuota, Quotas
+from p2pfs.tracker.titles import Titles
 
 SELECTION = 64
 """Holders that a location names when there are more."""
@@ -38,17 +40,6 @@ _SELECTION_BYTES = 256 << 10
 _FEWEST = 8
 """Holders that a location names at least, however long their bitfields are."""
 
-KEPT_SECONDS = 60.0
-"""How long the name of what nobody can complete is kept, since somebody left who could help it.
-
-A publisher that restarts, or whose connection breaks, is back sooner.
-"""
-
-MOST_NAMED = 3
-"""Holders that a refusal names."""
-_NAMED_CHARACTERS = 120
-"""The same in characters, but for the first: a refusal is a sentence."""
-
 _ENTRY_OVERHEAD = 192
 """Bytes that a file list's entry and its age take on a line beside its name, rounded up."""
 _HOLDER_OVERHEAD = 2 * (16 + 260)
@@ -56,47 +47,6 @@ _HOLDER_OVERHEAD = 2 * (16 + 260)
 
 It may be there twice, as others had chunks from it.
 """
-
-
-class ListedFile:
-    """A file on the network, who holds which chunks of it, and how long its name is kept."""
-
-    __slots__ = ("_kept_for", "_kept_until", "holders", "info", "name", "since")
-
-    def __init__(
-        self, name: str, info: FileInfo, since: float, host_of: Callable[[str], str]
-    ) -> None:
-        self.name = name
-        self.info = info
-        self.since = since
-        """When it was listed."""
-        self.holders = Holders(info.totalchunknum, host_of)
-        self._kept_for: str | None = None
-        self._kept_until = since
-
-    def leaves(self, holder: str, identity: str, now: float) -> None:
-        """A holder is about to leave without having given the file up: it may come back.
-
-        ``identity`` is what it can be told by then.
-        """
-        holders = self.holders
-        is_needed = holders.may_be_complete and not holders.whole_copies
-        if is_needed or not holders.has_part(holder):
-            alone = now >= self._kept_until or self._kept_for == identity
-            self.keep(identity if alone else None, now)
-
-    def keep(self, identity: str | None, now: float) -> None:
-        """Keep its name for a while, if need be, from all but the one of that identity."""
-        self._kept_for, self._kept_until = identity, now + KEPT_SECONDS
-
-    def kept_from(self, identity: str, now: float) -> float:
-        """Seconds for which its name is kept from somebody, when nobody can complete it."""
-        return 0.0 if identity == self._kept_for else max(0.0, self._kept_until - now)
-
-    @property
-    def whole_copies(self) -> int:
-        """How many holders have every chunk."""
-        return self.holders.whole_copies
 
 
 @dataclass(frozen=True)
@@ -109,13 +59,26 @@ class Location:
     info: FileInfo
     chunkinfo: dict[str, bytes]
     holders: int | None
+    signature: Signature | None
+
+
+class Displaced(NamedTuple):
+    """Who held some of a content whose name went to another, and is not known to any more."""
+
+    holders: Sequence[str] = ()
+    by_owner: bool = False
+    """Whether that was by the word of who owns the name."""
 
 
 class Directory:
     """The peers that joined and the files they hold. Peers are known by their address."""
 
-    def __init__(self, quotas: Quotas | None = None) -> None:
-        """What would go beyond the quotas, by default the usual ones, is refused."""
+    def __init__(self, quotas: Quotas | None = None, signing: NameSigning | None = None) -> None:
+        """What would go beyond the quotas, by default the usual ones, is refused.
+
+        ``signing`` checks signatures; by default it is that of an open swarm.
+        """
+        self._titles = Titles(signing or OpenNames(time))
         self._quotas = quotas or Quotas()
         self._accounts = Accounts(self._quotas)
         self._files: dict[str, ListedFile] = {}
@@ -145,23 +108,23 @@ class Directory:
             self._drop_holder(peer, listed)
         self._accounts.close(peer)
 
-    def publish(self, peer: str, name: str, info: FileInfo, now: float) -> list[str]:
+    def publish(
+        self,
+        peer: str,
+        name: str,
+        info: FileInfo,
+        now: float,
+        signature: Signature | None = None,
+    ) -> Displaced:
         """Make ``peer`` a holder of every chunk of a file.
 
-        Another content that is listed under that name is replaced if nobody can complete it;
-        returned are those that held some of that one, and are not known to any more.
-        Raises `Refused` when that one has the name still, `OverQuota` and `InvalidName`.
+        Another content that is listed under that name is replaced if that is the word of the
+        name's owner, or else if nobody can complete it.
+        Raises `Refused` when that one has the name still, `BadSignature`, `OverQuota` and
+        `InvalidName`.
         """
-        other = self._files.get(name)
-        displaced: list[str] = []
-        if other is not None and other.info != info:
-            self._check_free(other, peer, info, now)
-            # First, for what is refused must change nothing; one name goes, and one comes.
-            self._accounts.add(peer, other.name, info, len(self._files))
-            displaced = [holder for holder in other.holders if holder != peer]
-            self._delist(other)
-            self._list(peer, other.name, info, now)
-        self._held_as(peer, name, info, now).holders.add_whole(peer)
+        displaced = self._make_way(peer, name, info, signature, now, True)
+        self._held_as(peer, name, info, signature, now).holders.add_whole(peer)
         return displaced
 
     def unpublish(self, peer: str, name: str) -> None:
@@ -169,8 +132,21 @@ class Directory:
         listed = self._held_by[peer].pop(name, None)
         if listed is None:
             raise NotFound("You hold nothing of that file; publish it first.")
-        self._accounts.remove(peer, listed.name, listed.info)
+        self._accounts.remove(peer, listed.name, listed.info, listed.signature)
         self._drop_holder(peer, listed)
+
+    def go_by(self, signing: NameSigning) -> None:
+        """Judge signatures so from now on; it is for before anything is listed."""
+        self._titles = Titles(signing)
+
+    def drop_void(self) -> dict[str, list[str]]:
+        """List no more what is signed by who has lost the right to; by name, who held some."""
+        titles = self._titles
+        void = [listed for listed in self._files.values() if titles.is_void(listed.signature)]
+        held = {listed.name: list(listed.holders) for listed in void}
+        for listed in void:
+            self._delist(listed)
+        return held
 
     def add_chunks(
         self,
@@ -180,13 +156,15 @@ class Directory:
         chunknum: int | None,
         bitfield: bytes | None,
         now: float,
-    ) -> None:
+        signature: Signature | None = None,
+    ) -> Displaced:
         """Record that ``peer`` holds one chunk, or those of a bitfield, beside what it held.
 
-        With ``info`` a file is listed that is not known yet. A bitfield without a bit says that
+        With ``info`` a file is listed that is not known yet, and replaces another by the word of
+        the name's owner. A bitfield without a bit says that
         it is about to hold some; that lists nothing. Raises `NotFound`,
-        `Refused` for another content, `OverQuota`, and `InvalidFileInfo` for chunks
-        outside the file and when neither or both of ``chunknum`` and ``bitfield`` are
+        `Refused` for another content, `BadSignature`, `OverQuota`, and `InvalidFileInfo` for
+        chunks outside the file and when neither or both of ``chunknum`` and ``bitfield`` are
         given.
         """
         if (chunknum is None) == (bitfield is None):
@@ -198,15 +176,17 @@ class Directory:
             chunks = ChunkSet.from_bitfield(total, bitfield)
         else:
             chunks = ChunkSet.of(total, [chunknum or 0])
+        before = self._files.get(name)
         if not chunks.bits:
-            if name in self._files:
-                self._held_as(peer, name, info, now).holders.expect(peer)
-            return
-        is_new = name not in self._files
-        listed = self._held_as(peer, name, info, now)
+            if before is not None:
+                self._held_as(peer, name, info, signature, now).holders.expect(peer)
+            return Displaced()
+        displaced = self._make_way(peer, name, info, signature, now, False)
+        listed = self._held_as(peer, name, info, signature, now)
         listed.holders.add(peer, bitfield or chunks.to_bitfield())
-        if is_new and not listed.holders.complete:
+        if listed is not before and not listed.holders.complete:
             listed.keep(None, now)  # this tracker may have restarted, and others come back later
+        return displaced
 
     def __getitem__(self, name: str) -> ListedFile:
         """A listed file; raises `NotFound`."""
@@ -279,9 +259,38 @@ class Directory:
         size = min(SELECTION, max(_FEWEST, _SELECTION_BYTES // entry), most)
         selection = listed.holders.select(size, most, random)
         count = listed.holders.known
-        return Location(listed.info, selection, None if count == len(selection) else count)
+        known = None if count == len(selection) else count
+        return Location(listed.info, selection, known, listed.signature)
 
-    def _held_as(self, peer: str, name: str, info: FileInfo, now: float) -> ListedFile:
+    def _make_way(
+        self,
+        peer: str,
+        name: str,
+        info: FileInfo,
+        signature: Signature | None,
+        now: float,
+        is_whole: bool,
+    ) -> Displaced:
+        """List this for a peer in place of another content that has the name, if there is one."""
+        other = self._files.get(name)
+        if other is None or other.info == info:
+            return Displaced()
+        by_owner = self._titles.replaces(other, info, signature)
+        if not by_owner:
+            if not is_whole:
+                raise other.taken(info)
+            other.check_free(self._identities[peer], info, now)
+            self._titles.check(name, info, signature)
+        # First, for what is refused must change nothing; one name goes, and one comes.
+        self._accounts.add(peer, other.name, info, signature, len(self._files))
+        displaced = [holder for holder in other.holders if holder != peer]
+        self._delist(other)
+        self._list(peer, other.name, info, signature, now)
+        return Displaced(displaced, by_owner)
+
+    def _held_as(
+        self, peer: str, name: str, info: FileInfo, signature: Signature | None, now: float
+    ) -> ListedFile:
         """The file of that name and content, newly listed if need be, noted as held by ``peer``.
 
         The caller adds the peer to its holders.
@@ -294,18 +303,26 @@ class Directory:
                     f"This tracker lists {len(self._files)} files, which is all it may; "
                     "try again later, or use another."
                 )
-            self._accounts.add(peer, name, info, len(self._files))
-            return self._list(peer, name, info, now)
+            self._titles.check(name, info, signature)
+            self._accounts.add(peer, name, info, signature, len(self._files))
+            return self._list(peer, name, info, signature, now)
         if listed.info != info:
-            raise _taken(listed, info)
+            raise listed.taken(info)
+        better = self._titles.is_better(listed, peer, signature)
         if name not in held:
-            self._accounts.add(peer, listed.name, info, len(self._files))
+            self._accounts.add(peer, listed.name, info, listed.signature, len(self._files))
             held[listed.name] = listed  # its own string, so that a name is kept once
+        if better:
+            peers = {**dict.fromkeys((*listed.holders, *listed.holders.newcomers)), peer: None}
+            self._accounts.signed_anew(peers, listed.signature, signature)
+            listed.signature = signature
         return listed
 
-    def _list(self, peer: str, name: str, info: FileInfo, now: float) -> ListedFile:
+    def _list(
+        self, peer: str, name: str, info: FileInfo, signature: Signature | None, now: float
+    ) -> ListedFile:
         """A file newly listed for a peer, which was charged for it."""
-        listed = ListedFile(name, info, now, self._accounts.host_of)
+        listed = ListedFile(name, info, signature, now, self._accounts.host_of)
         self._files[name] = self._held_by[peer][name] = listed
         self._names.add(name)
         self.bytes_offered += info.filesize
@@ -323,36 +340,4 @@ class Directory:
         self.bytes_offered -= listed.info.filesize
         for peer in (*listed.holders, *listed.holders.newcomers):
             del self._held_by[peer][listed.name]
-            self._accounts.remove(peer, listed.name, listed.info)
-
-    def _check_free(self, listed: ListedFile, peer: str, info: FileInfo, now: float) -> None:
-        """Raise `Refused` unless a peer may have the name of what is listed for another content."""
-        if listed.holders.complete:
-            raise _taken(listed, info)
-        left = listed.kept_from(self._identities[peer], now)
-        if left > 0:
-            raise Refused(
-                "Another content is listed under that name. Nobody here has all of it, but who had "
-                f"may come back: the name is kept for another {ceil(left)} s. Try again then, or "
-                "choose another name."
-            )
-
-
-def _taken(listed: ListedFile, info: FileInfo) -> Refused:
-    """Another content, of ``info``, has the name of what is listed; it says who holds that."""
-    some, count = listed.holders.some(MOST_NAMED), len(listed.holders)
-    while len(some) > 1 and sum(map(len, some)) > _NAMED_CHARACTERS:
-        some.pop()
-    more = f" and {count - len(some)} more" if count > len(some) else ""
-    return Refused(
-        f"Another content is listed under that name, held by {', '.join(some)}{more}; choose "
-        f"another name, or have it unpublished there.{_other_hash(listed.info, info)}"
-    )
-
-
-def _other_hash(listed: FileInfo, info: FileInfo) -> str:
-    """What is said besides of what may be the same content by another hash."""
-    if listed.filesize != info.filesize or listed.function is info.function:
-        return ""
-    name = listed.function.value
-    return f" It is listed with the hash {name}: --hash {name} publishes the same content."
+            self._accounts.remove(peer, listed.name, listed.info, listed.signature)

@@ -16,6 +16,7 @@ from p2pfs.identity import PeerKey
 from p2pfs.membership import (
     AUTHORITY_DIRECTORY,
     Authority,
+    PrivateNames,
     RevocationList,
     Role,
     renewal_due,
@@ -26,7 +27,7 @@ from p2pfs.secure import Credentials, MakeDoor, PrivateSwarm, TlsDoor
 from p2pfs.tracker.enrolment import Enrolment, Invitations, Records
 from p2pfs.tracker.joining import JoiningFactory
 from p2pfs.tracker.membership import Membership
-from p2pfs.tracker.protocol import TrackerFactory
+from p2pfs.tracker.tracker import Tracker
 from p2pfs.wire.messages import NoticeRevocations, RequestJoin
 
 KEY_FILE = "tracker_key"
@@ -48,17 +49,17 @@ class PrivateTracker:
         self,
         reactor: Reactor,
         state: Path,
-        factory: TrackerFactory,
+        tracker: Tracker,
         entropy: Callable[[int], bytes],
         wall_clock: Callable[[], float],
         make_door: MakeDoor = TlsDoor,
     ) -> None:
-        """``state`` has an authority; ``factory`` takes the connections of members.
+        """``state`` has an authority; ``tracker`` takes the connections of members.
 
         Raises `StartupProblem` when what is there cannot be used.
         """
         self._reactor = reactor
-        self._factory = factory
+        self._tracker = tracker
         self._wall_clock = wall_clock
         self._authority = Authority.load(state / AUTHORITY_DIRECTORY, entropy)
         self._key = PeerKey.kept_in(state / KEY_FILE, entropy)
@@ -87,7 +88,10 @@ class PrivateTracker:
             wall_clock,
             make_door,
         )
-        factory.membership = Membership(self.swarm, self.enrolment.renew)
+        tracker.factory.membership = Membership(self.swarm, self.enrolment.renew)
+        tracker.go_by(
+            PrivateNames(self.swarm.authority, lambda: self.swarm.revocations, wall_clock)
+        )
         self.strangers = JoiningFactory(reactor, self._join, self._newest_list)
         """What takes the connections of those who are no members."""
         self._tending = LoopingCall(self._tend)
@@ -130,8 +134,9 @@ class PrivateTracker:
 
     def _revoked(self, revocations: RevocationList) -> None:
         # They are told before those on the list are cut off, who may know it too.
-        self._factory.tell_all(NoticeRevocations(revocations.der))
+        self._tracker.factory.tell_all(NoticeRevocations(revocations.der))
         self.swarm.take_revocations(revocations)
+        self._tracker.revocations_changed()
 
     def _tend(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._look()).addErrback(self._not_tended)
@@ -141,7 +146,7 @@ class PrivateTracker:
         if renewal_due(self.swarm.credentials.chain[0], now):
             self.swarm.use(self._credentials())
         self.swarm.door.recheck()
-        await self.enrolment.tend(self._factory.members_here(now))
+        await self.enrolment.tend(self._tracker.factory.members_here(now))
 
     def _not_tended(self, failure: Failure) -> None:
         if failure.check(P2pfsError):

@@ -21,7 +21,8 @@ from p2pfs.secure import Door, OpenDoor, PrivateSwarm, member_of
 from p2pfs.tracker.announced_address import recorded, recorded_inner
 from p2pfs.tracker.calls import Calls
 from p2pfs.tracker.crowds import Crowds, Yardstick
-from p2pfs.tracker.directory import Directory, ListedFile
+from p2pfs.tracker.directory import Directory, Displaced
+from p2pfs.tracker.listed_file import ListedFile
 from p2pfs.tracker.members import Member, Members
 from p2pfs.tracker.membership import Membership
 from p2pfs.tracker.probing import Prober
@@ -42,6 +43,18 @@ _DISPLACED = (
     "of it is listed again when there is more of it and the name is free."
 )
 """What those hear that held some of a content whose name went to another."""
+
+_NEWER = (
+    "Who may say what that name means has another content under it by now; download that one. "
+    "This one is offered no more."
+)
+"""The same, when that was by the word of the name's owner."""
+
+_REVOKED = (
+    "The certificate of who signed this is revoked; it is listed again once another publisher has "
+    "published the same content."
+)
+"""What those hear that held some of a content which nobody vouches for any more."""
 
 _REPLACED = (
     "Another connection has joined with the key of this peer; if this is not the same peer come "
@@ -166,9 +179,7 @@ class TrackerProtocol(MessageProtocol):
         publish, now = self.tracker.directory.publish, self.reactor.seconds()
 
         def change() -> None:
-            for holder in publish(peer, name, message.fileinfo, now):
-                told = m.Error(m.type_of(m.RequestChunkRegister), _DISPLACED, name)
-                self.tracker.joined[holder].send(told)
+            self._tell(name, publish(peer, name, message.fileinfo, now, message.signature))
 
         return self._result(name, change)
 
@@ -180,10 +191,19 @@ class TrackerProtocol(MessageProtocol):
     def _add_chunks(self, message: m.RequestChunkRegister) -> None:
         peer, name, directory = self._registered(), message.filename, self.tracker.directory
         info, now = message.fileinfo, self.reactor.seconds()
-        directory.add_chunks(peer, name, info, message.chunknum, message.chunks, now)
+        displaced = directory.add_chunks(
+            peer, name, info, message.chunknum, message.chunks, now, message.signature
+        )
+        self._tell(name, displaced)
         if name in directory and peer in directory[name].holders:
             self.tracker.crowds.told(peer, directory[name], message.up, message.down, now)
             self._vouch(directory[name], message.sources[: m.MOST_SOURCES])
+
+    def _tell(self, name: str, displaced: Displaced) -> None:
+        """Have those know whose content has lost its name."""
+        self.tracker.tell_holders(
+            name, displaced.holders, _NEWER if displaced.by_owner else _DISPLACED
+        )
 
     def _vouch(self, listed: ListedFile, sources: Iterable[str]) -> None:
         """Note from whom this peer had chunks of a file, of those that hold some of it."""
@@ -220,6 +240,7 @@ class TrackerProtocol(MessageProtocol):
             ways.waiting,
             ways.proven,
             ways.members,
+            found.signature,
         )
 
     def _ignore(self, message: m.Error) -> None:
@@ -407,6 +428,17 @@ class TrackerFactory(Reception[TrackerProtocol]):
             name = connection.member.name
             self._leave(connection)
             self.comings.note(connection.host, f"{name} left.")
+
+    def drop_revoked(self) -> None:
+        """List no more what is signed by who was revoked, and tell those who held some of it."""
+        for name, holders in self.directory.drop_void().items():
+            self.tell_holders(name, holders, _REVOKED)
+
+    def tell_holders(self, name: str, holders: Iterable[str], reason: str) -> None:
+        """Say to these peers why what they held under a name is not listed any more."""
+        for holder in holders:
+            told = m.Error(m.type_of(m.RequestChunkRegister), reason, name)
+            self.joined[holder].send(told)
 
     def _leave(self, connection: TrackerProtocol) -> None:
         member, connection.member = connection.member, None

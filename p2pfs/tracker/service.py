@@ -54,7 +54,7 @@ class TrackerService(Daemon):
             self.private = PrivateTracker(
                 self.reactor,
                 self.state,
-                self.tracker.factory,
+                self.tracker,
                 self._entropy,
                 self._wall_clock,
                 self._make_door,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import Random
 
+from p2pfs.membership import NameSigning, OpenNames
 from p2pfs.reactor import Reactor
 from p2pfs.tracker.directory import Directory
 from p2pfs.tracker.protocol import TrackerFactory
@@ -26,7 +27,8 @@ class Tracker:
         """``random`` chooses which holders are named when there are many.
 
         ``entropy`` makes that many bytes that nobody can foresee. ``wall_clock`` tells the time
-        of day, in seconds since 1970, which is only shown: time-outs go by ``reactor``.
+        of day, in seconds since 1970, for what is shown and for signatures: time-outs go by
+        ``reactor``.
         """
         self.reactor = reactor
         self.since = wall_clock()
@@ -35,7 +37,7 @@ class Tracker:
         """Where peers may connect: what is said by who opens its ports."""
         possible = min(settings.quotas.connections, settings.descriptors.connections)
         quotas = replace(settings.quotas, connections=possible)
-        self.directory = Directory(quotas)
+        self.directory = Directory(quotas, OpenNames(wall_clock))
         self.factory = TrackerFactory(
             reactor,
             self.directory,
@@ -46,6 +48,17 @@ class Tracker:
             entropy,
             wall_clock,
         )
+
+    def go_by(self, signing: NameSigning) -> None:
+        """Check signatures so from now on; it is for before anybody is let in."""
+        self.directory.go_by(signing)
+
+    def revocations_changed(self) -> None:
+        """There is a newer list of revoked certificates: what they have signed is listed no more.
+
+        What was signed before a certificate expired stays.
+        """
+        self.factory.drop_revoked()
 
     def steps_of_stop(self) -> Iterator[Callable[[], object]]:
         """What ends probes and the connections of peers, as of `Daemon`."""

@@ -13,6 +13,7 @@ import pybase64
 
 from p2pfs.chunks import FileInfo
 from p2pfs.errors import MalformedMessage
+from p2pfs.membership import Signature
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -112,10 +113,11 @@ class NoticeRevocations(_Message, frozen=True):
 
 
 class RequestPublish(_Message, frozen=True):
-    """A peer offers a whole file."""
+    """A peer offers a whole file, and shows who says that this is what the name means."""
 
     filename: str
     fileinfo: FileInfo
+    signature: Signature | None = None
 
 
 class RequestUnpublish(_Message, frozen=True):
@@ -165,6 +167,7 @@ class ReplyFileLocation(_Message, frozen=True):
     ``waiting`` maps peers that cannot be reached, but connect when `RequestCallBack` asks them
     to, to their bitfields. ``proven`` are those of all of them that others had chunks from.
     ``members`` maps all of them to the names of the members that they are, in a private swarm.
+    ``signature`` is by who says that this is what the name means.
     """
 
     filename: str
@@ -176,6 +179,7 @@ class ReplyFileLocation(_Message, frozen=True):
     waiting: dict[str, bytes] = {}
     proven: list[str] = []
     members: dict[str, str] = {}
+    signature: Signature | None = None
 
 
 class RequestChunkRegister(_Message, frozen=True):
@@ -183,6 +187,7 @@ class RequestChunkRegister(_Message, frozen=True):
 
     ``up`` and ``down`` are how fast it was seen to send and to receive, in bytes a second.
     ``sources`` are whom verified chunks came from lately, by the addresses it was told.
+    ``signature`` goes with ``fileinfo``, as in `RequestPublish`.
     """
 
     filename: str
@@ -192,6 +197,7 @@ class RequestChunkRegister(_Message, frozen=True):
     up: int | None = None
     down: int | None = None
     sources: list[str] = []
+    signature: Signature | None = None
 
 
 class RequestReached(_Message, frozen=True):

@@ -79,6 +79,16 @@ def test_a_publisher_publishes_what_fits_one_of_its_patterns() -> None:
     assert not one.may_publish("other")
 
 
+def test_a_pattern_without_a_wildcard_is_one_name() -> None:
+    """Otherwise who may publish a model may publish all whose names begin so."""
+    one = member(Role.PUBLISHER, "models/a", "data/")
+    assert one.may_publish("models/a")
+    assert not one.may_publish("models/a/b")
+    assert not one.may_publish("models/ab")
+    assert not one.may_publish("models/A")
+    assert not one.may_publish("data/x")
+
+
 @pytest.mark.parametrize("role", [Role.READER, Role.TRACKER])
 def test_nobody_else_publishes(role: Role) -> None:
     """Not even if patterns got there."""

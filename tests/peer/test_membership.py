@@ -40,6 +40,8 @@ class Scene:
         )
         self.joined.write(directory)
         self.asked = 0
+        self.heard = ["nothing"]
+        """Empty once it was told of a newer list."""
         self.answer: Any = TrackerUnavailable("The tracker is away.")
         self.membership = self.begin(KEY)
         self.lines: list[str] = []
@@ -58,7 +60,7 @@ class Scene:
     def start(self, days: float = 0) -> None:
         """Begin after so many days, and have it look a few times."""
         self.now += days * DAY
-        self.membership.start(self.ask)
+        self.membership.start(self.ask, self.heard.clear)
         self.reactor.pump([TEND_SECONDS] * 3)
 
     def take(self, der: bytes) -> None:
@@ -157,10 +159,12 @@ def test_a_defect_is_logged_and_does_not_end_it(
 
 
 def test_a_newer_list_is_kept(scene: Scene) -> None:
-    """It holds while the tracker is away, and after a restart."""
+    """It holds while the tracker is away, and after a restart; who goes by it is told."""
+    scene.start()
     serial = scene.membership.swarm.member.serial
     scene.take(scene.authority.revocation_list(2, {serial: NOW}, NOW).der)
     scene.take(scene.authority.revocation_list(1, {}, NOW).der)
+    assert not scene.heard
     kept = kept_revocations(scene.state, scene.authority.certificate)
     assert kept is not None
     assert (kept.number, kept.is_revoked(serial)) == (2, True)

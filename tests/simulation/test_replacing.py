@@ -13,7 +13,7 @@ from p2pfs.peer.commands.why import why
 from p2pfs.peer.downloading import Fetched
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
-from p2pfs.tracker.directory import KEPT_SECONDS
+from p2pfs.tracker.listed_file import KEPT_SECONDS
 from p2pfs.tracker.service import TrackerService
 from tests.simulation.parts import outcome_of, part_files
 
@@ -103,9 +103,8 @@ def test_what_is_left_of_the_old_one_neither_blocks_the_name_nor_is_listed(scene
     network.run(5)
     listed = scene.tracker.tracker.directory["f"]
     assert (listed.info.filesize, len(listed.holders)) == (len(NEW), 1)
-    held_by = scene.peers["publisher"].peer.announcer.address
     peer = scene.peers["fetcher"].peer
-    said = f"Another content is listed under that name, held by {held_by};"
+    said = "A newer content is listed under that name, by who may say what it means;"
     assert f"'f' is unfinished, not listed: {said}" in "\n".join(why(peer, "f").lines)
     [share] = status(peer).data["shares"]
     assert said in share["refused"]
@@ -123,8 +122,8 @@ def test_what_is_left_is_listed_again_once_the_name_is_free_and_more_of_it_comes
     assert scene.publish("publisher", NEW) is None
     network.run(2)
     directory, peer = scene.tracker.tracker.directory, scene.peers["fetcher"].peer
-    assert "unfinished, not listed: Another content has that name now" in "\n".join(
-        why(peer, "f").lines
+    assert "unfinished, not listed: Who may say what that name means has another content" in (
+        "\n".join(why(peer, "f").lines)
     )
     gone = Deferred.fromCoroutine(scene.peers["publisher"].peer.publisher.unpublish("f"))
     network.result_of(gone, 5)

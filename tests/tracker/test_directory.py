@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -12,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidFileInfo, InvalidName, NotFound, Refused
-from p2pfs.tracker.directory import KEPT_SECONDS, Directory
+from p2pfs.tracker.directory import Directory
+from p2pfs.tracker.listed_file import KEPT_SECONDS
 from p2pfs.wire import messages as m
 
 PEERS = st.sampled_from(["a:1", "b:1", "c:1"])
@@ -103,10 +105,10 @@ class Model(RuleBasedStateMachine):
     def publish(self, data: Any, name: str, info: FileInfo) -> None:
         peer = data.draw(st.sampled_from(sorted(self.peers)))
         refusal = ""
-        displaced: list[str] = []
+        displaced: Sequence[str] = ()
         held_some = {who for who, chunks in self.holders.get(name, {}).items() if chunks}
         try:
-            displaced = self.directory.publish(peer, name, info, self.now)
+            displaced = self.directory.publish(peer, name, info, self.now).holders
         except Refused as error:
             refusal = str(error)
         is_other = self.infos.get(name, info) != info

@@ -11,11 +11,17 @@ from hypothesis import strategies as st
 
 from p2pfs.chunks import FileInfo
 from p2pfs.errors import MalformedMessage
+from p2pfs.membership import Signature
 from p2pfs.wire import messages as m
 
 ROOT = "ab" * 32
 INFO = FileInfo(10, 2, 5, ROOT)
 WIRE_INFO = {"filesize": 10, "totalchunknum": 2, "chunksize": 5, "root": ROOT}
+
+SIGNATURE, WIRE_SIGNATURE = (
+    Signature(7, b"\x01", b"\x02"),
+    {"at": 7, "signature": "AQ==", "key": "Ag=="},
+)
 
 # One of each, with what the contract says it is on the wire.
 EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
@@ -65,6 +71,24 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
     (
         m.RequestPublish("f", INFO),
         {"type": "REQUEST_PUBLISH", "filename": "f", "fileinfo": WIRE_INFO},
+    ),
+    (
+        m.RequestPublish("f", INFO, SIGNATURE),
+        {
+            "type": "REQUEST_PUBLISH",
+            "filename": "f",
+            "fileinfo": WIRE_INFO,
+            "signature": WIRE_SIGNATURE,
+        },
+    ),
+    (
+        m.RequestPublish("f", INFO, Signature(7, b"\x01", chain=(b"\x30", b"\x31"))),
+        {
+            "type": "REQUEST_PUBLISH",
+            "filename": "f",
+            "fileinfo": WIRE_INFO,
+            "signature": {"at": 7, "signature": "AQ==", "chain": ["MA==", "MQ=="]},
+        },
     ),
     (m.RequestUnpublish("f"), {"type": "REQUEST_UNPUBLISH", "filename": "f"}),
     (m.ReplyPublish("f", True), {"type": "REPLY_PUBLISH", "filename": "f", "result": True}),
@@ -116,6 +140,26 @@ EXAMPLES: list[tuple[m.Message, dict[str, Any]]] = [
             "fileinfo": WIRE_INFO,
             "chunkinfo": {},
             "waiting": {"h:1#ab": "wA=="},
+        },
+    ),
+    (
+        m.ReplyFileLocation("f", INFO, {}, signature=SIGNATURE),
+        {
+            "type": "REPLY_FILE_LOCATION",
+            "filename": "f",
+            "fileinfo": WIRE_INFO,
+            "chunkinfo": {},
+            "signature": WIRE_SIGNATURE,
+        },
+    ),
+    (
+        m.RequestChunkRegister("f", 0, fileinfo=INFO, signature=SIGNATURE),
+        {
+            "type": "REQUEST_CHUNK_REGISTER",
+            "filename": "f",
+            "chunknum": 0,
+            "fileinfo": WIRE_INFO,
+            "signature": WIRE_SIGNATURE,
         },
     ),
     (

@@ -250,15 +250,21 @@ class Announcer:
         except TrackerUnavailable as error:
             return fail(error)
         if holding.announced_whole:
-            published = client.publish(holding.name, holding.info)
+            published = client.publish(holding.name, holding.info, holding.signature)
             return published.addCallbacks(
                 self._published, self._refused, (holding,), {}, (holding,)
             )
         if holding.chunks.bits or holding.part is not None:
             # With nothing yet, to be known to others that begin at the same time.
             holding.listed()  # unless it is refused now; there is no other answer
-            client.register_chunks(holding.name, holding.info, holding.chunks)
+            client.register_chunks(
+                holding.name, holding.info, holding.chunks, signature=holding.signature
+            )
         return succeed(None)
+
+    def announce_anew(self, holding: Holding) -> None:
+        """Say it once more, as the tracker may think otherwise of it by now."""
+        self.announce(holding).addErrback(self._not_announced, holding)
 
     def withdraw(self, holding: Holding) -> Deferred[None]:
         """Say that this peer holds nothing of a file any more."""
@@ -295,7 +301,8 @@ class Announcer:
         self._told = {n: t for n, t in self._told.items() if now - t[0] < TELL_SECONDS}
         self._told[name] = now, up
         # It is known to hold that chunk, so nothing else changes.
-        link.client.tell_rate(name, holding.info, next(iter(holding.chunks)), up)
+        chunknum = next(iter(holding.chunks))
+        link.client.tell_rate(name, holding.info, chunknum, up, holding.signature)
 
     def reached(self, token: str) -> None:
         """Say that this peer was pinged with a token, once there is a tracker to say it to."""
@@ -327,7 +334,9 @@ class Announcer:
                 if holding.refusal:
                     chunks = holding.chunks  # those that came before are not listed either
                 holding.listed()  # unless it is refused now
-                link.client.register_chunks(name, holding.info, chunks, up, down, sources)
+                link.client.register_chunks(
+                    name, holding.info, chunks, up, down, sources, holding.signature
+                )
                 if up is not None:
                     self._told[name] = self._reactor.seconds(), up
         self._witness.drop()  # what is left is of files that are not held any more
@@ -383,7 +392,7 @@ class Announcer:
         if token is not None and link.client is not None:
             link.client.tell_reached(token)
         for holding in self._library:
-            self.announce(holding).addErrback(self._not_announced, holding)
+            self.announce_anew(holding)
         self._on_joined(link)
 
     def _published(self, _: None, holding: Holding) -> None:

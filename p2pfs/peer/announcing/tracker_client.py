@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import parse_address
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidAddress, P2pfsError, Refused, TrackerUnavailable
+from p2pfs.membership import Signature
 from p2pfs.peer.announcing.introduction import Introduction
 from p2pfs.waiters import Waiters
 from p2pfs.wire import LEAST_RATE, KeepAlive, Pending, RequestProtocol, said
@@ -116,9 +117,11 @@ class TrackerClient(RequestProtocol):
             self.give_up(reason)
             raise self.connection_error(reason) from None
 
-    def publish(self, filename: str, info: FileInfo) -> Deferred[None]:
+    def publish(
+        self, filename: str, info: FileInfo, signature: Signature | None = None
+    ) -> Deferred[None]:
         """Offer a whole file; fails with `Refused` when the tracker will not list it."""
-        reply = self.ask(m.RequestPublish(filename, info), m.ReplyPublish)
+        reply = self.ask(m.RequestPublish(filename, info, signature), m.ReplyPublish)
         return reply.addCallback(_check_result)
 
     def unpublish(self, filename: str) -> Deferred[None]:
@@ -133,17 +136,31 @@ class TrackerClient(RequestProtocol):
         up: int | None = None,
         down: int | None = None,
         sources: Sequence[str] = (),
+        signature: Signature | None = None,
     ) -> None:
         """Hold these chunks, beside what was held, with a line that fast. There is no reply.
 
         ``sources`` are addresses from which chunks came.
         """
         bitfield = chunks.to_bitfield()
-        self.send(m.RequestChunkRegister(filename, None, bitfield, info, up, down, list(sources)))
+        self.send(
+            m.RequestChunkRegister(
+                filename, None, bitfield, info, up, down, list(sources), signature
+            )
+        )
 
-    def tell_rate(self, filename: str, info: FileInfo, chunknum: int, up: int) -> None:
+    def tell_rate(
+        self,
+        filename: str,
+        info: FileInfo,
+        chunknum: int,
+        up: int,
+        signature: Signature | None = None,
+    ) -> None:
         """Say how fast this peer sends a file, of which it holds that chunk."""
-        self.send(m.RequestChunkRegister(filename, chunknum, fileinfo=info, up=up))
+        self.send(
+            m.RequestChunkRegister(filename, chunknum, fileinfo=info, up=up, signature=signature)
+        )
 
     def tell_reached(self, token: str) -> None:
         """Say that somebody pinged this peer with that token: it may have been the tracker."""

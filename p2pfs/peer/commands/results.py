@@ -6,6 +6,7 @@ from typing import Any
 
 from p2pfs.console.command import Answer
 from p2pfs.console.rendering import rate_text, size_text
+from p2pfs.peer.commands.publisher import publisher_data, publisher_text
 from p2pfs.peer.downloading import Fetched, Result
 
 _NOT_GIVEN = (
@@ -43,10 +44,12 @@ def _of_file(result: Fetched) -> Answer:
         "crowd": result.reached.crowd if result.reached else None,
         "times_least": round(result.reached.times, 3) if result.reached else None,
         "already_there": result.already_there,
+        "publisher": publisher_data(result.publisher),
     }
+    signed = [f"  {publisher_text(result.publisher)}"] if result.publisher else []
     if result.already_there:
         there = f"{result.path} is there already, and right: {size_text(result.size)}"
-        return Answer(data, [there])
+        return Answer(data, [there, *signed])
     received = sum(result.sources.values())
     rate = f" ({rate_text(received / max(result.seconds, 1e-3))})" if received else ""
     # What was there before, or is this peer's own, did not come in that time.
@@ -54,6 +57,7 @@ def _of_file(result: Fetched) -> Answer:
     lines = [f"{result.path}: {size_text(result.size)}{part} in {result.seconds:.1f} s{rate}"]
     lines += [f"  {size_text(count)} from {source}" for source, count in result.sources.items()]
     lines += [f"  {result.reached}"] if result.reached else []
+    lines += signed
     if result.kept:
         data["not_given"] = True
         lines.append(_NOT_GIVEN)

@@ -7,6 +7,7 @@ from typing import Any
 from p2pfs.console.command import Answer
 from p2pfs.daemon import swarm_data
 from p2pfs.peer.commands.orders import orders_data
+from p2pfs.peer.commands.publisher import publisher_data
 from p2pfs.peer.commands.share_state import state_of
 from p2pfs.peer.commands.status_text import status_lines
 from p2pfs.peer.downloading import Job
@@ -29,7 +30,7 @@ def status(peer: Peer) -> Answer:
         "downloads": [_download(job, now) for job in peer.downloads.jobs],
         "orders": orders_data(peer),
         "uploads": _uploads(peer, now),
-        "shares": [_share(holding, now, peer.announcer.joined) for holding in peer.library],
+        "shares": [_share(holding, now, peer) for holding in peer.library],
     }
     return Answer(data, status_lines(data))
 
@@ -78,9 +79,10 @@ def _uploads(peer: Peer, now: float) -> list[dict[str, Any]]:
     ]
 
 
-def _share(holding: Holding, now: float, joined: bool) -> dict[str, Any]:
+def _share(holding: Holding, now: float, peer: Peer) -> dict[str, Any]:
     withheld, reached = holding.withheld, holding.reached
-    state = state_of(holding, now, joined)
+    state = state_of(holding, now, peer.announcer.joined)
+    signer = peer.signing.signer(holding.signature)
     return {
         "name": holding.name,
         "size": holding.info.filesize,
@@ -96,4 +98,5 @@ def _share(holding: Holding, now: float, joined: bool) -> dict[str, Any]:
         "withheld_seconds": round(now - withheld.since) if withheld else None,
         "crowd": reached.crowd if reached else None,
         "times_least": round(reached.times, 3) if reached else None,
+        "publisher": publisher_data(signer),
     }

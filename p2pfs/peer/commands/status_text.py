@@ -8,6 +8,7 @@ from typing import Any
 from p2pfs.console.rendering import duration_text, rate_text, size_text, table
 from p2pfs.daemon import swarm_line
 from p2pfs.peer.commands.orders import order_lines
+from p2pfs.peer.commands.publisher import publisher_text_of
 from p2pfs.peer.rates import Reached, crowd_text
 
 MOST_UPLOADS = 20
@@ -27,7 +28,7 @@ def status_lines(data: dict[str, Any]) -> list[str]:
         "",
         *_upload_lines(data["uploads"]),
         "",
-        *_share_lines(data["shares"]),
+        *_share_lines(data["shares"], data["fingerprint"]),
     ]
 
 
@@ -101,7 +102,7 @@ def _upload_lines(uploads: Sequence[dict[str, Any]]) -> list[str]:
 # What there is
 
 
-def _share_lines(shares: Sequence[dict[str, Any]]) -> list[str]:
+def _share_lines(shares: Sequence[dict[str, Any]], own_key: str) -> list[str]:
     if not shares:
         return ["Nothing is shared."]
     size = size_text(sum(share["size"] for share in shares))
@@ -113,7 +114,7 @@ def _share_lines(shares: Sequence[dict[str, Any]]) -> list[str]:
             share["name"],
             size_text(share["size"]),
             f"{share['held']}/{share['chunks']}",
-            f"{share['path']}{_share_remark(share)}",
+            f"{share['path']}{_share_remark(share, own_key)}",
         )
         for share in told
     ]
@@ -128,9 +129,11 @@ def _needs_care(share: dict[str, Any]) -> bool:
     return share["state"] not in ("listed", "unlisted")
 
 
-def _share_remark(share: dict[str, Any]) -> str:
-    if share["remark"]:
-        return f" ({share['remark']})"
-    if share["times_least"] is not None:
-        return f" ({Reached(share['times_least'], share['crowd'])})"
-    return ""
+def _share_remark(share: dict[str, Any], own_key: str) -> str:
+    publisher = share["publisher"]
+    is_own = publisher == {"key": own_key}
+    parts = ["" if is_own else publisher_text_of(publisher), share["remark"]]
+    if not share["remark"] and share["times_least"] is not None:
+        parts.append(str(Reached(share["times_least"], share["crowd"])))
+    said = "; ".join(part for part in parts if part)
+    return f" ({said})" if said else ""

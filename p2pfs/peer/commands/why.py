@@ -9,6 +9,7 @@ import msgspec
 from p2pfs.console.command import Answer
 from p2pfs.console.rendering import rate_text, size_text
 from p2pfs.peer.commands.orders import why_not_yet
+from p2pfs.peer.commands.publisher import publisher_data, publisher_text
 from p2pfs.peer.commands.share_state import state_of
 from p2pfs.peer.downloading import (
     Explanation,
@@ -46,6 +47,11 @@ def why(peer: Peer, name: str) -> Answer:
     else:
         state, lines = _not_held(name, failed)
     data["state"] = state
+    signature = job.signature if job else holding.signature if holding else None
+    signer = peer.signing.signer(signature)
+    data["publisher"] = publisher_data(signer)
+    if signer is not None:
+        lines += ["", f"It is {publisher_text(signer)}."]
     if failed is not None and job is None:
         ago = peer.reactor.seconds() - failed.at
         data["failed"] = {

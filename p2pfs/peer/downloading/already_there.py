@@ -82,7 +82,7 @@ class AlreadyThere:
             await self._share_watcher.give_up(held)  # an earlier download to that place
             held = self._library.get(job.name)
         if held is None:
-            held = Holding.published(job.name, info, hashes, job.target, stamp)
+            held = Holding.published(job.name, info, hashes, job.target, stamp, job.signature)
             self._library.add(held)
             self._announcer.announce(held).addErrback(_announced_later)
         elif held.is_share and (held.path, held.info) == (job.target, info):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -20,6 +21,7 @@ from p2pfs.errors import (
     StorageProblem,
     TrackerUnavailable,
 )
+from p2pfs.membership import NameSigning
 from p2pfs.peer.downloading.already_there import AlreadyThere
 from p2pfs.peer.downloading.context import DownloadContext
 from p2pfs.peer.downloading.download_log import (
@@ -33,6 +35,7 @@ from p2pfs.peer.downloading.job import Fetched, Job
 from p2pfs.peer.downloading.own_copy import OwnCopy
 from p2pfs.peer.downloading.places import Place, place_of
 from p2pfs.peer.downloading.preparing import Preparing
+from p2pfs.peer.downloading.provenance import REVOKED, checked
 from p2pfs.peer.library import Checkpointer, Holding, Library, LibraryStore, warn_not_recorded
 from p2pfs.peer.rates import RateMeter
 from p2pfs.peer.sharing import ShareWatcher
@@ -61,15 +64,17 @@ class Downloads:
         store: LibraryStore,
         share_watcher: ShareWatcher,
         journals: Path,
+        signing: Callable[[], NameSigning],
         possible: int = MAX_DOWNLOADS,
     ) -> None:
-        """``background`` hashes what is there already.
+        """``background`` hashes what is there already. ``signing`` checks whose word names are.
 
         ``journals`` is the directory where running downloads keep theirs. ``possible`` are as
         many downloads as the system's limit of open files allows.
         """
         self.most = min(MAX_DOWNLOADS, possible)
         self._journals = journals
+        self._signing = signing
         self._context = context
         self._disk = disk
         self._share_watcher = share_watcher
@@ -208,10 +213,12 @@ class Downloads:
             if share is None or not share.is_share or share.path != job.target:
                 raise
             # A name stands for one content, so nobody need be asked which that is.
+            job.signature = share.signature
             if not await self._already_there.look(job, share.info):
                 raise
             return self._there(job, share.info)
         job.check()
+        self._check_signed(job, location)
         if await self._already_there.look(job, location.fileinfo):
             return self._there(job, location.fileinfo)
         holding = await self._preparing.prepare(job, location.fileinfo)
@@ -226,12 +233,42 @@ class Downloads:
             {str(address): count for address, count in received.items()},
             holding.reached,
             job.kept,
+            publisher=self._signing().signer(job.signature),
         )
 
     def _there(self, job: Job, info: FileInfo) -> Fetched:
         """What a download comes to whose file was at its target before."""
         seconds = self._reactor.seconds() - job.started
-        return Fetched(job.name, job.target, info.filesize, seconds, {}, already_there=True)
+        publisher = self._signing().signer(job.signature)
+        return Fetched(
+            job.name,
+            job.target,
+            info.filesize,
+            seconds,
+            {},
+            already_there=True,
+            publisher=publisher,
+        )
+
+    def _check_signed(self, job: Job, location: ReplyFileLocation) -> None:
+        """Have the job know by whose word it is; raises `DownloadFailed` if it may not be."""
+        known = self._library.get(job.name)
+        job.signature = checked(self._signing(), location, known)
+        is_same = known is not None and known.info == location.fileinfo
+        if known is None or not is_same or known.signature == job.signature:
+            return
+        known.signed(job.signature)
+        if known.is_share:
+            # What is unfinished is put on record when it is gone on with.
+            self._store.save(known).addErrback(warn_not_recorded)
+            self._announcer.announce(known).addErrback(_tracker_lost)
+
+    def signers_revoked(self) -> None:
+        """End those under way whose signature counts no more."""
+        signing = self._signing()
+        for job in self.jobs:
+            if job.signature is not None and signing.is_void(job.signature):
+                job.object(REVOKED)
 
     async def _receive(
         self, job: Job, holding: Holding, pool: SourcePool, location: ReplyFileLocation
@@ -342,5 +379,5 @@ def _under_way(job: Job) -> AlreadyExists:
 
 
 def _tracker_lost(failure: Failure) -> None:
-    """Joining again will announce everything."""
+    """Joining again will announce everything; refusals are shown with the share."""
     failure.trap(P2pfsError)

@@ -7,7 +7,8 @@ from pathlib import Path
 from threading import Event
 
 from p2pfs.chunks import bytes_in
-from p2pfs.errors import Cancelled
+from p2pfs.errors import Cancelled, DownloadFailed
+from p2pfs.membership import Signature, Signer
 from p2pfs.peer.downloading.download import Download
 from p2pfs.peer.downloading.places import Place
 from p2pfs.peer.library import Holding
@@ -30,6 +31,8 @@ class Fetched:
     """True when it could not be given to whom it was to be, and stays this process's user's."""
     already_there: bool = False
     """True when the file lay there, and was right: then nothing was fetched."""
+    publisher: Signer | None = None
+    """By whose word the name means this; None if nobody has signed it."""
 
 
 @dataclass(eq=False)
@@ -59,6 +62,10 @@ class Job:
     """True when it is one of the files of a directory that is fetched."""
     is_copy: bool = False
     """True when it copies this peer's own share: what came is not kept when it ends early."""
+    signature: Signature | None = None
+    """By who says that this is what the name means, once that is known and was checked."""
+    objection: str = ""
+    """Why it may not go on, although nobody has cancelled it."""
 
     @property
     def total(self) -> int:
@@ -104,8 +111,18 @@ class Job:
         if self.download is not None:
             self.download.cancel()
 
+    def object(self, reason: str) -> None:
+        """Have it stop as it may not go on; it then ends with `DownloadFailed`."""
+        self.objection = reason
+        self.cancel()
+
     def check(self) -> None:
-        """Raise `Cancelled` if it was cancelled."""
+        """Raise `Cancelled` if it was cancelled, and `DownloadFailed` if it may not go on."""
+        if self.objection:
+            raise DownloadFailed(
+                f"The download of '{self.name}' was ended, as {self.objection}; "
+                f"{self._what_is_kept()}."
+            )
         if self.stop.is_set():
             raise Cancelled(f"The download of '{self.name}' was cancelled; {self._what_is_kept()}.")
 

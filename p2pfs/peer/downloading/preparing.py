@@ -152,7 +152,7 @@ class Preparing:
 
     def _new(self, job: Job, info: FileInfo, hashes: HashList) -> Holding:
         path = job.target.with_name(part_name(self._random))
-        return Holding.begun(job.name, info, hashes, path, job.target)
+        return Holding.begun(job.name, info, hashes, path, job.target, job.signature)
 
     async def _create(self, holding: Holding) -> None:
         """Make its part file."""

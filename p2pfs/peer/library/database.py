@@ -16,8 +16,9 @@ from typing import Any
 
 from p2pfs.chunks import ChunkSet, FileInfo
 from p2pfs.errors import InvalidName, P2pfsError, StartupProblem, StorageProblem
+from p2pfs.membership import of_record
 from p2pfs.names import check_filename
-from p2pfs.peer.library import limits, orders
+from p2pfs.peer.library import limits, orders, signatures
 from p2pfs.peer.library.library import Holding
 from p2pfs.peer.storage import Disk, Stamp
 
@@ -64,6 +65,7 @@ class Database:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute(limits.TABLE)
             self._connection.execute(orders.TABLE)
+            self._connection.execute(signatures.TABLE)
         except (sqlite3.Error, OSError) as error:
             raise StartupProblem(
                 f"The state file {path} cannot be used ({error}); mend its permissions, or move "
@@ -74,7 +76,7 @@ class Database:
         """All holdings on record; raises `StorageProblem` when the file is damaged."""
         try:
             with self._lock:
-                rows = self._connection.execute("SELECT * FROM holdings ORDER BY name").fetchall()
+                rows = self._connection.execute(signatures.SELECT).fetchall()
             return [_holding(row) for row in rows]
         except (sqlite3.Error, P2pfsError, *_WRONG_KIND) as error:
             raise StorageProblem(
@@ -110,8 +112,8 @@ class Database:
 
     def write(
         self,
-        saved: Iterable[Row],
-        deleted: Iterable[str],
+        saved: Sequence[Row],
+        deleted: Sequence[str],
         ordered: Iterable[Row] = (),
         ended: Iterable[str] = (),
     ) -> None:
@@ -124,10 +126,18 @@ class Database:
         try:
             with self._lock, self._connection:
                 self._connection.executemany(
-                    f"INSERT OR REPLACE INTO holdings VALUES ({marks})", saved
+                    f"INSERT OR REPLACE INTO holdings VALUES ({marks})",
+                    (record[:-1] for record in saved),
                 )
                 self._connection.executemany(
                     "DELETE FROM holdings WHERE name = ?", ((name,) for name in deleted)
+                )
+                unsigned = (record[0] for record in saved if record[-1] is None)
+                self._connection.executemany(
+                    signatures.DELETE, ((name,) for name in (*deleted, *unsigned))
+                )
+                self._connection.executemany(
+                    signatures.INSERT, (record[-1] for record in saved if record[-1] is not None)
                 )
                 self._connection.executemany(orders.INSERT, ordered)
                 self._connection.executemany(orders.DELETE, ((name,) for name in ended))
@@ -205,11 +215,13 @@ def row(holding: Holding) -> Row:
         bytes(holding.hashes),
         *(holding.stamp or (None, None, None)),
         holding.identity,
+        signatures.signature_row(holding),
     )
 
 
 def _holding(row: Row) -> Holding:
-    name, path, target, filesize, chunksize, root, hash, chunks, digests, *stamp, identity = row
+    name, path, target, filesize, chunksize, root, hash, chunks, digests, *rest = row
+    *stamp, identity, signature = rest
     info = FileInfo(filesize, -(-filesize // chunksize), chunksize, root, hash)
     try:
         check_filename(name)
@@ -224,4 +236,5 @@ def _holding(row: Row) -> Holding:
         None if stamp[0] is None else Stamp(*stamp),
         None if target is None else Path(os.fsdecode(target)),
         identity=identity,
+        signature=of_record(signature),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from p2pfs.chunks import ChunkSet, FileInfo, HashList
 from p2pfs.errors import AlreadyExists, NotFound
+from p2pfs.membership import Signature
 from p2pfs.peer.rates import Reached
 from p2pfs.peer.storage import PartFile, Stamp
 
@@ -54,6 +55,8 @@ class Holding:
     target: Path | None = None
     identity: int | None = None
     """What tells a part file from what else may come to lie there; None until it was made."""
+    signature: Signature | None = None
+    """By who says that this is what the name means; None if nobody does."""
     part: PartFile | None = field(default=None, init=False)
     downloading: bool = field(default=False, init=False)
     checking: bool = field(default=False, init=False)
@@ -67,17 +70,31 @@ class Holding:
 
     @classmethod
     def published(
-        cls, name: str, info: FileInfo, hashes: HashList, path: Path, stamp: Stamp
+        cls,
+        name: str,
+        info: FileInfo,
+        hashes: HashList,
+        path: Path,
+        stamp: Stamp,
+        signature: Signature | None = None,
     ) -> Holding:
         """A file of this peer's own."""
-        return cls(name, info, hashes, ChunkSet.full(info.totalchunknum), path, stamp)
+        chunks = ChunkSet.full(info.totalchunknum)
+        return cls(name, info, hashes, chunks, path, stamp, signature=signature)
 
     @classmethod
     def begun(
-        cls, name: str, info: FileInfo, hashes: HashList, path: Path, target: Path
+        cls,
+        name: str,
+        info: FileInfo,
+        hashes: HashList,
+        path: Path,
+        target: Path,
+        signature: Signature | None = None,
     ) -> Holding:
         """A download that has nothing yet, and no part file."""
-        holding = cls(name, info, hashes, ChunkSet(info.totalchunknum), path, target=target)
+        chunks = ChunkSet(info.totalchunknum)
+        holding = cls(name, info, hashes, chunks, path, target=target, signature=signature)
         holding.begin()
         return holding
 
@@ -180,6 +197,10 @@ class Holding:
     def found_again(self) -> None:
         """Its file is there as it was."""
         self.withheld = None
+
+    def signed(self, signature: Signature | None) -> None:
+        """This says from now on that the name means it."""
+        self.signature = signature
 
     # What the tracker says of it
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from p2pfs.console.rendering import size_text
 from p2pfs.errors import (
     AlreadyExists,
+    BadSignature,
     Cancelled,
     P2pfsError,
     Refused,
@@ -22,6 +23,7 @@ from p2pfs.errors import (
     TrackerUnavailable,
 )
 from p2pfs.hashing import Hash
+from p2pfs.membership import NameSigning, Signature
 from p2pfs.names import check_filename, filename_from_path
 from p2pfs.peer.announcing import Announcer
 from p2pfs.peer.library import Holding, Library, LibraryStore
@@ -54,6 +56,8 @@ class Publication:
     label: str
     function: Hash | None = None
     """The hash that was asked for, if any."""
+    earlier: Holding | None = None
+    """What the file was when it was published before, for what may be the same still."""
     total: int = 0
     fresh: int = 0
     """Bytes hashed so far."""
@@ -92,12 +96,14 @@ class Publisher:
         private: Path,
         smallest_chunk: int,
         function: Hash,
+        signing: Callable[[], NameSigning],
     ) -> None:
         """Nothing below ``private`` is ever shared: the state directory, with keys in it.
 
         ``smallest_chunk`` is in bytes, see `FileInfo.of_size`. ``function`` is the hash of
-        what is not shared yet.
+        what is not shared yet. ``signing`` is what names are signed with.
         """
+        self._signing = signing
         self._function = function
         self._disk = machine.disk
         self._background = machine.background
@@ -116,16 +122,18 @@ class Publisher:
         name: str | None = None,
         readable: Readable = lambda status: True,
         function: Hash | None = None,
+        earlier: Holding | None = None,
     ) -> tuple[Publication, Deferred[list[Published]]]:
         """Share a file, or every regular file below a directory.
 
         ``path`` is absolute. ``name`` is the name on the network, or what the
         names of a directory's files begin with; by default the last part of the
         path. What is not ``readable`` below a directory is left out. ``function`` is
-        the hash; without it, a share keeps its own. The Deferred fails with a
+        the hash; without it, a share keeps its own. ``earlier`` is what this file was, for one
+        that is shared no more. The Deferred fails with a
         `P2pfsError`; cancelling it stops the work.
         """
-        publication = Publication(str(path), function)
+        publication = Publication(str(path), function, earlier)
         work = self._told(publication, self._publish(path, name, publication, readable))
         published, end = detached(work, publication.stop.set)
         self._running[publication] = end
@@ -227,7 +235,7 @@ class Publisher:
             try:
                 published.append(await self._publish_file(candidate, publication))
                 self.log.debug("Published '{name}'.", name=candidate.name)
-            except (AlreadyExists, Refused, StorageProblem) as error:
+            except (AlreadyExists, BadSignature, Refused, StorageProblem) as error:
                 if str(candidate.path) == publication.label:
                     raise
                 publication.skipped.append(str(Skipped(candidate.path, str(error))))
@@ -245,7 +253,7 @@ class Publisher:
             )
         function = publication.function or (known.info.function if known else self._function)
         if known is None or elsewhere or (known.stamp, known.info.function) != (stamp, function):
-            holding = await self._hash(path, name, function, publication)
+            holding = await self._hash(path, name, function, publication, known)
             if known is not None and self._library.discard(known):
                 await self._announcer.withdraw(known)
             self._library.add(holding)
@@ -262,6 +270,7 @@ class Publisher:
             holding = known
             holding.found_again()
             publication.known += stamp.size
+            await self._sign_again(holding)
         try:
             await self._announcer.announce(holding)
         except TrackerUnavailable:
@@ -272,9 +281,29 @@ class Publisher:
             raise Refused(f"'{name}' was not published: {refusal}") from None
         return Published(name, True)
 
+    async def _sign_again(self, share: Holding) -> None:
+        """Sign what is unchanged if nobody's word stands for it; raises `BadSignature`."""
+        if not self._stands(share.signature):
+            after = share.signature.at if share.signature is not None else 0
+            share.signed(self._signing().sign(share.name, share.info, after))
+            await self._store.save(share)
+
+    def _stands(self, signature: Signature | None) -> bool:
+        return signature is not None and not self._signing().is_void(signature)
+
     async def _hash(
-        self, path: Path, name: str, function: Hash, publication: Publication
+        self,
+        path: Path,
+        name: str,
+        function: Hash,
+        publication: Publication,
+        known: Holding | None,
     ) -> Holding:
+        earlier = known or publication.earlier
+        kept = earlier.signature if earlier is not None else None
+        if not self._stands(kept):
+            # Before the work. Who may not sign may share again what is as another signed it.
+            self._signing().check_may_sign(name)
         hasher = await in_thread(
             self._reactor, FileHasher, self._disk, path, function, self._smallest_chunk
         )
@@ -290,4 +319,6 @@ class Publisher:
             info, hashes, stamp = await in_thread(self._reactor, hasher.result)
         finally:
             hasher.close()
-        return Holding.published(name, info, hashes, path, stamp)
+        if earlier is None or earlier.info != info or not self._stands(kept):
+            kept = self._signing().sign(name, info, kept.at if kept is not None else 0)
+        return Holding.published(name, info, hashes, path, stamp, kept)

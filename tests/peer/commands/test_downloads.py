@@ -107,7 +107,9 @@ def test_what_is_there_already_is_success_in_a_word(consoles: Consoles) -> None:
     assert first.data["already_there"] is False
     for option in ("", " --overwrite"):
         again = consoles.run(consoles.fetcher, f"download {NAME} {target}{option}")
-        assert again.lines == [f"{target} is there already, and right: 195.3 KiB"]
+        there, publisher = again.lines
+        assert there == f"{target} is there already, and right: 195.3 KiB"
+        assert publisher == f"  published by the key {again.data['publisher']['key'][:16]}"
         assert (again.data["already_there"], again.data["sources"]) == (True, {})
 
 

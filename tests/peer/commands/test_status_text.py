@@ -33,6 +33,7 @@ def data(**given: Any) -> dict[str, Any]:
 def share(number: int, **given: Any) -> dict[str, Any]:
     """One of many."""
     plain = {"state": "listed", "remark": "", "times_least": None, "crowd": None}
+    plain |= {"publisher": None}
     name = f"s{number:04}"
     sizes = {"size": MIB, "chunks": 1, "held": 1, "path": f"/srv/{name}"}
     return {"name": name, **sizes, **plain, **given}
