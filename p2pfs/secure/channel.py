@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import suppress
 from threading import Lock
 
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
 
+from p2pfs.secure.records import Records
+
 RECORD = 16 << 10
-"""Bytes that a record of TLS has at the most, and so a call of OpenSSL takes or gives."""
+"""Bytes that a record of TLS has at the most, and so a call of OpenSSL gives."""
+
+LOST = (SSL.Error, ConnectionDone, ConnectionLost)
+"""What a channel raises when there is no more to it."""
 
 
 class Channel:
@@ -18,11 +24,14 @@ class Channel:
     Any thread may use it at any time: OpenSSL's own object is used by one at a time.
     """
 
-    def __init__(self, connection: SSL.Connection) -> None:
+    def __init__(self, connection: SSL.Connection, handle: socket.socket) -> None:
         """``connection`` is over a socket, and knows which side of the handshake it is."""
         self._connection = connection
+        self.socket = handle
+        """For options, and to wait: what goes over it is for TLS only."""
         # An error of certificates is noted here, during the handshake and no longer.
         connection.set_app_data(self)
+        self._records = Records(connection)
         self._lock = Lock()
         self._end: Exception | None = None
         self.verify_error = 0
@@ -33,7 +42,7 @@ class Channel:
     def shake_hands(self) -> bool:
         """Go on with the handshake; True once it is complete, False when more has to come.
 
-        Raises `SSL.Error`, `ConnectionDone` or `ConnectionLost` when it has failed.
+        Raises ``SSL.Error``, ``ConnectionDone`` or ``ConnectionLost`` when it has failed.
         """
         with self._lock:
             try:
@@ -59,8 +68,8 @@ class Channel:
     def read(self, size: int) -> bytes:
         """What is there, of ``size`` bytes and a record more; nothing when nothing is there.
 
-        Raises `ConnectionDone` when the other side has said that it is the end, and
-        `ConnectionLost` or `SSL.Error` at any other.
+        Raises ``ConnectionDone`` when the other side has said that it is the end, and
+        ``ConnectionLost`` or ``SSL.Error`` at any other.
         """
         pieces: list[bytes] = []
         count = 0
@@ -89,7 +98,7 @@ class Channel:
                 count = 0
                 while count < len(buffer) and self._end is None:
                     try:
-                        count += self._connection.recv_into(buffer[count : count + RECORD])
+                        count += self._records.read_into(buffer[count:])
                     except SSL.Error as error:
                         self._note(error)
                         break
@@ -100,22 +109,20 @@ class Channel:
                 raise self._end
         return total
 
-    def write(self, data: memoryview) -> int:
-        """Write what there is room for; how many bytes that is.
+    def write(self, data: memoryview) -> bool:
+        """Write something, which is not nothing; False when there is no room for all of it.
 
-        What was not written has to be tried again, before anything else. Raises `SSL.Error` or
-        `ConnectionLost`.
+        Then the same has to be tried again before anything else, and may have grown. Raises
+        ``SSL.Error`` or ``ConnectionLost``.
         """
-        count = 0
         with self._lock:
-            while count < len(data):
-                try:
-                    count += self._connection.send(data[count : count + RECORD])
-                except (SSL.WantWriteError, SSL.WantReadError):
-                    break
-                except SSL.Error as error:
-                    raise _reason(error) from None
-        return count
+            try:
+                self._records.write(data)
+            except (SSL.WantWriteError, SSL.WantReadError):
+                return False
+            except SSL.Error as error:
+                raise _reason(error) from None
+            return True
 
     def say_goodbye(self) -> None:
         """Tell the other side that this is the end, if that can be done without waiting."""

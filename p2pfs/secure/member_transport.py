@@ -10,7 +10,7 @@ from typing import Any, cast
 from cryptography import x509
 from OpenSSL import SSL
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IProtocol, IReactorTime, ISystemHandle, ITCPTransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Connection
@@ -18,13 +18,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from p2pfs.membership import Member
-from p2pfs.secure.channel import Channel
+from p2pfs.secure.channel import LOST, Channel
 
 UNREAD = 64 << 10
 """Bytes that are taken off a connection whose handshake failed, so that its end gets through."""
-
-LOST = (SSL.Error, ConnectionDone, ConnectionLost)
-"""What a channel raises when there is no more to it."""
 
 
 @implementer(ITCPTransport, ISystemHandle)
@@ -61,7 +58,7 @@ class MemberTransport(FileDescriptor):
         self._plain: Connection | None = plain
         self._handle: socket.socket = plain.getHandle()
         self._tls = make(self._handle)
-        self.channel = Channel(self._tls)
+        self.channel = Channel(self._tls, self._handle)
         """What is read and written."""
         self._ended = ended
         self._shaken: Callable[[], None] | None = shaken
@@ -189,8 +186,9 @@ class MemberTransport(FileDescriptor):
         """Write what there is room for; how many bytes that is, or what the connection is lost
         with.
         """
+        piece = memoryview(data)[: self.SEND_LIMIT]
         try:
-            return self.channel.write(memoryview(data)[: self.SEND_LIMIT])
+            return len(piece) if piece and self.channel.write(piece) else 0
         except LOST as reason:
             return reason
 
@@ -241,3 +239,10 @@ class MemberTransport(FileDescriptor):
 
     def _lose(self, reason: Exception) -> None:
         self.connectionLost(Failure(reason))
+
+
+def channel_of(transport: object) -> Channel | None:
+    """What is read and written of a protocol's transport; None where it is not behind a door."""
+    if isinstance(transport, MemberTransport) and transport.connected:
+        return transport.channel
+    return None

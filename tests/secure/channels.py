@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from p2pfs.secure.channel import Channel
 from p2pfs.secure.contexts import ConnectionMaker
@@ -14,10 +15,11 @@ from tests.secure.certificates import Authority
 
 @dataclass
 class End:
-    """One side: its socket, and the channel over it."""
+    """One side: its socket, the channel over it, and the secrets of TLS by their names."""
 
     socket: socket.socket
     channel: Channel
+    secrets: dict[str, bytes]
 
     @property
     def is_waiting(self) -> bool:
@@ -46,8 +48,15 @@ def two_ends(buffers: int | None = None) -> Iterator[tuple[End, End]]:
                 handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffers)
             credentials = authority.member("client" if is_client else "server")
             maker = ConnectionMaker(authority.certificate, credentials, False)
-            ends.append(End(handle, Channel(maker.make(handle, is_client))))
+            secrets: dict[str, bytes] = {}
+            maker._context.set_keylog_callback(partial(_keep, secrets))
+            ends.append(End(handle, Channel(maker.make(handle, is_client), handle), secrets))
         shaking = list(ends)
         while shaking:
             shaking = [end for end in shaking if not end.channel.shake_hands()]
         yield ends[0], ends[1]
+
+
+def _keep(secrets: dict[str, bytes], connection: object, line: bytes) -> None:
+    name, _, secret = line.decode().split()
+    secrets[name] = bytes.fromhex(secret)

@@ -27,9 +27,10 @@ def write_all(end: End, data: bytes) -> None:
     """Write it, as there is room."""
     left = memoryview(data)
     while left:
-        count = end.channel.write(left)
-        left = left[count:]
-        if not count:
+        piece = left[: 5 * RECORD + 1]
+        if end.channel.write(piece):
+            left = left[len(piece) :]
+        else:
             select.select([], [end.socket], [], 10)
 
 
