@@ -10,7 +10,7 @@ from pathlib import Path
 
 from p2pfs import __version__
 from p2pfs.cli.arguments import EXAMPLES, EXIT_STATUSES, STATE_VARIABLE, argument_parser
-from p2pfs.cli.completion_scripts import SCRIPTS
+from p2pfs.cli.local_commands import with_local
 from p2pfs.cli.main import ROLES
 from p2pfs.commands import Definition, Definitions
 from p2pfs.daemon import DaemonOptions
@@ -75,14 +75,13 @@ def pages() -> list[Page]:
 
 def _program() -> Page:
     page = Page("p2pfs", 1, "give commands to a p2pfs peer or tracker on this machine")
-    parser = argument_parser(ROLES)
+    roles = with_local(ROLES)
+    parser = argument_parser(roles)
     page.section("Synopsis")
     page.lines(
         [
             "p2pfs [--state DIR] [--json] COMMAND ...",
             "p2pfs [--state DIR] [--json] tracker COMMAND ...",
-            "p2pfs [--state DIR] [tracker] console",
-            f"p2pfs completion {'|'.join(SCRIPTS)}",
         ]
     )
     page.section("Description")
@@ -92,13 +91,13 @@ def _program() -> Page:
         "that runs on this machine, or with the word tracker to its tracker."
     )
     page.paragraph(
-        "Local paths are relative to where you are. 'p2pfs console' is a prompt with history and "
-        "completion. At a terminal, an answer that is longer than the screen goes through a pager."
+        "Local paths are relative to where you are. At a terminal, an answer that is longer than "
+        "the screen goes through a pager."
     )
     page.section("Options")
     page.paragraph("--state and --json may also stand behind the command.")
     page.entries(_arguments(parser))
-    for role, definitions in ROLES.items():
+    for role, definitions in roles.items():
         page.section(f"Commands of the {role}")
         _commands(page, definitions)
     page.section("Completion")

@@ -33,6 +33,12 @@ class Address(NamedTuple):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}{'#' if self.peer else ''}{self.peer}"
 
+    @property
+    def endpoint(self) -> str:
+        """How Twisted's client endpoints have it."""
+        host = self.host.replace(":", "\\:")
+        return f"tcp:{host}:{self.port}"
+
 
 def parse_address(text: str) -> Address:
     """Read ``host:port`` or ``[IPv6]:port``; the host may be empty. Raises `InvalidAddress`."""

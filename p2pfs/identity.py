@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from stat import S_IMODE
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -20,6 +21,9 @@ from p2pfs.private_files import write_private
 
 KEY_SIZE = 32
 """Bytes of a public key, and of what a private one is made of."""
+
+KEY_FILE = "peer_key"
+"""Where a peer's key is, in its state directory."""
 
 NONCE_SIZE = 32
 """Bytes of a challenge."""
@@ -50,17 +54,24 @@ class PeerKey:
     def kept_in(cls, path: Path, entropy: Callable[[int], bytes]) -> PeerKey:
         """The key in a file, made from ``entropy`` when there is no such file yet.
 
-        Raises `StartupProblem` when it can be neither read nor written.
+        Raises `StartupProblem` when it can be neither read nor written, and when others than its
+        owner can.
         """
         try:
             if not path.exists():
                 write_private(path, cls.from_seed(entropy(KEY_SIZE)).to_pem())
+            mode = S_IMODE(path.stat().st_mode)
             data = path.read_bytes()
         except OSError as error:
             raise StartupProblem(
                 f"This peer's key {path} cannot be used ({error.strerror}); "
                 "check the state directory's permissions."
             ) from error
+        if mode & 0o077:
+            raise StartupProblem(
+                f"Others can read this peer's key {path}, or change it, and could pass for this "
+                f"peer; give it to its owner alone: chmod 600 {path}"
+            )
         try:
             private = load_pem_private_key(data, None)
         except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -47,6 +47,7 @@ def test_what_was_left_of_a_crash_is_replaced(tmp_path: Path) -> None:
 def test_a_damaged_key_is_refused_in_words(tmp_path: Path, length: int) -> None:
     """It is not replaced: the peer would be another one without a word."""
     path = tmp_path / "key"
+    path.touch(mode=0o600)
     path.write_bytes(KEY.to_pem()[:length])
     with pytest.raises(StartupProblem, match="is not a peer's key"):
         PeerKey.kept_in(path, os.urandom)
@@ -57,6 +58,7 @@ def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
     """Not every private key is a peer's."""
     other = generate_private_key(SECP256R1())
     path = tmp_path / "key"
+    path.touch(mode=0o600)
     path.write_bytes(other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with pytest.raises(StartupProblem, match="is not a peer's key"):
         PeerKey.kept_in(path, os.urandom)
@@ -67,6 +69,18 @@ def test_a_key_that_cannot_be_read_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "key").mkdir()
     with pytest.raises(StartupProblem, match="cannot be used"):
         PeerKey.kept_in(tmp_path / "key", os.urandom)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o644, 0o610])
+def test_a_key_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> None:
+    """Who has it can pass for this peer; the sentence has what to type against it."""
+    path = tmp_path / "key"
+    PeerKey.kept_in(path, os.urandom)
+    path.chmod(mode)
+    with pytest.raises(StartupProblem, match=f"chmod 600 {path}"):
+        PeerKey.kept_in(path, os.urandom)
+    path.chmod(0o400)
+    PeerKey.kept_in(path, os.urandom)
 
 
 def test_a_proof_is_for_one_challenge_one_address_and_one_key() -> None:

@@ -22,6 +22,8 @@ Talk to the p2pfs peer that runs on this machine, or to its tracker.
   p2pfs tracker COMMAND ...   run one command of the tracker
   p2pfs console               a prompt with history and Tab completion
   p2pfs tracker console       the same for the tracker
+  p2pfs tracker private       make the swarm a private one, for members only
+  p2pfs join                  become a member of one, by an invitation on standard input
   p2pfs completion SHELL      what makes bash, zsh or fish complete words; for bash in
                               ~/.bashrc: eval "$(p2pfs completion bash)"
 """

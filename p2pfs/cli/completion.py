@@ -12,7 +12,6 @@ from typing import Any
 
 from p2pfs.cli.arguments import STATE_VARIABLE
 from p2pfs.cli.client import connect
-from p2pfs.cli.completion_scripts import SCRIPTS
 from p2pfs.cli.typed_line import remainder, typed, word_start
 from p2pfs.commands import Definitions, Kind, expected
 from p2pfs.errors import P2pfsError
@@ -36,10 +35,6 @@ _OPTIONS = {
     "--json": "print the answer as JSON",
 }
 _FIRST_OPTIONS = {**_OPTIONS, "--help": "explain the program", "--version": "print its version"}
-_PROGRAM_WORDS = {
-    "console": "a prompt with history and Tab completion",
-    "completion": "print what makes a shell complete this program's words",
-}
 
 _ASSIGNMENT = re.compile(r"\w+=")
 
@@ -116,8 +111,6 @@ def program_candidates(
             command.append(word)
     if current.startswith("--state="):
         return Candidates(paths="directories")
-    if command == ["completion"]:
-        return _beginning(Candidates(dict.fromkeys(SCRIPTS, "")), current)
 
     def directory() -> Path:
         return given_path(state) if state else default_state_directory(role, environ)
@@ -125,7 +118,7 @@ def program_candidates(
     found = candidates(roles[role], asking(directory, role), command, current)
     if not command:
         others = {} if role != first else {name: "its commands" for name in roles if name != first}
-        more = _FIRST_OPTIONS if current.startswith("-") else {**_PROGRAM_WORDS, **others}
+        more = _FIRST_OPTIONS if current.startswith("-") else others
         found = replace(found, words={**found.words, **more})
     elif current.startswith("-") and "--" not in command:
         found = replace(found, words={**found.words, **_OPTIONS})
@@ -169,6 +162,9 @@ def _names(definitions: Definitions, ask: Ask, kind: Kind, beginning: str) -> It
             names = (entry["name"] for entry in entries)
             fitting = {_step(name, beginning) for name in names if name.startswith(beginning)}
             yield from sorted(fitting)[:MOST_NAMES]
+        elif kind is Kind.MEMBER:
+            names = (entry["name"] for entry in ask(["members"]))
+            yield from sorted(name for name in names if name.startswith(beginning))[:MOST_NAMES]
     except (P2pfsError, LookupError, TypeError):
         return  # no daemon, or one of another version
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from p2pfs.cli.arguments import Arguments, parse_arguments
 from p2pfs.cli.completion import completion_lines
-from p2pfs.cli.completion_scripts import SCRIPTS
 from p2pfs.cli.invocation import Interrupted, call_of, invoke
+from p2pfs.cli.local_commands import LocalCall, local_work, with_local
 from p2pfs.cli.pager import show
-from p2pfs.cli.shell import run_shell
 from p2pfs.commands import PEER_COMMANDS, TRACKER_COMMANDS, Definitions
+from p2pfs.console.control.messages import AnswerMessage
 from p2pfs.console.json_text import error_document, json_document
 from p2pfs.errors import P2pfsError, UsageProblem
 
@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None, roles: Mapping[str, Definitions] = R
     """Run the program with ``argv``, or the process's own arguments; returns its exit status."""
     words = sys.argv[1:] if argv is None else argv
     try:
-        status = _complete(words, roles) if words[:1] == [COMPLETE] else _run(words, roles)
+        is_completion = words[:1] == [COMPLETE]
+        status = _complete(words, with_local(roles)) if is_completion else _run(words, roles)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader had enough (`p2pfs list_files | head`). Python would
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None, roles: Mapping[str, Definitions] = R
 def _run(argv: Sequence[str], roles: Mapping[str, Definitions]) -> int:
     as_json = "--json" in argv
     try:
-        arguments = parse_arguments(argv, roles, os.environ)
+        arguments = parse_arguments(argv, with_local(roles), os.environ)
         as_json = arguments.as_json
         return _run_command(arguments, roles[arguments.role])
     except P2pfsError as error:
@@ -51,16 +52,13 @@ def _run(argv: Sequence[str], roles: Mapping[str, Definitions]) -> int:
 
 
 def _run_command(arguments: Arguments, definitions: Definitions) -> int:
-    if arguments.words[0] == "completion":
-        return _print_script(arguments.words[1:])
-    if arguments.words == ["console"]:
-        return run_shell(arguments.state, arguments.role, definitions)
     try:
-        call = call_of(definitions, arguments.words)
-        answer = invoke(arguments.state, arguments.role, definitions, call)
+        answer = _answer(arguments, definitions)
     except (Interrupted, KeyboardInterrupt) as error:
         _print_error(Interrupted(str(error) or "It was interrupted."), arguments.as_json)
         return INTERRUPTED
+    if answer is None:
+        return 0
     if arguments.as_json:
         print(json_document(answer.data))
     else:
@@ -68,11 +66,15 @@ def _run_command(arguments: Arguments, definitions: Definitions) -> int:
     return answer.status
 
 
-def _print_script(words: Sequence[str]) -> int:
-    if len(words) != 1 or words[0] not in SCRIPTS:
-        raise UsageProblem(f"usage: completion {'|'.join(SCRIPTS)}")
-    print(SCRIPTS[words[0]], end="")
-    return 0
+def _answer(arguments: Arguments, definitions: Definitions) -> AnswerMessage | None:
+    """What the command came to, here or in the daemon, which has those ``definitions``."""
+    role, state = arguments.role, arguments.state
+    offered = with_local({role: definitions})[role]
+    call = call_of(offered, arguments.words)
+    work = local_work(role, call)
+    if work is None:
+        return invoke(state, role, offered, call)
+    return work(LocalCall(role, state, definitions, call))
 
 
 def _complete(words: Sequence[str], roles: Mapping[str, Definitions]) -> int:

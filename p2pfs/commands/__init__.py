@@ -7,12 +7,14 @@ takes them from here; what a command does is known to its daemon alone. All of t
 from p2pfs.commands.caller import SOMEBODY, Caller
 from p2pfs.commands.completion import Expected, expected
 from p2pfs.commands.definition import Definition, Kind, Option, Parameter
+from p2pfs.commands.local import LOCAL_COMMANDS
 from p2pfs.commands.parsing import HELP, Call, Definitions, bind, split_line
 from p2pfs.commands.peer import PEER_COMMANDS
 from p2pfs.commands.tracker import TRACKER_COMMANDS
 
 __all__ = [
     "HELP",
+    "LOCAL_COMMANDS",
     "PEER_COMMANDS",
     "SOMEBODY",
     "TRACKER_COMMANDS",

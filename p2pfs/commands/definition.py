@@ -19,6 +19,8 @@ class Kind(Enum):
     """A name of which this peer has something."""
     DOWNLOAD = "download"
     """The name of a download under way."""
+    MEMBER = "member"
+    """The name of a member of a private swarm."""
     COMMAND = "command"
 
 

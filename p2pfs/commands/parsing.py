@@ -71,6 +71,10 @@ class Definitions:
         """The names of all commands, sorted; other names that they answer to are left out."""
         return sorted(self._commands)
 
+    def with_local(self, commands: Iterable[Definition]) -> Definitions:
+        """These, and others that no daemon has to run for."""
+        return Definitions([*commands, *self])
+
     def __getitem__(self, name: str) -> Definition:
         """The command of that name; raises `UsageProblem` when there is none."""
         found = self._commands.get(name) or self._aliases.get(name)

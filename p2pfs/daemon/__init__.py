@@ -6,6 +6,7 @@ from p2pfs.daemon.notify import Standing
 from p2pfs.daemon.options import DaemonOptions
 from p2pfs.daemon.program import run_program
 from p2pfs.daemon.service import Daemon, run_under_twistd
+from p2pfs.daemon.swarm_text import swarm_data, swarm_line
 
 __all__ = [
     "Daemon",
@@ -16,4 +17,6 @@ __all__ = [
     "free_descriptors",
     "run_program",
     "run_under_twistd",
+    "swarm_data",
+    "swarm_line",
 ]

@@ -31,9 +31,11 @@ from p2pfs.daemon.options import LOG_FILE, DaemonOptions
 from p2pfs.daemon.pid_file import PidFile
 from p2pfs.daemon.state_directory import StateDirectory
 from p2pfs.daemon.steady_reactor import steady_reactor
+from p2pfs.daemon.swarm_text import NOT_PRIVATE, is_beyond_loopback
 from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import bound_address, listen
 from p2pfs.reactor import Reactor
+from p2pfs.secure import Door, OpenDoor, PrivateSwarm
 
 if TYPE_CHECKING:  # see `Daemon.offer_consoles`
     from p2pfs.console.ssh.factory import ConsoleSSHFactory
@@ -74,6 +76,8 @@ class Daemon(MultiService):
         """True when it stopped because it could not do what it is for."""
         self.log_observer: ILogObserver | None = None
         """What twistd is to write the log with, if not as it would by itself."""
+        self.swarm: PrivateSwarm | None = None
+        """The private swarm that it is in; None in an open one."""
         self._ssh: ConsoleSSHFactory | None = None
         self._state_watch = LoopingCall(self._look_after_state)
         self._state_watch.clock = reactor
@@ -202,10 +206,22 @@ class Daemon(MultiService):
         """
         port = now(listen(self.reactor, description, factory), description)
         self.ports.append(port)
-        # Of port 0 it says which one that is.
-        is_tcp = isinstance(port.getHost(), IPv4Address | IPv6Address)
-        address = str(bound_address(port)) if is_tcp else description
+        address = _shown(port, description)
         self.log.info("Listening for {whom} at {address}.", whom=whom, address=address)
+        return port
+
+    @property
+    def door(self) -> Door:
+        """The door of its swarm."""
+        return OpenDoor() if self.swarm is None else self.swarm.door
+
+    def listen_for_peers(
+        self, description: str, factory: IProtocolFactory, strangers: IProtocolFactory | None = None
+    ) -> IListeningPort:
+        """Listen behind the swarm's door, as `listen` does; see `Door.guard`."""
+        port = self.listen(description, self.door.guard(factory, strangers), "peers")
+        if self.swarm is None and is_beyond_loopback(_shown(port, description)):
+            self.log.warn("{warning}", warning=NOT_PRIVATE)
         return port
 
     def offer_consoles(
@@ -238,6 +254,12 @@ class Daemon(MultiService):
         )
         self.listen(ssh, self._ssh, "consoles over SSH")
         self.log.info("The SSH host key is {fingerprint}.", fingerprint=self._ssh.fingerprint)
+
+
+def _shown(port: IListeningPort, description: str) -> str:
+    """Where a port is, for people: of port 0 it says which one that is."""
+    is_tcp = isinstance(port.getHost(), IPv4Address | IPv6Address)
+    return str(bound_address(port)) if is_tcp else description
 
 
 def now(deferred: Deferred[IListeningPort], description: str) -> IListeningPort:

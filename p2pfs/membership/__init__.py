@@ -7,14 +7,22 @@ of the daemons.
 """
 
 from p2pfs.membership.authority import MEMBER_SECONDS, Authority
+from p2pfs.membership.authority_files import (
+    AUTHORITY_DIRECTORY,
+    TRACKER_NAME_FILE,
+    tracker_name_in,
+)
 from p2pfs.membership.certificates import (
+    encode_chain,
     read_certificate,
     read_member,
     read_request,
+    renewal_due,
     request_certificate,
     swarm_fingerprint,
 )
 from p2pfs.membership.invitation import (
+    MAX_ADDRESSES,
     SECRET_SIZE,
     InvalidInvitation,
     Invitation,
@@ -28,17 +36,20 @@ from p2pfs.membership.joined import (
     kept_revocations,
     write_revocations,
 )
-from p2pfs.membership.member import Member, Role, check_patterns, member_name
+from p2pfs.membership.member import Member, Role, check_patterns, member_name, name_of_host
 from p2pfs.membership.revocations import RevocationList
 from p2pfs.membership.verification import ANY_ROLE, MAX_CHAIN, verify
 
 __all__ = [
     "ANY_ROLE",
+    "AUTHORITY_DIRECTORY",
+    "MAX_ADDRESSES",
     "MAX_CHAIN",
     "MEMBERSHIP_FILE",
     "MEMBER_SECONDS",
     "REVOCATIONS_FILE",
     "SECRET_SIZE",
+    "TRACKER_NAME_FILE",
     "Authority",
     "InvalidInvitation",
     "Invitation",
@@ -47,15 +58,19 @@ __all__ = [
     "RevocationList",
     "Role",
     "check_patterns",
+    "encode_chain",
     "kept_revocations",
     "member_name",
+    "name_of_host",
     "parse_invitation",
     "read_certificate",
     "read_member",
     "read_request",
+    "renewal_due",
     "request_certificate",
     "secret_hash",
     "swarm_fingerprint",
+    "tracker_name_in",
     "verify",
     "write_revocations",
 ]

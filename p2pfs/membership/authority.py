@@ -13,7 +13,12 @@ from cryptography.x509.oid import NameOID
 
 from p2pfs.errors import AuthorityProblem, InvalidMember
 from p2pfs.identity import KEY_SIZE, PeerKey
-from p2pfs.membership.authority_files import AuthorityFiles, read_authority, write_authority
+from p2pfs.membership.authority_files import (
+    USUAL_TRACKER_NAME,
+    AuthorityFiles,
+    read_authority,
+    write_authority,
+)
 from p2pfs.membership.certificates import (
     extensions,
     issuer_identifier,
@@ -55,11 +60,16 @@ class Authority:
 
     @classmethod
     def create(
-        cls, directory: Path, entropy: Entropy, wall_clock: Callable[[], float]
+        cls,
+        directory: Path,
+        entropy: Entropy,
+        wall_clock: Callable[[], float],
+        tracker: str = USUAL_TRACKER_NAME,
     ) -> Authority:
         """A new one, kept in that directory, which must not exist or be empty.
 
-        ``wall_clock`` tells the seconds since 1970. Raises `AuthorityProblem`.
+        ``wall_clock`` tells the seconds since 1970; ``tracker`` is the member name of the tracker
+        that keeps it. Raises `AuthorityProblem`.
         """
         key = PeerKey.from_seed(entropy(KEY_SIZE)).private
         now = wall_clock()
@@ -86,7 +96,19 @@ class Authority:
             .add_extension(identifier, False)
         )
         files = AuthorityFiles(key, builder.sign(key, None), ())
-        write_authority(directory, files)
+        write_authority(directory, files, tracker)
+        return cls(files, entropy)
+
+    @classmethod
+    def bring(
+        cls, source: Path, directory: Path, entropy: Entropy, tracker: str = USUAL_TRACKER_NAME
+    ) -> Authority:
+        """One from elsewhere, copied into that directory as `create` makes it.
+
+        Raises `AuthorityProblem`, also for all that `load` refuses.
+        """
+        files = read_authority(source)
+        write_authority(directory, files, tracker)
         return cls(files, entropy)
 
     @classmethod

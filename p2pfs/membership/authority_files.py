@@ -1,4 +1,8 @@
-"""The files of an authority: its key, its certificate, and what leads up to a company's root."""
+"""The files of an authority: its key, its certificate, and what leads up to a company's root.
+
+Beside them is the name of the tracker that it is kept at, so that a copy of the directory is all
+of a backup.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +20,22 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from p2pfs.errors import AuthorityProblem, NotAMember
+from p2pfs.errors import AuthorityProblem, InvalidMember, NotAMember
 from p2pfs.membership.certificates import ODD, SigningKey, public_key_info
+from p2pfs.membership.member import member_name
 from p2pfs.membership.verification import MAX_CHAIN, is_issued_by, may_issue
 from p2pfs.private_files import write_private
 
 KEY_FILE = "key.pem"
 CERTIFICATE_FILE = "certificate.pem"
 CHAIN_FILE = "chain.pem"
+TRACKER_NAME_FILE = "tracker_name"
+
+AUTHORITY_DIRECTORY = "authority"
+"""Where a tracker's is, in its state directory."""
+
+USUAL_TRACKER_NAME = "tracker"
+"""The member name of a tracker for which the directory has none."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +48,13 @@ class AuthorityFiles:
     """Who issued the certificate, and so on up; empty for an authority of its own."""
 
 
-def write_authority(directory: Path, files: AuthorityFiles) -> None:
+def write_authority(
+    directory: Path, files: AuthorityFiles, tracker: str = USUAL_TRACKER_NAME
+) -> None:
     """Make the directory, for its owner only; raises `AuthorityProblem`.
 
-    What is there is never replaced: without its authority a swarm is lost.
+    ``tracker`` is the member name of the tracker that is to keep it. What is there is never
+    replaced: without its authority a swarm is lost.
     """
     draft = directory.with_name(directory.name + ".new")
     try:
@@ -48,6 +63,10 @@ def write_authority(directory: Path, files: AuthorityFiles) -> None:
         draft.mkdir(mode=0o700)
         write_private(draft / KEY_FILE, _key_pem(files.key))
         write_private(draft / CERTIFICATE_FILE, files.certificate.public_bytes(Encoding.PEM))
+        if files.above:
+            above = b"".join(each.public_bytes(Encoding.PEM) for each in files.above)
+            write_private(draft / CHAIN_FILE, above)
+        write_private(draft / TRACKER_NAME_FILE, f"{tracker}\n".encode())
         draft.rename(directory)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
@@ -94,6 +113,25 @@ def read_authority(directory: Path) -> AuthorityFiles:
     )
     _check_chain(path, certificate, above)
     return AuthorityFiles(key, certificate, tuple(above))
+
+
+def tracker_name_in(directory: Path) -> str:
+    """The member name of the tracker whose authority is there; raises `AuthorityProblem`.
+
+    It is `USUAL_TRACKER_NAME` where the directory says nothing.
+    """
+    path = directory / TRACKER_NAME_FILE
+    try:
+        return member_name(path.read_text(encoding="utf-8").strip())
+    except FileNotFoundError:
+        return USUAL_TRACKER_NAME
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except (UnicodeDecodeError, InvalidMember):
+        raise AuthorityProblem(
+            f"The file {path} has no member name in it; put it back from a backup, or write the "
+            "tracker's name into it."
+        ) from None
 
 
 def _key_pem(key: SigningKey) -> bytes:

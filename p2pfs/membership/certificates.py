@@ -6,6 +6,7 @@ So nothing in a certificate is overlooked, and no two readers see two members in
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import quote, unquote
@@ -93,6 +94,11 @@ def read_certificate(der: bytes) -> x509.Certificate:
         raise NotAMember("What came for a certificate is none; join the swarm again.") from None
 
 
+def encode_chain(chain: Iterable[x509.Certificate]) -> list[bytes]:
+    """Certificates as they are sent, each in DER."""
+    return [certificate.public_bytes(Encoding.DER) for certificate in chain]
+
+
 def read_member(certificate: x509.Certificate) -> Member:
     """Who its owner is, if it holds; for that see `p2pfs.membership.verify`.
 
@@ -102,6 +108,13 @@ def read_member(certificate: x509.Certificate) -> Member:
         return _read_member(certificate)
     except (*ODD, InvalidMember):
         raise _odd() from None
+
+
+def renewal_due(certificate: x509.Certificate, now: float) -> bool:
+    """Whether two thirds of the time for which it holds have passed."""
+    begin = certificate.not_valid_before_utc.timestamp()
+    end = certificate.not_valid_after_utc.timestamp()
+    return now >= begin + (end - begin) * 2 / 3
 
 
 def subject(name: str) -> x509.Name:

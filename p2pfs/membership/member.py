@@ -18,6 +18,10 @@ MAX_NAME = 253
 MAX_PATTERNS = 32
 """Patterns of one publisher, at most."""
 
+MAX_LABEL = 63
+"""Characters between two dots of it."""
+
+_NOT_IN_LABEL = re.compile(r"[^a-z0-9]+")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -74,6 +78,26 @@ def member_name(text: str) -> str:
             "part that has a letter."
         )
     return name
+
+
+def name_of_host(host: str) -> str:
+    """A member's name made of a host's, as the system has it.
+
+    What no name may have becomes '-'. Raises `InvalidMember`, asking for ``--name``, when nothing
+    is left that could be one.
+    """
+    labels: list[str] = []
+    for part in host.split("."):
+        label = _NOT_IN_LABEL.sub("-", part.lower()).strip("-")[:MAX_LABEL].rstrip("-")
+        if label and len(".".join([*labels, label])) <= MAX_NAME:
+            labels.append(label)
+    try:
+        return member_name(".".join(labels))
+    except InvalidMember:
+        raise InvalidMember(
+            f"No member name can be made of this machine's name '{_shown(host)}'; give one with "
+            "--name."
+        ) from None
 
 
 def check_patterns(role: Role, patterns: Iterable[str]) -> tuple[str, ...]:

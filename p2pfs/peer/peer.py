@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -26,6 +27,7 @@ from p2pfs.peer.announcing import (
 from p2pfs.peer.downloading import DownloadContext, DownloadQueue, Downloads, PlaceCheck, Trees
 from p2pfs.peer.library import Holding, Library, LibraryStore, OnRecord
 from p2pfs.peer.machine import Machine
+from p2pfs.peer.membership import Membership
 from p2pfs.peer.payloads import Lender
 from p2pfs.peer.rates import Bandwidth, Bandwidths, RateLimit
 from p2pfs.peer.serving import (
@@ -40,8 +42,9 @@ from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.sharing import Publisher, ShareWatcher
 from p2pfs.peer.sources import CallBacks, Incoming, Room
 from p2pfs.reactor import Reactor
+from p2pfs.secure import OpenDoor
 from p2pfs.tasks import end_of
-from p2pfs.wire.messages import NoticeCallBack, NoticeReachable
+from p2pfs.wire.messages import NoticeCallBack, NoticeReachable, NoticeRevocations
 
 STATE_FILE = "peer.sqlite"
 JOURNALS = "unfinished"
@@ -62,10 +65,11 @@ class Peer:
         random: Random,
         machine: Machine,
         place_check: PlaceCheck,
+        membership: Membership | None = None,
     ) -> None:
         """``random`` breaks ties between chunks and spreads the attempts to reconnect.
 
-        ``place_check`` is that of `DownloadQueue`.
+        ``place_check`` is that of `DownloadQueue`; ``membership`` that of a private swarm.
         """
         self.reactor = reactor
         self.settings = settings
@@ -73,6 +77,8 @@ class Peer:
         """Where it listens."""
         self.key: PeerKey
         self.machine = machine
+        self.membership = membership
+        door = self.door = OpenDoor() if membership is None else membership.swarm.door
         self.library = Library()
         disk = machine.disk
         self.store = LibraryStore(reactor, disk, settings.state / STATE_FILE)
@@ -88,11 +94,12 @@ class Peer:
             settings,
             self.library,
             bandwidths,
-            lambda: Introduction(self.address, self.key),
+            lambda: Introduction(self.address, self.key, self._list_number),
             self._joined,
             self._noticed,
             machine.wall_clock,
             machine.routes,
+            door,
         )
         self._warned = ""
         call_backs = CallBacks(reactor, machine.entropy, settings.patience, self.announcer)
@@ -127,7 +134,7 @@ class Peer:
             settings.descriptors.connections,
         )
         self.serving = self.reception.serving
-        self._callee = Callee(reactor, settings.patience, self.reception)
+        self._callee = Callee(reactor, settings.patience, self.reception, door)
         context = DownloadContext(
             reactor,
             random,
@@ -143,6 +150,7 @@ class Peer:
             call_backs,
             self.serving.offers.make,
             room=Room(settings.descriptors.sources),
+            door=door,
         )
         self.downloads = Downloads(
             context,
@@ -166,6 +174,11 @@ class Peer:
             place_check,
         )
         self._on_record = OnRecord([], [], {}, [])
+
+    @property
+    def tracker(self) -> str | None:
+        """The endpoint of the tracker that it joins at its start; None for none."""
+        return None if self.settings.tracker == NONE else self.settings.tracker
 
     def introduce(self, key: PeerKey, address: Address) -> None:
         """Say who it is, and where it listens."""
@@ -193,8 +206,10 @@ class Peer:
         self._background.start()
         await self.store.open()
         await self.share_watcher.restore(self._on_record.holdings)
-        if self.settings.tracker != NONE:
-            self.announcer.start(self.settings.tracker)
+        if self.tracker is not None:
+            self.announcer.start(self.tracker)
+        if self.membership is not None:
+            self.membership.start(self._next_chain)
         # Before anything is asked of it, which waits for the library to be restored.
         self.queue.go_on(self._on_record.orders)
         self.share_watcher.watch(self.settings.watch_interval)
@@ -208,6 +223,8 @@ class Peer:
         yield self.publisher.stop
         yield self._background.stop
         yield self.share_watcher.stop
+        if self.membership is not None:
+            yield self.membership.stop
         yield self.announcer.stop
         yield self._callee.stop
         for connection in list(self.reception.connections):
@@ -225,6 +242,13 @@ class Peer:
     def _publish_again(self, holding: Holding) -> None:
         self._share(holding.path, holding.name, holding.info.function)
 
+    def _list_number(self) -> int | None:
+        newest = None if self.membership is None else self.membership.swarm.revocations
+        return None if newest is None else newest.number
+
+    async def _next_chain(self) -> list[bytes]:
+        return await self.announcer.client().renew()
+
     @property
     def reach_warning(self) -> str:
         """Why others cannot connect to this peer, and what to do; empty if they can."""
@@ -240,6 +264,11 @@ class Peer:
                 self._warn()
             case NoticeCallBack():
                 self._callee.called(notice)
+            case NoticeRevocations(der) if self.membership is not None:
+                taken = Deferred.fromCoroutine(self.membership.take_revocations(der))
+                taken.addErrback(
+                    lambda failure: self.log.failure("Revocations failed.", failure=failure)
+                )
 
     def _warn(self) -> None:
         """Say in the log who cannot connect, when that is news."""

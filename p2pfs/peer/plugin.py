@@ -57,7 +57,7 @@ class Options(DaemonOptions):
             None,
             None,
             "Client endpoint of the tracker; 'none' waits for the console's 'connect' "
-            f"(default: {DEFAULT_TRACKER}).",
+            f"(default: that of the swarm that was joined, or {DEFAULT_TRACKER}).",
         ],
         ["listen", None, None, f"Server endpoint for other peers (default: {DEFAULT_LISTEN})."],
         [
@@ -87,7 +87,6 @@ class Options(DaemonOptions):
 
     unless_given: ClassVar[Mapping[str, str | list[str]]] = {
         **DaemonOptions.unless_given,
-        "tracker": DEFAULT_TRACKER,
         "listen": DEFAULT_LISTEN,
         "hash": PeerSettings.hash.value,
         "downloads": str(PeerSettings.downloads),

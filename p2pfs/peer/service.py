@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -13,15 +14,16 @@ from twisted.python.failure import Failure
 
 from p2pfs.daemon import Daemon, Standing
 from p2pfs.errors import P2pfsError
-from p2pfs.identity import PeerKey
-from p2pfs.listening import NONE, bound_address, client_endpoint
+from p2pfs.identity import KEY_FILE, PeerKey
+from p2pfs.listening import bound_address, client_endpoint
+from p2pfs.membership import Joined
 from p2pfs.peer.commands import peer_commands, place_check
 from p2pfs.peer.machine import Machine, this_machine
+from p2pfs.peer.membership import Membership
 from p2pfs.peer.peer import Peer
-from p2pfs.peer.settings import PeerSettings
+from p2pfs.peer.settings import DEFAULT_TRACKER, PeerSettings
 from p2pfs.reactor import Reactor
-
-KEY_FILE = "peer_key"
+from p2pfs.secure import MakeDoor, TlsDoor
 
 
 class PeerService(Daemon):
@@ -36,24 +38,36 @@ class PeerService(Daemon):
         settings: PeerSettings,
         random: Random,
         machine: Machine | None = None,
+        make_door: MakeDoor = TlsDoor,
     ) -> None:
-        """``random`` is that of `Peer`; ``machine`` what it runs on, by default the real one."""
+        """``random`` is that of `Peer`; ``machine`` what it runs on, by default the real one.
+
+        ``make_door`` makes the door of a private swarm. Raises `StartupProblem` when what is
+        kept of one cannot be used.
+        """
         super().__init__(reactor, settings.state, settings.group)
-        self.settings = settings
         machine = machine or this_machine(reactor)
-        self.peer = Peer(reactor, settings, random, machine, place_check)
         self._entropy = machine.entropy
+        membership = self._membership(machine, make_door)
+        if membership is not None:
+            self.swarm = membership.swarm
+        if settings.tracker is None:
+            tracker = DEFAULT_TRACKER if membership is None else membership.tracker
+            settings = replace(settings, tracker=tracker)
+        self.settings = settings
+        self.peer = Peer(reactor, settings, random, machine, place_check, membership)
         self._port: IListeningPort | None = None
         self._begun: Deferred[None] | None = None
 
     def open(self) -> None:
         """Claim the state directory, bind the ports, offer the consoles."""
-        if self.settings.tracker != NONE:
-            client_endpoint(self.reactor, self.settings.tracker)  # a bad one is told at once
+        tracker = self.peer.tracker
+        if tracker is not None:
+            client_endpoint(self.reactor, tracker)  # a bad one is told at once
         super().open()
-        key = PeerKey.kept_in(self.state / KEY_FILE, self._entropy)
+        key = self._key()
         self.peer.load()
-        self._port = self.listen(self.settings.listen, self.peer.reception, "peers")
+        self._port = self.listen_for_peers(self.settings.listen, self.peer.reception)
         self.peer.introduce(key, bound_address(self._port))
         self.offer_consoles(
             peer_commands(self.peer),
@@ -88,6 +102,16 @@ class PeerService(Daemon):
         yield from self.peer.steps_of_stop()
         yield from super().steps_of_stop()
         yield self.peer.store.close
+
+    def _key(self) -> PeerKey:
+        return PeerKey.kept_in(self.state / KEY_FILE, self._entropy)
+
+    def _membership(self, machine: Machine, make_door: MakeDoor) -> Membership | None:
+        joined = Joined.kept_in(self.state)
+        if joined is None:
+            return None
+        clock = machine.wall_clock
+        return Membership(self.reactor, self.state, joined, self._key(), clock, make_door)
 
     def _start(self) -> None:
         self._begun = Deferred.fromCoroutine(self.peer.begin()).addErrback(self._not_begun)

@@ -48,7 +48,8 @@ class PeerSettings:
     """What a peer is told at start; endpoints are Twisted's endpoint strings."""
 
     state: Path
-    tracker: str = DEFAULT_TRACKER
+    tracker: str | None = None
+    """None is for that of the swarm that was joined, and without one for `DEFAULT_TRACKER`."""
     listen: str = DEFAULT_LISTEN
     share: list[Path] = field(default_factory=list)
     ssh: str | None = None

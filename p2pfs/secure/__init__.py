@@ -7,8 +7,9 @@ told to the door, as a check of certificates; what a member may do is the busine
 
 from p2pfs.secure.channel import LOST, Channel
 from p2pfs.secure.contexts import Credentials
-from p2pfs.secure.door import A_PEER, A_TRACKER, Door, Expected, OpenDoor, member_of
+from p2pfs.secure.door import A_PEER, A_TRACKER, Door, Expected, MembersDoor, OpenDoor, member_of
 from p2pfs.secure.member_transport import channel_of
+from p2pfs.secure.private_swarm import MakeDoor, PrivateSwarm
 from p2pfs.secure.tls_door import TlsDoor
 
 __all__ = [
@@ -19,7 +20,10 @@ __all__ = [
     "Credentials",
     "Door",
     "Expected",
+    "MakeDoor",
+    "MembersDoor",
     "OpenDoor",
+    "PrivateSwarm",
     "TlsDoor",
     "channel_of",
     "member_of",

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 
 from p2pfs.membership import Member, Role
+from p2pfs.secure.contexts import Credentials
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Expected:
     name: str | None = None
     """The name of the member that it is; None when any will do."""
 
-    def named(self, name: str) -> Expected:
-        """The same, but that one member only."""
+    def named(self, name: str | None) -> Expected:
+        """The same, but that one member only, if there is a name."""
         return replace(self, name=name)
 
 
@@ -47,6 +48,20 @@ class Door(Protocol):
         """Connect; fires with the connected protocol of ``factory`` when both sides are content.
 
         Fails as ``endpoint`` does, or with `HandshakeFailed`; may be cancelled.
+        """
+
+
+class MembersDoor(Door, Protocol):
+    """The door of a private swarm."""
+
+    def use(self, credentials: Credentials) -> None:
+        """Show these on connections from now on; those that stand go on as they are."""
+
+    def recheck(self) -> list[Member]:
+        """Check all members that are connected anew, and cut those off that do not pass.
+
+        Returns these, once for each connection. To be called when the check's answer may be
+        another: after a revocation, and now and then for those that expire.
         """
 
 

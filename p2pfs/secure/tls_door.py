@@ -67,7 +67,7 @@ class TlsDoor:
         return len(self._half_open)
 
     def use(self, credentials: Credentials | None) -> None:
-        """Show these on connections from now on; those that stand go on as they are."""
+        """As `MembersDoor` says; None is for showing nothing."""
         self._makers = {
             is_optional: ConnectionMaker(self._authority, credentials, is_optional)
             for is_optional in (False, True)
@@ -92,11 +92,7 @@ class TlsDoor:
         return Deferred.fromCoroutine(self._connect(endpoint, factory, expected))
 
     def recheck(self) -> list[Member]:
-        """Check all members that are connected anew, and cut those off that do not pass.
-
-        Returns these, once for each connection. To be called when the check's answer may be
-        another: after a revocation, and now and then for those that expire.
-        """
+        """As `MembersDoor` says."""
         dropped = []
         for transport in list(self._live):
             try:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from p2pfs.addresses import Address
 from p2pfs.daemon import Daemon
 from p2pfs.hashing import Hash
+from p2pfs.identity import KEY_FILE, PeerKey
+from p2pfs.membership import AUTHORITY_DIRECTORY, Authority, Joined, Role, request_certificate
 from p2pfs.peer.downloading import Fetched, Job
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.sharing import Published
+from p2pfs.testing.door import PlainDoor
 from p2pfs.testing.network import Host, Network
+from p2pfs.tracker.enrolment import Terms
 from p2pfs.tracker.service import TrackerService
 from p2pfs.tracker.settings import TrackerSettings
 
@@ -35,6 +41,32 @@ class Swarm:
         self.daemons: dict[Host, Daemon] = {}
         """Those that run, by host."""
 
+    def make_private(self, host: Host) -> None:
+        """Have a tracker that is started on that host be one of a private swarm."""
+        state = host.directory / "state"
+        state.mkdir(exist_ok=True)
+        Authority.create(state / AUTHORITY_DIRECTORY, self._new_random().randbytes, host.wall_clock)
+
+    async def join(
+        self, host: Host, tracker: Host, role: Role = Role.READER, patterns: Sequence[str] = ()
+    ) -> None:
+        """Have a peer on that host be a member, named as the host, once it is started again.
+
+        It takes an invitation, without a connection. The tracker has to run, and is asked.
+        """
+        service = self.daemons[tracker]
+        assert isinstance(service, TrackerService)
+        assert service.private is not None
+        enrolment, authority = service.private.enrolment, service.private.swarm.authority
+        state = host.directory / "state"
+        state.mkdir(exist_ok=True)
+        key = PeerKey.kept_in(state / KEY_FILE, self._new_random().randbytes)
+        secret = await enrolment.invite(Terms(role, tuple(patterns)), 1, 3600.0)
+        request = request_certificate(key, host.name)
+        chain = await enrolment.join(secret, host.name, request, host.address, host.address)
+        trackers = (Address(tracker.address, TRACKER_PORT),)
+        Joined(trackers, authority, chain).write(state)
+
     def start_tracker(self, host: Host, **settings: Any) -> TrackerService:
         """Start a tracker that knows nobody; ``settings`` are those of `TrackerSettings`."""
         settings.setdefault("listen", [f"tcp:{TRACKER_PORT}"])
@@ -45,6 +77,7 @@ class Swarm:
             self._new_random(),
             self._new_random().randbytes,
             host.wall_clock,
+            PlainDoor,
         )
         self._start(tracker, host)
         return tracker
@@ -64,6 +97,7 @@ class Swarm:
                 self._new_random().randbytes,
                 wall_clock=host.wall_clock,
             ),
+            PlainDoor,
         )
         self._start(peer, host)
         return peer

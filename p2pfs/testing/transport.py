@@ -28,6 +28,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from p2pfs.membership import Member
 from p2pfs.testing.streams import Arrivals, Mark, Segment, Stream
 
 if TYPE_CHECKING:  # a network makes connections, so it imports this module
@@ -112,6 +113,8 @@ class End:
         self.host = host
         self.reactor: HostReactor = host.reactor
         self.protocol: IProtocol | None = None
+        self.member: Member | None = None
+        """Who is at the other end, as the door of a private swarm found out."""
         self.gone = False
         """True once its process has nothing to do with it any more."""
         self.forgotten = False

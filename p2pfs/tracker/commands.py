@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,16 +15,29 @@ from p2pfs.console.command_log import command_log
 from p2pfs.console.rendering import size_text, table
 from p2pfs.console.shut_down import shut_down
 from p2pfs.listening import bound_address, tcp_endpoint_string
+from p2pfs.tracker.enrolment import Enrolment
 from p2pfs.tracker.listing import list_files
+from p2pfs.tracker.membership_commands import MembershipCommands
+from p2pfs.tracker.own_hosts import own_hosts
 from p2pfs.tracker.status import status
 from p2pfs.tracker.tracker import Tracker
 
 _REACH = {True: "yes", False: "no", None: "not known"}
 
 
-def tracker_commands(tracker: Tracker, listen: Callable[[str], IListeningPort]) -> CommandSet:
-    """The commands of one tracker; ``listen`` has it accept peers at one more endpoint."""
+def tracker_commands(
+    tracker: Tracker,
+    listen: Callable[[str], IListeningPort],
+    enrolment: Enrolment | None = None,
+    hosts: Callable[[], Sequence[str]] = own_hosts,
+) -> CommandSet:
+    """The commands of one tracker; ``listen`` has it accept peers at one more endpoint.
+
+    ``enrolment`` is that of a private swarm; ``hosts`` says by which IP addresses others can reach
+    this machine.
+    """
     console = _TrackerConsole(tracker, listen)
+    membership = MembershipCommands(enrolment, lambda: tracker.listening, hosts)
     return CommandSet(
         TRACKER_COMMANDS,
         {
@@ -33,6 +46,9 @@ def tracker_commands(tracker: Tracker, listen: Callable[[str], IListeningPort]) 
             "list_peers": console.list_peers,
             "list_files": console.list_files,
             "list_chunkinfo": console.list_chunkinfo,
+            "invite": membership.invite,
+            "members": membership.members,
+            "revoke": membership.revoke,
             **shut_down(tracker.reactor, "tracker"),
         },
         command_log(tracker.reactor),
@@ -61,15 +77,18 @@ class _TrackerConsole:
                 {
                     "address": name,
                     "fingerprint": member.fingerprint or None,
+                    "member": connection.certified.name if connection.certified else None,
                     "reachable": member.reachable,
                     "since": connection.since,
                     "files": len(held),
                     "bytes": sum(bytes_in(directory[n].info, c) for n, c in held.items()),
                 }
             )
+        is_private = self._tracker.factory.swarm is not None
         rows = [
             (
                 p["address"],
+                *([p["member"]] if is_private else []),
                 datetime.fromtimestamp(p["since"]).strftime("%Y-%m-%d %H:%M:%S"),
                 p["files"],
                 size_text(p["bytes"]),
@@ -77,7 +96,8 @@ class _TrackerConsole:
             )
             for p in peers
         ]
-        headings = ["peer", "since", "files", "held", "can be reached"]
+        named = ["member"] if is_private else []
+        headings = ["peer", *named, "since", "files", "held", "can be reached"]
         return Answer(peers, table(headings, rows, "No peer is here."))
 
     async def list_files(self, call: Call, report: ReportProgress) -> Answer:

@@ -21,9 +21,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import parse_address
-from p2pfs.errors import Refused
+from p2pfs.errors import HandshakeFailed, Refused
 from p2pfs.listening import address_endpoint
 from p2pfs.reactor import Reactor
+from p2pfs.secure import A_PEER, Door, OpenDoor
 from p2pfs.tracker.members import Member
 from p2pfs.wire import MessageProtocol
 from p2pfs.wire import messages as m
@@ -80,15 +81,17 @@ class Prober:
         reactor: Reactor,
         entropy: Callable[[int], bytes],
         concluded: Callable[[str, Member | None, Iterable[Member]], None],
+        door: Callable[[], Door] = OpenDoor,
     ) -> None:
         """``entropy`` makes that many bytes that nobody can foresee.
 
         ``concluded`` is told of each address that was tried, which member is there, and who has
-        asked.
+        asked. ``door`` gives that of the swarm.
         """
         self._reactor = reactor
         self._entropy = entropy
         self._concluded = concluded
+        self._door = door
         self._targets: dict[str, _Target] = {}
         self._at_work: dict[str, int] = {}
         self._tokens: dict[str, _Target] = {}
@@ -235,10 +238,17 @@ class Prober:
         try:
             endpoint = address_endpoint(self._reactor, parse_address(target.address), PROBE_SECONDS)
             factory = _ProbeFactory(partial(_ProbeConnection, self._reactor, target))
-            connection = cast(_ProbeConnection, await endpoint.connect(factory))
+            connecting = self._door().connect(endpoint, factory, A_PEER)
+            connection = cast(_ProbeConnection, await connecting)
             connection.send(m.PeerPingPong(probe=token))
             return await told
-        except (ConnectError, ConnectingCancelledError, OSError, CancelledError):
+        except (
+            ConnectError,
+            ConnectingCancelledError,
+            HandshakeFailed,
+            OSError,
+            CancelledError,
+        ):
             return None
         finally:
             del self._tokens[token]

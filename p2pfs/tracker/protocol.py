@@ -12,17 +12,22 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pfs.addresses import Address, is_private, is_wildcard, parse_address
-from p2pfs.errors import InvalidAddress, P2pfsError, Refused
+from p2pfs.addresses import parse_address
+from p2pfs.errors import P2pfsError, Refused
 from p2pfs.identity import NONCE_SIZE, fingerprint, is_proof
+from p2pfs.membership import Member as CertifiedMember
 from p2pfs.reactor import Reactor
+from p2pfs.secure import Door, OpenDoor, PrivateSwarm, member_of
+from p2pfs.tracker.announced_address import recorded, recorded_inner
 from p2pfs.tracker.calls import Calls
 from p2pfs.tracker.crowds import Crowds, Yardstick
 from p2pfs.tracker.directory import Directory, ListedFile
 from p2pfs.tracker.members import Member, Members
+from p2pfs.tracker.membership import Membership
 from p2pfs.tracker.probing import Prober
 from p2pfs.tracker.quotas import OverQuota, Quotas
 from p2pfs.tracker.vouchers import Vouchers
+from p2pfs.tracker.ways import ways_to
 from p2pfs.wire import KeepAlive, MessageProtocol, Notices, Reception
 from p2pfs.wire import messages as m
 
@@ -56,11 +61,13 @@ class TrackerProtocol(MessageProtocol):
     receive_size = 16 * m.KIB
     # Up to 30 attributes that are no slots, all connections share one table of their names;
     # with more, each has its own, which takes 1.3 KiB.
-    __slots__ = ("_last_asked", "_nonce", "_silence", "member", "since", "tracker")
+    __slots__ = ("_last_asked", "_nonce", "_silence", "certified", "member", "since", "tracker")
 
     def __init__(self, factory: TrackerFactory, host: str) -> None:
         super().__init__(factory.reactor, host, factory.handling, factory.budget)
         self.tracker = factory
+        self.certified: CertifiedMember | None = None
+        """Who it is by its certificate; None in an open swarm."""
         self.member: Member | None = None
         self._nonce: bytes | None = None
         self.since = factory.wall_clock()
@@ -70,6 +77,7 @@ class TrackerProtocol(MessageProtocol):
 
     def connectionMade(self) -> None:
         super().connectionMade()
+        self.certified = member_of(self.transport)
         self.tracker.keep_alive.apply(self.transport)
         self._watch(self.tracker.quotas.silence)
 
@@ -107,20 +115,33 @@ class TrackerProtocol(MessageProtocol):
     def _register(self, message: m.RequestRegister) -> m.Message:
         if self.member is not None:
             raise Refused(f"This connection has joined already, as {self.member.address}.")
-        member = Member(str(self._recorded(message.address)), self.host)
+        membership = self.tracker.membership
+        if membership is not None and self.certified is not None:
+            membership.check_key(self.certified, message.key)
+        may_be_elsewhere = self.tracker.allow_announced_host
+        address = recorded(message.address, self.remote, may_be_elsewhere)
+        member = Member(str(address), self.host)
         if message.key is not None:
             if message.proof is None:
                 self._nonce = self.tracker.entropy(NONCE_SIZE)
                 return m.ReplyChallenge(self._nonce)
             self._check_proof(message.key, message.proof, message.address)
             member.fingerprint = fingerprint(message.key)
-            member.inner = self._inner(message.inner, member.address)
+            member.inner = recorded_inner(message.inner, member.address)
         self.tracker.admit(self, member)
         self._stop_watching()
         if member.fingerprint and self._is_here(member.address):
             # Where another host was announced, whoever runs the tracker answers for that.
             self.tracker.prober.look(member)
+        news = None if membership is None else membership.news_for(message.revocations)
+        if news is not None:
+            self.send(news)
         return m.ReplyRegister(member.address, round(self.tracker.wall_clock(), 3))
+
+    def _renew(self, message: m.RequestRenew) -> None:
+        if self.certified is None or self.tracker.membership is None:
+            raise Refused("In an open swarm there are no certificates.")
+        self.tracker.membership.renew(self, self.certified)
 
     def _reached(self, message: m.RequestReached) -> None:
         if self.member is not None:
@@ -186,8 +207,20 @@ class TrackerProtocol(MessageProtocol):
         if member is not None:
             now = self.reactor.seconds()
             yardstick = self.tracker.crowds.asked(member.name, directory[name], now)
-        ways = self._ways_to(found.chunkinfo)
-        return m.ReplyFileLocation(name, found.info, ways[0], found.holders, *yardstick, *ways[1:])
+        tracker = self.tracker
+        ways = ways_to(
+            found.chunkinfo, tracker.members, tracker.vouchers, self.host, member, self._name_of
+        )
+        return m.ReplyFileLocation(
+            name,
+            found.info,
+            ways.chunkinfo,
+            found.holders,
+            *yardstick,
+            ways.waiting,
+            ways.proven,
+            ways.members,
+        )
 
     def _ignore(self, message: m.Error) -> None:
         """Nothing was asked of the peer, and answering errors with errors never ends."""
@@ -233,23 +266,6 @@ class TrackerProtocol(MessageProtocol):
             raise Refused("Join with REQUEST_REGISTER first.")
         return self.member.name
 
-    def _recorded(self, announced: str) -> Address:
-        """The address to record for one that is announced; raises `P2pfsError`."""
-        address = parse_address(announced)
-        seen = self.remote
-        if is_wildcard(address.host):
-            if seen is None:
-                raise InvalidAddress("Over this connection the address needs a host.")
-            address = Address(seen.host, address.port)
-        trusted = seen is None or address.host == seen.host or self.tracker.allow_announced_host
-        if not trusted:
-            raise Refused(
-                f"This host may not announce {address.host}; announce ':{address.port}', or have "
-                "the tracker run with --allow-announced-host."
-            )
-        # What is recorded has to be readable to others: a scoped IPv6 host, for one, is not.
-        return parse_address(str(address))
-
     def _is_here(self, address: str) -> bool:
         """Whether an address is at the host that this connection comes from."""
         return self.remote is not None and parse_address(address).host == self.remote.host
@@ -263,38 +279,10 @@ class TrackerProtocol(MessageProtocol):
                 "sign the answer."
             )
 
-    def _inner(self, inner: str | None, recorded: str) -> str | None:
-        """The inner address to record for one that is announced; None when it is of no use."""
-        if inner is None:
-            return None
-        try:
-            address = parse_address(inner)
-        except InvalidAddress:
-            return None
-        if not is_private(address.host) or str(address) == recorded:
-            return None
-        return str(address)
-
-    def _ways_to(
-        self, found: dict[str, bytes]
-    ) -> tuple[dict[str, bytes], dict[str, bytes], list[str]]:
-        """The same by how this peer gets to them: by address, and by what they are called.
-
-        The list has those again that others vouch for.
-        """
-        members = self.tracker.members
-        vouched_for = self.tracker.vouchers.speak_for(found, self.host)
-        if members.are_where_named(found):
-            return found, {}, vouched_for
-        chunkinfo: dict[str, bytes] = {}
-        waiting: dict[str, bytes] = {}
-        ways: dict[str, str] = {}
-        for name, bitfield in found.items():
-            way = members.way_to(name, self.host, self.member)
-            if way is not None:
-                (chunkinfo if way[1] else waiting)[way[0]] = bitfield
-                ways[name] = way[0]
-        return chunkinfo, waiting, [ways[name] for name in vouched_for if name in ways]
+    def _name_of(self, peer: str) -> str | None:
+        """Which member of a private swarm a peer is."""
+        certified = self.tracker.joined[peer].certified
+        return None if certified is None else certified.name
 
     def _result(self, filename: str, change: Callable[[], None]) -> m.ReplyPublish:
         try:
@@ -307,6 +295,7 @@ class TrackerProtocol(MessageProtocol):
 
 _ANSWERS: Mapping[type[m.Message], Callable[[TrackerProtocol, Any], m.Message | None]] = {
     m.RequestRegister: TrackerProtocol._register,
+    m.RequestRenew: TrackerProtocol._renew,
     m.RequestPublish: TrackerProtocol._publish,
     m.RequestUnpublish: TrackerProtocol._unpublish,
     m.RequestChunkRegister: TrackerProtocol._add_chunks,
@@ -346,7 +335,7 @@ class TrackerFactory(Reception[TrackerProtocol]):
         self.wall_clock = wall_clock
         self.members = Members()
         self.calls = Calls(self.members)
-        self.prober = Prober(reactor, entropy, self._probed)
+        self.prober = Prober(reactor, entropy, self._probed, lambda: self.door)
         self.crowds = Crowds()
         self.vouchers = Vouchers()
         self.random = random
@@ -355,7 +344,19 @@ class TrackerFactory(Reception[TrackerProtocol]):
         self.quotas = quotas or Quotas()
         super().__init__(reactor, self.quotas.connections)
         self.joined: dict[str, TrackerProtocol] = {}
+        self.membership: Membership | None = None
+        """What a private swarm is to its connections; None in an open one."""
         self.comings = Notices(reactor, self.log.info, _COMINGS)
+
+    @property
+    def swarm(self) -> PrivateSwarm | None:
+        """The private swarm; None in an open one."""
+        return None if self.membership is None else self.membership.swarm
+
+    @property
+    def door(self) -> Door:
+        """Through which peers are reached."""
+        return OpenDoor() if self.swarm is None else self.swarm.door
 
     def receive(self, host: str) -> TrackerProtocol:
         return TrackerProtocol(self, host)
@@ -383,6 +384,21 @@ class TrackerFactory(Reception[TrackerProtocol]):
         identity = member.fingerprint or member.name
         self.directory.join(member.name, connection.host, identity)
         self.comings.note(connection.host, f"{member.name} joined.")
+
+    def tell_all(self, message: m.Message) -> None:
+        """Send it on all connections."""
+        for connection in list(self.connections):
+            connection.send(message)
+
+    def members_here(self, now: float) -> list[tuple[str, str, float]]:
+        """The members that are connected: name, address, and that time."""
+        found = []
+        for connection in self.connections:
+            if connection.certified is not None:
+                joined, remote = connection.member, connection.remote
+                address = joined.address if joined else str(remote or connection.host)
+                found.append((connection.certified.name, address, now))
+        return found
 
     def forget(self, connection: TrackerProtocol) -> None:
         """Drop a connection that ended, and all that its peer held."""

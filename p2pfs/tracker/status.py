@@ -8,6 +8,7 @@ from typing import Any
 from p2pfs import __version__
 from p2pfs.console.command import Answer
 from p2pfs.console.rendering import size_text
+from p2pfs.daemon import swarm_data, swarm_line
 from p2pfs.tracker.tracker import Tracker
 
 
@@ -19,6 +20,7 @@ def status(tracker: Tracker) -> Answer:
         "version": __version__,
         "listening": list(tracker.listening),
         "since": tracker.since,
+        "swarm": swarm_data(tracker.factory.swarm),
         "peers": len(factory.joined),
         "files": len(directory),
         "bytes": directory.bytes_offered,
@@ -35,8 +37,10 @@ def _lines(data: dict[str, Any]) -> list[str]:
     since = datetime.fromtimestamp(data["since"]).strftime("%Y-%m-%d %H:%M:%S")
     quotas = data["quotas"]
     memory, nowhere = quotas["memory"], "nowhere; 'start' opens a port"
+    swarm = swarm_line(data["swarm"], data["listening"])
     return [
         f"listening    {', '.join(data['listening']) or nowhere}",
+        *([f"swarm        {swarm}"] if swarm else []),
         f"since        {since}",
         f"peers        {data['peers']:,}",
         f"files        {data['files']:,}, {size_text(data['bytes'])}",

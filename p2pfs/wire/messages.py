@@ -51,12 +51,14 @@ class RequestRegister(_Message, frozen=True):
 
     ``key`` is its public key, and ``proof`` its answer to the `ReplyChallenge` that the key
     is answered with. ``inner`` is where those behind the same outer address can reach it.
+    ``revocations`` is the number of the newest list of revocations that it knows.
     """
 
     address: str
     key: bytes | None = None
     proof: bytes | None = None
     inner: str | None = None
+    revocations: int | None = None
 
 
 class ReplyChallenge(_Message, frozen=True):
@@ -162,6 +164,7 @@ class ReplyFileLocation(_Message, frozen=True):
     how many fetch it, and ``rate`` what each of these can have, in bytes a second, if known.
     ``waiting`` maps peers that cannot be reached, but connect when `RequestCallBack` asks them
     to, to their bitfields. ``proven`` are those of all of them that others had chunks from.
+    ``members`` maps all of them to the names of the members that they are, in a private swarm.
     """
 
     filename: str
@@ -172,6 +175,7 @@ class ReplyFileLocation(_Message, frozen=True):
     rate: int | None = None
     waiting: dict[str, bytes] = {}
     proven: list[str] = []
+    members: dict[str, str] = {}
 
 
 class RequestChunkRegister(_Message, frozen=True):

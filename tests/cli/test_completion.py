@@ -10,11 +10,13 @@ from typing import Any
 
 from p2pfs.cli import completion
 from p2pfs.cli.completion import asking, candidates, completion_lines, program_candidates
-from p2pfs.cli.main import ROLES
-from p2pfs.commands import PEER_COMMANDS
+from p2pfs.cli.local_commands import with_local
+from p2pfs.cli.main import ROLES as DAEMONS
+from p2pfs.commands import PEER_COMMANDS, TRACKER_COMMANDS
 from p2pfs.errors import NotFound
 from p2pfs.name_pattern import NamePattern
 
+ROLES = with_local(DAEMONS)
 NOWHERE = {"P2PFS_STATE": "/nonexistent"}
 
 
@@ -84,6 +86,17 @@ def test_what_no_daemon_says_is_not_offered() -> None:
             assert candidates(PEER_COMMANDS, ask, line.split(), "").words == {}
 
 
+def test_members_are_offered_where_one_is_meant() -> None:
+    """As the tracker has them."""
+    names = ["gpu-1", "gpu-2", "hq"]
+
+    def ask(words: Sequence[str]) -> Any:
+        assert words == ["members"]
+        return [{"name": name} for name in names]
+
+    assert list(candidates(TRACKER_COMMANDS, ask, ["revoke"], "g").words) == ["gpu-1", "gpu-2"]
+
+
 def test_a_daemon_that_says_nothing_is_not_waited_for(tmp_path: Path) -> None:
     """Who presses Tab does not wait for long, however many questions there are."""
     with socket.socket(socket.AF_UNIX) as listener:
@@ -115,6 +128,12 @@ def test_the_words_of_the_program() -> None:
     assert offered("--state", "/x", "--json", "publ") == ({"publish"}, "")
     assert offered("completion", "") == ({"bash", "zsh", "fish"}, "")
     assert offered("publish", "") == (set(), "files")
+    assert offered("join", "") == (set(), "files")
+    assert offered("joi") == ({"join"}, "")
+    assert offered("tracker", "priv") == ({"private"}, "")
+    assert offered("tracker", "private", "--ca", "") == (set(), "files")
+    assert offered("tracker", "private", "--n") == ({"--name"}, "")
+    assert offered("tracker", "invite", "--role", "p") == ({"publisher"}, "")
     assert offered("limit", "up") == ({"upload"}, "")
     assert offered("limit", "--s") == ({"--state"}, "")
     assert offered("limit", "--", "--s") == (set(), "")

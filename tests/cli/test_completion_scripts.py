@@ -81,4 +81,4 @@ async def test_the_scripts_are_printed() -> None:
     assert program.out == SCRIPTS["bash"]
     program = p2pfs("completion", "tcsh")
     assert await program.end() == 2
-    assert "usage: completion bash|zsh|fish" in program.err
+    assert "write bash or zsh or fish" in program.err

@@ -195,6 +195,12 @@ def test_starts_without_twisted() -> None:
     """The program does not load Twisted, which would make every command line slow."""
     code = "import sys, p2pfs.cli.main; sys.exit('twisted' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)
+    # Nor what only those load who join or found a swarm, who do without Twisted too.
+    code = "import sys, p2pfs.cli.main; sys.exit('cryptography' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)
+    modules = "p2pfs.cli.joining, p2pfs.cli.founding"
+    code = f"import sys, {modules}; sys.exit('twisted' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)
 
 
 def test_environment_is_sane() -> None:

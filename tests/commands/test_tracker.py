@@ -14,4 +14,4 @@ def test_peer_and_tracker_use_the_same_words() -> None:
 def test_what_changes_nothing_is_known() -> None:
     """The log has no use for it."""
     tells = {command.name for command in TRACKER_COMMANDS if command.only_tells}
-    assert tells == {"help", "list_files", "list_peers", "list_chunkinfo", "status"}
+    assert tells == {"help", "list_files", "list_peers", "list_chunkinfo", "members", "status"}

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from random import Random
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from OpenSSL.crypto import X509, X509Store, X509StoreContext, X509StoreFlags
 
 from p2pfs.errors import AuthorityProblem, InvalidMember
 from p2pfs.identity import PeerKey
-from p2pfs.membership import Authority, Role, read_member
-from tests.membership.swarms import DAY, KEY, NOW, authority, company, issued
+from p2pfs.membership import Authority, Role, read_member, verify
+from tests.membership.swarms import (
+    CA,
+    CA_USAGE,
+    DAY,
+    KEY,
+    NOW,
+    authority,
+    company,
+    issued,
+    signed,
+    write_files,
+)
 
 
 def test_an_authority_is_the_same_after_a_restart(tmp_path: Path) -> None:
@@ -97,3 +111,27 @@ def test_a_company_s_authority_issues_as_ours_does(tmp_path: Path) -> None:
     assert ours.chain == (ours.certificate, root)
     assert read_member(issued(ours)).name == "gpu-17"
     assert ours.revocation_list(1, {}, NOW).issuer == ours.fingerprint
+
+
+@pytest.mark.parametrize("identifier", [None, b"as somebody liked"])
+def test_however_an_authority_names_its_key_its_members_are_known(
+    tmp_path: Path, identifier: bytes | None
+) -> None:
+    """Not every company's certificate has an identifier, or one that is made of the key.
+
+    OpenSSL has to find the issuer by it, as in a handshake; so have those who read lists.
+    """
+    key = generate_private_key(SECP256R1())
+    more = [] if identifier is None else [(x509.SubjectKeyIdentifier(identifier), False)]
+    root = generate_private_key(SECP256R1())
+    certificate = signed("work", key, ("root", root), CA, CA_USAGE, *more)
+    write_files(tmp_path / "authority", key, certificate)
+    ours = Authority.load(tmp_path / "authority", Random(1).randbytes)
+    member = issued(ours)
+    revocations = ours.revocation_list(1, {}, NOW)
+    assert verify([member], ours.certificate, revocations, NOW).name == "gpu-17"
+    store = X509Store()
+    store.add_cert(X509.from_cryptography(ours.certificate))
+    store.set_time(datetime.fromtimestamp(NOW, UTC))
+    store.set_flags(X509StoreFlags.PARTIAL_CHAIN)
+    X509StoreContext(store, X509.from_cryptography(member)).verify_certificate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from random import Random
 
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from p2pfs.errors import AuthorityProblem
-from p2pfs.membership import Authority
+from p2pfs.membership import Authority, tracker_name_in
 from tests.membership.swarms import CA, KEY, authority, company, issued, signed, write_files
 
 
@@ -41,7 +42,7 @@ def test_an_authority_is_for_its_owner_whatever_the_umask(tmp_path: Path) -> Non
     finally:
         os.umask(before)
     assert (tmp_path / "authority").stat().st_mode & 0o777 == 0o700
-    for name in ("key.pem", "certificate.pem"):
+    for name in ("key.pem", "certificate.pem", "tracker_name"):
         assert (tmp_path / "authority" / name).stat().st_mode & 0o777 == 0o600
 
 
@@ -67,6 +68,60 @@ def test_a_place_where_nothing_can_be_made_is_refused_in_words(tmp_path: Path) -
     """The state directory does not exist, for one."""
     with pytest.raises(AuthorityProblem, match="cannot be made"):
         authority(tmp_path / "nowhere" / "authority")
+
+
+def test_a_copy_of_the_directory_is_the_same_authority(tmp_path: Path) -> None:
+    """That is the backup: chain and the tracker's name are in it too."""
+    company(tmp_path / "work")
+    brought = Authority.bring(
+        tmp_path / "work", tmp_path / "authority", Random(2).randbytes, "tracker.at-work"
+    )
+    shutil.copytree(tmp_path / "authority", tmp_path / "backup")
+    restored = load(tmp_path / "backup")
+    assert restored.fingerprint == brought.fingerprint
+    assert restored.chain == brought.chain == load(tmp_path / "work").chain
+    assert len(restored.chain) == 2
+    assert tracker_name_in(tmp_path / "backup") == "tracker.at-work"
+    issued(restored).verify_directly_issued_by(brought.certificate)
+
+
+@pytest.mark.parametrize("what", ["readable", "half"])
+def test_nothing_is_brought_that_would_not_be_read(directory: Path, what: str) -> None:
+    """And nothing is left of the attempt."""
+    if what == "readable":
+        (directory / "key.pem").chmod(0o644)
+    else:
+        (directory / "certificate.pem").unlink()
+    with pytest.raises(AuthorityProblem):
+        Authority.bring(directory, directory.parent / "other", Random(2).randbytes)
+    assert [path.name for path in directory.parent.iterdir()] == ["authority"]
+
+
+def test_one_that_is_brought_never_replaces_one_that_is_there(directory: Path) -> None:
+    """Its members would be nobody's."""
+    before = load(directory).fingerprint
+    company(directory.parent / "work")
+    with pytest.raises(AuthorityProblem, match="already"):
+        Authority.bring(directory.parent / "work", directory, Random(2).randbytes)
+    assert load(directory).fingerprint == before
+
+
+def test_the_tracker_has_a_name_in_any_case(directory: Path) -> None:
+    """Also where whoever made the directory knew nothing of it; nonsense is told."""
+    path = directory / "tracker_name"
+    assert tracker_name_in(directory) == "tracker"
+    path.unlink()
+    assert tracker_name_in(directory) == "tracker"
+    path.write_text("Hq.Example\n")
+    assert tracker_name_in(directory) == "hq.example"
+    for damage in (b"", b"two words", b"\xff"):
+        path.write_bytes(damage)
+        with pytest.raises(AuthorityProblem, match="tracker's name into it"):
+            tracker_name_in(directory)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(AuthorityProblem, match="cannot be used"):
+        tracker_name_in(directory)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o644, 0o610])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from p2pfs.errors import InvalidMember
-from p2pfs.membership import Member, Role, check_patterns, member_name
+from p2pfs.membership import Member, Role, check_patterns, member_name, name_of_host
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,33 @@ def test_a_name_that_moves_the_cursor_is_shown_harmlessly() -> None:
     """It comes from the network, and the sentence goes to a terminal."""
     with pytest.raises(InvalidMember) as raised:
         member_name("\x1b[2J\u202e")
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("GPU-17.lab.example", "gpu-17.lab.example"),
+        ("build_host__3", "build-host-3"),
+        ("-a-.-b.", "a.b"),
+        ("büro", "b-ro"),
+        ("localhost", "localhost"),
+        ("\x1b[2J", "2j"),
+        ("a" * 70, "a" * 63),
+        ("a" * 62 + "--b", "a" * 62),
+        (".".join(["a" * 50] * 6), ".".join(["a" * 50] * 4)),
+    ],
+)
+def test_a_host_has_a_member_name(host: str, name: str) -> None:
+    """So nobody has to think of one, whatever a system calls itself."""
+    assert name_of_host(host) == name == member_name(name)
+
+
+@pytest.mark.parametrize("host", ["", "...", "_", "日本", "10.0.0.1", "17"])
+def test_where_a_host_s_name_says_nothing_one_is_asked_for(host: str) -> None:
+    """And an address is no name."""
+    with pytest.raises(InvalidMember, match="give one with --name") as raised:
+        name_of_host(host)
     assert str(raised.value).isprintable()
 
 

@@ -82,7 +82,8 @@ class Scene:
             experience=self.experience,
             spare=self.spare,
         )
-        pool: Any = SimpleNamespace(get=self._get)
+        self.members: dict[Address, str] = {}
+        pool: Any = SimpleNamespace(get=self._get, learn=self.members.update)
         self.store: LibraryStore | None = None
         checkpointer = None if records is None else self._checkpointer(records, part)
         self.download = Download(context, pool, self.holding, checkpointer, RateMeter())

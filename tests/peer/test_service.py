@@ -11,11 +11,12 @@ from twisted.internet.task import deferLater
 
 from p2pfs.daemon import Standing
 from p2pfs.errors import P2pfsError, StartupProblem, StorageProblem
+from p2pfs.identity import KEY_FILE
 from p2pfs.listening import NONE
 from p2pfs.peer.library import LibraryStore
 from p2pfs.peer.machine import Machine
 from p2pfs.peer.peer import STATE_FILE
-from p2pfs.peer.service import KEY_FILE, PeerService
+from p2pfs.peer.service import PeerService
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.testing import Host, Network, Swarm
 from p2pfs.testing.swarm import PEER_PORT

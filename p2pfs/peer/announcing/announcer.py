@@ -23,6 +23,7 @@ from p2pfs.peer.library import Holding, Library
 from p2pfs.peer.rates import Bandwidths
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.reactor import Reactor
+from p2pfs.secure import Door
 from p2pfs.wire import said
 from p2pfs.wire.messages import Error, ReplyFileLocation
 
@@ -63,12 +64,13 @@ class Announcer:
         noticed: Callable[[Notice], None],
         wall_clock: Callable[[], float],
         routes: Callable[[], bytes] | None = None,
+        door: Door | None = None,
     ) -> None:
         """``bandwidths`` are what the tracker is told of this peer's line, for what it shows.
 
         ``introduction`` says who this peer is; ``joined`` is called after each joining, and
         ``noticed`` with what the tracker says by itself. ``wall_clock`` and ``routes`` are those
-        of `Machine`.
+        of `Machine`, and ``door`` that of the swarm.
         """
         self._reactor = reactor
         self._random = random
@@ -79,6 +81,7 @@ class Announcer:
         self._on_joined = joined
         self._wall_clock = wall_clock
         self._routes = routes
+        self._door = door
         self._on_notice = noticed
         self._link: TrackerLink | None = None
         # All that have begun and not ended, in the order in which they were asked for.
@@ -344,6 +347,7 @@ class Announcer:
             self._noticed,
             self._wall_clock,
             self._routes,
+            self._door,
         )
 
     def _leave(self, links: list[TrackerLink]) -> Deferred[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -19,6 +20,8 @@ class Introduction:
 
     listening: Address
     key: PeerKey
+    revocations: Callable[[], int | None] = lambda: None
+    """The number of the newest list of revocations that it knows, if any."""
 
     @property
     def address(self) -> str:

@@ -18,7 +18,7 @@ from p2pfs.waiters import Waiters
 from p2pfs.wire import LEAST_RATE, KeepAlive, Pending, RequestProtocol, said
 from p2pfs.wire import messages as m
 
-Notice: TypeAlias = m.NoticeReachable | m.NoticeCallBack
+Notice: TypeAlias = m.NoticeReachable | m.NoticeCallBack | m.NoticeRevocations
 """What a tracker says without having been asked, to a peer that has a key."""
 
 PROBE_SECONDS = 15.0
@@ -81,7 +81,12 @@ class TrackerClient(RequestProtocol):
     def register(self, introduction: Introduction) -> Deferred[str]:
         """Join the network; fires with the address as recorded."""
         inner = introduction.inner(cast(ITransport, self.transport).getHost())
-        request = m.RequestRegister(introduction.address, introduction.key.public, inner=inner)
+        request = m.RequestRegister(
+            introduction.address,
+            introduction.key.public,
+            inner=inner,
+            revocations=introduction.revocations(),
+        )
         self._to_prove = partial(introduction.prove, request)
         self._introduced_at = self.reactor.seconds()
         return self.ask(request, m.ReplyRegister).addCallback(self._recorded)
@@ -92,7 +97,7 @@ class TrackerClient(RequestProtocol):
                 self.send(self._to_prove(nonce))
                 self._to_prove = None  # it is asked once
                 self._introduced_at = self.reactor.seconds()
-            case m.NoticeReachable() | m.NoticeCallBack():
+            case m.NoticeReachable() | m.NoticeCallBack() | m.NoticeRevocations():
                 self._noticed(message)
                 if isinstance(message, m.NoticeReachable):
                     self._awaiting_probe.fire(message.reachable)
@@ -161,6 +166,11 @@ class TrackerClient(RequestProtocol):
     def closing(self, reason: Failure) -> None:
         super().closing(reason)
         self._awaiting_probe.fail(self.connection_error("it closed the connection"))
+
+    async def renew(self) -> list[bytes]:
+        """The next certificate of this member, and those above it (DER); raises `Refused`."""
+        reply = await self.ask(m.RequestRenew(), m.ReplyRenew)
+        return reply.chain
 
     async def call_back(self, peer: str, token: str) -> None:
         """Have a peer told to connect to this one, with that token.

@@ -14,12 +14,13 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from p2pfs.errors import P2pfsError, Refused, TrackerUnavailable
+from p2pfs.errors import HandshakeFailed, P2pfsError, Refused, TrackerUnavailable
 from p2pfs.listening import client_endpoint
 from p2pfs.peer.announcing.introduction import Introduction
 from p2pfs.peer.announcing.tracker_client import Notice, TrackerClient
 from p2pfs.peer.settings import PeerSettings
 from p2pfs.reactor import Reactor
+from p2pfs.secure import A_TRACKER, Door, OpenDoor
 from p2pfs.tasks import end_of
 from p2pfs.waiters import Waiters
 from p2pfs.wire import QUIET
@@ -58,10 +59,12 @@ class TrackerLink(Factory):
         noticed: Callable[[Notice | Error], None],
         wall_clock: Callable[[], float],
         routes: Callable[[], bytes] | None = None,
+        door: Door | None = None,
     ) -> None:
         """``joined`` is called each time this peer has joined, ``noticed`` is that of
         `TrackerClient`. ``wall_clock`` is what the tracker's is compared with. What ``routes``
-        gives is another when the network may be there again.
+        gives is another when the network may be there again; ``door`` is that of the swarm, by
+        default an open one's.
 
         Raises `UsageProblem` when ``tracker`` is no endpoint string.
         """
@@ -88,6 +91,7 @@ class TrackerLink(Factory):
             patience.retry_tracker, patience.longest_retry_tracker, jitter=random.random
         )
         self._endpoint = client_endpoint(reactor, tracker)
+        self._door = door or OpenDoor()
         self._connecting: Deferred[Any] | None = None
         self._connecting_since = 0.0
         self._pausing: Deferred[None] | None = None
@@ -192,7 +196,7 @@ class TrackerLink(Factory):
         """One attempt, and the connection that it leads to until that ends."""
         self._registered_at = None
         self._connecting_since = self._reactor.seconds()
-        connecting: Deferred[Any] = self._endpoint.connect(self)
+        connecting: Deferred[Any] = self._door.connect(self._endpoint, self, A_TRACKER)
         self._connecting = connecting
         connecting.addBoth(self._attempted)
         try:
@@ -200,7 +204,7 @@ class TrackerLink(Factory):
         except (CancelledError, ConnectingCancelledError):
             return
         except Exception as error:  # endpoints of all kinds have errors of their own
-            self._heard = isinstance(error, ConnectionRefusedError)
+            self._heard = isinstance(error, ConnectionRefusedError | HandshakeFailed)
             self._unreachable(error)
             return
         await client.ended()
@@ -315,4 +319,6 @@ class TrackerLink(Factory):
             f"No tracker is reachable at {self.tracker} ({reason}); check that it runs, and the "
             "address."
         )
+        if isinstance(error, HandshakeFailed):
+            self.problem = str(error)
         self._waiting.fail(TrackerUnavailable(self.problem))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from p2pfs.console.command import Answer
+from p2pfs.daemon import swarm_data
 from p2pfs.peer.commands.orders import orders_data
 from p2pfs.peer.commands.share_state import state_of
 from p2pfs.peer.commands.status_text import status_lines
@@ -43,6 +44,7 @@ def _tracker(peer: Peer) -> dict[str, Any]:
         "fingerprint": peer.key.fingerprint,
         "reachable": announcer.found_reachable,
         "warning": peer.reach_warning,
+        "swarm": swarm_data(None if peer.membership is None else peer.membership.swarm),
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from p2pfs.console.rendering import duration_text, rate_text, size_text, table
+from p2pfs.daemon import swarm_line
 from p2pfs.peer.commands.orders import order_lines
 from p2pfs.peer.rates import Reached, crowd_text
 
@@ -40,8 +41,10 @@ def _tracker_lines(data: dict[str, Any]) -> list[str]:
     rate = data["upload_rate"] if data["uploads"] else None
     uploaded = size_text(data["uploaded"]) + (f", now {rate_text(rate)}" if rate else "")
     limits = ", ".join(f"{each} {limit_text(rate)}" for each, rate in data["limits"].items())
+    swarm = swarm_line(data["swarm"], [data["listening"]])
     return [
         f"tracker    {tracker}",
+        *([f"swarm      {swarm}"] if swarm else []),
         f"listening  {data['listening']}",
         f"key        {data['fingerprint']}",
         f"uploaded   {uploaded}",

@@ -12,6 +12,7 @@ from p2pfs.peer.policy import Experience
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources import CallBacks, Incoming, Room
 from p2pfs.reactor import Reactor
+from p2pfs.secure import Door, OpenDoor
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,5 @@ class DownloadContext:
     """What came of asking sources so far."""
     spare: SpareMemory = field(default_factory=SpareMemory)
     """For chunks that are asked of several sources, as only one is needed."""
+    door: Door = field(default_factory=OpenDoor)
+    """That of the swarm."""

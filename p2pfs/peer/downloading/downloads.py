@@ -111,6 +111,7 @@ class Downloads:
             context.incoming,
             context.call_backs,
             context.room,
+            context.door,
         )
 
     async def ready(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -73,6 +75,14 @@ class Locator:
                 except (InvalidAddress, InvalidFileInfo):
                     continue  # a malformed entry names no source
         return named
+
+    def members_in(self, location: ReplyFileLocation) -> dict[Address, str]:
+        """Which member each holder is, in a private swarm."""
+        members: dict[Address, str] = {}
+        for text, name in location.members.items():
+            with suppress(InvalidAddress):  # a malformed entry names no source
+                members[parse_full_name(text)] = name
+        return members
 
     def outlook(self, now: float) -> str:
         """What is to be expected of the tracker."""

@@ -40,6 +40,7 @@ class SourceSet:
     ) -> None:
         """``download`` is told when there may be more to ask for."""
         self._context = context
+        self._pool = pool
         self._reactor = context.reactor
         self._patience = context.patience
         self._holding = holding
@@ -127,6 +128,7 @@ class SourceSet:
         if not self.replaced:
             self.pace.located(location, now)
         named, proven = self._locator.named_in(location), set(location.proven)
+        self._pool.learn(self._locator.members_in(location))
         for address, bits in named.items():
             source = self._sources.setdefault(address, Source(address))
             source.chunks, source.named_at = bits, now

@@ -8,12 +8,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address, parse_address
-from p2pfs.errors import InvalidAddress
+from p2pfs.errors import HandshakeFailed, InvalidAddress
 from p2pfs.listening import address_endpoint
 from p2pfs.peer.serving.factory import ServingFactory
 from p2pfs.peer.serving.protocol import ServingProtocol
 from p2pfs.peer.settings import Patience
 from p2pfs.reactor import Reactor
+from p2pfs.secure import A_PEER, Door
 from p2pfs.wire import messages as m
 
 MOST_ATTEMPTS = 32
@@ -29,11 +30,21 @@ class Callee:
 
     log = Logger()
 
-    def __init__(self, reactor: Reactor, patience: Patience, reception: ServingFactory) -> None:
-        """``reception`` makes the protocols of these connections, as many as it has room for."""
+    def __init__(
+        self,
+        reactor: Reactor,
+        patience: Patience,
+        reception: ServingFactory,
+        door: Door,
+    ) -> None:
+        """``reception`` makes the protocols of these connections, as many as it has room for.
+
+        ``door`` is that of the swarm.
+        """
         self._reactor = reactor
         self._patience = patience
         self._reception = reception
+        self._door = door
         self._attempts: dict[Deferred[None], None] = {}
         self._since = 0.0
         self._begun = 0
@@ -62,8 +73,15 @@ class Callee:
     async def _connect(self, address: Address, token: str) -> None:
         endpoint = address_endpoint(self._reactor, address, self._patience.connect)
         try:
-            connection = await endpoint.connect(self._reception)
-        except (ConnectError, ConnectingCancelledError, DNSLookupError, OSError, CancelledError):
+            connection = await self._door.connect(endpoint, self._reception, A_PEER)
+        except (
+            ConnectError,
+            ConnectingCancelledError,
+            DNSLookupError,
+            HandshakeFailed,
+            OSError,
+            CancelledError,
+        ):
             return  # who called finds out by itself
         if isinstance(connection, ServingProtocol):
             connection.send(m.PeerCallBack(token))

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from p2pfs.errors import P2pfsError, Refused
 from p2pfs.peer.serving.chunk_sender import ChunkSender
 from p2pfs.peer.serving.serving import Serving
+from p2pfs.secure import member_of
 from p2pfs.wire import MessageProtocol
 from p2pfs.wire import messages as m
 
@@ -84,7 +85,9 @@ class ServingProtocol(MessageProtocol):
     def _turn_round(self, token: str) -> None:
         """Who has connected serves on this connection, if somebody here waits for that."""
         expected = self._serving.expected(token)
-        if expected is None:
+        member = member_of(self.transport)
+        name = None if member is None else member.name
+        if expected is None or expected.member not in (None, name):
             text = "Nobody here waits for that connection."
             self._complain(m.Error(m.type_of(m.PeerCallBack), text))
             return

@@ -26,9 +26,11 @@ TOKEN_SIZE = 16
 class Expected:
     """A connection that a downloader waits for."""
 
-    def __init__(self, make: Callable[[], SourceConnection]) -> None:
+    def __init__(self, make: Callable[[], SourceConnection], member: str | None) -> None:
         self.make = make
         """What goes on with it."""
+        self.member = member
+        """Which member it has to be; None for any, and in an open swarm."""
         self.arrived: Deferred[SourceConnection] = Deferred()
 
 
@@ -50,13 +52,13 @@ class CallBacks:
         self._expected: dict[str, Expected] = {}
 
     def get(
-        self, peer: Address, make: Callable[[], SourceConnection]
+        self, peer: Address, make: Callable[[], SourceConnection], member: str | None = None
     ) -> Deferred[SourceConnection]:
         """Have a peer connect; fires with what ``make`` makes, on that connection.
 
-        Fails with `SourceFailed`.
+        ``member`` is that of `Expected`. Fails with `SourceFailed`.
         """
-        expected = Expected(make)
+        expected = Expected(make, member)
         wanted = Deferred.fromCoroutine(self._get(peer, expected))
         return wanted.addErrback(_give_up, expected)
 

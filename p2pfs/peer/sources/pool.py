@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, cast
@@ -20,7 +21,7 @@ from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.python.failure import Failure
 
 from p2pfs.addresses import Address, host_of
-from p2pfs.errors import Refused, SourceFailed
+from p2pfs.errors import HandshakeFailed, Refused, SourceFailed
 from p2pfs.listening import address_endpoint
 from p2pfs.peer.policy import Trial
 from p2pfs.peer.settings import Patience
@@ -29,6 +30,7 @@ from p2pfs.peer.sources.connection import OutOfReach, SourceConnection, SourceFa
 from p2pfs.peer.sources.incoming import Incoming
 from p2pfs.peer.sources.room import Room
 from p2pfs.reactor import Reactor
+from p2pfs.secure import A_PEER, Door, OpenDoor
 from p2pfs.waiters import Waiters
 from p2pfs.wire import QUIET
 
@@ -174,12 +176,15 @@ class SourcePool:
         incoming: Incoming,
         call_backs: CallBacks,
         room: Room | None = None,
+        door: Door | None = None,
     ) -> None:
         """``incoming`` is what comes over them, and those of all other pools.
 
         ``call_backs`` brings connections of those that cannot be reached. ``room`` is what they
-        share with other pools.
+        share with other pools, and ``door`` that of the swarm, by default an open one's.
         """
+        self._door = door or OpenDoor()
+        self._members: dict[Address, str] = {}
         self._call_backs = call_backs
         self._room = room or Room()
         self._incoming = incoming
@@ -206,6 +211,10 @@ class SourcePool:
             self._attempts[address] = attempt
             attempt.addBoth(self._opened, address)
         return waiter
+
+    def learn(self, members: Mapping[Address, str]) -> None:
+        """Note who the tracker says that sources are: nobody else is talked to there."""
+        self._members.update(members)
 
     def close(self) -> Deferred[None]:
         """Give up all attempts and close all connections; fires when they are closed."""
@@ -237,10 +246,14 @@ class SourcePool:
         make = partial(SourceConnection, self._reactor, address, patience, self._incoming)
         try:
             if address.peer:
-                connection = await self._call_backs.get(address, make)
+                connection = await self._call_backs.get(address, make, self._members.get(address))
             else:
                 endpoint = address_endpoint(self._reactor, address, patience.connect)
-                connection = cast(SourceConnection, await endpoint.connect(SourceFactory(make)))
+                expected = A_PEER.named(self._members.get(address))
+                connecting = self._door.connect(endpoint, SourceFactory(make), expected)
+                connection = cast(SourceConnection, await connecting)
+        except HandshakeFailed as error:
+            raise SourceFailed(f"{address}: {str(error).rstrip('.')}") from None
         except ConnectingCancelledError:
             raise CancelledError from None  # as when it is cancelled at any other moment
         except (ConnectError, DNSLookupError, OSError, ValueError) as error:

@@ -76,6 +76,11 @@ class Records:
         self._path = path
         self._db = open_state(path)
 
+    def reopen(self) -> None:
+        """Open the file again after `close`, which has to come before a fork."""
+        with self._lock:
+            self._db = open_state(self._path)
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -235,8 +240,8 @@ class Records:
                 )
             if other_key != key:
                 raise NotEnrolled(
-                    f"There is another member {name}; join under another name, or have it "
-                    "revoked first."
+                    f"There is another member {name}; join under another name with --name, or "
+                    "have that one revoked first."
                 )
         known = "SELECT count(*) FROM members WHERE name != ?"
         if self._db.execute(known, (name,)).fetchone()[0] >= MAX_MEMBERS:
@@ -295,7 +300,8 @@ class Records:
     def revoke(self, name: str, now: float) -> int:
         """Revoke all that a member has, and forget the member; the number of the next list.
 
-        Raises `NotFound` when there is no such member.
+        The invitation by which it came is over: with it, it would be back at once. Raises
+        `NotFound` when there is no such member.
         """
         with self._writing():
             member = "SELECT 1 FROM members WHERE name = ?"
@@ -306,6 +312,11 @@ class Records:
                 f"INSERT OR IGNORE INTO revocations ({REVOCATION}) "
                 "SELECT serial, name, ?, until, ? FROM certificates WHERE name = ?",
                 (now, number, name),
+            )
+            self._db.execute(
+                "UPDATE invitations SET ended = 1 WHERE hash = "
+                "(SELECT invitation FROM members WHERE name = ?)",
+                (name,),
             )
             for table in ("certificates", "members"):
                 self._db.execute(f"DELETE FROM {table} WHERE name = ?", (name,))

@@ -15,7 +15,8 @@ def data(**given: Any) -> dict[str, Any]:
         "tracker": "tcp:192.0.2.10:6880",
         "joined_as": "192.0.2.11:6881",
         "problem": "",
-        "listening": "0.0.0.0:6881",
+        "listening": "127.0.0.1:6881",
+        "swarm": None,
         "fingerprint": "ab",
         "warning": "",
         "limits": {"upload": None, "download": None},
@@ -41,7 +42,7 @@ def test_a_peer_that_does_nothing() -> None:
     """Says so, section by section."""
     assert status_lines(data()) == [
         "tracker    tcp:192.0.2.10:6880, joined as 192.0.2.11:6881",
-        "listening  0.0.0.0:6881",
+        "listening  127.0.0.1:6881",
         "key        ab",
         "uploaded   0 B",
         "limits     upload none, download none",

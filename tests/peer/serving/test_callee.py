@@ -13,6 +13,7 @@ from p2pfs.peer.serving import Callee, ServedFiles, ServingFactory, ServingProto
 from p2pfs.peer.serving.callee import MOST_ATTEMPTS, MOST_IN_WINDOW, WINDOW
 from p2pfs.peer.settings import Patience
 from p2pfs.peer.storage import Disk
+from p2pfs.secure import OpenDoor
 from p2pfs.wire import messages as m
 from tests.memory_transport import MemoryTransport
 
@@ -24,7 +25,7 @@ class Called:
         self.clock: Any = MemoryReactorClock()  # type: ignore[no-untyped-call]  # Twisted's
         files = ServedFiles(self.clock, Disk(), Library(), lambda *_: None)
         self.serving = ServingFactory(self.clock, files, RateLimit(), Random(1))
-        self.callee = Callee(self.clock, Patience(), self.serving)
+        self.callee = Callee(self.clock, Patience(), self.serving, OpenDoor())
 
     def call(self, address: str = "192.0.2.9:6881", token: str = "t") -> None:
         """What the tracker passes on."""
