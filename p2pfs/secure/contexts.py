@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -27,10 +28,7 @@ class Credentials:
 
 
 class ConnectionMaker:
-    """Makes the TLS side of connections, all from the same context.
-
-    It is what Twisted calls a connection creator, of both sides.
-    """
+    """Makes the TLS side of connections, all from the same context."""
 
     def __init__(
         self, authority: x509.Certificate, credentials: Credentials | None, is_optional: bool
@@ -58,14 +56,21 @@ class ConnectionMaker:
         # The authority may be an intermediate one, whose own superior is nobody's business here.
         store.set_flags(X509StoreFlags.PARTIAL_CHAIN)
 
-    def make(self) -> Connection:
-        """The TLS side of a new connection, over memory."""
-        return Connection(self._context)
+    def make(self, handle: socket.socket | None, is_client: bool) -> Connection:
+        """The TLS side of a new connection, over a socket or over memory."""
+        connection = Connection(self._context, handle)
+        if is_client:
+            connection.set_connect_state()
+        else:
+            connection.set_accept_state()
+        return connection
 
 
 def _verify(connection: Connection, certificate: X509, error: int, depth: int, ok: int) -> bool:
-    """Note what OpenSSL found; for every connection of a context, so none has a callback."""
+    """Note what OpenSSL found; for every connection of a context, so none has a callback.
+
+    A connection's application data is an object with a ``verify_error``.
+    """
     if not ok:
-        # Twisted has the transport know the connection, and it the transport.
         connection.get_app_data().verify_error = error
     return bool(ok)

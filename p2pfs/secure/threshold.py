@@ -11,10 +11,16 @@ from typing import cast
 
 from cryptography import x509
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IProtocol, IReactorTime
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IProtocol,
+    IReactorTime,
+    ITCPTransport,
+    ITransport,
+)
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from p2pfs.errors import HandshakeFailed, P2pfsError
 from p2pfs.membership import Member
@@ -47,7 +53,10 @@ Build = Callable[[Member | None], IProtocol | None]
 """Makes the protocol for that member, or somebody unknown; gives None when there is no room."""
 
 
-@implementer(IHandshakeListener)
+Cover = Callable[["Threshold", Connection], MemberTransport]
+"""Puts TLS on a connection that has just come to a threshold."""
+
+
 class Threshold(Protocol):
     """What both sides do: bound the time, and hand the connection over or fail."""
 
@@ -57,10 +66,13 @@ class Threshold(Protocol):
         where: str,
         check: Check,
         build: Build,
-        passed: Callable[[MemberTransport], None],
+        cover: Cover,
+        passed: Callable[[Threshold, MemberTransport], None],
     ) -> None:
         """``build`` makes the protocol that is to have the connection; ``passed`` is called before
-        it has it."""
+        it has it. ``cover`` puts TLS on the connection.
+        """
+        self._cover = cover
         self._reactor = reactor
         self._where = where
         self._check = check
@@ -81,16 +93,21 @@ class Threshold(Protocol):
 
     # Twisted's
 
-    def connectionMade(self) -> None:
-        """Begin to wait for the handshake."""
+    def makeConnection(self, transport: ITransport) -> None:
+        """Begin the handshake, and to wait for it."""
+        if not isinstance(transport, Connection) or transport.TLS:
+            cast(ITCPTransport, transport).abortConnection()
+            self.ended(failed(self._where, "it is not by TCP alone; change the address"))
+            return
         self._timer = self._reactor.callLater(HANDSHAKE_SECONDS, self._too_late)
-
-    def handshakeCompleted(self) -> None:
-        """OpenSSL is content with the other side."""
-        self.looked()
+        covered = self._cover(self, transport)
+        super().makeConnection(covered)  # type: ignore[no-untyped-call]  # Twisted's
+        covered.begin()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Say why nothing came of it."""
+        if self.transport is None:
+            return
         self._stop_timer()
         problem = self._problem or explain(self._where, reason, self._over.verify_error)
         # Its transport knows it no more; without this neither could go by itself.
@@ -112,8 +129,13 @@ class Threshold(Protocol):
 
     def give_up(self, reason: str) -> None:
         """End the connection at once."""
-        self._problem = failed(self._where, reason)
-        self._over.abortConnection()
+        self.blame(reason)
+        self.leave()
+
+    def leave(self) -> None:
+        """The same, whatever the reason."""
+        if self.transport is not None:
+            self._over.abortConnection()
 
     def blame(self, reason: str) -> None:
         """Have that be the reason when the connection ends."""
@@ -123,14 +145,14 @@ class Threshold(Protocol):
         """This is through."""
         self._stop_timer()
         transport, self.transport = self._over, None
-        self._passed(transport)
+        self._passed(self, transport)
         transport.hand_over(protocol, already_came)
 
     def _too_late(self) -> None:
         self._timer = None
         if self._problem is None:
             self.blame(f"it was not secure within {HANDSHAKE_SECONDS:.0f} s; try again later")
-        self._over.abortConnection()
+        self.leave()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -147,11 +169,12 @@ class Entrance(Threshold):
         where: str,
         check: Check,
         build: Build,
-        passed: Callable[[MemberTransport], None],
-        refused: Callable[[HandshakeFailed], None],
+        cover: Cover,
+        passed: Callable[[Threshold, MemberTransport], None],
+        refused: Callable[[Threshold, HandshakeFailed], None],
     ) -> None:
         """``refused`` is told why somebody was not let in."""
-        super().__init__(reactor, where, check, build, passed)
+        super().__init__(reactor, where, check, build, cover, passed)
         self._refused = refused
 
     def looked(self) -> None:
@@ -169,14 +192,14 @@ class Entrance(Threshold):
         self.hand_over(protocol)
 
     def ended(self, problem: HandshakeFailed) -> None:
-        self._refused(problem)
+        self._refused(self, problem)
 
     def _say_sorry(self, reason: str) -> None:
         self.blame(reason)
         sentence = " ".join(printable(reason).split()).encode()[: LONGEST_LINE - 2]
         self._over.writeSequence([SORRY, sentence, b"\n"])
-        # The other side may keep it open all the same: until the time is up.
-        self._over.loseConnection()
+        # The other side may take nothing of it all the same: until the time is up.
+        cast(ITransport, self._over).loseConnection()
 
 
 class Arrival(Threshold):
@@ -188,13 +211,14 @@ class Arrival(Threshold):
         where: str,
         check: Check,
         build: Build,
-        passed: Callable[[MemberTransport], None],
+        cover: Cover,
+        passed: Callable[[Threshold, MemberTransport], None],
         expected: Expected,
     ) -> None:
-        super().__init__(reactor, where, check, build, passed)
+        super().__init__(reactor, where, check, build, cover, passed)
         self._expected = expected
         self._line = b""
-        self.arrived: Deferred[IProtocol] = Deferred(lambda _: self._cancel())
+        self.arrived: Deferred[IProtocol] = Deferred(lambda _: self.leave())
         """Fires with the protocol that has the connection; fails with `HandshakeFailed`."""
 
     def looked(self) -> None:
@@ -247,7 +271,3 @@ class Arrival(Threshold):
             wanted = " or ".join(sorted(role.value for role in roles))
             return f"it is a {member.role.value}, and not a {wanted}; check the address"
         return ""
-
-    def _cancel(self) -> None:
-        if self.transport is not None:
-            self._over.abortConnection()

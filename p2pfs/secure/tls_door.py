@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from functools import partial
 from typing import cast
@@ -12,15 +13,12 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
-    IOpenSSLClientConnectionCreator,
-    IOpenSSLServerConnectionCreator,
     IProtocol,
     IProtocolFactory,
     IReactorTime,
     IStreamClientEndpoint,
 )
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from p2pfs.addresses import Address, host_of
@@ -29,7 +27,7 @@ from p2pfs.membership import Member
 from p2pfs.secure.contexts import ConnectionMaker, Credentials
 from p2pfs.secure.door import Expected
 from p2pfs.secure.member_transport import MemberTransport
-from p2pfs.secure.threshold import Arrival, Check, Entrance
+from p2pfs.secure.threshold import Arrival, Check, Cover, Entrance, Threshold
 from p2pfs.wire import Admission, Notices
 
 MOST_HALF_OPEN = 256
@@ -58,7 +56,7 @@ class TlsDoor:
         self._authority = authority
         self._check = check
         self._live: dict[MemberTransport, None] = {}
-        self._half_open: Admission[MemberTransport] = Admission(half_open)
+        self._half_open: Admission[Threshold] = Admission(half_open)
         self._notices = Notices(reactor, self.log.warn)
         self._makers: dict[bool, ConnectionMaker] = {}
         self.use(credentials)
@@ -84,11 +82,8 @@ class TlsDoor:
         costs its own room only from then on.
         """
 
-        def build(wrapping: _TlsFactory, address: IAddress) -> MemberTransport | None:
-            return self._enter(factory, strangers, wrapping, address)
-
-        creator = _Creator(lambda: self._makers[strangers is not None].make())
-        return cast(IProtocolFactory, _TlsFactory(creator, False, factory, self._reactor, build))
+        cover = self._cover(strangers is not None, False)
+        return _Guard(factory, lambda address: self._enter(factory, strangers, cover, address))
 
     def connect(
         self, endpoint: IStreamClientEndpoint, factory: IProtocolFactory, expected: Expected
@@ -114,9 +109,9 @@ class TlsDoor:
         self,
         factory: IProtocolFactory,
         strangers: IProtocolFactory | None,
-        wrapping: _TlsFactory,
+        cover: Cover,
         address: IAddress,
-    ) -> MemberTransport | None:
+    ) -> Entrance | None:
         host, now = host_of(address), self._reactor.seconds()
         if not self._half_open.has_room(host, now):
             self._notices.note(host, "was turned away: too many are at the door.")
@@ -126,21 +121,22 @@ class TlsDoor:
             wanted = strangers if member is None else factory
             return None if wanted is None else wanted.buildProtocol(address)
 
-        threshold = Entrance(
+        entrance = Entrance(
             self._reactor,
             _place(address),
             self._check,
             build,
+            cover,
             self._has_passed,
             partial(self._refused, host),
         )
-        transport = MemberTransport(wrapping, threshold, self._has_ended)
-        evicted = self._half_open.add(host, transport, now)
+        evicted = self._half_open.add(host, entrance, now)
         if evicted is not None:
-            evicted[0].abortConnection()
-        return transport
+            evicted[0].leave()
+        return entrance
 
-    def _refused(self, host: str, problem: HandshakeFailed) -> None:
+    def _refused(self, host: str, threshold: Threshold, problem: HandshakeFailed) -> None:
+        self._half_open.remove(threshold)
         self._notices.note(host, f"was not let in. {problem}")
 
     # A connecting side
@@ -148,72 +144,60 @@ class TlsDoor:
     async def _connect(
         self, endpoint: IStreamClientEndpoint, factory: IProtocolFactory, expected: Expected
     ) -> IProtocol:
-        arrivals: dict[MemberTransport, Arrival] = {}
-
-        def build(wrapping: _TlsFactory, address: IAddress) -> MemberTransport:
-            arrival = Arrival(
+        def build(address: IAddress) -> Arrival:
+            return Arrival(
                 self._reactor,
                 _place(address),
                 self._check,
                 lambda member: factory.buildProtocol(address),
+                self._cover(False, True),
                 self._has_passed,
                 expected,
             )
-            transport = MemberTransport(wrapping, arrival, self._has_ended)
-            arrivals[transport] = arrival
-            return transport
 
-        creator = _Creator(lambda: self._makers[False].make())
-        wrapping = _TlsFactory(creator, True, factory, self._reactor, build)
         # An endpoint may try several addresses; which connection it took it says in the end.
-        taken: IProtocol = await endpoint.connect(cast(IProtocolFactory, wrapping))
-        return await arrivals.pop(cast(MemberTransport, taken)).arrived
+        taken: IProtocol = await endpoint.connect(_Guard(factory, build))
+        return await cast(Arrival, taken).arrived
 
     # Both
 
-    def _has_passed(self, transport: MemberTransport) -> None:
-        self._half_open.remove(transport)
+    def _cover(self, is_optional: bool, is_client: bool) -> Cover:
+        """What puts TLS on connections, in the way that counts when they come."""
+
+        def make(handle: socket.socket) -> Connection:
+            return self._makers[is_optional].make(handle, is_client)
+
+        return lambda threshold, plain: MemberTransport(
+            plain, threshold, threshold.looked, make, self._has_ended
+        )
+
+    def _has_passed(self, threshold: Threshold, transport: MemberTransport) -> None:
+        self._half_open.remove(threshold)
         if transport.member is not None:
             self._live[transport] = None
 
     def _has_ended(self, transport: MemberTransport) -> None:
-        self._half_open.remove(transport)
         self._live.pop(transport, None)
 
 
-@implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
-class _Creator:
-    """Makes OpenSSL's side of connections in the way that counts when they come."""
-
-    def __init__(self, make: Callable[[], Connection]) -> None:
-        self._make = make
-
-    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> Connection:
-        return self._make()
-
-    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> Connection:
-        return self._make()
-
-
-class _TlsFactory(TLSMemoryBIOFactory):
-    """Twisted's, which here has the protocol behind it built only later."""
+@implementer(IProtocolFactory)
+class _Guard:
+    """Has thresholds built before the protocols behind them."""
 
     def __init__(
-        self,
-        creator: _Creator,
-        is_client: bool,
-        wrapped: IProtocolFactory,
-        reactor: IReactorTime,
-        build: Callable[[_TlsFactory, IAddress], MemberTransport | None],
+        self, factory: IProtocolFactory, build: Callable[[IAddress], Threshold | None]
     ) -> None:
-        super().__init__(creator, is_client, wrapped, reactor)
+        self._factory = factory
         self._build = build
 
-    def buildProtocol(  # type: ignore[override]
-        self, addr: IAddress | None
-    ) -> MemberTransport | None:
-        assert addr is not None
-        return self._build(self, addr)
+    def buildProtocol(self, addr: IAddress) -> Threshold | None:
+        return self._build(addr)
+
+    def doStart(self) -> None:
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        self._factory.doStop()
 
 
 def _place(address: IAddress) -> str:

@@ -12,17 +12,15 @@ from p2pfs.secure.contexts import ConnectionMaker, Credentials
 from tests.secure.certificates import Authority
 
 
-def made(authority: Authority, credentials: Credentials | None, optional: bool) -> SSL.Connection:
+def made(authority: Authority, credentials: Credentials, is_client: bool) -> SSL.Connection:
     """A connection whose problems can be noted."""
-    connection = ConnectionMaker(authority.certificate, credentials, optional).make()
+    connection = ConnectionMaker(authority.certificate, credentials, False).make(None, is_client)
     connection.set_app_data(SimpleNamespace(verify_error=0))
     return connection
 
 
 def shake(client: SSL.Connection, server: SSL.Connection) -> None:
     """A handshake of both; raises what either says."""
-    client.set_connect_state()
-    server.set_accept_state()
     for _ in range(3):
         for one, other in ((client, server), (server, client)):
             try:
@@ -37,7 +35,7 @@ def shake(client: SSL.Connection, server: SSL.Connection) -> None:
 def test_members_shake_hands_by_tls_1_3() -> None:
     """With a cipher that processors have instructions for."""
     authority = Authority()
-    client = made(authority, authority.member("client"), False)
+    client = made(authority, authority.member("client"), True)
     server = made(authority, authority.member("server"), False)
     shake(client, server)
     assert client.get_protocol_version_name() == "TLSv1.3"
@@ -49,7 +47,7 @@ def test_members_shake_hands_by_tls_1_3() -> None:
 def test_what_was_wrong_is_noted() -> None:
     """For who has the connection to say it in words."""
     authority = Authority()
-    client = made(authority, authority.member("client"), False)
+    client = made(authority, authority.member("client"), True)
     server = made(authority, Authority().member("server"), False)
     with pytest.raises(SSL.Error, match="certificate verify failed"):
         shake(client, server)
@@ -61,9 +59,9 @@ def test_a_session_is_not_taken_up_again() -> None:
     authority = Authority()
     maker = ConnectionMaker(authority.certificate, authority.member("client"), False)
     host = ConnectionMaker(authority.certificate, authority.member("server"), False)
-    first = maker.make()
-    shake(first, host.make())
-    again, server = maker.make(), host.make()
+    first = maker.make(None, True)
+    shake(first, host.make(None, False))
+    again, server = maker.make(None, True), host.make(None, False)
     session = first.get_session()
     assert session is not None
     again.set_session(session)

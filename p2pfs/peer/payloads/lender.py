@@ -13,6 +13,7 @@ from p2pfs.peer.payloads.loan import Loan, Returned
 from p2pfs.peer.payloads.payload_reader import FRAME, Inlet, PayloadReader
 from p2pfs.peer.rates import RateLimit
 from p2pfs.reactor import ThreadedReactor
+from p2pfs.secure import LOST, Channel, channel_of
 from p2pfs.threads import in_thread
 from p2pfs.wire import plain_socket
 
@@ -67,6 +68,36 @@ class SocketInlet:
         self._keeper.close()
 
 
+class ChannelInlet(SocketInlet):
+    """The receiving side of a TCP connection with TLS, of which no more than that is different."""
+
+    def __init__(self, handle: socket.socket, channel: Channel) -> None:
+        super().__init__(handle)
+        self._channel = channel
+
+    @classmethod
+    def of(cls, transport: object) -> ChannelInlet | None:
+        """That of a transport, if it is behind a door."""
+        channel = channel_of(transport)
+        return None if channel is None else cls(channel.socket, channel)
+
+    def receive(self, into: list[memoryview]) -> int | None:
+        """See `Inlet`."""
+        try:
+            return self._channel.read_into(into) or None
+        except LOST:
+            return 0
+
+    def wait(self, seconds: float) -> bool:
+        """See `Inlet`."""
+        return self._channel.has_more or super().wait(seconds)
+
+
+def open_inlet(transport: object) -> OpenInlet | None:
+    """The receiving side of a transport that threads can read, with TLS or without."""
+    return SocketInlet.of(transport) or ChannelInlet.of(transport)
+
+
 class Lender:
     """Has threads of the reactor's pool read the payloads of connections, a few at a time."""
 
@@ -76,26 +107,26 @@ class Lender:
         limit: RateLimit,
         worth: int = WORTH_LENDING,
         frame: int = FRAME,
-        open_inlet: Callable[[object], OpenInlet | None] | None = None,
+        open_inlet: Callable[[object], OpenInlet | None] = open_inlet,
     ) -> None:
         """While there is a ``limit`` on what comes, nothing is lent: then there is time.
 
         ``frame`` is in bytes, see `FRAME`. ``open_inlet`` makes the receiving side of a transport,
-        if that can be lent; by default, a plain TCP socket can.
+        if that can be lent; by default that of TCP can, plain and behind a door.
         """
         self._reactor = reactor
         self._limit = limit
         self._worth = worth
         self._frame = frame
-        self._open_inlet = open_inlet or SocketInlet.of
+        self._open_inlet = open_inlet
         self._left = MOST
         self._buffers: list[bytearray] = []
 
     def inlet(self, transport: object, found: int) -> OpenInlet | None:
         """The receiving side of what may be lent now, where so many bytes were found at once.
 
-        None where the reactor has to go on reading: with TLS and simulated connections, where
-        little comes, and when as many are lent as may be. It is to be closed, or lent.
+        None where the reactor has to go on reading: with simulated connections, where little
+        comes, and when as many are lent as may be. It is to be closed, or lent.
         """
         if found < self._worth or not self._left or not self._may_lend():
             return None

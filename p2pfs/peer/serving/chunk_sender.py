@@ -12,8 +12,10 @@ from p2pfs.errors import StorageProblem
 from p2pfs.hashing import REPLY_HASH, Hasher
 from p2pfs.peer.library import Holding
 from p2pfs.peer.serving.file_sender import FileSender
+from p2pfs.peer.serving.sealed_sender import SealedSender
 from p2pfs.peer.serving.serving import Serving
 from p2pfs.peer.storage import ChunkReader, Stamp
+from p2pfs.secure import channel_of
 from p2pfs.threads import in_thread
 from p2pfs.wire import MessageProtocol, is_plain_tcp, set_tcp_options
 from p2pfs.wire import messages as m
@@ -176,8 +178,9 @@ class ChunkSender:
         digest = _digest(holding, chunknum).hex() if holding.info.root is None else None
         header = m.encode(m.PeerReplyChunk(holding.name, chunknum, digest, length=length))
         try:
-            if is_plain_tcp(self._connection.transport):
-                await self._send_file(header, holding, reader, offset, length)
+            sender = self._file_sender(holding, reader)
+            if sender is not None:
+                await self._send_file(sender, header, offset, length)
             else:
                 await self._send_frames(header, holding, reader, offset, length)
         except StorageProblem:
@@ -185,18 +188,24 @@ class ChunkSender:
             self._connection.abort()
             raise
 
-    async def _send_file(
-        self, header: bytes, holding: Holding, reader: ChunkReader, offset: int, length: int
-    ) -> None:
-        connection = self._connection
-        sender = FileSender(
+    def _file_sender(self, holding: Holding, reader: ChunkReader) -> FileSender | None:
+        """What sends a file past the transport, if it is one that allows that."""
+        transport = self._connection.transport
+        channel = channel_of(transport)
+        if channel is None and not is_plain_tcp(transport):
+            return None
+        kind = FileSender if channel is None else partial(SealedSender, channel)
+        return kind(
             self._reactor,
-            connection.transport,
+            transport,
             reader,
             self._limit,
-            connection.stall_timeout,
+            self._connection.stall_timeout,
             partial(self._count, holding),
         )
+
+    async def _send_file(self, sender: FileSender, header: bytes, offset: int, length: int) -> None:
+        connection = self._connection
         connection.give_up_producing()
         try:
             nothing_before = connection.sent_bytes == self._empty_at

@@ -112,6 +112,10 @@ class FileSender:
             self._transport.startWriting()
         return not self._header
 
+    def _move(self, count: int) -> int:
+        """Move that many bytes of the file, or fewer, on; 0 when it ends before."""
+        return os.sendfile(self._transport.fileno(), self._reader.fileno(), self._offset, count)
+
     def _send_portion(self) -> None:
         count = self._limit.portion(min(PORTION, self._end - self._offset))
         self._reader.check()
@@ -119,7 +123,7 @@ class FileSender:
             self._load(count)
             return
         try:
-            sent = os.sendfile(self._transport.fileno(), self._reader.fileno(), self._offset, count)
+            sent = self._move(count)
         except BlockingIOError:
             self._transport.startWriting()
             return
