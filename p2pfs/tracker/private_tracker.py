@@ -99,8 +99,12 @@ class PrivateTracker:
 
     @staticmethod
     def is_in(state: Path) -> bool:
-        """Whether a tracker with that state directory is to be private."""
-        return (state / AUTHORITY_DIRECTORY).exists()
+        """Whether a tracker with that state directory is to be private.
+
+        It is so too when its authority has gone and members are on record: it does not start
+        then, rather than be open all of a sudden.
+        """
+        return any((state / name).exists() for name in (AUTHORITY_DIRECTORY, RECORDS_FILE))
 
     def start(self) -> None:
         """Be ready to let others in; raises `StartupProblem`."""

@@ -61,6 +61,18 @@ def test_an_authority_that_others_can_read_is_refused(network: Network, host: Ho
     assert not host.reactor.ports
 
 
+def test_without_its_authority_it_does_not_start(network: Network, host: Host) -> None:
+    """A disk that is not mounted must not make an open swarm of a private one."""
+    swarm = Swarm(network)
+    private(network, host)
+    host.kill()
+    authority = host.directory / "state" / AUTHORITY_DIRECTORY
+    authority.rename(authority.with_name("elsewhere"))
+    with pytest.raises(StartupProblem, match="authority's directory"):
+        swarm.start_tracker(host)
+    assert not host.reactor.ports
+
+
 def test_members_that_are_here_are_seen(network: Network, host: Host) -> None:
     """And who has left was last seen then."""
     swarm = Swarm(network)
