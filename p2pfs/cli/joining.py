@@ -98,6 +98,8 @@ def join(
 
 def _invitation_text(file: str | None) -> str:
     if file is None:
+        if sys.stdin is None:  # it was closed before this program began
+            return ""
         if sys.stdin.isatty():
             try:
                 return getpass("Invitation (it is not shown): ")

@@ -132,6 +132,8 @@ class TrackerConnection:
             if searched > longest:
                 raise self._nonsense()
             self._unread += self._do(self._connection.recv, 1 << 14)
+        if end > longest:
+            raise self._nonsense()
         line = bytes(self._unread[:end])
         del self._unread[: end + 1]
         return line

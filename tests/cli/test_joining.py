@@ -354,6 +354,9 @@ def test_standard_input_is_read_where_it_is_no_terminal(monkeypatch: pytest.Monk
         monkeypatch.setattr(sys, "stdin", Typed(data, False))
         with pytest.raises(InvalidInvitation, match="invitation"):
             given()
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InvalidInvitation, match="There is no invitation"):
+        given()
 
 
 def test_a_person_is_asked_without_an_echo(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,7 +181,10 @@ def test_why_one_is_not_let_in_is_told(tracker: SwarmTracker) -> None:
     assert ".." not in told
 
 
-@pytest.mark.parametrize("line", [b"\n", b"hello\n", b"+ \n", b"{}\n", b"x" * 2 * LONGEST_WELCOME])
+@pytest.mark.parametrize(
+    "line",
+    [b"\n", b"hello\n", b"+ \n", b"{}\n", b"x" * 2 * LONGEST_WELCOME, b"-%b\n" % (b"x" * 600)],
+)
 def test_what_is_no_welcome_is_told(tracker: SwarmTracker, line: bytes) -> None:
     """And no more is read than such a line may have."""
     tracker.welcome = line

@@ -9,7 +9,9 @@ from random import Random
 import pytest
 
 from p2pfs.errors import P2pfsError, Refused
-from p2pfs.peer.service import KEY_FILE, PeerService
+from p2pfs.identity import KEY_FILE
+from p2pfs.peer.service import PeerService
+from p2pfs.private_files import write_private
 from p2pfs.testing import Host, Network, Swarm, download, publish
 from p2pfs.testing.swarm import PEER_PORT
 from tests.simulation.parts import outcome_of
@@ -214,7 +216,7 @@ def test_a_copied_state_directory_is_told(scene: Scene) -> None:
     state = host.directory / "state"
     state.mkdir(mode=0o700)
     key = scene.host(original).directory / "state" / KEY_FILE
-    (state / KEY_FILE).write_bytes(key.read_bytes())
+    write_private(state / KEY_FILE, key.read_bytes())
     scene.network.run(1)
     copy = scene.swarm.start_peer(host, scene.office)
     scene.network.run(0.3)
