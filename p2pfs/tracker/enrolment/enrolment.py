@@ -127,7 +127,7 @@ class Enrolment:
     def revocations(self) -> RevocationList:
         """The newest list, made anew: for the start, as it blocks."""
         now = self._wall_clock()
-        return self._list(self._records.next_list_number(), now)
+        return self._list(self._records.next_list_number(now), now)
 
     async def tend(self, seen: list[tuple[str, str, float]]) -> None:
         """Have invitations end, and note where members were seen: name, address, time."""

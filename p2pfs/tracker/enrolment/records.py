@@ -307,7 +307,7 @@ class Records:
             member = "SELECT 1 FROM members WHERE name = ?"
             if self._db.execute(member, (name,)).fetchone() is None:
                 raise NotFound(f"There is no member {name}; 'p2pfs tracker members' lists them.")
-            number = self._next_number()
+            number = self._next_number(now)
             self._db.execute(
                 f"INSERT OR IGNORE INTO revocations ({REVOCATION}) "
                 "SELECT serial, name, ?, until, ? FROM certificates WHERE name = ?",
@@ -328,13 +328,17 @@ class Records:
             revocation_of, f"SELECT {REVOCATION} FROM revocations ORDER BY number, serial"
         )
 
-    def next_list_number(self) -> int:
-        """A number, larger than the last, for a list that is made anew with nothing added."""
-        with self._writing():
-            return self._next_number()
+    def next_list_number(self, now: float) -> int:
+        """A number, larger than the last, for a list that is made anew with nothing added.
 
-    def _next_number(self) -> int:
-        self._db.execute("UPDATE list SET number = number + 1")
+        It is the time, unless lists come faster or the clock went back: so lists are newer than
+        all before even when this file was lost, or is an older one from a backup.
+        """
+        with self._writing():
+            return self._next_number(now)
+
+    def _next_number(self, now: float) -> int:
+        self._db.execute("UPDATE list SET number = max(number + 1, ?)", (int(now),))
         return int(self._db.execute("SELECT number FROM list").fetchone()[0])
 
     def _forget_revocations(self, now: float) -> None:

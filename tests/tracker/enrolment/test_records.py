@@ -239,7 +239,7 @@ def test_renewing(records: Records) -> None:
     for stranger in (applicant("a", "other"), applicant("b")):
         with pytest.raises(NotEnrolled, match="no member"):
             records.renew(stranger, NOW)
-    assert records.revoke("a", NOW + 21 * DAY) == 1
+    records.revoke("a", NOW + 21 * DAY)
     assert {r.serial for r in records.revocations()} == {first.serial, second.serial}
     with pytest.raises(NotEnrolled):
         records.renew(applicant("a"), NOW)
@@ -263,18 +263,28 @@ def test_revoking(records: Records, tmp_path: Path) -> None:
     """Numbers of lists grow, also over restarts and when nothing was added; names are known."""
     for name in ("a", "b"):
         records.admit(applicant(name), TERMS, NOW)
-    assert records.revoke("a", NOW) == 1
-    assert records.next_list_number() == 2
+    first = int(NOW)
+    assert records.revoke("a", NOW) == first
+    assert records.next_list_number(NOW - 1) == first + 1
     records.close()
     again = Records(tmp_path / "db")
-    assert again.revoke("b", NOW + 1) == 3
+    assert again.revoke("b", NOW + 1) == first + 2
     with pytest.raises(NotFound, match="no member a"):
         again.revoke("a", NOW)
     assert [(r.name, r.at, r.number) for r in again.revocations()] == [
-        ("a", NOW, 1),
-        ("b", NOW + 1, 3),
+        ("a", NOW, first),
+        ("b", NOW + 1, first + 2),
     ]
     again.close()
+
+
+def test_lists_are_newer_than_those_of_a_record_that_was_lost(tmp_path: Path) -> None:
+    """Or members would ignore what is revoked from then on."""
+    for name in ("lost", "new"):
+        records = Records(tmp_path / name)
+        records.admit(applicant("a"), TERMS, NOW)
+        assert records.revoke("a", NOW + len(name)) == int(NOW) + len(name)
+        records.close()
 
 
 def test_to_revoke_is_never_refused(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
