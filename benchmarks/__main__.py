@@ -22,6 +22,7 @@ from benchmarks import (
     many_sources,
     memory,
     one_to_one,
+    private,
     publishing,
     small_files,
     tracker_load,
@@ -34,6 +35,7 @@ from p2pfs.errors import P2pfsError
 
 BENCHMARKS: dict[str, Callable[[Settings], Report]] = {
     "one_to_one": one_to_one.run,
+    "private": private.run,
     "many_sources": many_sources.run,
     "big_chunks": big_chunks.run,
     "base64": base64_chunks.run,

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from benchmarks.private_machines import PrivateMachines
 from benchmarks.problems import BenchmarkFailed, Skipped
 from benchmarks.processes import Worker, cpu_seconds, end, memory, time_limit
 from benchmarks.report import MIB, mib
@@ -55,7 +56,10 @@ class Stage:
         self.settings = settings
         self.directory = Path(tempfile.mkdtemp(prefix="p2pfs-bench-", dir=settings.directory))
         self.machines = Machines(self.directory / "d")
-        self.machines.directory.mkdir()
+        self.private = PrivateMachines(self.directory / "p")
+        """A swarm beside the other, of members only."""
+        for machines in (self.machines, self.private):
+            machines.directory.mkdir()
         self.peaks: dict[str, int] = {}
         self._workers: dict[str, Worker] = {}
         self._programs: dict[str, subprocess.Popen[bytes]] = {}
@@ -75,14 +79,19 @@ class Stage:
                 worker.close()
             for program in self._programs.values():
                 end(program)
-            for daemon in self.machines.daemons:
+            for daemon in self._daemons:
                 end(daemon.process)
             if kind is None:
-                self.machines.close()  # fails when a daemon logged a traceback
+                for machines in (self.machines, self.private):
+                    machines.close()  # fails when a daemon logged a traceback
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     # Processes
+
+    @property
+    def _daemons(self) -> list[Daemon]:
+        return [*self.machines.daemons, *self.private.daemons]
 
     def tracker(self) -> Daemon:
         """Start the tracker."""
@@ -116,7 +125,7 @@ class Stage:
 
     def note_peaks(self) -> dict[str, int]:
         """The peak memory so far of every process by its name, the highest where it ran again."""
-        for daemon in self.machines.daemons:
+        for daemon in self._daemons:
             self._note_peak(daemon.state.name, daemon.process.pid)
         for name, worker in self._workers.items():
             self._note_peak(name, worker.process.pid)

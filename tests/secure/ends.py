@@ -26,6 +26,8 @@ class Keeper(Protocol):
         self.got = bytearray()
         self.made: Deferred[None] = Deferred()
         self.lost: Deferred[None] = Deferred()
+        self.reason: type[BaseException] | None = None
+        """What the connection was lost with."""
         self.sought = 0
         self.enough: Deferred[None] = Deferred()
 
@@ -40,6 +42,7 @@ class Keeper(Protocol):
             self.enough.callback(None)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.reason = reason.type
         self.lost.callback(None)
 
     async def gets(self, size: int) -> bytes:

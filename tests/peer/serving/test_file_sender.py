@@ -16,7 +16,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
@@ -26,8 +26,10 @@ from p2pfs.peer.rates import RateLimit
 from p2pfs.peer.serving import ServedFiles, ServingFactory, ServingProtocol
 from p2pfs.peer.serving.chunk_sender import UNSENT, USUAL_UNSENT
 from p2pfs.peer.storage import Disk
+from p2pfs.secure import A_PEER, Door, OpenDoor, TlsDoor
 from p2pfs.wire import messages as m
 from tests.peer.holdings import content, shared
+from tests.secure.certificates import Authority
 
 # More than the sockets of both ends buffer.
 CHUNK = 24 << 20
@@ -55,7 +57,8 @@ class Reader(Protocol):
 class Server:
     """A serving peer at a port, with one file of one large chunk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, door: Door) -> None:
+        self.door = door
         self.changes: list[Any] = []
         self.library = Library()
         self.data = content(CHUNK)
@@ -67,13 +70,14 @@ class Server:
             RateLimit(),
             Random(1),
         )
-        self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
+        self.port = reactor.listenTCP(0, door.guard(self.factory), interface="127.0.0.1")
 
     async def begin(self, asks: bytes = REQUEST) -> tuple[Reader, ServingProtocol]:
         """Connect, ask for the chunk, and stop reading as something comes; both ends."""
         before = set(self.factory.connections)
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port.getHost().port)
-        reader = await connectProtocol(endpoint, Reader())
+        reader = await self.door.connect(endpoint, Factory.forProtocol(Reader), A_PEER)
+        assert isinstance(reader, Reader)
         reader.transport.write(asks)
         await reader.begun
         reader.transport.pauseProducing()
@@ -81,11 +85,19 @@ class Server:
         return reader, connection
 
 
-@pytest_twisted.async_yield_fixture()
-async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
-    """A serving peer that has no patience with those who do not read."""
+def private_door() -> Door:
+    """That of a member of a swarm, by which it also gets in at its own."""
+    authority = Authority()
+    return TlsDoor(reactor, authority.certificate, authority.member("x"), authority.check)
+
+
+@pytest_twisted.async_yield_fixture(params=[OpenDoor, private_door])
+async def server(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Server]:
+    """A serving peer that has no patience with those who do not read; plain, and with TLS."""
     monkeypatch.setattr(ServingProtocol, "stall_timeout", 0.2)
-    server = Server(tmp_path)
+    server = Server(tmp_path, request.param())
     yield server
     await maybeDeferred(server.port.stopListening)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -24,8 +25,10 @@ from p2pfs.peer.settings import Patience
 from p2pfs.peer.sources import Answer, Incoming
 from p2pfs.peer.sources.connection import SourceConnection, SourceFactory
 from p2pfs.peer.storage import Disk, PartFile
+from p2pfs.secure import A_PEER, Door, OpenDoor
 from p2pfs.wire import messages as m
 from tests.peer.holdings import content, described, shared
+from tests.peer.serving.test_file_sender import private_door
 from tests.peer.serving_pair import Downloader, Serving, join
 from tests.peer.sources.test_connection import outcome
 
@@ -112,11 +115,16 @@ def test_a_large_chunk_in_base64_is_made_and_taken_in_pieces(
 
 @pytest.mark.parametrize("function", Hash)
 @pytest.mark.parametrize("lent", [False, True])
+@pytest.mark.parametrize("make_door", [OpenDoor, private_door])
 @ensureDeferred
 async def test_chunks_over_tcp_with_real_threads(
-    tmp_path: Path, function: Hash, lent: bool
+    tmp_path: Path, function: Hash, lent: bool, make_door: Callable[[], Door]
 ) -> None:
-    """Large chunks, all asked for at once, between two real ends; also read by a thread."""
+    """Large chunks, all asked for at once, between two real ends; also read by a thread.
+
+    In an open swarm, and in a private one, with TLS.
+    """
+    door = make_door()
     lender = Lender(reactor, RateLimit(), worth=1) if lent else None
     size, chunksize = 5_000_000, 1_500_000
     data = content(size)
@@ -125,14 +133,12 @@ async def test_chunks_over_tcp_with_real_threads(
     library.add(holding)
     files = ServedFiles(reactor, Disk(), library, lambda *_: None)
     serving = ServingFactory(reactor, files, RateLimit(), Random(1))
-    port = reactor.listenTCP(0, serving, interface="127.0.0.1")
+    port = reactor.listenTCP(0, door.guard(serving), interface="127.0.0.1")
     address = Address("127.0.0.1", port.getHost().port)
     endpoint = TCP4ClientEndpoint(reactor, address.host, address.port)
-    source = await endpoint.connect(
-        SourceFactory(
-            partial(SourceConnection, reactor, address, Patience(), Incoming(lender=lender))
-        )
-    )
+    make = partial(SourceConnection, reactor, address, Patience(), Incoming(lender=lender))
+    source = await door.connect(endpoint, SourceFactory(make), A_PEER)
+    assert isinstance(source, SourceConnection)
     part = PartFile.create(Disk(), tmp_path / "part", size)
     info, sinks = holding.info, []
     asked = []
