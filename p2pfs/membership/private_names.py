@@ -33,6 +33,16 @@ class SigningMember:
     """The present one, its own certificate first; it changes when that is renewed."""
 
 
+@dataclass(frozen=True)
+class _Own:
+    """What a member's certificates come to."""
+
+    certificates: tuple[x509.Certificate, ...]
+    member: Member
+    chain: tuple[bytes, ...]
+    """What goes along with what it signs."""
+
+
 class PrivateNames:
     """Signs for a member, and believes none but publishers of the same swarm."""
 
@@ -51,6 +61,7 @@ class PrivateNames:
         self._revocations = revocations
         self._clock = SigningClock(wall_clock)
         self._member = member
+        self._own: _Own | None = None
         # Those asked for last are last.
         self._known: dict[tuple[bytes, ...], Identity] = {}
 
@@ -60,15 +71,8 @@ class PrivateNames:
 
     def sign(self, name: str, info: FileInfo, after: int = 0) -> Signature:
         """As `NameSigning` says."""
-        signing = self._signing(name)
-        chain: list[bytes] = []
-        for certificate in signing.chain()[:MAX_CHAIN]:
-            if certificate == self._authority:
-                break
-            chain.append(certificate.public_bytes(Encoding.DER))
-            if is_issued_by(certificate, self._authority):
-                break  # all have the authority's own, and what is above it
-        return sign(signing.key, name, info, self._clock.next(name, after), tuple(chain))
+        key, own = self._signing(name)
+        return sign(key, name, info, self._clock.next(name, after), own.chain)
 
     def check(self, name: str, info: FileInfo, signature: Signature | None) -> None:
         """As `NameSigning` says."""
@@ -115,10 +119,12 @@ class PrivateNames:
             return None
         return Signer(member.name, fingerprint(member.key))
 
-    def _signing(self, name: str) -> SigningMember:
+    def _signing(self, name: str) -> tuple[PeerKey, _Own]:
+        """What that name is signed with; raises `BadSignature` if it may not be."""
         if self._member is None:
             raise BadSignature("Nothing is signed here; publish at a peer.")
-        member = read_member(self._member.chain()[0])
+        own = self._read_own(self._member)
+        member = own.member
         if member.role is not Role.PUBLISHER:
             raise BadSignature(
                 f"'{name}' cannot be published by {member.name}, which is a {member.role.value}; "
@@ -129,7 +135,21 @@ class PrivateNames:
                 f"'{name}' cannot be published by {member.name}, which may publish only "
                 f"{_allowed(member)}; choose another name, or have somebody else do it."
             )
-        return self._member
+        return self._member.key, own
+
+    def _read_own(self, signing: SigningMember) -> _Own:
+        """Read its own certificates, if they are others than last time."""
+        certificates = tuple(signing.chain())
+        if self._own is None or self._own.certificates != certificates:
+            chain: list[bytes] = []
+            for certificate in certificates[:MAX_CHAIN]:
+                if certificate == self._authority:
+                    break
+                chain.append(certificate.public_bytes(Encoding.DER))
+                if is_issued_by(certificate, self._authority):
+                    break  # all have the authority's own, and what is above it
+            self._own = _Own(certificates, read_member(certificates[0]), tuple(chain))
+        return self._own
 
     def _identity(self, signature: Signature) -> Identity:
         """Whom its chain is about; raises `NotAMember`.

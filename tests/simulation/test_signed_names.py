@@ -7,11 +7,14 @@ from random import Random
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.defer import Deferred
 
+from p2pfs.chunks import FileInfo
 from p2pfs.errors import BadSignature, DownloadFailed, P2pfsError, Refused
 from p2pfs.identity import PeerKey
-from p2pfs.membership import NameSigning, Role
+from p2pfs.membership import NameSigning, OpenNames, Role, Signature
+from p2pfs.membership.signature import sign
 from p2pfs.peer.commands.results import answer_of
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.why import why
@@ -272,6 +275,28 @@ def test_another_key_does_not_get_a_name_that_is_there(open_swarm: Scene) -> Non
 # Private
 
 
+class Careless(OpenNames):
+    """What a member signs with whose program does not ask whether it may."""
+
+    required = True
+
+    def __init__(self, scene: Scene, name: str) -> None:
+        super().__init__(scene.hosts[name].wall_clock)
+        assert scene.private is not None
+        self._signed_with = scene.peers[name].peer.key
+        self._chain = tuple(
+            certificate.public_bytes(Encoding.DER) for certificate in scene.private.chains[name]
+        )
+        self._wall_clock = scene.hosts[name].wall_clock
+
+    def check_may_sign(self, name: str) -> None:
+        """It may."""
+
+    def sign(self, name: str, info: FileInfo, after: int = 0) -> Signature:
+        at = max(int(self._wall_clock()), after) + 1
+        return sign(self._signed_with, name, info, at, self._chain)
+
+
 def test_who_may_not_publish_does_not(private_swarm: Scene) -> None:
     """The peer says why; and what its user has changed in it helps nothing."""
     scene = private_swarm
@@ -279,8 +304,7 @@ def test_who_may_not_publish_does_not(private_swarm: Scene) -> None:
     assert isinstance(refusal, BadSignature)
     assert "which is a reader; have a publisher do it" in str(refusal)
     reader = scene.peers["reader"].peer
-    reader.signing.check_may_sign = lambda name: None  # type: ignore[method-assign]  # gone bad
-    reader.signing._signing = lambda name: reader.signing._member  # type: ignore[attr-defined]
+    reader.signing = Careless(scene, "reader")
     refusal = scene.publish("reader", OTHER)
     assert isinstance(refusal, Refused)
     assert "is a reader, and a publisher is needed" in str(refusal)
