@@ -89,6 +89,11 @@ class _Peer(Side):
         offers = m.RequestPublish | m.RequestChunkRegister
         return {request.filename for request in self.requests if isinstance(request, offers)}
 
+    def comes_by_itself(self, message: m.Message) -> bool:
+        # Whoever may say what a name means has put another content in the place of this one.
+        told = isinstance(message, m.Error) and message.request == "REQUEST_CHUNK_REGISTER"
+        return told and message.filename in self.offered()
+
     def check_content(self, message: m.Message, payload: bytes) -> None:
         if isinstance(message, m.ReplyRegister):
             address = parse_address(message.address)
