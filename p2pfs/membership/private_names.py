@@ -160,6 +160,8 @@ class PrivateNames:
         chain = signature.chain
         found = self._known.pop(chain, None)
         if found is None:
+            if len(chain) > MAX_CHAIN:  # before they are read
+                raise NotAMember("What came has too many certificates; publish the file again.")
             found = identify([read_certificate(each) for each in chain], self._authority)
             if len(self._known) >= MOST_KNOWN:
                 del self._known[next(iter(self._known))]

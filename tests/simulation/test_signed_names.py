@@ -300,10 +300,14 @@ class Careless(OpenNames):
 def test_who_may_not_publish_does_not(private_swarm: Scene) -> None:
     """The peer says why; and what its user has changed in it helps nothing."""
     scene = private_swarm
-    refusal = scene.publish("reader", OTHER)
+    reader, path = scene.peers["reader"].peer, scene.hosts["reader"].directory / "f"
+    path.write_bytes(OTHER)
+    publication, published = reader.publisher.publish(path)
+    refusal = outcome_of(scene.network, published)
     assert isinstance(refusal, BadSignature)
     assert "which is a reader; have a publisher do it" in str(refusal)
-    reader = scene.peers["reader"].peer
+    # So it is said before the work, which may take long.
+    assert publication.done == 0
     reader.signing = Careless(scene, "reader")
     refusal = scene.publish("reader", OTHER)
     assert isinstance(refusal, Refused)
