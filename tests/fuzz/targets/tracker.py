@@ -91,8 +91,10 @@ class _Peer(Side):
 
     def comes_by_itself(self, message: m.Message) -> bool:
         # Whoever may say what a name means has put another content in the place of this one.
-        told = isinstance(message, m.Error) and message.request == "REQUEST_CHUNK_REGISTER"
-        return told and message.filename in self.offered()
+        match message:
+            case m.Error("REQUEST_CHUNK_REGISTER", _, str(filename)):
+                return filename in self.offered()
+        return False
 
     def check_content(self, message: m.Message, payload: bytes) -> None:
         if isinstance(message, m.ReplyRegister):
