@@ -18,6 +18,9 @@ from p2pfs.membership.revocations import RevocationList
 from p2pfs.membership.signature import Signature, Signer, by_key, check_form, check_signed, sign
 from p2pfs.membership.verification import MAX_CHAIN, Identity, identify, is_issued_by
 
+EARLY_SECONDS = 600.0
+"""How far in the future a signature may seem to be made: clocks differ."""
+
 MOST_KNOWN = 256
 """Chains that are remembered once they were found to be the authority's."""
 
@@ -59,6 +62,7 @@ class PrivateNames:
         seconds since 1970. Without a ``member`` it signs nothing."""
         self._authority = authority
         self._revocations = revocations
+        self._wall_clock = wall_clock
         self._clock = SigningClock(wall_clock)
         self._member = member
         self._own: _Own | None = None
@@ -82,7 +86,11 @@ class PrivateNames:
                 "one publish the file again."
             )
         check_form(signature)
-        self._clock.check(name, signature)
+        if signature.at > self._wall_clock() + EARLY_SECONDS:
+            raise BadSignature(
+                f"'{name}' is signed for a time that has not come yet; check the clocks of this "
+                "machine and of who published it."
+            )
         try:
             identity = self._identity(signature)
             # By then: that a certificate expires does not end what it has signed.
