@@ -358,6 +358,25 @@ def test_a_revoked_word_ends_until_another_publisher_says_the_same(private_swarm
     assert len(scene.listed.holders) == 4
 
 
+@pytest.mark.parametrize("touched", [False, True])
+def test_who_was_revoked_and_joins_again_signs_again(private_swarm: Scene, touched: bool) -> None:
+    """Publishing once more is enough, of a file that is as it was, also if it was touched."""
+    scene = private_swarm
+    assert scene.private is not None
+    assert scene.publish("a", OLD) is None
+    scene.revoke("a")
+    assert "f" not in scene.tracker.directory
+    scene.private.join("a", key=scene.peers["a"].peer.key)
+    path = scene.hosts["a"].directory / "f"
+    if touched:
+        path.write_bytes(OLD)
+    outcome = outcome_of(scene.network, publish(scene.peers["a"], path))
+    assert not isinstance(outcome, P2pfsError), outcome
+    assert scene.fetched("new", OLD) == {"member": "a"}
+    scene.restart("a")
+    assert scene.peers["a"].peer.library["f"].signature == scene.listed.signature
+
+
 def test_a_certificate_that_expired_ends_no_name(private_swarm: Scene) -> None:
     """Long after that, a tracker that was restarted lists what it has signed, and others get it."""
     scene = private_swarm
