@@ -35,6 +35,16 @@ def test_patterns(text: str, beginning: str, fits: list[str], does_not: list[str
     assert [name for name in does_not if pattern.matches(name)] == []
 
 
+def test_for_one_name_a_pattern_without_a_wildcard_is_that_name() -> None:
+    """Where it is not how names begin: what a member may publish, for instance."""
+    assert NamePattern("dir/a").is_name("dir/a")
+    assert not NamePattern("dir/a").is_name("dir/ab")
+    assert not NamePattern("dir/").is_name("dir/a")
+    assert not NamePattern("").is_name("a")
+    assert NamePattern("dir/*").is_name("dir/a/b")
+    assert not NamePattern("dir/*").is_name("dir")
+
+
 @given(st.text("ab/[]!-*?", max_size=8), st.text("ab/[]!-*?", max_size=8))
 def test_a_pattern_fits_as_in_fnmatch_and_all_that_fits_begins_so(text: str, name: str) -> None:
     """The tracker is asked for the beginning only: nothing that fits may begin otherwise."""

@@ -37,7 +37,7 @@ from p2pfs.membership.joined import (
     write_revocations,
 )
 from p2pfs.membership.member import Member, Role, check_patterns, member_name, name_of_host
-from p2pfs.membership.name_signing import EARLY_SECONDS, NameSigning, OpenNames
+from p2pfs.membership.name_signing import NameSigning, OpenNames
 from p2pfs.membership.private_names import PrivateNames, SigningMember
 from p2pfs.membership.revocations import RevocationList
 from p2pfs.membership.signature import Signature, Signer, of_record, to_record
@@ -46,7 +46,6 @@ from p2pfs.membership.verification import ANY_ROLE, MAX_CHAIN, verify
 __all__ = [
     "ANY_ROLE",
     "AUTHORITY_DIRECTORY",
-    "EARLY_SECONDS",
     "MAX_ADDRESSES",
     "MAX_CHAIN",
     "MEMBERSHIP_FILE",

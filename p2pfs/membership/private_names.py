@@ -18,6 +18,9 @@ from p2pfs.membership.revocations import RevocationList
 from p2pfs.membership.signature import Signature, Signer, by_key, check_form, check_signed, sign
 from p2pfs.membership.verification import MAX_CHAIN, Identity, identify, is_issued_by
 
+EARLY_SECONDS = 600.0
+"""How far in the future a signature may seem to be made: clocks differ."""
+
 MOST_KNOWN = 256
 """Chains that are remembered once they were found to be the authority's."""
 
@@ -31,6 +34,16 @@ class SigningMember:
     key: PeerKey
     chain: Callable[[], Sequence[x509.Certificate]]
     """The present one, its own certificate first; it changes when that is renewed."""
+
+
+@dataclass(frozen=True)
+class _Own:
+    """What a member's certificates come to."""
+
+    certificates: tuple[x509.Certificate, ...]
+    member: Member
+    chain: tuple[bytes, ...]
+    """What goes along with what it signs."""
 
 
 class PrivateNames:
@@ -49,8 +62,10 @@ class PrivateNames:
         seconds since 1970. Without a ``member`` it signs nothing."""
         self._authority = authority
         self._revocations = revocations
+        self._wall_clock = wall_clock
         self._clock = SigningClock(wall_clock)
         self._member = member
+        self._own: _Own | None = None
         # Those asked for last are last.
         self._known: dict[tuple[bytes, ...], Identity] = {}
 
@@ -60,15 +75,8 @@ class PrivateNames:
 
     def sign(self, name: str, info: FileInfo, after: int = 0) -> Signature:
         """As `NameSigning` says."""
-        signing = self._signing(name)
-        chain: list[bytes] = []
-        for certificate in signing.chain()[:MAX_CHAIN]:
-            if certificate == self._authority:
-                break
-            chain.append(certificate.public_bytes(Encoding.DER))
-            if is_issued_by(certificate, self._authority):
-                break  # all have the authority's own, and what is above it
-        return sign(signing.key, name, info, self._clock.next(name, after), tuple(chain))
+        key, own = self._signing(name)
+        return sign(key, name, info, self._clock.next(name, after), own.chain)
 
     def check(self, name: str, info: FileInfo, signature: Signature | None) -> None:
         """As `NameSigning` says."""
@@ -78,7 +86,11 @@ class PrivateNames:
                 "one publish the file again."
             )
         check_form(signature)
-        self._clock.check(name, signature)
+        if signature.at > self._wall_clock() + EARLY_SECONDS:
+            raise BadSignature(
+                f"'{name}' is signed for a time that has not come yet; check the clocks of this "
+                "machine and of who published it."
+            )
         try:
             identity = self._identity(signature)
             # By then: that a certificate expires does not end what it has signed.
@@ -115,10 +127,12 @@ class PrivateNames:
             return None
         return Signer(member.name, fingerprint(member.key))
 
-    def _signing(self, name: str) -> SigningMember:
+    def _signing(self, name: str) -> tuple[PeerKey, _Own]:
+        """What that name is signed with; raises `BadSignature` if it may not be."""
         if self._member is None:
             raise BadSignature("Nothing is signed here; publish at a peer.")
-        member = read_member(self._member.chain()[0])
+        own = self._read_own(self._member)
+        member = own.member
         if member.role is not Role.PUBLISHER:
             raise BadSignature(
                 f"'{name}' cannot be published by {member.name}, which is a {member.role.value}; "
@@ -129,7 +143,21 @@ class PrivateNames:
                 f"'{name}' cannot be published by {member.name}, which may publish only "
                 f"{_allowed(member)}; choose another name, or have somebody else do it."
             )
-        return self._member
+        return self._member.key, own
+
+    def _read_own(self, signing: SigningMember) -> _Own:
+        """Read its own certificates, if they are others than last time."""
+        certificates = tuple(signing.chain())
+        if self._own is None or self._own.certificates != certificates:
+            chain: list[bytes] = []
+            for certificate in certificates[:MAX_CHAIN]:
+                if certificate == self._authority:
+                    break
+                chain.append(certificate.public_bytes(Encoding.DER))
+                if is_issued_by(certificate, self._authority):
+                    break  # all have the authority's own, and what is above it
+            self._own = _Own(certificates, read_member(certificates[0]), tuple(chain))
+        return self._own
 
     def _identity(self, signature: Signature) -> Identity:
         """Whom its chain is about; raises `NotAMember`.
@@ -140,6 +168,8 @@ class PrivateNames:
         chain = signature.chain
         found = self._known.pop(chain, None)
         if found is None:
+            if len(chain) > MAX_CHAIN:  # before they are read
+                raise NotAMember("What came has too many certificates; publish the file again.")
             found = identify([read_certificate(each) for each in chain], self._authority)
             if len(self._known) >= MOST_KNOWN:
                 del self._known[next(iter(self._known))]

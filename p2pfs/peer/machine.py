@@ -25,7 +25,7 @@ class Machine:
     routes: Callable[[], bytes] | None = None
     """Something that changes when the machine gets another address or route, if it can tell."""
     wall_clock: Callable[[], float] = time.time
-    """The time of day, in seconds since 1970, which is only shown and compared."""
+    """The time of day, in seconds since 1970: shown, compared, and when something is signed."""
     limits: Callable[[], SystemLimits] = system_limits
     """What the system allows the process."""
 

@@ -61,7 +61,7 @@ class Titles:
             if signature.at <= present.at:
                 raise BadSignature(
                     "A newer content is listed under that name, by who may say what it means; "
-                    "download that one, or publish this one again if it is to take its place."
+                    "download that one, or unpublish this one and publish it again to have it back."
                 )
         elif not signing.required:
             return False

@@ -8,6 +8,9 @@ from base64 import b64encode
 from collections.abc import Iterator
 
 from p2pfs.chunks import FileInfo
+from p2pfs.identity import PeerKey
+from p2pfs.membership import Signature
+from p2pfs.membership.signature import sign
 from p2pfs.wire import messages as m
 from tests.fuzz import CORPUS
 from tests.fuzz.content import CHUNKS, DATA, HASHES, INFO, described
@@ -17,6 +20,8 @@ SMALL = FileInfo(14, 1)
 EMPTY = FileInfo(0, 0)
 NINE = FileInfo(17, 9, 2, "ab" * 32)
 """Nine chunks: the second byte of a bitfield has spare bits."""
+OTHER = FileInfo(14, 7, 2, "cd" * 32)
+KEY = PeerKey.from_seed(bytes(32))
 
 
 def seeds() -> Iterator[tuple[str, str, bytes]]:
@@ -89,6 +94,8 @@ def _messages() -> list[m.Message]:
         m.RequestProbe(),
         m.RequestPublish("f", FileInfo(14, 1, root="ab" * 32, hash="blake3")),
         m.PeerReplyChunk("f", 0, length=14),
+        m.RequestPublish("f", NINE, sign(KEY, "f", NINE, 7)),
+        m.ReplyFileLocation("f", NINE, {}, signature=Signature(7, bytes(64), chain=(b"0", b"1"))),
     ]
 
 
@@ -187,6 +194,12 @@ def _tracker() -> dict[str, bytes]:
             "+.60",
             say(3, m.RequestPublish("f", SMALL)),
             say(0, register, publish),
+        ),
+        "signed": script(
+            say(0, register, m.RequestPublish("f", NINE, sign(KEY, "f", NINE, 7))),
+            say(2, register, chunks, m.RequestPublish("f", OTHER, sign(KEY, "f", OTHER, 8))),
+            say(0, publish, m.RequestPublish("f", OTHER, sign(KEY, "f", NINE, 9)), locate),
+            say(3, register, m.RequestChunkRegister("f", 1, fileinfo=OTHER)),
         ),
         "pages": script(
             say(0, register, *[m.RequestPublish(f"d/{n}", SMALL) for n in range(4)]),

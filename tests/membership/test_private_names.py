@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -176,6 +177,8 @@ def test_what_is_odd_is_refused(swarm: PrivateSwarm, change: dict[str, object]) 
     signature = swarm.names("gpu-17").sign(NAME, INFO)
     odd = msgspec.structs.replace(signature, **change)
     assert refused(swarm.names(), odd)
+    swarm.names().is_void(odd)
+    swarm.names().signer(odd)
     cut = tuple(certificate[:-1] for certificate in signature.chain)
     assert refused(swarm.names(), msgspec.structs.replace(signature, chain=cut))
 
@@ -212,3 +215,14 @@ def test_only_so_many_chains_are_remembered(swarm: PrivateSwarm) -> None:
     # What is used stays.
     assert made[0].chain in names._known
     assert made[1].chain not in names._known
+
+
+def test_a_long_chain_is_not_read(swarm: PrivateSwarm) -> None:
+    """A line has room for thousands of certificates, and reading them would take long."""
+    signature = swarm.names("gpu-17").sign(NAME, INFO)
+    long = msgspec.structs.replace(signature, chain=signature.chain * 50_000)
+    names, began = swarm.names(), time.process_time()
+    assert names.is_void(long)
+    assert names.signer(long) is None
+    refused(names, long)
+    assert time.process_time() - began < 0.5

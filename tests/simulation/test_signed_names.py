@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from p2pfs.chunks import FileInfo
 from p2pfs.errors import BadSignature, DownloadFailed, P2pfsError, Refused
-from p2pfs.membership import Role
+from p2pfs.membership import OpenNames, Role, Signature, encode_chain
+from p2pfs.membership.signature import sign
 from p2pfs.peer.commands.results import answer_of
 from p2pfs.peer.commands.status import status
 from p2pfs.peer.commands.why import why
@@ -266,15 +268,39 @@ def test_another_key_does_not_get_a_name_that_is_there(open_swarm: Scene) -> Non
 # Private
 
 
+class Careless(OpenNames):
+    """What a member signs with whose program does not ask whether it may."""
+
+    required = True
+
+    def __init__(self, scene: Scene, name: str) -> None:
+        super().__init__(scene.hosts[name].wall_clock)
+        service = scene.peers[name]
+        assert service.swarm is not None
+        self._signed_with = service.peer.key
+        self._chain = tuple(encode_chain(service.swarm.credentials.chain[:1]))
+        self._wall_clock = scene.hosts[name].wall_clock
+
+    def check_may_sign(self, name: str) -> None:
+        """It may."""
+
+    def sign(self, name: str, info: FileInfo, after: int = 0) -> Signature:
+        at = max(int(self._wall_clock()), after) + 1
+        return sign(self._signed_with, name, info, at, self._chain)
+
+
 def test_who_may_not_publish_does_not(private_swarm: Scene) -> None:
     """The peer says why; and what its user has changed in it helps nothing."""
     scene = private_swarm
-    refusal = scene.publish("reader", OTHER)
+    reader, path = scene.peers["reader"].peer, scene.hosts["reader"].directory / "f"
+    path.write_bytes(OTHER)
+    publication, published = reader.publisher.publish(path)
+    refusal = outcome_of(scene.network, published)
     assert isinstance(refusal, BadSignature)
     assert "which is a reader; have a publisher do it" in str(refusal)
-    reader = scene.peers["reader"].peer
-    reader.signing.check_may_sign = lambda name: None  # type: ignore[method-assign]  # gone bad
-    reader.signing._signing = lambda name: reader.signing._member  # type: ignore[attr-defined]
+    # So it is said before the work, which may take long.
+    assert publication.done == 0
+    reader.signing = Careless(scene, "reader")
     refusal = scene.publish("reader", OTHER)
     assert isinstance(refusal, Refused)
     assert "is a reader, and a publisher is needed" in str(refusal)
@@ -322,6 +348,25 @@ def test_a_revoked_word_ends_until_another_publisher_says_the_same(private_swarm
     scene.network.run(60)
     assert scene.share("reader")["state"] == "listed"
     assert len(scene.listed.holders) == 3
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_who_was_revoked_and_joins_again_signs_again(private_swarm: Scene, touched: bool) -> None:
+    """Publishing once more is enough, of a file that is as it was, also if it was touched."""
+    scene = private_swarm
+    assert scene.publish("a", OLD) is None
+    scene.revoke("a")
+    assert "f" not in scene.tracker.directory
+    scene.join("a")
+    scene.restart("a")
+    path = scene.hosts["a"].directory / "f"
+    if touched:
+        path.write_bytes(OLD)
+    outcome = outcome_of(scene.network, publish(scene.peers["a"], path))
+    assert not isinstance(outcome, P2pfsError), outcome
+    assert scene.fetched("new", OLD) == {"member": "a"}
+    scene.restart("a")
+    assert scene.peers["a"].peer.library["f"].signature == scene.listed.signature
 
 
 def test_a_certificate_that_expired_ends_no_name(private_swarm: Scene) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 import pytest
 
+from p2pfs.chunks import FileInfo
+from p2pfs.identity import PeerKey
+from p2pfs.membership.signature import sign
 from p2pfs.wire.notices import WINDOW
-from tests.tracker.tracker_connections import MemoryTracker, publish
+from tests.tracker.tracker_connections import INFO, ROOT, WALL_CLOCK, MemoryTracker, publish
 
 # Names
 
@@ -20,6 +26,49 @@ def test_a_file_of_too_many_chunks_is_no_file(total: int) -> None:
     assert error["type"] == "ERROR"
     assert "chunks" in error["message"]
     assert list(tracker.directory) == []
+
+
+# Signatures
+
+_KEY = PeerKey.from_seed(bytes(32))
+_GOOD = json.loads(msgspec.json.encode(sign(_KEY, "f", FileInfo(10, 5, 2, ROOT), int(WALL_CLOCK))))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"at": "1"},
+        {"at": -1},
+        {"at": 1 << 200},
+        {"at": 1.5},
+        {"signature": ""},
+        {"signature": "AA=="},
+        {"signature": "-"},
+        {"signature": ["AA=="]},
+        {"key": ""},
+        {"key": None},
+        {"key": _GOOD["signature"]},
+        {"chain": ["MA=="]},
+        {"key": None, "chain": ["MA=="]},
+        {"key": None, "chain": ["MA=="] * 100_000},
+        {"key": None, "chain": ["A" * 4_000_000]},
+        {"key": None, "chain": "MA=="},
+    ],
+)
+def test_an_odd_signature_is_refused(odd: dict[str, object]) -> None:
+    """By an answer to what it came with; nothing is kept, and the connection goes on."""
+    tracker = MemoryTracker()
+    peer = tracker.join()
+    asked = {"filename": "f", "fileinfo": INFO, "signature": _GOOD | odd}
+    (reply,) = peer.ask(type="REQUEST_PUBLISH", **asked)
+    assert reply["type"] == "ERROR" or reply["result"] is False
+    (reply,) = peer.ask(type="REQUEST_CHUNK_REGISTER", chunks="gA==", **asked)
+    assert (reply["type"], reply["request"]) == ("ERROR", "REQUEST_CHUNK_REGISTER")
+    assert tracker.directory.memory == 0
+    (reply,) = peer.ask(type="REQUEST_PUBLISH", **asked | {"signature": _GOOD})
+    assert reply["result"] is True
+    (reply,) = tracker.connect().ask(type="REQUEST_FILE_LOCATION", filename="f")
+    assert reply["signature"] == _GOOD
 
 
 # Connections

@@ -271,6 +271,17 @@ def test_who_fetched_a_file_that_nobody_signed_does_not_get_its_name(free: Scene
     assert "held by" in free.refused(free.publish, "b:1", OTHER, free.signed("b", OTHER, 1))
 
 
+def test_memory_is_charged_for_a_signature_that_comes_later(free: Scene) -> None:
+    """To all who have something to do with the file, and given back."""
+    free.publish("a:1")
+    free.register("b:1", chunks=b"\0")
+    plain, signature = free.directory.memory, free.signed("a")
+    free.publish("a:1", INFO, signature)
+    assert free.directory.memory >= plain + 2 * signature.size
+    free.directory.leave("a:1", 0.0)
+    assert free.directory.memory == 0
+
+
 # In a private one
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from twisted.internet.defer import Deferred, maybeDeferred
 
+from p2pfs.chunks import FileInfo
 from p2pfs.daemon import Descriptors
 from p2pfs.testing import InlineReactor
 from p2pfs.tracker.quotas import Quotas
 from p2pfs.tracker.settings import TrackerSettings
 from p2pfs.tracker.tracker import Tracker
+from tests.membership.private_swarm import PrivateSwarm
 from tests.memory_transport import MemoryTransport
-from tests.tracker.tracker_connections import INFO
+from tests.tracker.tracker_connections import INFO, ROOT
 
 
 def tracker(reactor: InlineReactor, quota: int = 100, descriptors: int = 100) -> Tracker:
@@ -53,6 +57,33 @@ def test_what_peers_say_is_in_its_directory() -> None:
     assert list(made.factory.joined) == made.directory.peers == ["192.0.2.7:1"]
     peer.hang_up()
     assert list(made.directory) == []
+
+
+def test_it_goes_by_the_signing_that_it_is_given(tmp_path: Path) -> None:
+    """Who runs a private swarm hands it in; then nothing is listed without a signature."""
+    reactor, swarm = InlineReactor(), PrivateSwarm(tmp_path / "authority")
+    made = tracker(reactor)
+    made.go_by(swarm.names())
+    peer = connect(made, reactor)
+    peer.ask(type="REQUEST_REGISTER", address="192.0.2.7:1")
+    asked = {"type": "REQUEST_PUBLISH", "filename": "f", "fileinfo": INFO}
+    (reply,) = peer.ask(**asked)
+    assert "is not signed" in reply["message"]
+    swarm.join("a")
+    signature = swarm.names("a").sign("f", FileInfo(10, 5, 2, ROOT))
+    (reply,) = peer.ask(**asked, signature=json.loads(msgspec.json.encode(signature)))
+    assert reply["result"] is True
+    swarm.revoke("a")
+    made.revocations_changed()
+    (told,) = peer.heard()
+    assert (told["type"], told["request"], told["filename"]) == (
+        "ERROR",
+        "REQUEST_CHUNK_REGISTER",
+        "f",
+    )
+    assert "The certificate of who signed this is revoked" in told["message"]
+    assert list(made.directory) == []
+    peer.hang_up()
 
 
 def test_its_stop_leaves_nothing() -> None:

@@ -89,6 +89,13 @@ class _Peer(Side):
         offers = m.RequestPublish | m.RequestChunkRegister
         return {request.filename for request in self.requests if isinstance(request, offers)}
 
+    def comes_by_itself(self, message: m.Message) -> bool:
+        # Whoever may say what a name means has put another content in the place of this one.
+        match message:
+            case m.Error("REQUEST_CHUNK_REGISTER", _, str(filename)):
+                return filename in self.offered()
+        return False
+
     def check_content(self, message: m.Message, payload: bytes) -> None:
         if isinstance(message, m.ReplyRegister):
             address = parse_address(message.address)
