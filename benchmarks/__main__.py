@@ -20,6 +20,7 @@ from benchmarks import (
     big_chunks,
     many_shares,
     many_sources,
+    members,
     memory,
     one_to_one,
     private,
@@ -36,6 +37,7 @@ from p2pfs.errors import P2pfsError
 BENCHMARKS: dict[str, Callable[[Settings], Report]] = {
     "one_to_one": one_to_one.run,
     "private": private.run,
+    "members": members.run,
     "many_sources": many_sources.run,
     "big_chunks": big_chunks.run,
     "base64": base64_chunks.run,

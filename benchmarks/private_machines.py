@@ -17,18 +17,22 @@ class PrivateMachines(Machines):
 
     def tracker(self) -> Daemon:
         """A tracker with an authority of its own."""
-        self._run("tracker", "tracker", "private")
+        self.run("tracker", "tracker", "private")
         return super().tracker()
 
     def peer(self, name: str, *options: str, **popen: Any) -> Daemon:
         """A peer that is a member."""
-        address = f"127.0.0.1:{self.port}"
-        rights = ("--role", "publisher", "--names", "*", "--address", address)
-        invitation = self._run("tracker", "tracker", "invite", *rights)
-        self._run(name, "join", "--name", name, given=invitation)
+        invitation = self.invite("--role", "publisher", "--names", "*")
+        self.run(name, "join", "--name", name, given=invitation)
         return super().peer(name, *options, **popen)
 
-    def _run(self, state: str, *command: str, given: str = "") -> str:
+    def invite(self, *options: str) -> str:
+        """An invitation."""
+        address = f"127.0.0.1:{self.port}"
+        return self.run("tracker", "tracker", "invite", "--address", address, *options)
+
+    def run(self, state: str, *command: str, given: str = "") -> str:
+        """What a command of ``p2pfs`` prints, for the daemon of that name."""
         directory = self.directory / state
         return subprocess.run(
             [P2PFS, "--state", directory, *command],
