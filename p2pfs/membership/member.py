@@ -127,6 +127,11 @@ def check_patterns(role: Role, patterns: Iterable[str]) -> tuple[str, ...]:
 def _check_pattern(pattern: str) -> None:
     if not pattern:
         raise InvalidMember("A pattern of names is empty; give '*' for all names.")
+    if pattern.endswith("/"):
+        raise InvalidMember(
+            f"No name fits the pattern '{_shown(pattern)}'; give '{_shown(pattern)}*' for all "
+            "names below."
+        )
     if len(pattern) > LONGEST:
         raise InvalidMember(
             f"The pattern '{_shown(pattern)}' has {len(pattern)} characters, and {LONGEST} are "

@@ -98,7 +98,9 @@ def test_nobody_else_publishes(role: Role) -> None:
     assert check_patterns(role, []) == ()
 
 
-@pytest.mark.parametrize("patterns", [[], [""], ["*"] * 33, ["a" * 257], ["\udc80*"], ["*" * 257]])
+@pytest.mark.parametrize(
+    "patterns", [[], ["models/"], [""], ["*"] * 33, ["a" * 257], ["\udc80*"], ["*" * 257]]
+)
 def test_patterns_have_bounds(patterns: list[str]) -> None:
     """They are in each certificate, and tried for each name."""
     with pytest.raises(InvalidMember):

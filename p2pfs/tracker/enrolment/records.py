@@ -16,6 +16,7 @@ from threading import Lock
 from typing import TypeVar
 
 from p2pfs.errors import NotFound, P2pfsError, Refused, StorageProblem
+from p2pfs.membership import Role
 from p2pfs.tracker.enrolment.schema import (
     INVITATION,
     MEMBER,
@@ -204,7 +205,7 @@ class Records:
                 )
             member = enrolled_of(row)
             self._check_room(applicant, now)
-            self._certify(applicant)
+            self._certify(applicant, member.terms, now)
             self._db.execute(
                 "UPDATE members SET serial = ?, until = ?, address = ?, seen = ? WHERE name = ?",
                 (
@@ -264,7 +265,7 @@ class Records:
             )
 
     def _put(self, applicant: Applicant, terms: Terms, hash: bytes | None, now: float) -> None:
-        self._certify(applicant)
+        self._certify(applicant, terms, now)
         self._db.execute(
             f"INSERT INTO members ({MEMBER}, invitation) VALUES ({_MARKS}, ?, ?, ?) "
             "ON CONFLICT (name) DO UPDATE SET role = excluded.role, patterns = excluded.patterns, "
@@ -283,16 +284,20 @@ class Records:
             ),
         )
 
-    def _certify(self, applicant: Applicant) -> None:
-        """Note a certificate, as all that are valid are revoked together."""
+    def _certify(self, applicant: Applicant, terms: Terms, now: float) -> None:
+        """Note a certificate, as all that one has are revoked together.
+
+        Those that have expired may be forgotten, but for a publisher's: what it has signed with
+        them counts as long as they are not revoked.
+        """
+        signs = terms.role is Role.PUBLISHER
         self._db.execute(
-            "INSERT INTO certificates VALUES (?, ?, ?)",
-            (serial_bytes(applicant.serial), applicant.name, applicant.until),
+            "INSERT INTO certificates VALUES (?, ?, ?, ?)",
+            (serial_bytes(applicant.serial), applicant.name, applicant.until, signs),
         )
         self._db.execute(
-            "DELETE FROM certificates WHERE name = ?1 AND serial NOT IN (SELECT serial FROM "
-            f"certificates WHERE name = ?1 ORDER BY until DESC LIMIT {MAX_CERTIFICATES})",
-            (applicant.name,),
+            "DELETE FROM certificates WHERE name = ? AND NOT signs AND until <= ?",
+            (applicant.name, now - CLOCKS_DIFFER),
         )
 
     # Revocations
@@ -309,8 +314,8 @@ class Records:
                 raise NotFound(f"There is no member {name}; 'p2pfs tracker members' lists them.")
             number = self._next_number(now)
             self._db.execute(
-                f"INSERT OR IGNORE INTO revocations ({REVOCATION}) "
-                "SELECT serial, name, ?, until, ? FROM certificates WHERE name = ?",
+                f"INSERT OR IGNORE INTO revocations ({REVOCATION}, signs) "
+                "SELECT serial, name, ?, until, ?, signs FROM certificates WHERE name = ?",
                 (now, number, name),
             )
             self._db.execute(
@@ -342,7 +347,9 @@ class Records:
         return int(self._db.execute("SELECT number FROM list").fetchone()[0])
 
     def _forget_revocations(self, now: float) -> None:
-        self._db.execute("DELETE FROM revocations WHERE until <= ?", (now - CLOCKS_DIFFER,))
+        self._db.execute(
+            "DELETE FROM revocations WHERE NOT signs AND until <= ?", (now - CLOCKS_DIFFER,)
+        )
 
     # The file
 

@@ -26,12 +26,12 @@ CREATE TABLE members (
     address TEXT NOT NULL, seen REAL NOT NULL, invitation BLOB
 );
 CREATE TABLE certificates (
-    serial BLOB PRIMARY KEY, name TEXT NOT NULL, until REAL NOT NULL
+    serial BLOB PRIMARY KEY, name TEXT NOT NULL, until REAL NOT NULL, signs INTEGER NOT NULL
 );
 CREATE INDEX certificates_of ON certificates (name);
 CREATE TABLE revocations (
     serial BLOB PRIMARY KEY, name TEXT NOT NULL, at REAL NOT NULL, until REAL NOT NULL,
-    number INTEGER NOT NULL
+    number INTEGER NOT NULL, signs INTEGER NOT NULL
 );
 CREATE TABLE list (number INTEGER NOT NULL);
 INSERT INTO list VALUES (0);

@@ -23,6 +23,7 @@ from tests.tracker.enrolment.applicants import DAY, NOW, applicant
 
 HASH = secret_hash(b"secret")
 TERMS = Terms(Role.PUBLISHER, ("models/*", "data/?"))
+READER = Terms(Role.READER)
 ONCE = Issued(HASH, TERMS, 1, NOW + 3600, NOW)
 
 
@@ -247,7 +248,7 @@ def test_renewing(records: Records) -> None:
 
 def test_certificates_of_a_member_are_bounded(records: Records) -> None:
     """Who asks over and over is refused until some expire; what expired makes room."""
-    records.admit(applicant("a"), TERMS, NOW)
+    records.admit(applicant("a"), READER, NOW)
     for _ in range(MAX_CERTIFICATES - 1):
         records.renew(applicant("a"), NOW)
     with pytest.raises(NotEnrolled, match="certificates already"):
@@ -256,7 +257,23 @@ def test_certificates_of_a_member_are_bounded(records: Records) -> None:
     for _ in range(3):
         records.renew(applicant("a", now=later), later)
     records.revoke("a", later)
-    assert len(records.revocations()) == MAX_CERTIFICATES
+    assert len(records.revocations()) == 3
+
+
+def test_all_that_a_publisher_ever_had_is_revoked(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it signed with a certificate that has expired since counts, until that is revoked."""
+    monkeypatch.setattr(module, "MAX_REVOCATIONS", 1)
+    records.admit(applicant("a"), TERMS, NOW)
+    for month in range(1, 2 * MAX_CERTIFICATES):
+        then = NOW + 31 * DAY * month
+        records.renew(applicant("a", now=then), then)
+    records.revoke("a", then)
+    assert len(records.revocations()) == 2 * MAX_CERTIFICATES
+    with pytest.raises(NotEnrolled, match="revoked"):
+        records.admit(applicant("b"), READER, then + 300 * DAY)
+    assert len(records.revocations()) == 2 * MAX_CERTIFICATES
 
 
 def test_revoking(records: Records, tmp_path: Path) -> None:
@@ -291,7 +308,7 @@ def test_to_revoke_is_never_refused(records: Records, monkeypatch: pytest.Monkey
     """Beyond the most nobody is let in; only then those of expired certificates are forgotten."""
     monkeypatch.setattr(module, "MAX_REVOCATIONS", 1)
     for name in ("a", "b"):
-        records.admit(applicant(name, days=1), TERMS, NOW)
+        records.admit(applicant(name, days=1), READER, NOW)
     records.revoke("a", NOW)
     records.revoke("b", NOW)
     with pytest.raises(NotEnrolled, match="revoked"):
