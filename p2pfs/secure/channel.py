@@ -83,7 +83,7 @@ class Channel:
                     break
                 count += len(pieces[-1])
             if self._end is not None and not pieces:
-                raise self._end
+                raise self._end.with_traceback(None)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def read_into(self, buffers: list[memoryview]) -> int:
@@ -95,18 +95,15 @@ class Channel:
         with self._lock:
             self.wants_to_write = False
             for buffer in buffers:
-                count = 0
-                while count < len(buffer) and self._end is None:
-                    try:
-                        count += self._records.read_into(buffer[count:])
-                    except SSL.Error as error:
-                        self._note(error)
-                        break
+                if self._end is not None:
+                    break
+                count, error = self._records.fill(buffer)
                 total += count
-                if count < len(buffer):
+                if error is not None:
+                    self._note(error)
                     break
             if self._end is not None and not total:
-                raise self._end
+                raise self._end.with_traceback(None)
         return total
 
     def write(self, data: memoryview) -> bool:
@@ -134,7 +131,7 @@ class Channel:
     def _note(self, error: SSL.Error) -> None:
         self.wants_to_write = isinstance(error, SSL.WantWriteError)
         if not isinstance(error, SSL.WantReadError | SSL.WantWriteError):
-            self._end = _reason(error)
+            self._end = _reason(error).with_traceback(None)
 
 
 def _reason(error: SSL.Error) -> Exception:

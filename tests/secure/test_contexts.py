@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from OpenSSL import SSL
 
-from p2pfs.secure.contexts import ConnectionMaker, Credentials
+from p2pfs.secure.contexts import ConnectionMaker, Credentials, machine_has_aes
 from tests.secure.certificates import Authority
 
 
@@ -33,13 +34,12 @@ def shake(client: SSL.Connection, server: SSL.Connection) -> None:
 
 
 def test_members_shake_hands_by_tls_1_3() -> None:
-    """With a cipher that processors have instructions for."""
+    """Each has seen the other's certificate."""
     authority = Authority()
     client = made(authority, authority.member("client"), True)
     server = made(authority, authority.member("server"), False)
     shake(client, server)
     assert client.get_protocol_version_name() == "TLSv1.3"
-    assert client.get_cipher_name() == "TLS_AES_128_GCM_SHA256"
     assert client.get_verified_chain() is not None
     assert server.get_verified_chain() is not None
 
@@ -68,3 +68,36 @@ def test_a_session_is_not_taken_up_again() -> None:
     shake(again, server)
     assert server.get_verified_chain()
     assert again.get_verified_chain()
+
+
+@pytest.mark.parametrize(
+    ("client_has", "server_has", "cipher"),
+    [
+        (True, True, "TLS_AES_128_GCM_SHA256"),
+        (False, True, "TLS_CHACHA20_POLY1305_SHA256"),
+        (True, False, "TLS_CHACHA20_POLY1305_SHA256"),
+    ],
+)
+def test_the_cipher_is_one_that_both_machines_are_fast_with(
+    client_has: bool, server_has: bool, cipher: str
+) -> None:
+    """AES is slow without instructions for it, on whichever side."""
+    authority = Authority()
+    connections = [
+        ConnectionMaker(authority.certificate, authority.member(name), False, has).make(None, isit)
+        for name, has, isit in (("client", client_has, True), ("server", server_has, False))
+    ]
+    for connection in connections:
+        connection.set_app_data(SimpleNamespace(verify_error=0))
+    shake(*connections)
+    assert connections[0].get_cipher_name() == cipher
+
+
+def test_what_a_machine_says_of_itself(tmp_path: Path) -> None:
+    """By words, of which "aes" is one; where nothing is said it is a machine of today."""
+    description = tmp_path / "cpuinfo"
+    assert machine_has_aes(description)
+    description.write_text("flags\t\t: fpu vme vaes_not sse2\n")
+    assert not machine_has_aes(description)
+    description.write_text("Features\t: fp asimd aes pmull\n")
+    assert machine_has_aes(description)

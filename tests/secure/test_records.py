@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import select
+import socket
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from p2pfs.secure.channel import RECORD
+from p2pfs.secure.channel import LOST, RECORD
 from tests.secure.channels import two_ends
 
 HANDSHAKE = b"\x16"
@@ -77,3 +79,22 @@ def test_many_records_are_written_in_one_call() -> None:
             got += buffer[:count]
         assert got == data
         assert calls < len(data) / RECORD
+
+
+def test_memory_is_given_back_whatever_happens() -> None:
+    """An error is kept, and what held on to memory by its traceback would crash the interpreter."""
+    with two_ends() as (client, server):
+        for cut in (False, True):
+            if cut:
+                client.socket.shutdown(socket.SHUT_RDWR)
+                select.select([server.socket], [], [])
+            buffer = bytearray(10)
+            with memoryview(buffer) as view:
+                kept = None
+                try:
+                    assert server.channel.read_into([view]) == 0
+                except LOST as error:
+                    kept = error
+            buffer.append(0)
+            assert (kept is not None) is cut
+        gc.collect()

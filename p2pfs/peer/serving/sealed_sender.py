@@ -15,8 +15,7 @@ PIECE = 64 << 10
 class SealedSender(FileSender):
     """The same for TLS: what is read of the file is encrypted on its way to the system.
 
-    The reactor does that, in which a thread for it would save nothing on two processors, and
-    cost a hand-over for each portion (docs/performance.md).
+    The reactor does that: a call takes it a tenth of a millisecond or so, in which threads run.
     """
 
     def __init__(self, channel: Channel, *args: Any) -> None:
