@@ -31,6 +31,8 @@ class EndChecks:
         directory, expected = tracker.tracker.directory, {}
         for host in self._scene.peers:
             peer = self._scene.swarm.daemons.get(host)
+            if self._scene.membership.is_out(host.name):
+                continue  # and is not to be among those the tracker knows
             if not isinstance(peer, PeerService) or peer.peer.announcer.address is None:
                 self._scene.problem(f"{host.name} has not joined again.")
                 continue
