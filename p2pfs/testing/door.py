@@ -81,6 +81,7 @@ class PlainDoor:
         self, endpoint: IStreamClientEndpoint, factory: IProtocolFactory, expected: Expected
     ) -> IProtocol:
         made = Factory.forProtocol(lambda: _Arrival(self, factory, expected))
+        made.noisy = False
         arrival = cast(_Arrival, await endpoint.connect(made))
         return await arrival.arrived
 

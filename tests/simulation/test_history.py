@@ -8,17 +8,20 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
+
 from tests.simulation import history as of_history
 from tests.simulation.history import history
 
 
-def test_the_same_seed_gives_the_same_history(place: Path) -> None:
+@pytest.mark.parametrize("kind", ["open", "private"])
+def test_the_same_seed_gives_the_same_history(place: Path, kind: str) -> None:
     """Every byte at the same time, in this process and in one that hashes otherwise."""
-    here = history(place, 1)
+    here = history(place, 1, kind == "private")
     with TemporaryDirectory(prefix="sim-") as directory:
-        assert history(Path(directory), 1) == here
+        assert history(Path(directory), 1, kind == "private") == here
     for hash_seed in ("1", "2"):
-        program = [sys.executable, "-m", of_history.__name__, "1"]
+        program = [sys.executable, "-m", of_history.__name__, "1", kind]
         environment = os.environ | {"PYTHONHASHSEED": hash_seed}
         there = subprocess.run(
             program, env=environment, capture_output=True, text=True, timeout=60, check=True

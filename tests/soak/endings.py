@@ -31,6 +31,8 @@ class EndChecks:
         directory, expected = tracker.tracker.directory, {}
         for host in self._scene.peers:
             peer = self._scene.swarm.daemons.get(host)
+            if self._scene.membership.is_out(host.name):
+                continue  # and is not to be among those the tracker knows
             if not isinstance(peer, PeerService) or peer.peer.announcer.address is None:
                 self._scene.problem(f"{host.name} has not joined again.")
                 continue
@@ -87,6 +89,8 @@ class EndChecks:
         beyond: list[object] = [network, network.timeline, *network.hosts.values()]
         beyond += [end for end in ends if end.gone or end.reactor.is_dead]
         beyond += [end.reactor for end in ends if end.reactor.is_dead]
+        # Who is revoked goes on trying: what it connects by just now is not of the past.
+        beyond += [attempt for host in network.hosts.values() for attempt in host.reactor.attempts]
         kept = {
             thing
             for thing in reachable([*self._scene.swarm.daemons.values()], beyond)

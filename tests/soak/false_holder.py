@@ -16,7 +16,8 @@ from p2pfs.errors import InvalidFileInfo
 from p2pfs.testing import Host
 from p2pfs.testing.swarm import PEER_PORT
 from p2pfs.wire.messages import MOST_SOURCES
-from tests.soak.claiming import JsonLines, claim
+from tests.soak.claiming import NOBODYS, JsonLines, claim
+from tests.soak.papers import Papers
 
 DRIP = 10
 """Bytes in `DRIP_SECONDS`: just above the least rate."""
@@ -182,11 +183,16 @@ class FalseHolder(JsonLines):
 
 
 def start_false_holder(
-    host: Host, ports: int, tracker: Host, lie: Lie, friends: Sequence[str] = ()
+    host: Host,
+    ports: int,
+    tracker: Host,
+    lie: Lie,
+    friends: Sequence[str] = (),
+    papers: Callable[[int], Papers] = lambda _: NOBODYS,
 ) -> None:
     """Have a host claim to be so many holders of everything, each with a port of its own.
 
-    It vouches for its ``friends``, by their addresses.
+    It vouches for its ``friends``, by their addresses. ``papers`` are those of each, by number.
     """
 
     class Serving(Factory):
@@ -195,10 +201,11 @@ def start_false_holder(
         def buildProtocol(self, addr: object) -> Protocol:
             return FalseHolder(host, lie)
 
-    for port in range(PEER_PORT, PEER_PORT + ports):
+    for number in range(ports):
+        port, own = PEER_PORT + number, papers(number)
         if lie.kind != "unreachable":
-            host.reactor.listenTCP(port, Serving())
-        claim(host, port, tracker, lie.files, friends)
+            own.listen(host, port, Serving())
+        claim(host, port, tracker, lie.files, friends, own)
 
 
 def start_false_holders(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from random import Random
@@ -10,6 +11,7 @@ from p2pfs.peer.storage import is_part_name
 from p2pfs.testing import Connection, Host
 from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
 from tests.soak.plan import Fault
+from tests.soak.private_plan import MONTH, SKEW
 from tests.soak.scene import Scene
 from tests.soak.truth import DOWNLOADS
 
@@ -36,6 +38,7 @@ class Faults:
         ``slow_drive`` is what a slow one moves, in bytes a second.
         """
         self._network = scene.network
+        self._membership = scene.membership
         self._truth = scene.truth
         self._ends = ends
         self._slow_drive = slow_drive
@@ -175,7 +178,15 @@ class Faults:
 
     def jump_clock(self, host: Host, seconds: float, random: Random) -> None:
         """The clock is set to another time."""
-        host.drive.clock_offset += random.choice([-3600.0, -1.0, 1.0, 3600.0])
+        seconds = random.choice([-3600.0, -1.0, 1.0, 3600.0])
+        if self._membership.is_private and abs(seconds) > SKEW:
+            self._set_clock(host, math.copysign(SKEW, seconds))
+        else:
+            host.drive.clock_offset += seconds
+
+    def _set_clock(self, host: Host, off: float) -> None:
+        """Let it be wrong by so much, and not more: certificates hold while clocks are sound."""
+        host.drive.clock_offset = round(host.drive.clock_offset / MONTH) * MONTH + off
 
     def spoil_part(self, host: Host, seconds: float, random: Random) -> None:
         """Somebody else changes a file that is not finished: a byte, its end, or all behind it."""

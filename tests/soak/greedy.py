@@ -14,6 +14,8 @@ from twisted.protocols.basic import LineOnlyReceiver, LineReceiver
 
 from p2pfs.testing import Host
 from p2pfs.testing.swarm import PEER_PORT, TRACKER_PORT
+from tests.soak.claiming import NOBODYS
+from tests.soak.papers import Papers
 
 KINDS = ("declines", "puts off", "ignores", "keeps quiet", "reads slowly", "wants", "asks")
 """What it does with an offer, or instead of waiting for one; see `Greed`."""
@@ -173,8 +175,12 @@ class _Look(LineOnlyReceiver):
         self._timer = self._reactor.callLater(LOOK_SECONDS, self.connectionMade)
 
     def lineReceived(self, line: bytes) -> None:
-        message = json.loads(line)
-        for name, info in message.get("filelist", {}).items():
+        try:
+            message = json.loads(line)
+        except ValueError:
+            return  # it is told that it may not come in
+        listed = message.get("filelist", {}) if isinstance(message, dict) else {}
+        for name, info in listed.items():
             self._files[name] = info["totalchunknum"]
 
     def connectionLost(self, reason: Any = None) -> None:
@@ -182,8 +188,17 @@ class _Look(LineOnlyReceiver):
             self._timer.cancel()
 
 
-def start_greedy(host: Host, tracker: Host, peers: Sequence[Host], random: Random) -> None:
-    """Let one be at work on a host until its process is ended, at all these peers."""
+def start_greedy(
+    host: Host,
+    tracker: Host,
+    peers: Sequence[Host],
+    random: Random,
+    papers: Papers = NOBODYS,
+) -> None:
+    """Let one be at work on a host until its process is ended, at all these peers.
+
+    In a private swarm it shows its ``papers``.
+    """
     files: dict[str, int] = {}
 
     class Again(ClientFactory):
@@ -196,11 +211,11 @@ def start_greedy(host: Host, tracker: Host, peers: Sequence[Host], random: Rando
 
     class Looking(Again):
         def buildProtocol(self, addr: object) -> Protocol:
-            return _Look(host.reactor, files)
+            return papers.at_the_door(_Look(host.reactor, files))
 
     class Taking(Again):
         def buildProtocol(self, addr: object) -> Protocol:
-            return Greed(host.reactor, random.choice(KINDS), files)
+            return papers.at_the_door(Greed(host.reactor, random.choice(KINDS), files))
 
     host.reactor.connectTCP(tracker.address, TRACKER_PORT, Looking(), timeout=5)
     for peer in peers:

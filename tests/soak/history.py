@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,12 +16,17 @@ from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm
 from tests.soak.checks import FileChecks
 from tests.soak.endings import EndChecks
+from tests.soak.enrolling import Enrolling
 from tests.soak.false_holder import Lie, start_false_holder
 from tests.soak.faults import RESTART_SECONDS, Faults
 from tests.soak.greedy import start_greedy
 from tests.soak.liar import start_liar
 from tests.soak.listener import Listener
+from tests.soak.membership import Membership
+from tests.soak.membership_checks import MembershipChecks
 from tests.soak.plan import TRACKER, Act, Fault, HostPlan, Plan
+from tests.soak.private_acts import PrivateActs
+from tests.soak.private_plan import PrivateAct, PrivatePlan
 from tests.soak.report import Report, Writer
 from tests.soak.scene import Scene
 from tests.soak.truth import DOWNLOADS, Truth
@@ -41,8 +47,9 @@ SETTLE_SECONDS = 130.0
 class History:
     """Carries a plan out below a directory."""
 
-    def __init__(self, plan: Plan, directory: Path) -> None:
+    def __init__(self, plan: Plan, private: PrivatePlan | None, directory: Path) -> None:
         self.plan = plan
+        self.private = private
         self._random = Random(plan.seed)
         network = self._network = Network(directory, self._random)
         self._tracker = self._add(HostPlan(TRACKER, 5e6, 5e6, 0.0005))
@@ -54,12 +61,25 @@ class History:
         self._swarm = Swarm(network)
         self._writer = Writer(network.timeline, directory, plan.seed)
         self._truth = Truth(self._swarm)
-        scene = Scene(network, self._swarm, self._tracker, self._peers, self._truth, self._writer)
+        self._membership = Membership(None if private is None else private.terms)
+        scene = Scene(
+            network,
+            self._swarm,
+            self._tracker,
+            self._peers,
+            self._truth,
+            self._writer,
+            self._membership,
+        )
+        self._enrolling = Enrolling(scene, private, plan.seed)
         self._files = FileChecks(scene)
         self._witness = Witness(scene)
         self._end = EndChecks(scene)
         self._watch = Watch(scene)
-        self._users = Users(scene, self._files, self._witness)
+        self._members = MembershipChecks(scene)
+        self._users = Users(scene, self._files, self._witness, self._members)
+        several = {false.host.name: false.ports for false in plan.false}
+        self._private_acts = PrivateActs(scene, self._users, several)
         self._faults = Faults(
             scene, self._start, self._stop_and_start, self._files.ends, plan.slow_drive
         )
@@ -80,20 +100,30 @@ class History:
 
     def _run(self) -> None:
         network, users = self._network, self._users
-        for host in (self._tracker, *self._peers):
+        self._enrolling.found()
+        self._start(self._tracker)
+        self._enrolling.enrol_peers()
+        for host in self._peers:
             self._start(host)
+        papers = self._enrolling.papers
         for host in self._liars:
-            start_liar(host, self._tracker, Random(self._random.getrandbits(64)))
+            own = Random(self._random.getrandbits(64))
+            start_liar(host, self._tracker, own, papers(host))
         for host in self._greedy:
             own = Random(self._random.getrandbits(64))
-            start_greedy(host, self._tracker, self._peers, own)
+            start_greedy(host, self._tracker, self._peers, own, papers(host))
         for host, false in self._false.items():
             lie = Lie(false.kind, self._truth.versions)
-            start_false_holder(host, false.ports, self._tracker, lie)
+            start_false_holder(host, false.ports, self._tracker, lie, papers=partial(papers, host))
         for at, act in self.plan.acts:
             network.timeline.at(at, self._act, act)
+        end = self.plan.end
+        if self.private is not None:
+            for at, private in self.private.acts:
+                network.timeline.at(at, self._act, private)
+            end = max(end, self.private.end)
         self._look()
-        network.run(self.plan.end)
+        network.run(end)
         for host in self._hostile:
             host.kill()
         network.run(LONGEST_DOWNLOAD, lambda: not users.waiting)
@@ -104,6 +134,7 @@ class History:
         self._files.check_finals(self._peers)
         self._end.check_directory()
         self._end.check_idle()
+        self._members.check_end()
         users.attempts.clear()  # which know the connections of their downloads
         self._end.check_memory()
         self._over = self._listener.over = True
@@ -164,10 +195,12 @@ class History:
 
     # What happens
 
-    def _act(self, act: Act) -> None:
+    def _act(self, act: Act | PrivateAct) -> None:
         self._writer.say(f"{act}")
         if isinstance(act, Fault):
             self._faults.begin(act)
+        elif isinstance(act, PrivateAct):
+            self._private_acts.act(act)
         else:
             self._users.act(act)
 
@@ -179,6 +212,7 @@ class History:
         if not self._over:
             self._files.look()
             self._watch.look()
+            self._members.look()
             self._network.timeline.after(1.0, self._look)
 
     def _check_ended(self) -> None:
@@ -202,11 +236,16 @@ class History:
                 continue
             for name in self.plan.names:
                 held = peer.peer.library.get(name)
-                if self._witness.can_be_had(name) and not (held is not None and held.is_share):
+                if held is not None and held.is_share:
+                    continue
+                if self._witness.can_be_had(name, host, held):
                     last.append(self._users.fetch(host, peer, name, overwrite=True))
         self._network.run(LONGEST_DOWNLOAD, lambda: not any(a.goes_on for a in last))
         for attempt in last:
-            if not isinstance(attempt.outcome, Fetched):
+            if self._membership.is_out(attempt.host.name):
+                if isinstance(attempt.outcome, Fetched) and attempt.outcome.sources:
+                    self._writer.problem(f"{attempt.host.name} is revoked, and got something.")
+            elif not isinstance(attempt.outcome, Fetched):
                 outcome = attempt.outcome or "it goes on and on"
                 self._writer.problem(f"{attempt.host.name} did not get '{attempt.name}': {outcome}")
 

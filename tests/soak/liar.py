@@ -13,7 +13,8 @@ from p2pfs.chunks import FileInfo
 from p2pfs.errors import InvalidFileInfo
 from p2pfs.testing import Host
 from p2pfs.testing.swarm import PEER_PORT
-from tests.soak.claiming import JsonLines, claim
+from tests.soak.claiming import NOBODYS, JsonLines, claim
+from tests.soak.papers import Papers
 
 MAX_PADDING = 70_000
 
@@ -102,7 +103,7 @@ class _Lies(JsonLines):
         self.transport.abortConnection()
 
 
-def start_liar(host: Host, tracker: Host, random: Random) -> None:
+def start_liar(host: Host, tracker: Host, random: Random, papers: Papers = NOBODYS) -> None:
     """Let one be at work on a host until its process is ended."""
 
     files: dict[str, FileInfo] = {}
@@ -113,5 +114,5 @@ def start_liar(host: Host, tracker: Host, random: Random) -> None:
         def buildProtocol(self, addr: object) -> Protocol:
             return _Lies(random, files)
 
-    host.reactor.listenTCP(PEER_PORT, Lying())
-    claim(host, PEER_PORT, tracker, files)
+    papers.listen(host, PEER_PORT, Lying())
+    claim(host, PEER_PORT, tracker, files, papers=papers)

@@ -12,6 +12,7 @@ from twisted.logger import globalLogBeginner
 
 from tests.soak.history import History
 from tests.soak.plan import draw
+from tests.soak.private_plan import draw_private
 from tests.soak.report import Report
 
 
@@ -19,9 +20,10 @@ def run_seed(seed: int, keep_log: bool = False) -> Report:
     """The history of a seed, in a directory that is gone afterwards."""
     # In memory if possible: what is synced is simulated anyway.
     where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    plan = draw(seed)
     directory = Path(tempfile.mkdtemp(prefix="p2pfs-", dir=where))
     try:
-        report = History(draw(seed), directory).run()
+        report = History(plan, draw_private(plan), directory).run()
     finally:
         shutil.rmtree(directory)
     if not (keep_log or report.problems):

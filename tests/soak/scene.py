@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from p2pfs.testing import Host, Network, Swarm
+from tests.soak.membership import Membership
 from tests.soak.report import Writer
 from tests.soak.truth import Truth
 
@@ -21,6 +22,8 @@ class Scene:
     """The hosts of honest peers."""
     truth: Truth
     writer: Writer
+    membership: Membership = field(default_factory=Membership)
+    """Who may do what."""
 
     def problem(self, text: str) -> None:
         """Note what is wrong."""

@@ -42,7 +42,7 @@ class Truth:
 
     def published(self, host: Host, name: str, content: bytes) -> None:
         """A host's peer is told to publish that content under the name."""
-        self._want(host, name)
+        self.wanted(host, name)
         self._versions.setdefault(name, []).append(content)
 
     def versions(self, name: str) -> Sequence[bytes]:
@@ -83,7 +83,7 @@ class Truth:
 
     def begun(self, host: Host, target: Path, overwrite: bool) -> None:
         """A download to that place begins."""
-        self._want(host, name_of(host, target))
+        self.wanted(host, name_of(host, target))
         self.told.pop(target, None)
         if overwrite and target in self.foreign:
             self._replaceable[target] = self.foreign.pop(target)
@@ -92,7 +92,7 @@ class Truth:
         """A download of everything whose names begin so begins; nothing may be overwritten."""
         for wanting, name in list(self._wanted):
             if wanting is host and name.startswith(prefix):
-                self._want(host, name)
+                self.wanted(host, name)
         for path in list(self.told):
             if path.is_relative_to(host.directory / DOWNLOADS / prefix):
                 self.begun(host, path, False)
@@ -107,7 +107,8 @@ class Truth:
 
         return done
 
-    def _want(self, host: Host, name: str) -> None:
+    def wanted(self, host: Host, name: str) -> None:
+        """A host's peer is told to do something by which it may come to share that name."""
         self._wanted[host, name] += 1
         self.unshared.discard((host, name))
 

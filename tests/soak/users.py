@@ -21,8 +21,11 @@ from p2pfs.errors import (
 from p2pfs.peer.downloading import Fetched
 from p2pfs.peer.downloading.tree_job import TreeJob
 from p2pfs.peer.service import PeerService
+from p2pfs.peer.sharing import Published
 from p2pfs.testing import Host, download, publish
 from tests.soak.checks import FileChecks
+from tests.soak.membership import is_right_refusal
+from tests.soak.membership_checks import MembershipChecks
 from tests.soak.plan import (
     TREE,
     Act,
@@ -42,7 +45,10 @@ from tests.soak.witness import Attempt, Witness
 class Users:
     """Carries out what a plan says that users do."""
 
-    def __init__(self, scene: Scene, files: FileChecks, witness: Witness) -> None:
+    def __init__(
+        self, scene: Scene, files: FileChecks, witness: Witness, members: MembershipChecks
+    ) -> None:
+        self._members = members
         self._scene = scene
         self._files = files
         self._witness = witness
@@ -86,8 +92,19 @@ class Users:
         content = Random(file.content).randbytes(file.size)
         if not path.exists():
             path.write_bytes(content)
-        self._scene.truth.published(host, file.name, content)
-        self._tolerate(publish(peer, path, file.name, file.function))
+        publishing = publish(peer, path, file.name, file.function)
+        if self._scene.membership.may_publish(host.name, file.name):
+            self._scene.truth.published(host, file.name, content)
+            self._tolerate(publishing)
+        else:
+            self._scene.truth.wanted(host, file.name)
+            self._refuse(publishing, host, file.name)
+
+    def sign_again(self, host: Host, peer: PeerService, name: str) -> None:
+        """Publish what a peer has of a name, should it have all of it."""
+        held = peer.peer.library.get(name)
+        if held is not None and held.is_share:
+            self._tolerate(publish(peer, held.path, name))
 
     def _unpublish(self, host: Host, peer: PeerService, name: str) -> None:
         work = Deferred.fromCoroutine(peer.peer.publisher.unpublish(name))
@@ -128,6 +145,7 @@ class Users:
         def arrived(one: Fetched) -> None:
             self._scene.writer.report.delivered += 1
             self._files.told(host, one.path)
+            self._members.check_fetched(host, one)
 
         _, fetched = peer.peer.trees.start(TREE, target, False, arrived)
         fetched.addErrback(_expected).addCallback(self._tree_ended, attempt)
@@ -157,6 +175,7 @@ class Users:
         if isinstance(outcome, Fetched):
             report.delivered += 1
             self._files.told(attempt.host, outcome.path)
+            self._members.check_fetched(attempt.host, outcome)
             return
         report.failed += 1
         if not self._excused(outcome, attempt):
@@ -171,16 +190,32 @@ class Users:
 
     def _excused(self, error: P2pfsError, attempt: Attempt) -> bool:
         """Whether a download may end that way."""
+        if self._scene.membership.is_out(attempt.host.name):
+            return True
         match error:
             case NotFound() | TrackerUnavailable() | AlreadyExists():
                 return True
             case DownloadFailed():
-                return not self._witness.could_have_finished(attempt)
+                return self._witness.is_void(attempt) or not self._witness.could_have_finished(
+                    attempt
+                )
             case StorageProblem():
                 return attempt.disk_failed
             case Cancelled():
                 return attempt.cancelled or attempt.host not in self._scene.swarm.daemons
         return False
+
+    def _refuse(self, publishing: Deferred[list[Published]], host: Host, name: str) -> None:
+        """Who may not publish is told why, unless it goes on sharing what another has signed."""
+
+        def refused(error: P2pfsError) -> None:
+            self._scene.writer.say(f"{host.name} may not publish '{name}': {error}")
+            stopped = isinstance(error, Cancelled | StorageProblem)
+            if not (is_right_refusal(error) or stopped):
+                self._scene.writer.problem(f"{host.name} may not publish '{name}': {error}")
+
+        publishing.addCallbacks(lambda _: None, lambda failure: refused(_expected(failure)))
+        publishing.addErrback(self._defect)
 
     def _tolerate(self, work: Deferred[Any]) -> None:
         """What a user asked for may be refused, but only in words."""

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from p2pfs.errors import P2pfsError
+from p2pfs.membership import EARLY_SECONDS
 from p2pfs.peer.downloading import Fetched, Job
 from p2pfs.peer.downloading.tree_job import TreeJob
 from p2pfs.peer.library import Holding
@@ -128,11 +129,29 @@ class Witness:
             offered |= given
         return not holding.chunks.missing.bits & ~offered
 
-    def can_be_had(self, name: str) -> bool:
-        """Whether some peer shares the whole file, and the tracker lists that."""
+    def is_void(self, attempt: Attempt) -> bool:
+        """Whether who signed what it fetches is revoked."""
+        peer = self._scene.swarm.daemons.get(attempt.host)
+        signature = attempt.job.signature if attempt.job else None
+        if signature is None or not isinstance(peer, PeerService):
+            return False
+        return peer.peer.signing.is_void(signature)
+
+    def can_be_had(self, name: str, host: Host, held: Holding | None = None) -> bool:
+        """Whether some peer shares the whole file, the tracker lists that, and a host believes it.
+
+        That host may have some of it, or of another content.
+        """
         tracker = self._scene.swarm.daemons.get(self._scene.tracker)
         if not isinstance(tracker, TrackerService) or name not in tracker.tracker.directory:
             return False
+        listed = tracker.tracker.directory[name]
+        if listed.signature is not None:
+            if listed.signature.at > host.wall_clock() + EARLY_SECONDS:
+                return False
+            kept = held.signature if held is not None and held.info != listed.info else None
+            if kept is not None and kept.at >= listed.signature.at:
+                return False
         whole = {a for a, chunks in tracker.tracker.directory[name].holders.items() if chunks.whole}
         return any(
             isinstance(peer, PeerService) and peer.peer.announcer.address in whole
@@ -147,6 +166,8 @@ class Witness:
     def _can_give(self, other: Host, host: Host) -> bool:
         return (
             self._is_sound(other)
+            and not self._scene.membership.is_out(other.name)
+            and not self._scene.membership.is_out(host.name)
             and self._works(other)
             and self._works(host)
             and self._connected(other, host)
