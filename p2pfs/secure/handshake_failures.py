@@ -31,6 +31,15 @@ _REFUSALS = (
 _ENDED = "it closed the connection before it was secure; check what listens there"
 
 
+_PLAIN = ("wrong version number", "http request")
+"""What OpenSSL's words for an error contain when what came first is no TLS of any version."""
+
+
+def is_plain_text(error: BaseException | None) -> bool:
+    """Whether a handshake failed as the other side does not speak TLS."""
+    return isinstance(error, SSL.Error) and any(sign in _words(error) for sign in _PLAIN)
+
+
 def explain(where: str, failure: Failure, verify_error: int) -> HandshakeFailed:
     """Why there is no secure connection to ``where``.
 
@@ -49,8 +58,12 @@ def _reason(error: BaseException | None, verify_error: int) -> str:
     if verify_error:
         return _VERDICTS.get(verify_error, _STRANGER)
     if isinstance(error, SSL.Error):
-        words = " ".join(str(part).lower() for part in error.args)
+        words = _words(error)
         for sign, meaning in _REFUSALS:
             if sign in words:
                 return meaning
     return _ENDED
+
+
+def _words(error: SSL.Error) -> str:
+    return " ".join(str(part).lower() for part in error.args)

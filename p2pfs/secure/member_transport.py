@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from p2pfs.membership import Member
 from p2pfs.secure.channel import LOST, Channel
+from p2pfs.secure.handshake_failures import is_plain_text
 
 UNREAD = 64 << 10
 """Bytes that are taken off a connection whose handshake failed, so that its end gets through."""
@@ -45,12 +46,13 @@ class MemberTransport(FileDescriptor):
         shaken: Callable[[], None],
         make: Callable[[socket.socket], SSL.Connection],
         ended: Callable[[MemberTransport], None],
+        in_clear: bytes = b"",
     ) -> None:
         """``plain`` is a connection that was just made, of ``threshold``, the door's protocol.
 
         ``shaken`` is called when OpenSSL is content with the other side. ``make`` makes the TLS
         side of the connection, which knows what side of the handshake that is. ``ended`` is called
-        when the connection is lost.
+        when the connection is lost. ``in_clear`` is what is said to who does not speak TLS.
         """
         super().__init__(plain.reactor)
         self._time = cast(IReactorTime, plain.reactor)
@@ -61,6 +63,7 @@ class MemberTransport(FileDescriptor):
         self.channel = Channel(self._tls, self._handle)
         """What is read and written."""
         self._ended = ended
+        self._in_clear = in_clear
         self._shaken: Callable[[], None] | None = shaken
         """None once it was called."""
         self._is_paused = self._is_aborting = False
@@ -202,6 +205,9 @@ class MemberTransport(FileDescriptor):
             # With bytes unread it would be a reset, which can overtake the reason given.
             with suppress(OSError):
                 self._handle.recv(UNREAD)
+                # OpenSSL has said nothing itself then.
+                if self._in_clear and is_plain_text(reason.value):
+                    self._handle.send(self._in_clear)
         elif not reason.check(ConnectionAborted):
             self.channel.say_goodbye()
         self._ended(self)

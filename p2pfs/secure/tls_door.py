@@ -29,6 +29,13 @@ from p2pfs.secure.door import Expected
 from p2pfs.secure.member_transport import MemberTransport
 from p2pfs.secure.threshold import Arrival, Check, Cover, Entrance, Threshold
 from p2pfs.wire import Admission, Notices
+from p2pfs.wire.messages import Error, encode
+
+IN_CLEAR = (
+    "This swarm is private, and this connection is not; have an invitation made on the tracker "
+    "with 'p2pfs tracker invite', and join with it by 'p2pfs join'."
+)
+"""What is said in clear, as a message of the protocol, to who speaks in clear."""
 
 MOST_HALF_OPEN = 256
 """Connections of all listening sides whose handshake is under way; hosts share them."""
@@ -168,7 +175,12 @@ class TlsDoor:
             return self._makers[is_optional].make(handle, is_client)
 
         return lambda threshold, plain: MemberTransport(
-            plain, threshold, threshold.looked, make, self._has_ended
+            plain,
+            threshold,
+            threshold.looked,
+            make,
+            self._has_ended,
+            b"" if is_client else encode(Error(None, IN_CLEAR)),
         )
 
     def _has_passed(self, threshold: Threshold, transport: MemberTransport) -> None:

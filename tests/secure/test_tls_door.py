@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from p2pfs.errors import HandshakeFailed
 from p2pfs.membership import Role
 from p2pfs.secure import A_PEER, A_TRACKER, Credentials
 from p2pfs.secure.threshold import HANDSHAKE_SECONDS
-from p2pfs.secure.tls_door import TlsDoor
+from p2pfs.secure.tls_door import IN_CLEAR, TlsDoor
 from tests.secure.certificates import DAY, Authority
 from tests.secure.ends import Keeper, Keepers, Listening, turn
 
@@ -272,6 +273,21 @@ async def test_plain_text_and_random_bytes_at_the_door(listening: Listening, say
     await stranger.lost
     assert not listening.factory.made
     assert not door.half_open
+
+
+@ensureDeferred
+async def test_who_speaks_in_clear_is_told_in_clear(listening: Listening) -> None:
+    """A peer of an open swarm that is sent to a private tracker can say what is the matter."""
+    authority = Authority()
+    listening.begin(authority, authority.member("server"))
+    stranger = await stranger_at(listening, b'{"type":"REQUEST_FILE_LIST"}\n' * 20)
+    await stranger.lost
+    assert json.loads(bytes(stranger.got)) == {
+        "type": "ERROR",
+        "request": None,
+        "message": IN_CLEAR,
+    }
+    assert bytes(stranger.got).endswith(b"\n")
 
 
 @ensureDeferred
