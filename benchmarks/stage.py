@@ -14,12 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from benchmarks.private_machines import PrivateMachines
 from benchmarks.problems import BenchmarkFailed, Skipped
 from benchmarks.processes import Worker, cpu_seconds, end, memory, time_limit
 from benchmarks.report import MIB, mib
 from benchmarks.timing import Sample
 from tests.processes.daemons import Daemon, Machines, random_file, until
+from tests.processes.private_machines import PrivateMachines
 
 MARGIN = 512 * MIB
 """Room that is to be left, for the processes and whatever else runs here."""

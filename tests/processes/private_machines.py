@@ -20,6 +20,10 @@ class PrivateMachines(Machines):
         self.run("tracker", "tracker", "private")
         return super().tracker()
 
+    def restart_tracker(self) -> Daemon:
+        """The same tracker, once more."""
+        return super().tracker()
+
     def peer(self, name: str, *options: str, **popen: Any) -> Daemon:
         """A peer that is a member."""
         invitation = self.invite("--role", "publisher", "--names", "*")
