@@ -121,6 +121,19 @@ def test_strangers_get_nowhere_at_any_port(machines: PrivateMachines) -> None:
     assert peer.ask("status")["joined_as"]
 
 
+def test_no_session_is_resumed(machines: PrivateMachines) -> None:
+    """By a resumed one, who was revoked could come back without being looked at."""
+    machines.tracker()
+    context = _context(ssl.TLSVersion.TLSv1_3)
+    sessions: list[ssl.SSLSession | None] = [None]
+    for _ in range(2):
+        plain = socket.create_connection(("127.0.0.1", machines.port), 15)
+        with context.wrap_socket(plain, session=sessions[-1]) as connection:
+            assert connection.recv(2) == b"+\n"  # a ticket would have come before
+            assert not connection.session_reused
+            sessions.append(connection.session)
+
+
 def test_handshakes_that_never_end_keep_no_member_out(machines: PrivateMachines) -> None:
     """Of another host, a thousand at the tracker and at a peer; some have begun to speak."""
     machines.tracker()

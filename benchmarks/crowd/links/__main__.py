@@ -43,7 +43,7 @@ def main() -> int:
         options.fast_source,
     )
     try:
-        runs = _runs(crowd, _swarms(crowd, options.libtorrent), options)
+        runs = _runs(crowd, _swarms(crowd, options), options)
     except (BenchmarkFailed, Skipped, P2pfsError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -78,9 +78,12 @@ def _runs(
     return found
 
 
-def _swarms(crowd: Crowd, with_libtorrent: bool | None) -> dict[str, Swarm]:
+def _swarms(crowd: Crowd, options: argparse.Namespace) -> dict[str, Swarm]:
     """The contenders by name; raises `Skipped` when one that is asked for is not installed."""
+    with_libtorrent: bool | None = options.libtorrent
     swarms: dict[str, Swarm] = {daemon_swarm.NAME: daemon_swarm.p2pfs}
+    if options.private:
+        swarms[daemon_swarm.PRIVATE_NAME] = daemon_swarm.p2pfs_private
     if crowd.has_equal_links:
         swarms[floor_swarm.NAME] = floor_swarm.floor
     if with_libtorrent is False:
@@ -110,6 +113,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--fast-source", action="store_true", help=f"the source sends {FASTER} times quicker"
+    )
+    parser.add_argument(
+        "--private", action="store_true", help="compare with the same crowd in a private swarm"
     )
     rival = parser.add_mutually_exclusive_group()
     rival.add_argument(
