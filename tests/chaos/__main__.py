@@ -74,15 +74,24 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="how long faults go on")
     parser.add_argument("--seed", type=int, help="what the plan is drawn from; random if not given")
     parser.add_argument("--peers", type=int, default=8, help="how many, 2 or more")
+    kinds = parser.add_mutually_exclusive_group()
+    for word in ("open", "private"):
+        told = f"have the swarm be {word}; by default the seed says what it is"
+        kinds.add_argument(f"--{word}", dest="kind", action="store_const", const=word, help=told)
     options = parser.parse_args()
     if options.peers < 2:
         parser.error("two peers is the least")
     enter_namespace()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     seed = SystemRandom().randrange(1 << 31) if options.seed is None else options.seed
-    plan = draw(seed, options.seconds, options.peers)
-    repeat = f"--seconds {options.seconds:g} --seed {seed} --peers {options.peers}"
-    say(f"A tracker and {options.peers} peers, faults for {options.seconds:g} s, seed {seed}.")
+    is_private = None if options.kind is None else options.kind == "private"
+    plan = draw(seed, options.seconds, options.peers, is_private)
+    kind = "open" if plan.members is None else "private"
+    repeat = f"--seconds {options.seconds:g} --seed {seed} --peers {options.peers} --{kind}"
+    say(
+        f"A tracker and {options.peers} peers of a swarm that is {kind}, faults for "
+        f"{options.seconds:g} s, seed {seed}."
+    )
     folder = Path(tempfile.mkdtemp(prefix="p2pfs-chaos-"))
     problems: list[str] | None = None
     try:

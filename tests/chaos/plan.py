@@ -7,7 +7,7 @@ together with what the daemons do differs from run to run.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 
@@ -40,9 +40,10 @@ class Act(StrEnum):
     DOWNLOAD = "download"
     CANCEL = "cancel"
     UNPUBLISH = "unpublish"
+    REVOKE = "revoke"
 
 
-USER_ACTS = frozenset({Act.PUBLISH, Act.DOWNLOAD, Act.CANCEL, Act.UNPUBLISH})
+USER_ACTS = frozenset({Act.PUBLISH, Act.DOWNLOAD, Act.CANCEL, Act.UNPUBLISH, Act.REVOKE})
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,15 @@ class SharedFile:
     name: str
     size: int
     publisher: str
+
+
+@dataclass(frozen=True)
+class Members:
+    """Who is what in a private swarm: the rest of the peers publish as they like."""
+
+    readers: frozenset[str]
+    revoked: str
+    """Who is put out in the midst; nobody if there are only two."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +99,51 @@ class Plan:
     slow: frozenset[str]
     files: tuple[SharedFile, ...]
     steps: tuple[Step, ...]
+    members: Members | None = None
+    """None in an open swarm."""
+
+    @property
+    def staying(self) -> tuple[str, ...]:
+        """The peers that are there in the end."""
+        revoked = "" if self.members is None else self.members.revoked
+        return tuple(peer for peer in self.peers if peer != revoked)
 
 
-def draw(seed: int, seconds: float, count: int) -> Plan:
-    """The plan for ``count`` peers and so many seconds; the same for the same arguments."""
+def draw(seed: int, seconds: float, count: int, is_private: bool | None = None) -> Plan:
+    """The plan for ``count`` peers and so many seconds; the same for the same arguments.
+
+    Whether it is of a private swarm is drawn too, unless ``is_private`` says it; it is the same
+    plan otherwise.
+    """
+    plan = _draw_open(seed, seconds, count)
+    random = Random(f"private {seed} {float(seconds)} {count}")
+    drawn = random.random() < 0.5
+    return _make_private(plan, random) if (drawn if is_private is None else is_private) else plan
+
+
+def _make_private(plan: Plan, random: Random) -> Plan:
+    """The plan with members, one of whom is revoked in the midst."""
+    # Who publishes first is to be there in the end, too.
+    peers = list(plan.peers)
+    random.shuffle(peers)
+    revoked = peers.pop() if len(peers) > 2 else ""
+    readers = frozenset(peers[: len(peers) // 3])
+    publishers = [peer for peer in plan.peers if peer in peers and peer not in readers]
+    files = tuple(
+        replace(file, publisher=publishers[number % len(publishers)])
+        for number, file in enumerate(plan.files)
+    )
+    first = [Step(0.0, Act.PUBLISH, file.publisher, file.name) for file in files]
+    steps = [*first, *plan.steps[len(files) :]]
+    if revoked:
+        at = plan.seconds * random.uniform(0.3, 0.6)
+        steps.append(Step(at, Act.REVOKE, TRACKER, revoked))
+    steps.sort(key=lambda step: step.at)
+    members = Members(readers, revoked)
+    return replace(plan, files=files, steps=tuple(steps), members=members)
+
+
+def _draw_open(seed: int, seconds: float, count: int) -> Plan:
     random = Random(f"{seed} {float(seconds)} {count}")
     peers = tuple(f"p{number}" for number in range(count))
     files = tuple(_files(random, peers))

@@ -33,6 +33,9 @@ OWN_FILES = {
     "peer.sqlite",
     "peer.sqlite-wal",
     "peer.sqlite-shm",
+    "membership.json",
+    "revocations.crl",
+    "revocations.crl.new",  # when it was killed just then
 }
 """What may lie in a state directory, beside journals."""
 
@@ -71,6 +74,8 @@ class Run:
     def execute(self) -> None:
         """Do everything; afterwards ``problems`` has what did not hold, a sentence each."""
         try:
+            if self.plan.members is not None:
+                self._swarm.found(self.plan.members)
             self._swarm.start_missing()
             wait_until("every peer has joined", self._swarm.all_joined)
             self._carry_out()
@@ -78,6 +83,7 @@ class Run:
             settling = Settling(self._swarm, self.users)
             names = settling.settle()
             self.problems += self._left_in_directories()
+            self.problems += settling.wrong_members(names)
             self._say(f"Every peer has all {len(names)} files that are offered; all restart.")
             settling.restart(names)
             self.problems += self._left_in_directories()

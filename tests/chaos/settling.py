@@ -37,12 +37,14 @@ class Settling:
             self._swarm.disk.clear()
         wait_until("every peer has joined", self._swarm.all_joined)
         self._users.wait(self._left())
+        for peer in self._swarm.plan.staying if self._swarm.is_private else ():
+            self._give_up_refused(peer)
         for file in self._swarm.plan.files:
             self._users.begin(Step(0.0, Act.PUBLISH, file.publisher, file.name))
         self._users.wait(self._left())
         names = [file["name"] for file in self._ask(TRACKER, "list_files") if file["whole_copies"]]
         with ThreadPoolExecutor(len(self._swarm.plan.peers)) as pool:
-            peers = self._swarm.plan.peers
+            peers = self._swarm.plan.staying
             for _ in pool.map(lambda peer: self._fetch_rest(peer, names), peers):
                 pass
         self._wait_until_listed(names)
@@ -53,6 +55,39 @@ class Settling:
         self._swarm.stop_all()
         wait_until("every peer has joined again", self._swarm.all_joined)
         self._wait_until_listed(names)
+
+    def wrong_members(self, names: list[str]) -> list[str]:
+        """What is not as the plan's members have it, a sentence each."""
+        members = self._swarm.plan.members
+        if members is None:
+            return []
+        problems = []
+        words = {*self._swarm.plan.staying} - members.readers
+        for peer in self._swarm.plan.staying:
+            for share in self._ask(peer, "status")["shares"]:
+                publisher = share["publisher"]
+                if share["name"] in names and (publisher or {}).get("member") not in words:
+                    problems.append(f"{peer} has '{share['name']}' by the word of {publisher}.")
+        on_record = {member["name"] for member in self._ask(TRACKER, "members")}
+        if on_record != {*self._swarm.plan.staying}:
+            problems.append(f"The members are {sorted(on_record)}.")
+        return problems + (self._let_in(members.revoked, names) if members.revoked else [])
+
+    def _let_in(self, revoked: str, names: list[str]) -> list[str]:
+        """What a peer still gets at that was revoked, a sentence each."""
+        status = self._ask(revoked, "status")
+        problems = [f"{revoked} is revoked, and has joined."] if status["joined_as"] else []
+        held = {share["name"] for share in status["shares"]}
+        for name in [name for name in names if name not in held][:1]:
+            if self._download(revoked, name, self._users.place(revoked, name, 0)) is None:
+                problems.append(f"{revoked} is revoked, and got '{name}'.")
+        return problems
+
+    def _give_up_refused(self, peer: str) -> None:
+        """Have a peer share nothing by the word of who was revoked: it will get it by another's."""
+        for share in self._ask(peer, "status")["shares"]:
+            if share["state"] == "refused":
+                self._ask(peer, "unpublish", share["name"])
 
     def _left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
@@ -94,7 +129,7 @@ class Settling:
         def lacking() -> list[str]:
             files: list[Mapping[str, Any]] = self._ask(TRACKER, "list_files")
             copies = {file["name"]: file["whole_copies"] for file in files}
-            return [name for name in names if copies.get(name) != len(self._swarm.plan.peers)]
+            return [name for name in names if copies.get(name) != len(self._swarm.plan.staying)]
 
         try:
             wait_until("the tracker lists all copies", lambda: not lacking())

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.chaos.disk import SmallDisk
-from tests.chaos.plan import TRACKER, Plan
+from tests.chaos.plan import TRACKER, Members, Plan
 from tests.daemons.ports import free_port
-from tests.daemons.process import DaemonProcess
+from tests.daemons.process import TWISTD, DaemonProcess
 
 PATIENCE = 30.0
 """Seconds a daemon may take to start, to stop, or to join."""
@@ -32,6 +32,15 @@ def wait_until(what: str, holds: Callable[[], bool], patience: float = PATIENCE)
         time.sleep(0.05)  # the pause between two looks, not a bet on how long it takes
 
 
+def p2pfs(*words: str, given: str = "") -> str:
+    """Run the program with these words; raises `NotInTime` when it does not do it."""
+    command = [str(TWISTD.with_name("p2pfs")), *words]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=PATIENCE)
+    if done.returncode != 0:
+        raise NotInTime(f"'p2pfs {' '.join(words)}' said: {done.stderr.strip()}")
+    return done.stdout
+
+
 class Swarm:
     """A tracker and peers; ``problems`` gathers what they did and should not have done."""
 
@@ -43,8 +52,12 @@ class Swarm:
         self.problems: list[str] = []
         self.not_started = 0
         self.frozen: set[str] = set()
+        self.all_stay = True
+        """Until one of them is revoked."""
+        self.ended = False
         self._running: dict[str, DaemonProcess] = {}
         self._port = free_port()
+        self.is_private = plan.members is not None
         self.logs = folder / "logs"
         for directory in (self.logs, folder / "state", folder / "downloads"):
             directory.mkdir()
@@ -62,6 +75,19 @@ class Swarm:
     def _home(self, small: bool) -> Path:
         return self.disk.path if small and self.disk is not None else self.folder
 
+    # Members
+
+    def found(self, members: Members) -> None:
+        """Make it a private swarm, and have all peers join it, by the commands that people use."""
+        tracker = ["--state", str(self.state(TRACKER)), "tracker"]
+        p2pfs(*tracker, "private")
+        self.start(TRACKER)
+        wait_until("the tracker answers", self._running[TRACKER].answers)
+        for name in self.plan.peers:
+            terms = [] if name in members.readers else ["--role", "publisher", "--names", "*"]
+            invitation = p2pfs(*tracker, "invite", *terms)
+            p2pfs("--state", str(self.state(name)), "join", "--name", name, given=invitation)
+
     # Faults
 
     def start(self, name: str) -> None:
@@ -75,7 +101,8 @@ class Swarm:
         self._running[name] = DaemonProcess(role, self.state(name), log, *options)
 
     def _peer_options(self, name: str) -> list[str]:
-        options = ["--tracker", f"tcp:127.0.0.1:{self._port}"]
+        # A member knows the tracker from joining.
+        options = [] if self.is_private else ["--tracker", f"tcp:127.0.0.1:{self._port}"]
         return [*options, "--download-rate", SLOW_RATE] if name in self.plan.slow else options
 
     def kill(self, name: str) -> None:
@@ -136,11 +163,14 @@ class Swarm:
                 self.start(name)
 
     def all_joined(self) -> bool:
-        """Whether every peer answers and has joined; starts those that could not start."""
+        """Whether every peer answers, and has joined if it may; starts those that could not start."""
         self.start_missing()
+        joining = self.plan.peers if self.all_stay else self.plan.staying
         for name in self.plan.peers:
             daemon = self._running[name]
-            if not daemon.answers() or not daemon.ask("status")["joined_as"]:
+            if not daemon.answers():
+                return False
+            if name in joining and not daemon.ask("status")["joined_as"]:
                 return False
         return True
 
@@ -153,5 +183,6 @@ class Swarm:
 
     def kill_all(self) -> None:
         """Leave no process behind, whatever happened."""
+        self.ended = True
         for name in list(self._running):
             self.kill(name)

@@ -35,6 +35,23 @@ def test_a_seed_stands_for_a_plan() -> None:
     assert draw(7, 60, 8) != draw(8, 60, 8)
 
 
+def test_a_plan_is_of_a_private_swarm_or_of_an_open_one() -> None:
+    """By its seed, or as it is told; who does what when is the same in both."""
+    kinds = {draw(seed, 60, 8).members is None for seed in range(20)}
+    assert kinds == {True, False}
+    apart, plain = draw(7, 60, 8, True), draw(7, 60, 8, False)
+    assert apart.members is not None
+    assert plain.members is None
+    first = len(plain.files)
+    others = [step for step in apart.steps[first:] if step.act is not Act.REVOKE]
+    assert others == list(plain.steps[first:])
+    publishers = {file.publisher for file in apart.files}
+    assert not publishers & {*apart.members.readers, apart.members.revoked}
+    assert apart.members.revoked not in apart.staying
+    [revoke] = [step for step in apart.steps if step.act is Act.REVOKE]
+    assert revoke.name == apart.members.revoked
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_every_fault_ends_before_the_next(seed: int) -> None:
     """For each daemon faults and their ends alternate, in order, within the run."""
@@ -154,11 +171,13 @@ def assert_nothing_is_left(temporary: Path) -> None:
     assert found.stdout == b""
 
 
-def test_a_short_run(place: Path) -> None:
+@pytest.mark.parametrize("kind", ["open", "private"])
+def test_a_short_run(place: Path, kind: str) -> None:
     """A few seconds of faults, after which everything holds."""
-    run = begin(place, "--seconds", "4", "--seed", "378", "--peers", "3")
+    run = begin(place, "--seconds", "4", "--seed", "378", "--peers", "3", f"--{kind}")
     output, errors = run.communicate(timeout=100)
     assert run.returncode == 0, output + errors
+    assert ("1 revoke" in output) is (kind == "private")
     assert all(f" {fault}" in output for fault in ("kill tracker", "kill p", "freeze p"))
     assert "Every peer has all" in output
     assert_nothing_is_left(place)

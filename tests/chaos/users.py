@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -10,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from p2pfs.cli.client import DaemonUnavailable, InternalError
-from p2pfs.errors import P2pfsError
+from p2pfs.errors import NotFound, P2pfsError
 from tests.chaos.checks import is_sentence
 from tests.chaos.plan import TREE, Act, Step
 from tests.chaos.swarm import NotInTime, Swarm
 
 AT_ONCE = 128
 """Commands under way at the same time; far more than a plan comes to."""
+
+REVOKE_SECONDS = 60.0
+"""In which a member is to be revoked, whatever becomes of the tracker meanwhile."""
 
 
 @dataclass
@@ -48,7 +52,7 @@ class Users:
 
     def begin(self, step: Step) -> None:
         """Have a user ask for what a step says."""
-        future = self._pool.submit(self.ask, step)
+        future = self._pool.submit(self._revoke if step.act is Act.REVOKE else self.ask, step)
         self._running.add(future)
         future.add_done_callback(self._running.discard)
 
@@ -80,6 +84,17 @@ class Users:
         """Wait for all answers; raises `NotInTime`."""
         if wait(set(self._running), patience).not_done:
             raise NotInTime(f"A command was not answered within {patience:.0f} s.")
+
+    def _revoke(self, step: Step) -> None:
+        """Put a member out, and ask for that until it is done: the tracker may be down just now."""
+        deadline = time.monotonic() + REVOKE_SECONDS
+        self._swarm.all_stay = False
+        while time.monotonic() < deadline and not self._swarm.ended:
+            error = self.ask(step)
+            if error is None or isinstance(error, NotFound):  # once it was done, and not answered
+                return
+            time.sleep(0.2)  # until somebody has started the tracker again
+        self.answers.problems.append(f"'{step}' could not be done.")
 
     def close(self) -> None:
         """Wait for the threads; the daemons must have ended."""
