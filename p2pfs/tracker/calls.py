@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from p2pfs.errors import Refused
-from p2pfs.tracker.members import Member, Members
+from p2pfs.tracker.peers import Peer, Peers
 
 WINDOW = 10.0
 """Seconds over which calls are counted."""
@@ -23,18 +23,18 @@ LONGEST_TOKEN = 64
 class Calls:
     """Who may call whom. What it remembers is bounded by who is there, and by its window."""
 
-    def __init__(self, members: Members) -> None:
-        self._members = members
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
         self._since = 0.0
         self._made: Counter[str] = Counter()
-        self._passed_on: Counter[Member] = Counter()
+        self._passed_on: Counter[Peer] = Counter()
 
-    def callee(self, asking: Member, peer: str, token: str, now: float) -> Member:
+    def callee(self, asking: Peer, peer: str, token: str, now: float) -> Peer:
         """The peer to be told to connect to who asks; raises `Refused`.
 
         Nobody can aim it at a stranger: it only goes to where who asks was found itself.
         """
-        callee = self._members.called(peer)
+        callee = self._peers.called(peer)
         if callee is None or callee is asking or not callee.fingerprint:
             raise Refused("No such peer is here; it may have left.")
         if not asking.reachable:

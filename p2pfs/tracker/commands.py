@@ -72,13 +72,13 @@ class _TrackerConsole:
         directory = self._tracker.directory
         peers: list[dict[str, Any]] = []
         for name, connection in sorted(self._tracker.factory.joined.items()):
-            held, member = directory.held_by(name), self._tracker.factory.members[name]
+            held, peer = directory.held_by(name), self._tracker.factory.peers[name]
             peers.append(
                 {
                     "address": name,
-                    "fingerprint": member.fingerprint or None,
-                    "member": connection.certified.name if connection.certified else None,
-                    "reachable": member.reachable,
+                    "fingerprint": peer.fingerprint or None,
+                    "member": connection.member.name if connection.member else None,
+                    "reachable": peer.reachable,
                     "since": connection.since,
                     "files": len(held),
                     "bytes": sum(bytes_in(directory[n].info, c) for n, c in held.items()),

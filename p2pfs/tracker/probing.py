@@ -25,7 +25,7 @@ from p2pfs.errors import HandshakeFailed, Refused
 from p2pfs.listening import address_endpoint
 from p2pfs.reactor import Reactor
 from p2pfs.secure import A_PEER, Door, OpenDoor
-from p2pfs.tracker.members import Member
+from p2pfs.tracker.peers import Peer
 from p2pfs.wire import MessageProtocol
 from p2pfs.wire import messages as m
 
@@ -52,15 +52,15 @@ TOKEN_SIZE = 16
 
 @dataclass(eq=False, slots=True)
 class _Target:
-    """An address that members have registered."""
+    """An address that peers have registered."""
 
     address: str
     host: str
-    members: dict[Member, None] = field(default_factory=dict)
+    peers: dict[Peer, None] = field(default_factory=dict)
     probe: Deferred[Any] | None = None
-    told: Deferred[Member | None] | None = None
+    told: Deferred[Peer | None] | None = None
     """While it is probed: fires with who says that it was pinged."""
-    asking: dict[Member, None] = field(default_factory=dict)
+    asking: dict[Peer, None] = field(default_factory=dict)
     """Those who asked for the probe that is under way, or comes next."""
     again: bool = False
     """Whether somebody has come too late for the probe under way."""
@@ -80,12 +80,12 @@ class Prober:
         self,
         reactor: Reactor,
         entropy: Callable[[int], bytes],
-        concluded: Callable[[str, Member | None, Iterable[Member]], None],
+        concluded: Callable[[str, Peer | None, Iterable[Peer]], None],
         door: Callable[[], Door] = OpenDoor,
     ) -> None:
         """``entropy`` makes that many bytes that nobody can foresee.
 
-        ``concluded`` is told of each address that was tried, which member is there, and who has
+        ``concluded`` is told of each address that was tried, which peer is there, and who has
         asked. ``door`` gives that of the swarm.
         """
         self._reactor = reactor
@@ -100,42 +100,42 @@ class Prober:
         # What is to be probed, by host; the host whose turn it is comes first.
         self._waiting: dict[str, dict[_Target, None]] = {}
 
-    def look(self, member: Member) -> None:
+    def look(self, peer: Peer) -> None:
         """Find out whether a peer that has just registered is at its address."""
-        target = self._targets.get(member.address)
+        target = self._targets.get(peer.address)
         if target is None:
-            target = self._targets[member.address] = _Target(member.address, member.host)
-        target.members[member] = None
+            target = self._targets[peer.address] = _Target(peer.address, peer.host)
+        target.peers[peer] = None
         target.pause = TRY_AGAIN_SECONDS
         if target.probe is None:
             self._enqueue(target)
         else:
             target.again = True
 
-    def look_now(self, member: Member) -> None:
+    def look_now(self, peer: Peer) -> None:
         """A peer asks to be looked for now; raises `Refused` when it may not, or not so soon."""
-        target, now = self._targets.get(member.address), self._reactor.seconds()
-        if target is None or member not in target.members:
+        target, now = self._targets.get(peer.address), self._reactor.seconds()
+        if target is None or peer not in target.peers:
             raise Refused("Only a peer with a key is tried, and only at its own host.")
         while self._asked and now - next(iter(self._asked.values())) >= ASKED_SECONDS:
             del self._asked[next(iter(self._asked))]
-        if member.host in self._asked:
-            left = self._asked[member.host] + ASKED_SECONDS - now
+        if peer.host in self._asked:
+            left = self._asked[peer.host] + ASKED_SECONDS - now
             raise Refused(f"Your host has just been tried; ask again in {ceil(left)} s.")
-        self._asked[member.host] = now
-        target.asking[member] = None
+        self._asked[peer.host] = now
+        target.asking[peer] = None
         target.pause = TRY_AGAIN_SECONDS
         if target.probe is None:
             self._enqueue(target)
 
-    def forget(self, member: Member) -> None:
+    def forget(self, peer: Peer) -> None:
         """A peer has left."""
-        target = self._targets.get(member.address)
-        if target is None or member not in target.members:
+        target = self._targets.get(peer.address)
+        if target is None or peer not in target.peers:
             return
-        del target.members[member]
-        target.asking.pop(member, None)
-        if target.members:
+        del target.peers[peer]
+        target.asking.pop(peer, None)
+        if target.peers:
             if target.probe is None and target.timer is None:
                 self._try_later(target)  # whoever was there may have gone
             return
@@ -145,12 +145,12 @@ class Prober:
         if target.probe is not None:
             target.probe.cancel()
 
-    def reached(self, member: Member, token: str) -> None:
+    def reached(self, peer: Peer, token: str) -> None:
         """A peer says that it was pinged with a token: it is where that was sent to."""
         target = self._tokens.get(token)
-        if target is not None and target.told is not None and member in target.members:
+        if target is not None and target.told is not None and peer in target.peers:
             told, target.told = target.told, None
-            told.callback(member)
+            told.callback(peer)
 
     def stop(self) -> None:
         """Probe nothing any more."""
@@ -198,7 +198,7 @@ class Prober:
     def _broken(self, failure: Failure) -> None:
         self.log.failure("Probing a peer failed.", failure=failure)
 
-    def _ended(self, found: Member | None, target: _Target) -> None:
+    def _ended(self, found: Peer | None, target: _Target) -> None:
         target.probe = None
         self._at_work[target.host] -= 1
         if not self._at_work[target.host]:
@@ -229,10 +229,10 @@ class Prober:
 
     # One probe
 
-    async def _probe(self, target: _Target) -> Member | None:
+    async def _probe(self, target: _Target) -> Peer | None:
         """Who is at an address; None if nobody says so."""
         token = self._entropy(TOKEN_SIZE).hex()
-        told: Deferred[Member | None] = Deferred()
+        told: Deferred[Peer | None] = Deferred()
         connection: _ProbeConnection | None = None
         self._tokens[token], target.told = target, told
         try:

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from p2pfs.addresses import parse_address
 from p2pfs.errors import P2pfsError, Refused
 from p2pfs.identity import NONCE_SIZE, fingerprint, is_proof
-from p2pfs.membership import Member as CertifiedMember
+from p2pfs.membership import Member
 from p2pfs.reactor import Reactor
 from p2pfs.secure import Door, OpenDoor, PrivateSwarm, member_of
 from p2pfs.tracker.announced_address import recorded, recorded_inner
@@ -23,8 +23,8 @@ from p2pfs.tracker.calls import Calls
 from p2pfs.tracker.crowds import Crowds, Yardstick
 from p2pfs.tracker.directory import Directory, Displaced
 from p2pfs.tracker.listed_file import ListedFile
-from p2pfs.tracker.members import Member, Members
 from p2pfs.tracker.membership import Membership
+from p2pfs.tracker.peers import Peer, Peers
 from p2pfs.tracker.probing import Prober
 from p2pfs.tracker.quotas import OverQuota, Quotas
 from p2pfs.tracker.vouchers import Vouchers
@@ -74,14 +74,14 @@ class TrackerProtocol(MessageProtocol):
     receive_size = 16 * m.KIB
     # Up to 30 attributes that are no slots, all connections share one table of their names;
     # with more, each has its own, which takes 1.3 KiB.
-    __slots__ = ("_last_asked", "_nonce", "_silence", "certified", "member", "since", "tracker")
+    __slots__ = ("_last_asked", "_nonce", "_silence", "member", "peer", "since", "tracker")
 
     def __init__(self, factory: TrackerFactory, host: str) -> None:
         super().__init__(factory.reactor, host, factory.handling, factory.budget)
         self.tracker = factory
-        self.certified: CertifiedMember | None = None
-        """Who it is by its certificate; None in an open swarm."""
         self.member: Member | None = None
+        """Who it is by its certificate; None in an open swarm."""
+        self.peer: Peer | None = None
         self._nonce: bytes | None = None
         self.since = factory.wall_clock()
         """The time of day when it connected, for people."""
@@ -90,7 +90,7 @@ class TrackerProtocol(MessageProtocol):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self.certified = member_of(self.transport)
+        self.member = member_of(self.transport)
         self.tracker.keep_alive.apply(self.transport)
         self._watch(self.tracker.quotas.silence)
 
@@ -126,51 +126,51 @@ class TrackerProtocol(MessageProtocol):
     # Requests
 
     def _register(self, message: m.RequestRegister) -> m.Message:
-        if self.member is not None:
-            raise Refused(f"This connection has joined already, as {self.member.address}.")
+        if self.peer is not None:
+            raise Refused(f"This connection has joined already, as {self.peer.address}.")
         membership = self.tracker.membership
-        if membership is not None and self.certified is not None:
-            membership.check_key(self.certified, message.key)
+        if membership is not None and self.member is not None:
+            membership.check_key(self.member, message.key)
         may_be_elsewhere = self.tracker.allow_announced_host
         address = recorded(message.address, self.remote, may_be_elsewhere)
-        member = Member(str(address), self.host)
+        peer = Peer(str(address), self.host)
         if message.key is not None:
             if message.proof is None:
                 self._nonce = self.tracker.entropy(NONCE_SIZE)
                 return m.ReplyChallenge(self._nonce)
             self._check_proof(message.key, message.proof, message.address)
-            member.fingerprint = fingerprint(message.key)
-            member.inner = recorded_inner(message.inner, member.address)
-        self.tracker.admit(self, member)
+            peer.fingerprint = fingerprint(message.key)
+            peer.inner = recorded_inner(message.inner, peer.address)
+        self.tracker.admit(self, peer)
         self._stop_watching()
-        if member.fingerprint and self._is_here(member.address):
+        if peer.fingerprint and self._is_here(peer.address):
             # Where another host was announced, whoever runs the tracker answers for that.
-            self.tracker.prober.look(member)
+            self.tracker.prober.look(peer)
         news = None if membership is None else membership.news_for(message.revocations)
         if news is not None:
             self.send(news)
-        return m.ReplyRegister(member.address, round(self.tracker.wall_clock(), 3))
+        return m.ReplyRegister(peer.address, round(self.tracker.wall_clock(), 3))
 
     def _renew(self, message: m.RequestRenew) -> None:
-        if self.certified is None or self.tracker.membership is None:
+        if self.member is None or self.tracker.membership is None:
             raise Refused("In an open swarm there are no certificates.")
-        self.tracker.membership.renew(self, self.certified)
+        self.tracker.membership.renew(self, self.member)
 
     def _reached(self, message: m.RequestReached) -> None:
-        if self.member is not None:
-            self.tracker.prober.reached(self.member, message.token)
+        if self.peer is not None:
+            self.tracker.prober.reached(self.peer, message.token)
 
     def _probe(self, message: m.RequestProbe) -> None:
-        if self.member is None:
+        if self.peer is None:
             raise Refused("Join with REQUEST_REGISTER first.")
-        self.tracker.prober.look_now(self.member)
+        self.tracker.prober.look_now(self.peer)
 
     def _call_back(self, message: m.RequestCallBack) -> m.Message:
-        if self.member is None:
+        if self.peer is None:
             raise Refused("Join with REQUEST_REGISTER first.")
         now = self.reactor.seconds()
-        callee = self.tracker.calls.callee(self.member, message.peer, message.token, now)
-        notice = m.NoticeCallBack(self.member.address, message.token)
+        callee = self.tracker.calls.callee(self.peer, message.peer, message.token, now)
+        notice = m.NoticeCallBack(self.peer.address, message.token)
         self.tracker.joined[callee.name].send(notice)
         return m.ReplyCallBack(message.peer)
 
@@ -208,7 +208,7 @@ class TrackerProtocol(MessageProtocol):
     def _vouch(self, listed: ListedFile, sources: Iterable[str]) -> None:
         """Note from whom this peer had chunks of a file, of those that hold some of it."""
         for address in sources:
-            source = self.tracker.members.known_as(address)
+            source = self.tracker.peers.known_as(address)
             if source is not None and source.host != self.host and source.name in listed.holders:
                 self.tracker.vouchers.vouch(self.host, source.name)
 
@@ -221,15 +221,15 @@ class TrackerProtocol(MessageProtocol):
 
     def _locate(self, message: m.RequestFileLocation) -> m.Message:
         name = message.filename
-        directory, member = self.tracker.directory, self.member
+        directory, peer = self.tracker.directory, self.peer
         found = directory.locate(name, self._reply_room(), self.tracker.random)
         yardstick: Yardstick = None, None
-        if member is not None:
+        if peer is not None:
             now = self.reactor.seconds()
-            yardstick = self.tracker.crowds.asked(member.name, directory[name], now)
+            yardstick = self.tracker.crowds.asked(peer.name, directory[name], now)
         tracker = self.tracker
         ways = ways_to(
-            found.chunkinfo, tracker.members, tracker.vouchers, self.host, member, self._name_of
+            found.chunkinfo, tracker.peers, tracker.vouchers, self.host, peer, self._name_of
         )
         return m.ReplyFileLocation(
             name,
@@ -283,9 +283,9 @@ class TrackerProtocol(MessageProtocol):
 
     def _registered(self) -> str:
         """The name of this peer in the directory; raises `Refused` when it has none."""
-        if self.member is None:
+        if self.peer is None:
             raise Refused("Join with REQUEST_REGISTER first.")
-        return self.member.name
+        return self.peer.name
 
     def _is_here(self, address: str) -> bool:
         """Whether an address is at the host that this connection comes from."""
@@ -302,8 +302,8 @@ class TrackerProtocol(MessageProtocol):
 
     def _name_of(self, peer: str) -> str | None:
         """Which member of a private swarm a peer is."""
-        certified = self.tracker.joined[peer].certified
-        return None if certified is None else certified.name
+        member = self.tracker.joined[peer].member
+        return None if member is None else member.name
 
     def _result(self, filename: str, change: Callable[[], None]) -> m.ReplyPublish:
         try:
@@ -354,8 +354,8 @@ class TrackerFactory(Reception[TrackerProtocol]):
         self.directory = directory
         self.entropy = entropy
         self.wall_clock = wall_clock
-        self.members = Members()
-        self.calls = Calls(self.members)
+        self.peers = Peers()
+        self.calls = Calls(self.peers)
         self.prober = Prober(reactor, entropy, self._probed, lambda: self.door)
         self.crowds = Crowds()
         self.vouchers = Vouchers()
@@ -382,29 +382,29 @@ class TrackerFactory(Reception[TrackerProtocol]):
     def receive(self, host: str) -> TrackerProtocol:
         return TrackerProtocol(self, host)
 
-    def admit(self, connection: TrackerProtocol, member: Member) -> None:
+    def admit(self, connection: TrackerProtocol, peer: Peer) -> None:
         """Record a peer.
 
         A peer that comes back before its old connection is known to be dead takes the old
         one's place. Others may have the same address: a router's, that is in front of them.
         """
-        earlier = self.members.earlier(member)
+        earlier = self.peers.earlier(peer)
         if earlier is not None:
             replaced = self.joined[earlier.name]
             self._leave(replaced)
-            if member.fingerprint:
+            if peer.fingerprint:
                 # It may have been copied with its key, and its user wonders why it is thrown out.
                 replaced.send(m.Error(None, _REPLACED))
                 replaced.close()
             else:
                 replaced.abort()
-        self.members.add(member)
-        connection.member = member
-        self.joined[member.name] = connection
+        self.peers.add(peer)
+        connection.peer = peer
+        self.joined[peer.name] = connection
         self.admission.settle(connection)
-        identity = member.fingerprint or member.name
-        self.directory.join(member.name, connection.host, identity)
-        self.comings.note(connection.host, f"{member.name} joined.")
+        identity = peer.fingerprint or peer.name
+        self.directory.join(peer.name, connection.host, identity)
+        self.comings.note(connection.host, f"{peer.name} joined.")
 
     def tell_all(self, message: m.Message) -> None:
         """Send it on all connections."""
@@ -415,17 +415,17 @@ class TrackerFactory(Reception[TrackerProtocol]):
         """The members that are connected: name, address, and that time."""
         found = []
         for connection in self.connections:
-            if connection.certified is not None:
-                joined, remote = connection.member, connection.remote
+            if connection.member is not None:
+                joined, remote = connection.peer, connection.remote
                 address = joined.address if joined else str(remote or connection.host)
-                found.append((connection.certified.name, address, now))
+                found.append((connection.member.name, address, now))
         return found
 
     def forget(self, connection: TrackerProtocol) -> None:
         """Drop a connection that ended, and all that its peer held."""
         super().forget(connection)
-        if connection.member is not None:
-            name = connection.member.name
+        if connection.peer is not None:
+            name = connection.peer.name
             self._leave(connection)
             self.comings.note(connection.host, f"{name} left.")
 
@@ -441,17 +441,17 @@ class TrackerFactory(Reception[TrackerProtocol]):
             self.joined[holder].send(told)
 
     def _leave(self, connection: TrackerProtocol) -> None:
-        member, connection.member = connection.member, None
-        assert member is not None
-        del self.joined[member.name]
-        names, now = self.directory.names_of(member.name), self.reactor.seconds()
-        self.crowds.gone(member.name, names, now)
-        self.directory.leave(member.name, now)
-        self.members.remove(member)
-        self.vouchers.forget(member.name)
-        self.prober.forget(member)
+        peer, connection.peer = connection.peer, None
+        assert peer is not None
+        del self.joined[peer.name]
+        names, now = self.directory.names_of(peer.name), self.reactor.seconds()
+        self.crowds.gone(peer.name, names, now)
+        self.directory.leave(peer.name, now)
+        self.peers.remove(peer)
+        self.vouchers.forget(peer.name)
+        self.prober.forget(peer)
 
-    def _probed(self, address: str, found: Member | None, asking: Iterable[Member]) -> None:
+    def _probed(self, address: str, found: Peer | None, asking: Iterable[Peer]) -> None:
         """It was tried who can be reached at an address."""
-        for member in self.members.tried(address, found, asking):
-            self.joined[member.name].send(m.NoticeReachable(member is found))
+        for peer in self.peers.tried(address, found, asking):
+            self.joined[peer.name].send(m.NoticeReachable(peer is found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from p2pfs.tracker.members import Member, Members
+from p2pfs.tracker.peers import Peer, Peers
 from p2pfs.tracker.vouchers import Vouchers
 
 
@@ -25,10 +25,10 @@ class Ways:
 
 def ways_to(
     found: dict[str, bytes],
-    members: Members,
+    peers: Peers,
     vouchers: Vouchers,
     host: str,
-    asking: Member | None,
+    asking: Peer | None,
     name_of: Callable[[str], str | None],
 ) -> Ways:
     """The ways to holders for a peer on that host.
@@ -37,13 +37,13 @@ def ways_to(
     ``name_of`` tells which member of a private swarm a peer is, None in an open one.
     """
     vouched_for = vouchers.speak_for(found, host)
-    if members.are_where_named(found):
+    if peers.are_where_named(found):
         return Ways(found, {}, vouched_for, _members(dict(zip(found, found, strict=True)), name_of))
     chunkinfo: dict[str, bytes] = {}
     waiting: dict[str, bytes] = {}
     ways: dict[str, str] = {}
     for name, bitfield in found.items():
-        way = members.way_to(name, host, asking)
+        way = peers.way_to(name, host, asking)
         if way is not None:
             (chunkinfo if way[1] else waiting)[way[0]] = bitfield
             ways[name] = way[0]

@@ -81,7 +81,7 @@ class MembershipChecks:
     def _check_tracker(self, service: TrackerService) -> None:
         """It talks to members, and lists what publishers who may have signed."""
         for connection in service.tracker.factory.connections:
-            if connection.certified is None:
+            if connection.member is None:
                 self._scene.problem(f"The tracker talks to {connection.host}, which is no member.")
         assert service.private is not None
         swarm, directory = service.private.swarm, service.tracker.directory

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from p2pfs.errors import P2pfsError
-from p2pfs.membership import EARLY_SECONDS
+from p2pfs.membership.private_names import EARLY_SECONDS
 from p2pfs.peer.downloading import Fetched, Job
 from p2pfs.peer.downloading.tree_job import TreeJob
 from p2pfs.peer.library import Holding

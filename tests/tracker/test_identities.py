@@ -138,13 +138,13 @@ def test_who_was_found_at_an_address_is_named_there() -> None:
     for key in KEYS[:2]:
         tracker.share(joined(tracker, key))
     other = joined(tracker, KEYS[2], "192.0.2.10")
-    members, address = tracker.factory.members, f"{ROUTER}:6881"
-    second = members.called(called(KEYS[1]))
-    assert len(members.tried(address, second)) == 2
+    peers, address = tracker.factory.peers, f"{ROUTER}:6881"
+    second = peers.called(called(KEYS[1]))
+    assert len(peers.tried(address, second)) == 2
     assert location(other) == ({address: "+A=="}, {called(KEYS[0]): "+A=="})
-    assert members.tried(address, None) == []
-    first = members.called(called(KEYS[0]))
-    assert members.tried(address, first) == [second, first]
+    assert peers.tried(address, None) == []
+    first = peers.called(called(KEYS[0]))
+    assert peers.tried(address, first) == [second, first]
     assert location(other) == ({address: "+A=="}, {called(KEYS[1]): "+A=="})
 
 

@@ -49,7 +49,7 @@ class Scene:
     def connect(self) -> MemoryTransport:
         """A member's connection."""
         connection = self.tracker.connect()
-        next(reversed(self.tracker.factory.connections)).certified = self.member
+        next(reversed(self.tracker.factory.connections)).member = self.member
         return connection
 
 

@@ -29,6 +29,7 @@ def test_it_sums_up_what_it_serves(network: Network) -> None:
         "version": __version__,
         "listening": [f"0.0.0.0:{TRACKER_PORT}"],
         "since": EPOCH_NS / SECOND_NS,
+        "swarm": None,
         "peers": 2,
         "files": 1,
         "bytes": len(DATA),

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from p2pfs.tracker.members import Member, Members
+from p2pfs.tracker.peers import Peer, Peers
 from p2pfs.tracker.vouchers import Vouchers
 from p2pfs.tracker.ways import ways_to
 
 
-def members(*those: Member) -> Members:
+def peers(*those: Peer) -> Peers:
     """All that have joined, in that order."""
-    known = Members()
-    for member in those:
-        known.add(member)
+    known = Peers()
+    for peer in those:
+        known.add(peer)
     return known
 
 
 def test_each_is_at_its_address() -> None:
     """Where that is so of all, nothing is looked up; and in an open swarm nobody is named."""
-    known = members(Member("192.0.2.1:1", "192.0.2.1"))
+    known = peers(Peer("192.0.2.1:1", "192.0.2.1"))
     found = {"192.0.2.1:1": b"\x80"}
     ways = ways_to(found, known, Vouchers(), "192.0.2.9", None, lambda peer: None)
     assert (ways.chunkinfo, ways.waiting, ways.proven, ways.members) == (found, {}, [], {})
@@ -25,10 +25,10 @@ def test_each_is_at_its_address() -> None:
 
 def test_who_shares_an_address_is_called_by_a_peer_with_a_key() -> None:
     """And each way has the name of the member that it leads to."""
-    first = Member("192.0.2.1:1", "192.0.2.1", "aa" * 32)
-    second = Member("192.0.2.1:1", "192.0.2.1", "bb" * 32)
-    asking = Member("192.0.2.2:1", "192.0.2.2", "cc" * 32)
-    known = members(first, second, asking)
+    first = Peer("192.0.2.1:1", "192.0.2.1", "aa" * 32)
+    second = Peer("192.0.2.1:1", "192.0.2.1", "bb" * 32)
+    asking = Peer("192.0.2.2:1", "192.0.2.2", "cc" * 32)
+    known = peers(first, second, asking)
     known.tried("192.0.2.1:1", first)
     found = {first.name: b"\x80", second.name: b"\x40"}
     vouchers = Vouchers()

@@ -145,8 +145,8 @@ class _Scene:
         """Check who holds what: nothing but what was said on the connection that is open."""
         _check_directory(self.factory)
         for peer in self._connected():
-            member = peer.protocol.member
-            held = self.directory.held_by(member.name) if member is not None else {}
+            joined = peer.protocol.peer
+            held = self.directory.held_by(joined.name) if joined is not None else {}
             check(held.keys() <= peer.offered(), "a peer holds what it said itself")
 
     def _settle(self) -> None:
@@ -184,7 +184,7 @@ def _check_directory(factory: TrackerFactory) -> None:
     check({*names} == listed_by_peers, "what is held is listed, and the other way round")
     check(sorted(factory.joined) == sorted(peers), "who has joined is connected")
     for name, connection in factory.joined.items():
-        member = connection.member
-        check(member is not None and member.name == name, "a peer belongs to one connection")
+        peer = connection.peer
+        check(peer is not None and peer.name == name, "a peer belongs to one connection")
         check(connection in factory.connections, "who has joined is connected")
         check(not connection.closed, "who has joined is connected")

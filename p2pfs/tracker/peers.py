@@ -14,7 +14,7 @@ SHOWN_DIGITS = 16
 
 
 @dataclass(eq=False, slots=True)
-class Member:
+class Peer:
     """A peer that has joined.
 
     ``host`` is the one that its connection counts for, and ``fingerprint`` that of its key, or
@@ -43,34 +43,34 @@ class _Place:
     ``named`` is whom others are told of by it.
     """
 
-    members: int = 0
-    found: Member | None = None
-    untried: dict[Member, None] = field(default_factory=dict)
-    named: Member | None = None
+    peers: int = 0
+    found: Peer | None = None
+    untried: dict[Peer, None] = field(default_factory=dict)
+    named: Peer | None = None
 
 
-class Members:
+class Peers:
     """All of them, by name, key, and address."""
 
     def __init__(self) -> None:
-        self._by_name: dict[str, Member] = {}
-        self._by_full_name: dict[str, Member] = {}
-        self._by_key: dict[str, Member] = {}
+        self._by_name: dict[str, Peer] = {}
+        self._by_full_name: dict[str, Peer] = {}
+        self._by_key: dict[str, Peer] = {}
         self._places: dict[str, _Place] = {}
         # By name, those to whom their name is not the way, or not for everybody: where none of
         # these is among the holders of a file, nobody has to be looked up.
-        self._elsewhere: dict[str, Member] = {}
+        self._elsewhere: dict[str, Peer] = {}
 
-    def __getitem__(self, name: str) -> Member:
+    def __getitem__(self, name: str) -> Peer:
         return self._by_name[name]
 
-    def earlier(self, newcomer: Member) -> Member | None:
-        """The member that is the same peer, come back: it has to leave first."""
+    def earlier(self, newcomer: Peer) -> Peer | None:
+        """Who is the same peer, and has come back: the earlier one has to leave first."""
         if newcomer.fingerprint in self._by_key:
             return self._by_key[newcomer.fingerprint]
         return self._by_full_name.get(newcomer.full_name)
 
-    def add(self, newcomer: Member) -> None:
+    def add(self, newcomer: Peer) -> None:
         """Add a peer of which there is no `earlier` one, and name it."""
         name, full_name = newcomer.address, newcomer.full_name
         newcomer.name = full_name if name in self._by_name else name
@@ -78,29 +78,27 @@ class Members:
         if newcomer.fingerprint:
             self._by_key[newcomer.fingerprint] = newcomer
         place = self._places.setdefault(newcomer.address, _Place())
-        place.members += 1
+        place.peers += 1
         place.untried[newcomer] = None
         self._note(newcomer, place)
         self._settle(place)
 
-    def remove(self, member: Member) -> None:
-        """Forget a member."""
-        del self._by_name[member.name], self._by_full_name[member.full_name]
-        self._by_key.pop(member.fingerprint, None)
-        place = self._places[member.address]
-        place.members -= 1
-        place.untried.pop(member, None)
-        if place.found is member:
+    def remove(self, peer: Peer) -> None:
+        """Forget a peer."""
+        del self._by_name[peer.name], self._by_full_name[peer.full_name]
+        self._by_key.pop(peer.fingerprint, None)
+        place = self._places[peer.address]
+        place.peers -= 1
+        place.untried.pop(peer, None)
+        if place.found is peer:
             place.found = None
         self._settle(place)
-        self._elsewhere.pop(member.name, None)
-        if not place.members:
-            del self._places[member.address]
+        self._elsewhere.pop(peer.name, None)
+        if not place.peers:
+            del self._places[peer.address]
 
-    def tried(
-        self, address: str, found: Member | None, asking: Iterable[Member] = ()
-    ) -> list[Member]:
-        """It was tried which member is at an address; returns those of whom it says something new.
+    def tried(self, address: str, found: Peer | None, asking: Iterable[Peer] = ()) -> list[Peer]:
+        """It was tried which peer is at an address; returns those of whom it says something new.
 
         Who was found before may just have had no room now that nobody was. Those ``asking`` are
         told in any case.
@@ -114,52 +112,52 @@ class Members:
                 news.append(found)
             place.found = found
         news += [each for each in asking if each not in news]
-        for member in news:
-            member.reachable = member is found
-            place.untried.pop(member, None)
+        for peer in news:
+            peer.reachable = peer is found
+            place.untried.pop(peer, None)
         self._settle(place)
         return news
 
-    def called(self, full_name: str) -> Member | None:
-        """The member of that full name."""
+    def called(self, full_name: str) -> Peer | None:
+        """The peer of that full name."""
         return self._by_full_name.get(full_name)
 
-    def known_as(self, address: str) -> Member | None:
-        """The member that others are told of by that address or full name."""
+    def known_as(self, address: str) -> Peer | None:
+        """The peer that others are told of by that address or full name."""
         place = self._places.get(address)
         return place.named if place is not None else self._by_full_name.get(address)
 
     def are_where_named(self, names: Iterable[str]) -> bool:
-        """Whether each of these members is an address, by which everybody gets to it."""
+        """Whether each of these peers is an address, by which everybody gets to it."""
         return self._elsewhere.keys().isdisjoint(names)
 
-    def way_to(self, name: str, host: str, asking: Member | None) -> tuple[str, bool] | None:
-        """How a peer on that host gets to a member: an address, or a full name to be called.
+    def way_to(self, name: str, host: str, asking: Peer | None) -> tuple[str, bool] | None:
+        """How a peer on that host gets to a peer: an address, or a full name to be called.
 
         The flag tells which: True for an address. None if there is no way, or if it asks about
         itself and others are at its address. Of several at one address, the one that was found
         there is named by it, or else the first of those of which that is not known yet.
         """
-        member = self._elsewhere.get(name)
-        if member is None:
+        peer = self._elsewhere.get(name)
+        if peer is None:
             return name, True
-        if member is not asking and member.inner is not None and member.host == host:
-            return member.inner, True
-        if self._places[member.address].named is member:
-            return member.address, True
-        can_call = asking is not None and asking is not member and asking.fingerprint
-        return (member.full_name, False) if can_call and member.fingerprint else None
+        if peer is not asking and peer.inner is not None and peer.host == host:
+            return peer.inner, True
+        if self._places[peer.address].named is peer:
+            return peer.address, True
+        can_call = asking is not None and asking is not peer and asking.fingerprint
+        return (peer.full_name, False) if can_call and peer.fingerprint else None
 
     def _settle(self, place: _Place) -> None:
         """Reckon anew who is named by an address."""
         before, place.named = place.named, place.found or next(iter(place.untried), None)
-        for member in (before, place.named):
-            if member is not None:
-                self._note(member, place)
+        for peer in (before, place.named):
+            if peer is not None:
+                self._note(peer, place)
 
-    def _note(self, member: Member, place: _Place) -> None:
-        """Note whether others get to a member by its name."""
-        if member.name == member.address and member.inner is None and place.named is member:
-            self._elsewhere.pop(member.name, None)
+    def _note(self, peer: Peer, place: _Place) -> None:
+        """Note whether others get to a peer by its name."""
+        if peer.name == peer.address and peer.inner is None and place.named is peer:
+            self._elsewhere.pop(peer.name, None)
         else:
-            self._elsewhere[member.name] = member
+            self._elsewhere[peer.name] = peer
