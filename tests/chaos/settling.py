@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from p2pfs.cli.client import DaemonUnavailable
-from p2pfs.errors import AlreadyExists, P2pfsError, TrackerUnavailable
+from p2pfs.errors import AlreadyExists, NotFound, P2pfsError, TrackerUnavailable
 from tests.chaos.plan import TRACKER, Act, Step
 from tests.chaos.swarm import NotInTime, Swarm, wait_until
 from tests.chaos.users import Users
@@ -17,6 +18,9 @@ from tests.chaos.users import Users
 PATIENCE = 150.0
 """Seconds in which everybody must have everything. A source rests 30 s at most, a download
 waits 60 s for one, and a peer tries its tracker every 15 s."""
+
+OUT_SECONDS = 5.0
+"""How long who is revoked tries in vain to get something."""
 
 
 class Settling:
@@ -36,6 +40,9 @@ class Settling:
         if self._swarm.disk is not None:
             self._swarm.disk.clear()
         wait_until("every peer has joined", self._swarm.all_joined)
+        members = self._swarm.plan.members
+        if members is not None and members.revoked:
+            self._end_downloads(members.revoked)
         self._users.wait(self._left())
         for peer in self._swarm.plan.staying if self._swarm.is_private else ():
             self._give_up_refused(peer)
@@ -79,9 +86,21 @@ class Settling:
         problems = [f"{revoked} is revoked, and has joined."] if status["joined_as"] else []
         held = {share["name"] for share in status["shares"]}
         for name in [name for name in names if name not in held][:1]:
-            if self._download(revoked, name, self._users.place(revoked, name, 0)) is None:
-                problems.append(f"{revoked} is revoked, and got '{name}'.")
+            with ThreadPoolExecutor(1) as pool:
+                place = self._users.place(revoked, name, 0)
+                fetching = pool.submit(self._download, revoked, name, place)
+                wait([fetching], OUT_SECONDS)
+                with suppress(NotFound):  # it has ended
+                    self._ask(revoked, "cancel", name)
+                if fetching.result() is None:
+                    problems.append(f"{revoked} is revoked, and got '{name}'.")
         return problems
+
+    def _end_downloads(self, revoked: str) -> None:
+        """Have a peer that was revoked not wait for its sources, which takes it a minute."""
+        for transfer in self._ask(revoked, "status")["downloads"]:
+            with suppress(NotFound):  # it has ended
+                self._ask(revoked, "cancel", transfer["name"])
 
     def _give_up_refused(self, peer: str) -> None:
         """Have a peer share nothing by the word of who was revoked: it will get it by another's."""

@@ -163,7 +163,7 @@ class Swarm:
                 self.start(name)
 
     def all_joined(self) -> bool:
-        """Whether every peer answers, and has joined if it may; starts those that could not start."""
+        """Whether all answer, and have joined if they may; starts those that could not start."""
         self.start_missing()
         joining = self.plan.peers if self.all_stay else self.plan.staying
         for name in self.plan.peers:

@@ -8,8 +8,10 @@ import sys
 
 import pytest
 
+from p2pfs.membership import Role
 from tests.soak.false_holder import KINDS
 from tests.soak.plan import Fault, draw
+from tests.soak.private_plan import SKEW, STRANGERS, draw_private
 from tests.soak.running import parse_seeds, run_seed
 
 HISTORIES = 24
@@ -84,6 +86,22 @@ def test_a_plan_is_drawn_from_its_seed_alone() -> None:
     false = [holder for seed in range(300) for holder in draw(seed).false]
     assert {holder.kind for holder in false} == set(KINDS)
     assert max(holder.ports for holder in false) == 12
+
+
+def test_a_third_of_the_swarms_are_private() -> None:
+    """That is drawn from the seed as well, and all that may come of members happens."""
+    plans = [draw_private(draw(seed)) for seed in range(300)]
+    assert plans == [draw_private(draw(seed)) for seed in range(300)]
+    private = [plan for plan in plans if plan is not None]
+    assert 80 < len(private) < 120
+    acts = {type(act).__name__ for plan in private for _, act in plan.acts}
+    assert acts == {"Revoke", "SignAgain", "NextMonth", "Fault"}
+    terms = {each for plan in private for each in plan.terms.values()}
+    assert {each.role for each in terms} == {Role.READER, Role.PUBLISHER}
+    assert len({each.patterns for each in terms}) > 2
+    assert {kind for plan in private for kind in plan.strangers.values()} == set(STRANGERS)
+    assert {off for plan in private for off in plan.clocks.values()} == {0, -SKEW, SKEW}
+    assert all(at <= plan.end for plan in private for at, _ in plan.acts)
 
 
 def test_a_history_that_goes_wrong_says_how_to_repeat_it() -> None:
