@@ -134,7 +134,7 @@ def serve_a_stranger(stage: Stage) -> None:
 
 def register_a_stranger(stage: Stage) -> None:
     for connection in stage.tracker.tracker.factory.connections:
-        connection.certified = None
+        connection.member = None
 
 
 @pytest.mark.parametrize(
