@@ -215,6 +215,7 @@ def test_a_copied_state_directory_is_told(scene: Scene) -> None:
     state.mkdir(mode=0o700)
     key = scene.host(original).directory / "state" / KEY_FILE
     (state / KEY_FILE).write_bytes(key.read_bytes())
+    (state / KEY_FILE).chmod(0o600)
     scene.network.run(1)
     copy = scene.swarm.start_peer(host, scene.office)
     scene.network.run(0.3)
