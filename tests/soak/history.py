@@ -238,7 +238,7 @@ class History:
                 held = peer.peer.library.get(name)
                 if held is not None and held.is_share:
                     continue
-                if self._witness.can_be_had(name, host, held):
+                if self._witness.can_be_had(name, held):
                     last.append(self._users.fetch(host, peer, name, overwrite=True))
         self._network.run(LONGEST_DOWNLOAD, lambda: not any(a.goes_on for a in last))
         for attempt in last:

@@ -11,6 +11,9 @@ from p2pfs.testing.door import PlainDoor
 from p2pfs.tracker.service import TrackerService
 from tests.soak.scene import Scene
 
+IS_THERE = "checking the file that is there"
+"""What a download does that needs nobody's word: it brings nothing."""
+
 
 class MembershipChecks:
     """Looks at a private swarm; in an open one there is nothing to see."""
@@ -100,6 +103,14 @@ class MembershipChecks:
         for connection in service.peer.reception.connections:
             if member_of(connection.transport) is None:
                 self._scene.problem(f"{host.name} serves {connection.host}, which is no member.")
+        for job in service.peer.downloads.jobs:
+            signature, is_there = job.signature, job.phase == IS_THERE
+            if signature is None or job.objection or is_there:
+                continue
+            if service.peer.signing.is_void(signature):
+                self._scene.problem(
+                    f"{host.name} goes on with '{job.name}', which who is revoked has signed."
+                )
         for held in service.peer.library:
             if held.signature is None:
                 self._scene.problem(f"{host.name} holds '{held.name}', which nobody has signed.")

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from twisted.internet.defer import Deferred
 
 from p2pfs.errors import AlreadyExists, BadSignature, Refused
-from p2pfs.membership import RevocationList, Role
+from p2pfs.membership import Authority, RevocationList, Role, encode_chain
 from p2pfs.peer.downloading import Fetched
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
@@ -68,6 +69,13 @@ class Stage:
         return private.enrolment._authority.revocation_list(
             99, {peer.member.serial: self.source.wall_clock()}, self.source.wall_clock()
         )
+
+    def foreign_chain(self) -> tuple[bytes, ...]:
+        """Certificates that this swarm's authority has not issued."""
+        authority = Authority.create(
+            self.host.directory / "foreign", Random(2).randbytes, self.host.wall_clock
+        )
+        return tuple(encode_chain([authority.certificate]))
 
     def check(self) -> str:
         """What is found wrong."""
@@ -137,6 +145,12 @@ def register_a_stranger(stage: Stage) -> None:
         connection.member = None
 
 
+def go_on_by_the_word_of_who_is_revoked(stage: Stage) -> None:
+    [job] = stage.peer.peer.downloads.jobs
+    assert job.signature is not None
+    job.signature = msgspec.structs.replace(job.signature, chain=stage.foreign_chain())
+
+
 @pytest.mark.parametrize(
     ("violate", "problem"),
     [
@@ -148,6 +162,7 @@ def register_a_stranger(stage: Stage) -> None:
         (let_a_reader_publish, "by the word of source, which may not"),
         (hold_what_nobody_signed, "holds 'f', which nobody has signed"),
         (let_certificates_grow_old, "certificate was not renewed"),
+        (go_on_by_the_word_of_who_is_revoked, "peer goes on with 'f', which who is revoked"),
         (serve_a_stranger, "which is no member"),
         (register_a_stranger, "which is no member"),
     ],

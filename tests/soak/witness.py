@@ -6,7 +6,6 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from p2pfs.errors import P2pfsError
-from p2pfs.membership.private_names import EARLY_SECONDS
 from p2pfs.peer.downloading import Fetched, Job
 from p2pfs.peer.downloading.tree_job import TreeJob
 from p2pfs.peer.library import Holding
@@ -137,18 +136,16 @@ class Witness:
             return False
         return peer.peer.signing.is_void(signature)
 
-    def can_be_had(self, name: str, host: Host, held: Holding | None = None) -> bool:
-        """Whether some peer shares the whole file, the tracker lists that, and a host believes it.
+    def can_be_had(self, name: str, held: Holding | None = None) -> bool:
+        """Whether some peer shares the whole file, and the tracker lists that.
 
-        That host may have some of it, or of another content.
+        ``held`` is what a host has of it, or of another content, which may be a newer one.
         """
         tracker = self._scene.swarm.daemons.get(self._scene.tracker)
         if not isinstance(tracker, TrackerService) or name not in tracker.tracker.directory:
             return False
         listed = tracker.tracker.directory[name]
         if listed.signature is not None:
-            if listed.signature.at > host.wall_clock() + EARLY_SECONDS:
-                return False
             kept = held.signature if held is not None and held.info != listed.info else None
             if kept is not None and kept.at >= listed.signature.at:
                 return False
