@@ -197,4 +197,4 @@ def test_without_a_name_all_benchmarks_are_run(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert benchmarks.__main__.main() == 0
     assert ran == list(BENCHMARKS)
-    assert len(ran) == 9
+    assert len(ran) == 11

@@ -8,9 +8,11 @@ from random import Random
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from p2pfs.errors import P2pfsError
 from p2pfs.membership import Joined, Role
+from p2pfs.peer.commands.why import why
 from p2pfs.peer.service import PeerService
 from p2pfs.testing import Host, Network, Swarm, download, publish
 
@@ -116,7 +118,8 @@ def test_a_revoked_member_is_cut_off_in_mid_transfer(scene: Scene) -> None:
     good, bad = scene.add("good"), scene.add("bad")
     fetched = scene.fetch(good, "good")
     failing = scene.fetch(bad, "bad")
-    failing.addErrback(lambda _: None)
+    outcomes: list[object] = []
+    failing.addBoth(outcomes.append)
     scene.network.run(2)
     assert 0 < len(bad.peer.library["f"].chunks) < 62
     scene.revoke("bad")
@@ -127,6 +130,13 @@ def test_a_revoked_member_is_cut_off_in_mid_transfer(scene: Scene) -> None:
     assert not bad.peer.announcer.joined
     assert "revoked" in bad.peer.announcer.problem
     scene.network.result_of(fetched, 60)
+    # It is told so too by what it asks for from then on, and what it waits for.
+    [ended] = outcomes
+    assert isinstance(ended, Failure)
+    assert "does not let this peer in" in " ".join(why(bad.peer, "f").lines)
+    again = download(bad, "g", scene.network.hosts["bad"].directory / "g")[1]
+    with pytest.raises(P2pfsError, match="certificate of bad is revoked"):
+        scene.network.result_of(again, 60)
 
 
 def test_a_revocation_holds_while_the_tracker_is_away(scene: Scene) -> None:

@@ -132,6 +132,11 @@ class Announcer:
         return "" if self._link is None or self.joined else self._link.problem
 
     @property
+    def locked_out(self) -> str:
+        """Why a private swarm's tracker does not let this peer in, if so."""
+        return "" if self._link is None else self._link.locked_out
+
+    @property
     def reachable(self) -> bool:
         """True while there is a tracker that can be asked."""
         return self._link is not None and self._link.client is not None
@@ -227,7 +232,8 @@ class Announcer:
             raise TrackerUnavailable("This peer has no tracker; join one with 'connect HOST PORT'.")
         if link.client is None:
             raise TrackerUnavailable(
-                f"No tracker is reachable at {link.tracker}; it is tried again by itself, "
+                link.locked_out
+                or f"No tracker is reachable at {link.tracker}; it is tried again by itself, "
                 "'connect HOST PORT' tries at once."
             )
         return link.client

@@ -72,6 +72,8 @@ class TrackerLink(Factory):
         self.client: TrackerClient | None = None
         self.address: str | None = None
         self.problem = ""
+        self.locked_out = ""
+        """Why a private swarm's tracker did not let this peer in when it was last tried, if so."""
         self.found_reachable: bool | None = None
         """Whether the tracker could reach this peer; None as long as it has not said so."""
         self.time_offset: float | None = None
@@ -265,6 +267,7 @@ class TrackerLink(Factory):
 
     def _registered(self, address: str, client: TrackerClient) -> None:
         self.client, self.address, self.problem = client, address, ""
+        self.locked_out = ""
         self._registered_at = self._reactor.seconds()
         shown = client.time_at_joining
         self.time_offset = None if shown is None else shown - self._wall_clock()
@@ -319,6 +322,6 @@ class TrackerLink(Factory):
             f"No tracker is reachable at {self.tracker} ({reason}); check that it runs, and the "
             "address."
         )
-        if isinstance(error, HandshakeFailed):
-            self.problem = str(error)
+        self.locked_out = str(error) if isinstance(error, HandshakeFailed) else ""
+        self.problem = self.locked_out or self.problem
         self._waiting.fail(TrackerUnavailable(self.problem))

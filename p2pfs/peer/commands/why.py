@@ -130,7 +130,7 @@ def _tracker(peer: Peer) -> str:
         return f"{announcer.tracker} answers, but refused this peer: {text}"
     if announcer.retry_at is not None:
         left = max(0.0, announcer.retry_at - peer.reactor.seconds())
-        text += f" The next attempt is in {seconds_text(left)}."
+        text = f"{text.rstrip('.')}. The next attempt is in {seconds_text(left)}."
     return text
 
 

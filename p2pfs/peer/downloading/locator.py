@@ -89,6 +89,9 @@ class Locator:
         if not self._announcer.reachable:
             at = self._announcer.retry_at
             again = f", tried again in {seconds_text(max(0.0, at - now))}" if at else ""
+            locked_out = self._announcer.locked_out
+            if locked_out:
+                return f"the tracker does not let this peer in{again}. {locked_out.rstrip('.')}"
             return f"no tracker is reachable{again}"
         if self._asking:
             return "is asking the tracker who holds them"

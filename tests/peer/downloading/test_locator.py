@@ -32,7 +32,11 @@ class Asked:
         self.clock = InlineReactor()
         self.answer: Deferred[ReplyFileLocation] = Deferred()
         self.announcer: Any = SimpleNamespace(
-            address="192.0.2.1:1", reachable=True, retry_at=None, locate=lambda _: self.answer
+            address="192.0.2.1:1",
+            reachable=True,
+            retry_at=None,
+            locked_out="",
+            locate=lambda _: self.answer,
         )
         context = DownloadContext(
             self.clock,
@@ -117,6 +121,9 @@ def test_what_a_person_is_told_of_the_tracker() -> None:
     assert asked.locator.outlook(100.0) == "no tracker is reachable"
     asked.announcer.retry_at = 104.0
     assert asked.locator.outlook(100.0) == "no tracker is reachable, tried again in 4.0 s"
+    asked.announcer.locked_out = "The certificate of gpu-17 is revoked."
+    told = "the tracker does not let this peer in, tried again in 4.0 s. The certificate"
+    assert asked.locator.outlook(100.0).startswith(told)
 
 
 def test_only_sense_is_taken_from_an_answer() -> None:
