@@ -121,7 +121,7 @@ class Membership:
             ) from error
 
     def _tend(self) -> Deferred[None]:
-        self.swarm.door.recheck()
+        self.swarm.cut_off()
         return Deferred.fromCoroutine(self._renew()).addErrback(self._not_renewed)
 
     async def _renew(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -57,11 +58,11 @@ class MembersDoor(Door, Protocol):
     def use(self, credentials: Credentials) -> None:
         """Show these on connections from now on; those that stand go on as they are."""
 
-    def recheck(self) -> list[Member]:
-        """Check all members that are connected anew, and cut those off that do not pass.
+    def keep_only(self, is_member: Callable[[Member], bool]) -> list[Member]:
+        """Cut off all that are connected and are no members any more, by that word.
 
-        Returns these, once for each connection. To be called when the check's answer may be
-        another: after a revocation, and now and then for those that expire.
+        Returns these, once for each connection. To be called when the word may be another:
+        after a revocation, and now and then for those that expire. There may be thousands.
         """
 
 

@@ -36,8 +36,6 @@ class MemberTransport(FileDescriptor):
 
     member: Member | None = None
     """Who is at the other end; None when that has not been shown."""
-    chain: tuple[x509.Certificate, ...] = ()
-    """The certificates by which that is known, the member's own first."""
 
     def __init__(
         self,

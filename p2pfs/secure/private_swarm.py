@@ -73,5 +73,16 @@ class PrivateSwarm:
         is_newer = revocations.is_newer_than(self.revocations)
         if is_newer:
             self.revocations = revocations
-            self.door.recheck()
+            self.cut_off()
         return is_newer
+
+    def cut_off(self) -> None:
+        """End the connections of those who are members no more: revoked, or expired meanwhile."""
+        now, revocations = self.wall_clock(), self.revocations
+
+        def is_member(member: Member) -> bool:
+            # All else was checked when it came in, and stays as it was.
+            is_revoked = revocations is not None and revocations.is_revoked(member.serial)
+            return member.not_before <= now <= member.not_after and not is_revoked
+
+        self.door.keep_only(is_member)

@@ -125,7 +125,6 @@ class Threshold(Protocol):
         chain = self._over.verified_chain()
         if chain:
             self._over.member = self._check(chain)
-            self._over.chain = chain
 
     def give_up(self, reason: str) -> None:
         """End the connection at once."""

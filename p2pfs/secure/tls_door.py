@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from p2pfs.addresses import Address, host_of
-from p2pfs.errors import HandshakeFailed, P2pfsError
+from p2pfs.errors import HandshakeFailed
 from p2pfs.membership import Member
 from p2pfs.secure.contexts import ConnectionMaker, Credentials
 from p2pfs.secure.door import Expected
@@ -44,7 +44,7 @@ MOST_HALF_OPEN = 256
 class TlsDoor:
     """Lets through who shows a certificate of the one authority that passes a check.
 
-    It knows its connections: `recheck` ends those of members that are none any more.
+    It knows its connections: `keep_only` ends those of members that are none any more.
     """
 
     log = Logger()
@@ -98,15 +98,13 @@ class TlsDoor:
         """As `Door` says."""
         return Deferred.fromCoroutine(self._connect(endpoint, factory, expected))
 
-    def recheck(self) -> list[Member]:
+    def keep_only(self, is_member: Callable[[Member], bool]) -> list[Member]:
         """As `MembersDoor` says."""
         dropped = []
         for transport in list(self._live):
-            try:
-                self._check(transport.chain)
-            except P2pfsError:
-                if transport.member is not None:
-                    dropped.append(transport.member)
+            member = transport.member
+            if member is not None and not is_member(member):
+                dropped.append(member)
                 transport.abortConnection()
         return dropped
 

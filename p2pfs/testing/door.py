@@ -47,21 +47,19 @@ class PlainDoor:
         self.reactor = reactor
         self.credentials = credentials
         self.check = check
-        self.live: dict[_Threshold, tuple[x509.Certificate, ...]] = {}
+        self.live: dict[_Threshold, Member] = {}
+        """The connections of members."""
 
     def use(self, credentials: Credentials) -> None:
         """As `MembersDoor` says."""
         self.credentials = credentials
 
-    def recheck(self) -> list[Member]:
+    def keep_only(self, is_member: Callable[[Member], bool]) -> list[Member]:
         """As `MembersDoor` says."""
         dropped = []
-        for threshold, chain in list(self.live.items()):
-            try:
-                self.check(chain)
-            except P2pfsError:
-                assert threshold.member is not None
-                dropped.append(threshold.member)
+        for threshold, member in list(self.live.items()):
+            if not is_member(member):
+                dropped.append(member)
                 threshold.abort()
         return dropped
 
@@ -131,7 +129,7 @@ class _Threshold(Protocol):
         chain = tuple(map(read_certificate, msgspec.json.decode(line, type=list[bytes])))
         if chain:
             self.member = self.door.check(chain)
-            self.door.live[self] = chain
+            self.door.live[self] = self.member
 
     def hand_over(self, protocol: IProtocol) -> None:
         self.stop_timer()

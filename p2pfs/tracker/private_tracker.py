@@ -149,7 +149,7 @@ class PrivateTracker:
         now = self._wall_clock()
         if renewal_due(self.swarm.credentials.chain[0], now):
             self.swarm.use(self._credentials())
-        self.swarm.door.recheck()
+        self.swarm.cut_off()
         await self.enrolment.tend(self._tracker.factory.members_here(now))
 
     def _not_tended(self, failure: Failure) -> None:

@@ -66,6 +66,10 @@ class Authority:
         )
         return Credentials(key, (certificate,))
 
+    def has(self, member: Member) -> bool:
+        """Whether it is a member still."""
+        return member.name not in self.revoked
+
     def check(self, chain: Sequence[x509.Certificate]) -> Member:
         """What a door is told to check members by."""
         certificate = chain[0]

@@ -40,7 +40,7 @@ async def test_a_protocol_sees_the_certificates(listening: Listening) -> None:
     here = await door.connect(listening.endpoint, Keepers(), A_PEER)
     transport = here.transport  # type: ignore[attr-defined]
     assert isinstance(transport, MemberTransport)
-    assert transport.chain == (*credentials.chain, authority.certificate)
+    assert transport.verified_chain() == (*credentials.chain, authority.certificate)
     transport.abortConnection()
     await here.lost  # type: ignore[attr-defined]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from p2pfs.errors import NotAMember
-from p2pfs.membership import Authority
+from p2pfs.membership import Authority, Member
 from p2pfs.secure import Credentials, PrivateSwarm
 from tests.membership.swarms import DAY, KEY, NOW, authority, issued
 
@@ -19,13 +20,13 @@ class Door:
 
     def __init__(self, *made_of: Any) -> None:
         self.credentials = made_of[2]
-        self.rechecked = 0
+        self.asked: list[Callable[[Member], bool]] = []
 
     def use(self, credentials: Credentials) -> None:
         self.credentials = credentials
 
-    def recheck(self) -> None:
-        self.rechecked += 1
+    def keep_only(self, is_member: Callable[[Member], bool]) -> None:
+        self.asked.append(is_member)
 
 
 class Scene:
@@ -63,15 +64,27 @@ def test_members_are_those_of_the_authority(scene: Scene) -> None:
 
 def test_a_newer_list_counts_and_connections_are_looked_at(scene: Scene) -> None:
     """An older one, or the same again, changes nothing."""
-    number = scene.swarm.member.serial
+    member = scene.swarm.member
+    number = member.serial
     newer = scene.authority.revocation_list(5, {number: NOW}, NOW)
     assert scene.swarm.take_revocations(newer)
-    assert scene.door.rechecked == 1
+    assert len(scene.door.asked) == 1
     for late in (newer, scene.authority.revocation_list(4, {}, NOW)):
         assert not scene.swarm.take_revocations(late)
-    assert scene.door.rechecked == 1
+    assert len(scene.door.asked) == 1
     with pytest.raises(NotAMember, match="revoked"):
         scene.swarm.check(scene.mine.chain)
+    [is_member] = scene.door.asked
+    assert not is_member(member)
+
+
+def test_who_is_connected_is_looked_at_by_number_and_time(scene: Scene) -> None:
+    """Quickly, as there may be thousands: who has expired, or does not hold yet, is none."""
+    member = scene.swarm.member
+    for days, expected in ((0, True), (29, True), (31, False), (-1, False)):
+        scene.now = NOW + days * DAY
+        scene.swarm.cut_off()
+        assert scene.door.asked[-1](member) is expected
 
 
 def test_the_door_shows_the_latest_certificate(scene: Scene) -> None:

@@ -147,7 +147,7 @@ async def test_no_certificate(listening: Listening) -> None:
 async def test_a_side_that_takes_others_sees_that_they_are_no_members(
     listening: Listening,
 ) -> None:
-    """Who shows nothing is let in as nobody, and is not cut off by a recheck."""
+    """Who shows nothing is let in as nobody, and is not cut off with members that are none."""
     authority = Authority()
     door = listening.begin(authority, authority.member("server"), takes_strangers=True)
     here = await listening.knock(authority, None)
@@ -155,7 +155,7 @@ async def test_a_side_that_takes_others_sees_that_they_are_no_members(
     [nobody], [somebody] = listening.strangers.made, listening.factory.made
     assert nobody.member is None
     assert somebody.member is not None
-    assert not door.recheck()
+    assert not door.keep_only(authority.has)
     here.transport.write(b"join")
     assert await nobody.gets(4) == b"join"
     await leave(here)
@@ -413,7 +413,7 @@ async def test_a_listening_side_without_room(listening: Listening) -> None:
 
 
 @ensureDeferred
-async def test_a_recheck_in_mid_transfer(listening: Listening) -> None:
+async def test_who_is_revoked_in_mid_transfer(listening: Listening) -> None:
     """A member that was revoked is cut off, while another's transfer goes on."""
     authority = Authority()
     door = listening.begin(authority, authority.member("server"))
@@ -423,14 +423,14 @@ async def test_a_recheck_in_mid_transfer(listening: Listening) -> None:
     to_good.transport.write(b"g" * MIB)
     to_bad.transport.write(b"b" * 64 * MIB)
     await bad.gets(1)
-    assert not door.recheck()
+    assert not door.keep_only(authority.has)
     authority.revoked.add("bad")
-    assert [member.name for member in door.recheck()] == ["bad"]
+    assert [member.name for member in door.keep_only(authority.has)] == ["bad"]
     await bad.lost
     await to_bad.lost
     assert len(bad.got) < 64 * MIB
     assert len(await good.gets(MIB)) == MIB
-    assert not door.recheck()
+    assert not door.keep_only(authority.has)
     await leave(good)
 
 
@@ -443,7 +443,7 @@ async def test_a_connecting_side_cuts_off_too(listening: Listening) -> None:
     here = await door.connect(listening.endpoint, Keepers(), A_PEER)
     assert isinstance(here, Keeper)
     authority.revoked.add("server")
-    assert [member.name for member in door.recheck()] == ["server"]
+    assert [member.name for member in door.keep_only(authority.has)] == ["server"]
     await here.lost
 
 

@@ -76,8 +76,7 @@ class MembershipChecks:
         assert isinstance(door, PlainDoor)
         if revocations is None:
             return
-        for threshold, chain in door.live.items():
-            member = read_member(chain[0])
+        for threshold, member in door.live.items():
             if revocations.is_revoked(member.serial) and not threshold.transport.gone:
                 self._scene.problem(f"{host.name} is connected to {member.name}, which is revoked.")
 
