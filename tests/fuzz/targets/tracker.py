@@ -184,7 +184,7 @@ def _check_directory(factory: TrackerFactory) -> None:
     check({*names} == listed_by_peers, "what is held is listed, and the other way round")
     check(sorted(factory.joined) == sorted(peers), "who has joined is connected")
     for name, connection in factory.joined.items():
-        peer = connection.peer
-        check(peer is not None and peer.name == name, "a peer belongs to one connection")
+        joined = connection.peer
+        check(joined is not None and joined.name == name, "a peer belongs to one connection")
         check(connection in factory.connections, "who has joined is connected")
         check(not connection.closed, "who has joined is connected")
