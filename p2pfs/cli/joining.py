@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from getpass import getpass
 from pathlib import Path
@@ -158,7 +159,7 @@ def _joined_at(
     clock: Callable[[], float],
 ) -> tuple[Joined, RevocationList]:
     request = _RequestJoin(name, invitation.secret, request_certificate(key, name))
-    with TrackerConnection.reach(address) as tracker:
+    with closing(TrackerConnection.reach(address)) as tracker:
         authority = tracker.check(invitation, clock())
         tracker.come_in()
         tracker.send_line(msgspec.json.encode(request))

@@ -10,7 +10,6 @@ import select
 import socket
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import TypeVar
 
 from cryptography import x509
@@ -70,17 +69,6 @@ class TrackerConnection:
             made.close()
             raise
         return made
-
-    def __enter__(self) -> TrackerConnection:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Hang up."""

@@ -69,9 +69,10 @@ _PRIVATE = Definition(
         ),
     ],
     details=[
-        "It is in 'authority' in the state directory, and a copy of that directory is all of its "
-        "backup; with --ca such a copy becomes the authority of a new tracker. Whoever has its "
-        "key decides who is a member.",
+        "It is in 'authority' in the state directory, and a copy of that directory is its backup; "
+        "with --ca such a copy becomes the authority of a new tracker. Who is a member, and who "
+        "was revoked, is in members.sqlite beside it. Whoever has the authority's key decides "
+        "who is a member.",
         f"{NO_DAEMON} A tracker that runs already has to be started again.",
     ],
 )

@@ -35,7 +35,7 @@ from p2pfs.daemon.swarm_text import NOT_PRIVATE, is_beyond_loopback
 from p2pfs.errors import P2pfsError, StartupProblem
 from p2pfs.listening import bound_address, listen
 from p2pfs.reactor import Reactor
-from p2pfs.secure import Door, OpenDoor, PrivateSwarm
+from p2pfs.secure import PrivateSwarm, door_of
 
 if TYPE_CHECKING:  # see `Daemon.offer_consoles`
     from p2pfs.console.ssh.factory import ConsoleSSHFactory
@@ -210,16 +210,11 @@ class Daemon(MultiService):
         self.log.info("Listening for {whom} at {address}.", whom=whom, address=address)
         return port
 
-    @property
-    def door(self) -> Door:
-        """The door of its swarm."""
-        return OpenDoor() if self.swarm is None else self.swarm.door
-
     def listen_for_peers(
         self, description: str, factory: IProtocolFactory, strangers: IProtocolFactory | None = None
     ) -> IListeningPort:
         """Listen behind the swarm's door, as `listen` does; see `Door.guard`."""
-        port = self.listen(description, self.door.guard(factory, strangers), "peers")
+        port = self.listen(description, door_of(self.swarm).guard(factory, strangers), "peers")
         if self.swarm is None and is_beyond_loopback(_shown(port, description)):
             self.log.warn("{warning}", warning=NOT_PRIVATE)
         return port

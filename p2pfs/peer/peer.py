@@ -43,7 +43,7 @@ from p2pfs.peer.settings import PeerSettings
 from p2pfs.peer.sharing import Publisher, ShareWatcher
 from p2pfs.peer.sources import CallBacks, Incoming, Room
 from p2pfs.reactor import Reactor
-from p2pfs.secure import OpenDoor
+from p2pfs.secure import door_of
 from p2pfs.tasks import end_of
 from p2pfs.wire.messages import NoticeCallBack, NoticeReachable, NoticeRevocations
 
@@ -81,7 +81,7 @@ class Peer:
         """What names are signed with, and whose signatures count."""
         self.machine = machine
         self.membership = membership
-        door = self.door = OpenDoor() if membership is None else membership.swarm.door
+        door = door_of(None if membership is None else membership.swarm)
         self.library = Library()
         disk = machine.disk
         self.store = LibraryStore(reactor, disk, settings.state / STATE_FILE)

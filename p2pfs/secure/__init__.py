@@ -9,7 +9,7 @@ from p2pfs.secure.channel import LOST, Channel
 from p2pfs.secure.contexts import Credentials
 from p2pfs.secure.door import A_PEER, A_TRACKER, Door, Expected, MembersDoor, OpenDoor, member_of
 from p2pfs.secure.member_transport import channel_of
-from p2pfs.secure.private_swarm import MakeDoor, PrivateSwarm
+from p2pfs.secure.private_swarm import MakeDoor, PrivateSwarm, door_of
 from p2pfs.secure.tls_door import TlsDoor
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "PrivateSwarm",
     "TlsDoor",
     "channel_of",
+    "door_of",
     "member_of",
 ]

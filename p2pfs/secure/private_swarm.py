@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from p2pfs.membership import Member, RevocationList, swarm_fingerprint, verify
 from p2pfs.secure.contexts import Credentials
-from p2pfs.secure.door import MembersDoor
+from p2pfs.secure.door import Door, MembersDoor, OpenDoor
 from p2pfs.secure.threshold import Check
 from p2pfs.secure.tls_door import TlsDoor
 
@@ -86,3 +86,8 @@ class PrivateSwarm:
             return member.not_before <= now <= member.not_after and not is_revoked
 
         self.door.keep_only(is_member)
+
+
+def door_of(swarm: PrivateSwarm | None) -> Door:
+    """The door of a swarm; None is an open one."""
+    return OpenDoor() if swarm is None else swarm.door

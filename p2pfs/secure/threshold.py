@@ -6,7 +6,9 @@ side says when it is: by one line before anything else, `WELCOME` or `SORRY` wit
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from cryptography import x509
@@ -57,39 +59,38 @@ Cover = Callable[["Threshold", Connection], MemberTransport]
 """Puts TLS on a connection that has just come to a threshold."""
 
 
-class Threshold(Protocol):
+@dataclass(frozen=True)
+class Doorway:
+    """What all thresholds of one way through a door have in common."""
+
+    reactor: IReactorTime
+    check: Check
+    cover: Cover
+    passed: Callable[[Threshold, MemberTransport], None]
+    """Called when both sides are content, before another protocol has the connection."""
+
+
+class Threshold(Protocol, ABC):
     """What both sides do: bound the time, and hand the connection over or fail."""
 
-    def __init__(
-        self,
-        reactor: IReactorTime,
-        where: str,
-        check: Check,
-        build: Build,
-        cover: Cover,
-        passed: Callable[[Threshold, MemberTransport], None],
-    ) -> None:
-        """``build`` makes the protocol that is to have the connection; ``passed`` is called before
-        it has it. ``cover`` puts TLS on the connection.
-        """
-        self._cover = cover
-        self._reactor = reactor
+    def __init__(self, where: str, build: Build, doorway: Doorway) -> None:
+        """``where`` is the other side, for errors; ``build`` makes the protocol that is to have the
+        connection."""
         self._where = where
-        self._check = check
         self._build = build
-        self._passed = passed
+        self._doorway = doorway
         self._timer: IDelayedCall | None = None
         self._problem: HandshakeFailed | None = None
 
     # For subclasses
 
+    @abstractmethod
     def looked(self) -> None:
         """The handshake is complete, and `identify` may be called."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ended(self, problem: HandshakeFailed) -> None:
         """The connection is gone and nobody had it."""
-        raise NotImplementedError
 
     # Twisted's
 
@@ -99,8 +100,8 @@ class Threshold(Protocol):
             cast(ITCPTransport, transport).abortConnection()
             self.ended(failed(self._where, "it is not by TCP alone; change the address"))
             return
-        self._timer = self._reactor.callLater(HANDSHAKE_SECONDS, self._too_late)
-        covered = self._cover(self, transport)
+        self._timer = self._doorway.reactor.callLater(HANDSHAKE_SECONDS, self._too_late)
+        covered = self._doorway.cover(self, transport)
         super().makeConnection(covered)  # type: ignore[no-untyped-call]  # Twisted's
         covered.begin()
 
@@ -124,7 +125,7 @@ class Threshold(Protocol):
         """Find out which member is at the other end, if any; raises what the check does."""
         chain = self._over.verified_chain()
         if chain:
-            self._over.member = self._check(chain)
+            self._over.member = self._doorway.check(chain)
 
     def give_up(self, reason: str) -> None:
         """End the connection at once."""
@@ -144,7 +145,7 @@ class Threshold(Protocol):
         """This is through."""
         self._stop_timer()
         transport, self.transport = self._over, None
-        self._passed(self, transport)
+        self._doorway.passed(self, transport)
         transport.hand_over(protocol, already_came)
 
     def _too_late(self) -> None:
@@ -164,16 +165,13 @@ class Entrance(Threshold):
 
     def __init__(
         self,
-        reactor: IReactorTime,
         where: str,
-        check: Check,
         build: Build,
-        cover: Cover,
-        passed: Callable[[Threshold, MemberTransport], None],
+        doorway: Doorway,
         refused: Callable[[Threshold, HandshakeFailed], None],
     ) -> None:
         """``refused`` is told why somebody was not let in."""
-        super().__init__(reactor, where, check, build, cover, passed)
+        super().__init__(where, build, doorway)
         self._refused = refused
 
     def looked(self) -> None:
@@ -204,17 +202,8 @@ class Entrance(Threshold):
 class Arrival(Threshold):
     """The connecting side's."""
 
-    def __init__(
-        self,
-        reactor: IReactorTime,
-        where: str,
-        check: Check,
-        build: Build,
-        cover: Cover,
-        passed: Callable[[Threshold, MemberTransport], None],
-        expected: Expected,
-    ) -> None:
-        super().__init__(reactor, where, check, build, cover, passed)
+    def __init__(self, where: str, build: Build, doorway: Doorway, expected: Expected) -> None:
+        super().__init__(where, build, doorway)
         self._expected = expected
         self._line = b""
         self.arrived: Deferred[IProtocol] = Deferred(lambda _: self.leave())

@@ -18,6 +18,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IStreamClientEndpoint,
 )
+from twisted.internet.tcp import Connection as TcpConnection
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -27,7 +28,7 @@ from p2pfs.membership import Member
 from p2pfs.secure.contexts import ConnectionMaker, Credentials
 from p2pfs.secure.door import Expected
 from p2pfs.secure.member_transport import MemberTransport
-from p2pfs.secure.threshold import Arrival, Check, Cover, Entrance, Threshold
+from p2pfs.secure.threshold import Arrival, Check, Doorway, Entrance, Threshold
 from p2pfs.wire import Admission, Notices
 from p2pfs.wire.messages import Error, encode
 
@@ -89,8 +90,8 @@ class TlsDoor:
         costs its own room only from then on.
         """
 
-        cover = self._cover(strangers is not None, False)
-        return _Guard(factory, lambda address: self._enter(factory, strangers, cover, address))
+        doorway = self._doorway(strangers is not None, False)
+        return _Guard(factory, lambda address: self._enter(factory, strangers, doorway, address))
 
     def connect(
         self, endpoint: IStreamClientEndpoint, factory: IProtocolFactory, expected: Expected
@@ -114,7 +115,7 @@ class TlsDoor:
         self,
         factory: IProtocolFactory,
         strangers: IProtocolFactory | None,
-        cover: Cover,
+        doorway: Doorway,
         address: IAddress,
     ) -> Entrance | None:
         host, now = host_of(address), self._reactor.seconds()
@@ -126,15 +127,7 @@ class TlsDoor:
             wanted = strangers if member is None else factory
             return None if wanted is None else wanted.buildProtocol(address)
 
-        entrance = Entrance(
-            self._reactor,
-            _place(address),
-            self._check,
-            build,
-            cover,
-            self._has_passed,
-            partial(self._refused, host),
-        )
+        entrance = Entrance(_place(address), build, doorway, partial(self._refused, host))
         evicted = self._half_open.add(host, entrance, now)
         if evicted is not None:
             evicted[0].leave()
@@ -149,15 +142,11 @@ class TlsDoor:
     async def _connect(
         self, endpoint: IStreamClientEndpoint, factory: IProtocolFactory, expected: Expected
     ) -> IProtocol:
+        doorway = self._doorway(False, True)
+
         def build(address: IAddress) -> Arrival:
             return Arrival(
-                self._reactor,
-                _place(address),
-                self._check,
-                lambda member: factory.buildProtocol(address),
-                self._cover(False, True),
-                self._has_passed,
-                expected,
+                _place(address), lambda member: factory.buildProtocol(address), doorway, expected
             )
 
         # An endpoint may try several addresses; which connection it took it says in the end.
@@ -166,20 +155,19 @@ class TlsDoor:
 
     # Both
 
-    def _cover(self, is_optional: bool, is_client: bool) -> Cover:
-        """What puts TLS on connections, in the way that counts when they come."""
+    def _doorway(self, is_optional: bool, is_client: bool) -> Doorway:
+        """A way through this door, by which TLS counts as it is when connections come."""
 
         def make(handle: socket.socket) -> Connection:
             return self._makers[is_optional].make(handle, is_client)
 
-        return lambda threshold, plain: MemberTransport(
-            plain,
-            threshold,
-            threshold.looked,
-            make,
-            self._has_ended,
-            b"" if is_client else encode(Error(None, IN_CLEAR)),
-        )
+        def cover(threshold: Threshold, plain: TcpConnection) -> MemberTransport:
+            in_clear = b"" if is_client else encode(Error(None, IN_CLEAR))
+            return MemberTransport(
+                plain, threshold, threshold.looked, make, self._has_ended, in_clear
+            )
+
+        return Doorway(self._reactor, self._check, cover, self._has_passed)
 
     def _has_passed(self, threshold: Threshold, transport: MemberTransport) -> None:
         self._half_open.remove(threshold)

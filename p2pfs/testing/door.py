@@ -6,6 +6,7 @@ is TLS: nobody proves to have the key of what it shows, and nothing is kept from
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -88,7 +89,7 @@ class PlainDoor:
         return msgspec.json.encode(encode_chain(self.credentials.chain)) + b"\n"
 
 
-class _Threshold(Protocol):
+class _Threshold(Protocol, ABC):
     """Reads lines until both sides are content; then another protocol has what comes."""
 
     transport: End
@@ -112,8 +113,9 @@ class _Threshold(Protocol):
             line, _, self._came = self._came.partition(b"\n")
             self.lineReceived(line)
 
+    @abstractmethod
     def lineReceived(self, line: bytes) -> None:
-        raise NotImplementedError
+        """A line has come."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.stop_timer()

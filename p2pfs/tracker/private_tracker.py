@@ -58,7 +58,6 @@ class PrivateTracker:
 
         Raises `StartupProblem` when what is there cannot be used.
         """
-        self._reactor = reactor
         self._tracker = tracker
         self._wall_clock = wall_clock
         self._authority = Authority.load(state / AUTHORITY_DIRECTORY, entropy)

@@ -17,7 +17,7 @@ from p2pfs.errors import P2pfsError, Refused
 from p2pfs.identity import NONCE_SIZE, fingerprint, is_proof
 from p2pfs.membership import Member
 from p2pfs.reactor import Reactor
-from p2pfs.secure import Door, OpenDoor, PrivateSwarm, member_of
+from p2pfs.secure import Door, PrivateSwarm, door_of, member_of
 from p2pfs.tracker.announced_address import recorded, recorded_inner
 from p2pfs.tracker.calls import Calls
 from p2pfs.tracker.crowds import Crowds, Yardstick
@@ -377,7 +377,7 @@ class TrackerFactory(Reception[TrackerProtocol]):
     @property
     def door(self) -> Door:
         """Through which peers are reached."""
-        return OpenDoor() if self.swarm is None else self.swarm.door
+        return door_of(self.swarm)
 
     def receive(self, host: str) -> TrackerProtocol:
         return TrackerProtocol(self, host)

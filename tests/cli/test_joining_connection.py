@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tests.membership.swarms import NOW, company
 
 def enter(address: Address, invitation: Invitation, seconds: float) -> None:
     """Connect, up to the welcome."""
-    with TrackerConnection.reach(address, seconds) as connection:
+    with closing(TrackerConnection.reach(address, seconds)) as connection:
         connection.check(invitation, time.time())
         connection.come_in()
 
@@ -40,12 +41,12 @@ def refused(tracker: SwarmTracker, seconds: float = 10) -> str:
 
 def test_the_authority_is_found_in_what_came(tracker: SwarmTracker, tmp_path: Path) -> None:
     """By its fingerprint, also where a company's root is above it."""
-    with tracker.listening() as address, TrackerConnection.reach(address) as connection:
+    with tracker.listening() as address, closing(TrackerConnection.reach(address)) as connection:
         found = connection.check(tracker.invitation(address), time.time())
     assert found == tracker.authority.certificate
     below, root = company(tmp_path / "company")
     other = SwarmTracker(tmp_path / "other", below, lambda: NOW)
-    with other.listening() as address, TrackerConnection.reach(address) as connection:
+    with other.listening() as address, closing(TrackerConnection.reach(address)) as connection:
         found = connection.check(other.invitation(address), NOW)
     assert found == below.certificate
     assert root in other.chain
@@ -117,7 +118,7 @@ def test_certificates_hold_in_their_time(tracker: SwarmTracker) -> None:
         invitation = tracker.invitation(address)
         for days, reason in ((31, "has expired"), (-1, "does not hold yet")):
             with (
-                TrackerConnection.reach(address) as connection,
+                closing(TrackerConnection.reach(address)) as connection,
                 pytest.raises(HandshakeFailed, match=f"{reason}.*clock"),
             ):
                 connection.check(invitation, time.time() + days * 86_400)
@@ -194,7 +195,7 @@ def test_what_is_no_welcome_is_told(tracker: SwarmTracker, line: bytes) -> None:
 def test_a_line_has_an_end(tracker: SwarmTracker) -> None:
     """Beyond what an answer may have, nothing more is kept; up to there it is whole."""
     tracker.welcome = b"+\n" + b"a" * LONGEST_LINE + b"\n" + b"b" * (LONGEST_LINE + (1 << 15))
-    with tracker.listening() as address, TrackerConnection.reach(address) as connection:
+    with tracker.listening() as address, closing(TrackerConnection.reach(address)) as connection:
         connection.come_in()
         assert connection.read_line() == b"a" * LONGEST_LINE
         with pytest.raises(HandshakeFailed, match="is not understood"):

@@ -94,8 +94,11 @@ def test_members_that_are_here_are_seen(network: Network, host: Host) -> None:
 
 
 def test_its_own_certificate_is_renewed(network: Network, host: Host) -> None:
-    """By itself, as it has the authority; also while its record cannot be written."""
+    """By itself, also while its record cannot be written, and when the files of its authority
+    have gone meanwhile."""
     tracker = private(network, host)
+    authority = host.directory / "state" / AUTHORITY_DIRECTORY
+    authority.rename(authority.with_name("elsewhere"))
     assert tracker.private is not None
     assert tracker.swarm is not None
 
